@@ -1,0 +1,3 @@
+package deps
+
+import _ "golang.zx2c4.com/wireguard/windows/tunnel/winipcfg"

@@ -1,0 +1,257 @@
+// Package packet reads, changes and makes IP packets in memory: parse and
+// classify, TTL, checksums, ICMP errors and echo replies, UDP and TCP resets.
+// Pure: bytes in, bytes out; nothing here allocates unless the caller's slice
+// is too short.
+package packet
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// Protocol numbers (IANA).
+const (
+	ICMP   = 1
+	TCP    = 6
+	UDP    = 17
+	ICMPv6 = 58
+)
+
+// DefaultTTL is the TTL of what we originate.
+const DefaultTTL = 64
+
+// Class says which way through the client a packet takes.
+type Class uint8
+
+// The classes.
+const (
+	ClassOther    Class = iota // a protocol that we do not carry
+	ClassICMP                  // ICMP or ICMPv6
+	ClassUDP                   //
+	ClassTCP                   //
+	ClassFragment              // needs reassembly before it can be classified
+)
+
+// Packet is an IP packet decoded in place. Raw aliases the parsed bytes, cut
+// to the length that the IP header states.
+type Packet struct {
+	Raw      []byte
+	Src, Dst netip.Addr
+	Proto    uint8 // transport protocol, behind IPv6 extension headers
+	Class    Class
+	V6       bool
+	DF       bool // IPv4 DF; always true for IPv6
+	MF       bool // more fragments
+	TTL      uint8
+	TOS      uint8  // traffic class
+	ID       uint32 // IPv4 identification, or that of an IPv6 fragment header
+	FragOff  int    // offset of this fragment in bytes
+	FragHdr  int    // IPv6: offset of the fragment header, else 0
+	Hdr      int    // offset of the transport header (fragment: of its data)
+
+	SrcPort, DstPort uint16 // UDP and TCP
+	Type, Code       uint8  // ICMP
+	Ident, Seq       uint16 // ICMP echo
+}
+
+// Transport returns the transport header and everything behind it.
+func (p *Packet) Transport() []byte { return p.Raw[p.Hdr:] }
+
+// Payload returns what stands behind the UDP, TCP or 8-byte ICMP header.
+func (p *Packet) Payload() []byte {
+	t := p.Transport()
+	n := 8
+	if p.Class == ClassTCP {
+		n = int(t[12]>>4) * 4
+	}
+	return t[n:]
+}
+
+// SrcAddrPort returns source address and port.
+func (p *Packet) SrcAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Src, p.SrcPort) }
+
+// DstAddrPort returns destination address and port.
+func (p *Packet) DstAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Dst, p.DstPort) }
+
+// IsEchoRequest says whether p is an ICMP or ICMPv6 echo request.
+func (p *Packet) IsEchoRequest() bool {
+	return p.Class == ClassICMP && p.Code == 0 && p.Type == echoRequest(p.V6)
+}
+
+// IsEchoReply says whether p is an ICMP or ICMPv6 echo reply.
+func (p *Packet) IsEchoReply() bool {
+	return p.Class == ClassICMP && p.Code == 0 && p.Type == echoReply(p.V6)
+}
+
+// IsICMPError says whether p is an ICMP error: unreachable, packet too big,
+// time exceeded or parameter problem (RFC 792, RFC 4443 §2.1).
+func (p *Packet) IsICMPError() bool {
+	if p.Class != ClassICMP {
+		return false
+	}
+	if p.V6 {
+		return p.Type >= 1 && p.Type <= 4
+	}
+	return p.Type == TypeUnreachable || p.Type == TypeTimeExceeded || p.Type == TypeParamProblem
+}
+
+// Parse decodes b into p. It checks every length once, so that no later
+// access through p's offsets can be out of bounds, and verifies the IPv4
+// header checksum (RFC 1812 §5.2.2) but not those of the transport.
+//
+// The reason is OK, Malformed, Multicast (multicast, broadcast, unspecified
+// destination or source) or Unsupported.
+func Parse(b []byte, p *Packet) Reason {
+	*p = Packet{}
+	if len(b) < 20 {
+		return Malformed
+	}
+	switch b[0] >> 4 {
+	case 4:
+		if r := p.parse4(b); r != OK {
+			return r
+		}
+	case 6:
+		if r := p.parse6(b); r != OK {
+			return r
+		}
+	default:
+		return Malformed
+	}
+	if !unicast(p.Src) || !unicast(p.Dst) {
+		return Multicast
+	}
+	if p.MF || p.FragOff != 0 {
+		p.Class = ClassFragment
+		return OK
+	}
+	return p.parseTransport()
+}
+
+func (p *Packet) parse4(b []byte) Reason {
+	ihl, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	if ihl < 20 || total < ihl || total > len(b) || Checksum(b[:ihl], 0) != 0 {
+		return Malformed
+	}
+	p.Raw = b[:total]
+	p.TOS, p.TTL, p.Proto = b[1], b[8], b[9]
+	p.ID = uint32(binary.BigEndian.Uint16(b[4:]))
+	frag := binary.BigEndian.Uint16(b[6:])
+	p.DF, p.MF, p.FragOff = frag&0x4000 != 0, frag&0x2000 != 0, int(frag&0x1fff)*8
+	p.Src, p.Dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+	p.Hdr = ihl
+	return OK
+}
+
+func (p *Packet) parse6(b []byte) Reason {
+	if len(b) < 40 {
+		return Malformed
+	}
+	total := 40 + int(binary.BigEndian.Uint16(b[4:]))
+	if total > len(b) {
+		return Malformed
+	}
+	p.Raw = b[:total]
+	p.V6, p.DF = true, true
+	p.TOS, p.TTL = b[0]<<4|b[1]>>4, b[7]
+	p.Src, p.Dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
+	if p.Src.Is4In6() || p.Dst.Is4In6() { // never on the wire (RFC 4291 §2.5.5.2, RFC 5156 §2.2)
+		return Malformed
+	}
+	return p.skipExtensions(b[6], 40)
+}
+
+// skipExtensions walks the IPv6 extension headers (RFC 8200 §4) up to the
+// transport header or a fragment header.
+func (p *Packet) skipExtensions(next uint8, off int) Reason {
+	for range 16 {
+		rest := p.Raw[off:]
+		switch next {
+		case 0, 43, 60: // hop by hop, routing, destination options
+			if len(rest) < 8 || len(rest) < (int(rest[1])+1)*8 {
+				return Malformed
+			}
+			next, off = rest[0], off+(int(rest[1])+1)*8
+		case 44: // fragment
+			if len(rest) < 8 {
+				return Malformed
+			}
+			frag := binary.BigEndian.Uint16(rest[2:])
+			p.FragHdr, p.ID = off, binary.BigEndian.Uint32(rest[4:])
+			p.MF, p.FragOff = frag&1 != 0, int(frag&^7)
+			next, off = rest[0], off+8
+			if p.MF || p.FragOff != 0 {
+				p.Proto, p.Hdr = next, off
+				return OK
+			}
+		default:
+			p.Proto, p.Hdr = next, off
+			return OK
+		}
+	}
+	return Malformed
+}
+
+func (p *Packet) parseTransport() Reason {
+	t := p.Transport()
+	switch {
+	case p.Proto == UDP:
+		if len(t) < 8 {
+			return Malformed
+		}
+		if n := int(binary.BigEndian.Uint16(t[4:])); n < 8 || n > len(t) {
+			return Malformed
+		} else if n < len(t) { // padding behind the datagram is not payload
+			p.Raw = p.Raw[:p.Hdr+n]
+		}
+		p.Class = ClassUDP
+		p.SrcPort, p.DstPort = binary.BigEndian.Uint16(t), binary.BigEndian.Uint16(t[2:])
+	case p.Proto == TCP:
+		if len(t) < 20 || int(t[12]>>4)*4 < 20 || int(t[12]>>4)*4 > len(t) {
+			return Malformed
+		}
+		p.Class = ClassTCP
+		p.SrcPort, p.DstPort = binary.BigEndian.Uint16(t), binary.BigEndian.Uint16(t[2:])
+	case p.Proto == ICMP && !p.V6 || p.Proto == ICMPv6 && p.V6:
+		if len(t) < 8 {
+			return Malformed
+		}
+		p.Class = ClassICMP
+		p.Type, p.Code = t[0], t[1]
+		if p.IsEchoRequest() || p.IsEchoReply() {
+			p.Ident, p.Seq = binary.BigEndian.Uint16(t[4:]), binary.BigEndian.Uint16(t[6:])
+		}
+	default:
+		return Unsupported
+	}
+	return OK
+}
+
+// unicast says whether a may be the source or destination of what we carry.
+func unicast(a netip.Addr) bool {
+	if a.Is4() {
+		b := a.As4()
+		return b[0] < 224 && b[0] != 0
+	}
+	return !a.IsMulticast() && !a.IsUnspecified() && !a.IsLinkLocalUnicast()
+}
+
+// TransportOK verifies the transport checksum of an unfragmented packet. A UDP
+// checksum of zero is valid in IPv4 only (RFC 768, RFC 8200 §8.1).
+func (p *Packet) TransportOK() bool {
+	t := p.Transport()
+	switch p.Class {
+	case ClassUDP:
+		if t[6] == 0 && t[7] == 0 {
+			return !p.V6
+		}
+	case ClassICMP:
+		if !p.V6 {
+			return Checksum(t, 0) == 0
+		}
+	case ClassTCP:
+	default:
+		return false
+	}
+	return Checksum(t, pseudo(p.Src, p.Dst, p.Proto, len(t))) == 0
+}

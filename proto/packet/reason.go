@@ -1,0 +1,80 @@
+package packet
+
+import (
+	"strconv"
+	"sync/atomic"
+)
+
+// Reason says where a packet, session or flow ended and why: one enum for the
+// whole product, counted by every loop, shown by every `status`.
+type Reason uint8
+
+// The reasons. OK means that the packet went on.
+const (
+	OK              Reason = iota
+	Malformed              // not what its headers say
+	Multicast              // multicast or broadcast, which we do not carry
+	Unsupported            // a protocol or ICMP type that we do not carry
+	UnknownType            // a datagram, stream or message of a type we do not know
+	Spoofed                // source or session that does not belong to the sender
+	TTLExpired             // answered with Time Exceeded, or dropped on the way back
+	Denied                 // by policy
+	NoRoute                // no route for the destination
+	ConnectorDown          // a route, but no connector
+	LinkDown               // no link to send on
+	QueueFull              // a link's send queue
+	TableFull              // a table's bound
+	TooLarge               // answered with packet too big, or larger than anything allowed
+	RateLimited            // an answer that was not made, to protect the asker
+	Unsolicited            // an answer to nothing that was asked
+	UnknownSession         // a session id nobody registered
+	Forbidden              // by the connector's own allow and deny lists
+	ICMPOff                // the connector has no way to send ICMP
+	Refused                // by the origin
+	Unreachable            // an ICMP error said so
+	Timeout                // nothing came
+	NoBuffers              // the kernel had no room (ENOBUFS, neighbour table)
+	SendFailed             // any other error of the kernel
+	FragmentTimeout        // a fragment was missing for 30 s
+	FragmentOverlap        // fragments that overlap (RFC 5722)
+	Superseded             // a newer copy took its place, as of a held SYN
+	Closed                 // its session, flow or component has ended
+	NumReasons
+)
+
+var reasonNames = [NumReasons]string{
+	"ok", "malformed", "multicast", "unsupported", "unknown type", "spoofed", "ttl expired", "denied", "no route",
+	"connector down", "link down", "queue full", "table full", "too large", "rate limited", "unsolicited", "unknown session",
+	"forbidden", "icmp off", "refused", "unreachable", "timeout", "no buffers", "send failed", "fragment timeout",
+	"fragment overlap", "superseded", "closed",
+}
+
+// String returns the reason in words, as `status` shows it.
+func (r Reason) String() string {
+	if r < NumReasons {
+		return reasonNames[r]
+	}
+	return "reason " + strconv.Itoa(int(r))
+}
+
+// Counters counts by reason. The zero value is ready; safe for concurrent use.
+type Counters struct {
+	n [NumReasons]atomic.Uint64
+}
+
+// Count adds one to r.
+func (c *Counters) Count(r Reason) { c.n[r%NumReasons].Add(1) }
+
+// Get returns how often r was counted.
+func (c *Counters) Get(r Reason) uint64 { return c.n[r%NumReasons].Load() }
+
+// Snapshot returns what is not zero, by name: for status and metrics.
+func (c *Counters) Snapshot() map[string]uint64 {
+	m := make(map[string]uint64)
+	for r := range NumReasons {
+		if v := c.n[r].Load(); v != 0 {
+			m[r.String()] = v
+		}
+	}
+	return m
+}
