@@ -1,0 +1,123 @@
+// Package conf loads configuration files: strict YAML, in which an unknown key
+// is an error with its line number.
+package conf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Dir is where the configuration files of a host live.
+const Dir = "/etc/oneping"
+
+// Default returns the path of a role's configuration file: /etc/oneping/ROLE.yaml.
+func Default(role string) string { return filepath.Join(Dir, role+".yaml") }
+
+// maxSize bounds a file, in bytes.
+const maxSize = 1 << 20
+
+// Error is what is wrong with a file.
+type Error struct {
+	Path  string
+	Lines []string // one problem each, "line N: …" where the line is known
+	Cause error
+}
+
+// Error returns the problems, one a line when there are several.
+func (e *Error) Error() string {
+	if len(e.Lines) == 1 {
+		return fmt.Sprintf("read %s: %s", e.Path, e.Lines[0])
+	}
+	return fmt.Sprintf("read %s:\n  %s", e.Path, strings.Join(e.Lines, "\n  "))
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Hint says how to check the file again.
+func (e *Error) Hint() string {
+	if errors.Is(e.Cause, fs.ErrNotExist) || errors.Is(e.Cause, fs.ErrPermission) {
+		return "pass the path of a readable file"
+	}
+	return "correct the file; unknown keys are errors so that a typing mistake is never ignored"
+}
+
+// Load reads the file path into v, a pointer to a struct with yaml tags. An
+// empty file changes nothing. "-" is standard input.
+func Load(path string, v any) error {
+	b, err := read(path)
+	if err != nil {
+		return &Error{Path: path, Lines: []string{cause(err)}, Cause: err}
+	}
+	return Parse(path, b, v)
+}
+
+// LoadDefault is Load for a file that may be absent: it reports whether it was there.
+func LoadDefault(path string, v any) (bool, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return true, Load(path, v)
+}
+
+func read(path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(os.Stdin, maxSize))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, maxSize))
+}
+
+// cause drops "open PATH:", which the error says already.
+func cause(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// Parse is Load for bytes that were read already; name stands in errors.
+func Parse(name string, b []byte, v any) error {
+	dec := yaml.NewDecoder(bytes.NewReader(b))
+	dec.KnownFields(true)
+	err := dec.Decode(v)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return &Error{Path: name, Lines: problems(err), Cause: err}
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return &Error{Path: name, Lines: []string{"a second document; one file holds one"}}
+	}
+	return nil
+}
+
+// goType is how yaml names the struct it decodes into: nothing for people.
+var goType = regexp.MustCompile(`field (\S+) not found in type \S+`)
+
+func problems(err error) []string {
+	var te *yaml.TypeError
+	if !errors.As(err, &te) {
+		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+	}
+	lines := make([]string, 0, len(te.Errors))
+	for _, s := range te.Errors {
+		lines = append(lines, goType.ReplaceAllString(s, `unknown key "$1"`))
+	}
+	return lines
+}

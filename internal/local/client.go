@@ -1,0 +1,115 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// maxAnswer bounds what a client reads of one answer, in bytes.
+const maxAnswer = 64 << 20
+
+// Client returns an HTTP client whose every request goes to the Unix socket
+// path, whatever host its URL names ("http://oneping/v1/status").
+func Client(path string) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, "unix", path)
+			},
+			DisableKeepAlives: true,
+		},
+		Timeout: 30 * time.Second,
+	}
+}
+
+// Get reads url (a path such as "/v1/status") from the process that serves the
+// socket path and decodes the answer into out, which may be nil.
+func Get(ctx context.Context, path, url string, out any) error {
+	return do(ctx, path, http.MethodGet, url, nil, out)
+}
+
+// Post sends in as JSON; both in and out may be nil.
+func Post(ctx context.Context, path, url string, in, out any) error {
+	return do(ctx, path, http.MethodPost, url, in, out)
+}
+
+// Put is Post with the method PUT.
+func Put(ctx context.Context, path, url string, in, out any) error {
+	return do(ctx, path, http.MethodPut, url, in, out)
+}
+
+// Delete is Get with the method DELETE.
+func Delete(ctx context.Context, path, url string, out any) error {
+	return do(ctx, path, http.MethodDelete, url, nil, out)
+}
+
+func do(ctx context.Context, path, method, url string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://oneping"+url, body)
+	if err != nil {
+		return fmt.Errorf("make request %s: %w", url, err)
+	}
+	resp, err := Client(path).Do(req)
+	if err != nil {
+		return dialError(path, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read answer of %s: %w", path, err)
+	}
+	return decode(resp.StatusCode, b, out)
+}
+
+func decode(status int, body []byte, out any) error {
+	if status < 200 || status > 299 {
+		var e wireError
+		if json.Unmarshal(body, &e) != nil || e.Error == "" {
+			e.Error = http.StatusText(status)
+		}
+		return &Error{Status: status, Text: e.Error, Advice: e.Hint}
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("decode answer: %w", err)
+	}
+	return nil
+}
+
+// dialError says in words why nothing answered.
+func dialError(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return &Error{
+			Text:   "connect to " + path + ": " + ErrNotRunning.Error(),
+			Advice: "is it running, and with this --state-dir?",
+			Cause:  errors.Join(ErrNotRunning, err),
+		}
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{
+			Text:   "connect to " + path + ": permission denied",
+			Advice: "repeat the command with sudo, or as a member of the group " + group,
+			Cause:  err,
+		}
+	}
+	return fmt.Errorf("ask %s: %w", path, err)
+}

@@ -1,0 +1,126 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"strconv"
+	"time"
+)
+
+// group may open the sockets, where it exists.
+const group = "oneping"
+
+// maxPath is the longest path that a socket address holds on every system
+// (sun_path: 108 bytes on Linux, 104 on macOS, the last one zero).
+const maxPath = 103
+
+// Serve serves h on the Unix socket path until ctx ends; it never returns nil.
+// A socket that a dead process left behind is replaced, one that a process
+// still serves is refused by name.
+func Serve(ctx context.Context, path string, h http.Handler) error {
+	ln, err := Listen(path)
+	if err != nil {
+		return err
+	}
+	return ServeListener(ctx, ln, h)
+}
+
+// Listen makes the socket. The caller passes the listener to ServeListener or closes it.
+func Listen(path string) (net.Listener, error) {
+	if len(path) > maxPath {
+		return nil, &Error{
+			Text:   fmt.Sprintf("listen on %s: the path has %d bytes, a socket's may have %d", path, len(path), maxPath),
+			Advice: "choose a shorter --state-dir",
+		}
+	}
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, &Error{Text: err.Error(), Advice: listenHint(err), Cause: err}
+	}
+	if err := restrict(path); err != nil {
+		_ = ln.Close()
+		return nil, fmt.Errorf("restrict %s: %w", path, err)
+	}
+	return ln, nil
+}
+
+func listenHint(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "the state directory does not exist; create it or pass another --state-dir"
+	case errors.Is(err, fs.ErrPermission):
+		return "this user may not write there; pass a --state-dir of your own"
+	}
+	return ""
+}
+
+// ServeListener is Serve on a socket made by Listen; it closes ln.
+func ServeListener(ctx context.Context, ln net.Listener, h http.Handler) error {
+	srv := &http.Server{
+		Handler:           guard(h),
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withPeer,
+	}
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
+	defer stop()
+	err := srv.Serve(ln)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return fmt.Errorf("serve %s: %w", ln.Addr(), err)
+}
+
+// removeStale removes a socket that nobody serves any more.
+func removeStale(path string) error {
+	fi, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at %s: %w", path, err)
+	}
+	if fi.Mode()&fs.ModeSocket == 0 {
+		return &Error{Text: path + " exists and is not a socket", Advice: "move it away"}
+	}
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return &Error{Text: "look at " + path + ": " + err.Error(), Advice: "another user's process owns it", Cause: err}
+		}
+		return os.Remove(path) // refused: its owner is dead
+	}
+	defer func() { _ = conn.Close() }()
+	return &Error{
+		Text:   path + " is in use by " + holder(conn),
+		Advice: "stop that process, or use another --state-dir for a second one",
+	}
+}
+
+// holder names the process at the other end of conn.
+func holder(conn net.Conn) string {
+	peer, ok := peerOf(conn)
+	if !ok {
+		return "another process"
+	}
+	return "process " + strconv.Itoa(peer.PID) + commandOf(peer.PID)
+}
+
+// restrict gives the socket to its owner and to the group.
+func restrict(path string) error {
+	if g, err := user.LookupGroup(group); err == nil {
+		if gid, err := strconv.Atoi(g.Gid); err == nil {
+			_ = os.Lchown(path, -1, gid) // not allowed for a user outside the group: the owner alone then
+		}
+	}
+	return os.Chmod(path, 0o660)
+}

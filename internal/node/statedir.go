@@ -1,0 +1,44 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/oneping/oneping/proto"
+)
+
+// StateDir returns the default state directory of a role: below
+// /var/lib/oneping for root, below $XDG_STATE_HOME/oneping (or
+// ~/.local/state/oneping) for a user, below the user's configuration directory
+// where the system has neither. It creates nothing.
+func StateDir(role proto.Role) string {
+	base, _ := os.UserConfigDir() // empty without a home: relative to where we are
+	home, _ := os.UserHomeDir()
+	return stateDir(role, os.Geteuid(), os.Getenv("XDG_STATE_HOME"), home, base)
+}
+
+func stateDir(role proto.Role, uid int, xdg, home, config string) string {
+	switch {
+	case uid == 0:
+		return filepath.Join("/var/lib/oneping", string(role))
+	case uid < 0: // Windows has no uids
+		return filepath.Join(config, "oneping", string(role))
+	case filepath.IsAbs(xdg):
+		return filepath.Join(xdg, "oneping", string(role))
+	}
+	return filepath.Join(home, ".local", "state", "oneping", string(role))
+}
+
+// MakeStateDir creates dir where it is missing. Anyone may enter it, because
+// the local socket lives there; every secret in it is a file of mode 0600.
+func MakeStateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return &Error{
+			Text:   fmt.Sprintf("create state directory: %v", err),
+			Advice: "run as a user who may write there, or pass another --state-dir",
+			Cause:  err,
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package obs
+
+import (
+	"fmt"
+	"os"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"golang.org/x/term"
+)
+
+// Names of log fields: the same thing has the same name in every role.
+const (
+	FieldRole     = "role"     // client, connector, edge
+	FieldRemote   = "remote"   // address and port of a link's other end
+	FieldIdentity = "identity" // oneping://ROLE/ID
+	FieldDevice   = "device"   // device id
+	FieldUser     = "user"
+	FieldTunnel   = "tunnel"   // tunnel name
+	FieldReplica  = "replica"  // connector id
+	FieldRoute    = "route"    // prefix
+	FieldToken    = "token_id" // never the token itself
+	FieldCode     = "code"     // proto.Code in words
+	FieldReason   = "reason"   // why something was refused or ended
+	FieldHint     = "hint"     // what to do about it
+	FieldDecision = "decision"
+	FieldSession  = "session"
+	FieldFlow     = "flow"
+	FieldStateDir = "state_dir"
+	FieldListen   = "listen"
+)
+
+// NewLogger returns a logger to standard error: lines for people on a terminal,
+// JSON otherwise. level is debug, info, warn or error; "" is info.
+func NewLogger(level string) (*zap.Logger, error) {
+	lvl := zapcore.InfoLevel
+	if level != "" {
+		l, err := zapcore.ParseLevel(level)
+		if err != nil {
+			return nil, fmt.Errorf("parse log level %q: want debug, info, warn or error", level)
+		}
+		lvl = l
+	}
+	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	return zap.New(zapcore.NewCore(encoder(terminal), zapcore.Lock(os.Stderr), lvl)), nil
+}
+
+func encoder(terminal bool) zapcore.Encoder {
+	cfg := zap.NewProductionEncoderConfig()
+	cfg.TimeKey = "time"
+	cfg.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	cfg.EncodeDuration = zapcore.StringDurationEncoder
+	if !terminal {
+		return zapcore.NewJSONEncoder(cfg)
+	}
+	cfg.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+	cfg.EncodeLevel = zapcore.CapitalColorLevelEncoder
+	cfg.ConsoleSeparator = " "
+	return zapcore.NewConsoleEncoder(cfg)
+}
