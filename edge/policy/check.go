@@ -1,0 +1,104 @@
+package policy
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/oneping/oneping/edge/state"
+)
+
+// ParseTarget reads "icmp ADDRESS", "tcp ADDRESS:PORT" or "udp ADDRESS:PORT"
+// (an IPv6 address before a port in brackets). The tunnel stays empty.
+func ParseTarget(s string) (Target, error) {
+	fail := func() (Target, error) {
+		return Target{}, &Error{Text: strconv.Quote(s) + " is not a target", hint: `write "icmp ADDRESS", "tcp ADDRESS:PORT" or "udp ADDRESS:PORT"`}
+	}
+	name, rest, ok := strings.Cut(s, " ")
+	proto, known := ParseProto(name)
+	if !ok || !known {
+		return fail()
+	}
+	t := Target{Proto: proto}
+	if proto == ICMP {
+		a, err := netip.ParseAddr(rest)
+		if err != nil {
+			return fail()
+		}
+		t.Dst = a.Unmap()
+		return t, nil
+	}
+	ap, err := netip.ParseAddrPort(rest)
+	if err != nil || ap.Port() == 0 {
+		return fail()
+	}
+	t.Dst, t.Port = ap.Addr().Unmap(), ap.Port()
+	return t, nil
+}
+
+// checkTests looks at the syntax of tests, without running them.
+func checkTests(tests []state.PolicyTest, at *lines) (errs Errors) {
+	for i, t := range tests {
+		where := "test " + strconv.Itoa(i+1)
+		fail := func(text, hint string) {
+			errs = append(errs, &Error{Line: at.test(i), At: where, Text: text, hint: hint})
+		}
+		if kind, _, m := parseWho(t.Who); m != nil || kind != whoUser && kind != whoDevice {
+			fail("who: "+strconv.Quote(t.Who)+" is neither a user nor a device", "write USER or device:ID")
+		}
+		if len(t.Accept)+len(t.Deny) == 0 {
+			fail("it expects nothing", "write accept: or deny: with at least one target")
+		}
+		for _, list := range [][]string{t.Accept, t.Deny} {
+			for _, s := range list {
+				if _, err := ParseTarget(s); err != nil {
+					e := err.(*Error) // ParseTarget returns no other
+					fail(e.Text, e.hint)
+				}
+			}
+		}
+	}
+	return errs
+}
+
+// Check says whether this policy may take effect: every tunnel that it names exists,
+// and all of its own tests pass. route returns the id of the tunnel that an
+// address routes to, or "". The error names each test that failed.
+func (c *Compiled) Check(route func(netip.Addr) string) error {
+	errs := append(Errors(nil), c.missing...)
+	for i, t := range c.tests {
+		p := c.testPrincipal(t.Who)
+		where := "test " + strconv.Itoa(i+1) + ": " + t.Who
+		for _, s := range t.Accept {
+			if !c.decideTest(&p, s, route).Allowed {
+				errs = append(errs, &Error{At: where, Text: s + " is denied and the test expects it accepted", hint: "see oneping policy explain " + t.Who + " TARGET"})
+			}
+		}
+		for _, s := range t.Deny {
+			if d := c.decideTest(&p, s, route); d.Allowed {
+				errs = append(errs, &Error{At: where, Text: s + " is accepted by grant " + d.Grant + " and the test expects it denied"})
+			}
+		}
+	}
+	return errs.err()
+}
+
+func (c *Compiled) testPrincipal(who string) Principal {
+	if kind, name, m := parseWho(who); m == nil && kind == whoDevice {
+		return Principal{Device: name}
+	} else if m == nil {
+		return c.Principal("", name)
+	}
+	return Principal{}
+}
+
+func (c *Compiled) decideTest(p *Principal, s string, route func(netip.Addr) string) Decision {
+	t, err := ParseTarget(s)
+	if err != nil { // Compile refused it before
+		return Decision{}
+	}
+	if route != nil {
+		t.Tunnel = route(t.Dst)
+	}
+	return c.Decide(p, t)
+}

@@ -1,0 +1,209 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/oneping/oneping/edge/state"
+)
+
+// grant is a compiled state.Grant.
+type grant struct {
+	id      string
+	anyone  bool
+	users   map[string]struct{} // users named, and those of the groups named
+	groups  map[string]struct{}
+	devices map[string]struct{}
+	to      []destination
+	tunnels []string // ids of the tunnels named
+	how     []ports
+	src     state.Grant
+}
+
+// Compiled is a policy that answers questions. It never changes; safe for
+// concurrent use.
+type Compiled struct {
+	grants  []grant
+	groups  map[string][]string // user → groups, sorted
+	tests   []state.PolicyTest
+	tunnels map[string]string // id → name
+	missing Errors            // tunnels that the grants name and that do not exist
+}
+
+// Compile checks every term of p and makes it fast to ask. tunnels are the
+// existing ones by id. A grant may name a tunnel that does not exist (it may have
+// been deleted since): it then grants nothing there, and Check says so.
+func Compile(p state.Policy, tunnels map[string]state.Tunnel) (*Compiled, error) {
+	c, errs := compile(p, tunnels, nil)
+	return c, errs.err()
+}
+
+// compile is Compile with the lines at which things stand.
+func compile(p state.Policy, tunnels map[string]state.Tunnel, at *lines) (*Compiled, Errors) {
+	c := &Compiled{groups: make(map[string][]string), tests: p.Tests, tunnels: make(map[string]string)}
+	byName := make(map[string]string)
+	for id, t := range tunnels {
+		c.tunnels[id] = t.Name
+		byName[t.Name] = id
+	}
+	errs := c.addGroups(p.Groups, at)
+	seen := make(map[string]bool)
+	for i, g := range p.Grants {
+		line := at.grant(i)
+		if g.ID == "" {
+			errs = append(errs, &Error{Line: line, At: "grant " + strconv.Itoa(i+1), Text: "it has no id", hint: "give each grant a unique id; decisions are named after it"})
+		} else if seen[g.ID] {
+			errs = append(errs, &Error{Line: line, At: "grant " + g.ID, Text: "another grant has this id", hint: "give each grant a unique id; decisions are named after it"})
+		}
+		seen[g.ID] = true
+		cg, more := compileGrant(g, p.Groups, byName)
+		for _, e := range more {
+			e.Line = line
+		}
+		errs = append(errs, more...)
+		for _, d := range cg.to {
+			if d.tunnel != "" && byName[d.tunnel] == "" {
+				c.missing = append(c.missing, &Error{
+					Line: line, At: "grant " + g.ID + ": to", Text: "there is no tunnel " + strconv.Quote(d.tunnel),
+					hint: "oneping tunnel list shows the names",
+				})
+			}
+		}
+		c.grants = append(c.grants, cg)
+	}
+	return c, append(errs, checkTests(p.Tests, at)...)
+}
+
+func (c *Compiled) addGroups(groups map[string][]string, at *lines) (errs Errors) {
+	for name, users := range groups {
+		if name == "" {
+			errs = append(errs, &Error{Line: at.group(name), At: "groups", Text: "a group has no name"})
+		}
+		for _, u := range users {
+			if kind, user, m := parseWho(u); m != nil || kind != whoUser {
+				errs = append(errs, &Error{Line: at.group(name), At: "group " + name, Text: strconv.Quote(u) + " is not a user", hint: "a group lists users; groups do not nest"})
+			} else if !slices.Contains(c.groups[user], name) {
+				c.groups[user] = append(c.groups[user], name)
+			}
+		}
+	}
+	for _, names := range c.groups {
+		slices.Sort(names)
+	}
+	slices.SortFunc(errs, func(a, b *Error) int { return a.Line - b.Line })
+	return errs
+}
+
+func compileGrant(g state.Grant, groups map[string][]string, tunnels map[string]string) (grant, Errors) {
+	out := grant{id: g.ID, src: g, users: make(map[string]struct{}), groups: make(map[string]struct{}), devices: make(map[string]struct{})}
+	var errs Errors
+	fail := func(field string, m *mistake) {
+		errs = append(errs, &Error{At: "grant " + g.ID + ": " + field, Text: m.text, hint: m.hint})
+	}
+	for field, list := range map[string][]string{"who": g.Who, "to": g.To, "how": g.How} {
+		if len(list) == 0 {
+			fail(field, bad("nothing stands there", "a grant needs who, to and how; * stands for everything"))
+		}
+	}
+	for _, s := range g.Who {
+		kind, name, m := parseWho(s)
+		if _, ok := groups[name]; m == nil && kind == whoGroup && !ok {
+			m = bad("there is no group "+strconv.Quote(name), "define it under groups: in the same file")
+		}
+		switch {
+		case m != nil:
+			fail("who", m)
+		case kind == whoAny:
+			out.anyone = true
+		case kind == whoUser:
+			out.users[name] = struct{}{}
+		case kind == whoGroup:
+			out.groups[name] = struct{}{}
+		case kind == whoDevice:
+			out.devices[name] = struct{}{}
+		}
+	}
+	for _, s := range g.To {
+		d, m := parseTo(s)
+		if m != nil {
+			fail("to", m)
+			continue
+		}
+		out.to = append(out.to, d)
+		if id := tunnels[d.tunnel]; d.tunnel != "" && id != "" {
+			out.tunnels = append(out.tunnels, id)
+		}
+	}
+	for _, s := range g.How {
+		var m *mistake
+		if out.how, m = parseHow(out.how, s); m != nil {
+			fail("how", m)
+		}
+	}
+	slices.SortStableFunc(errs, func(a, b *Error) int { return fieldOrder(a.At) - fieldOrder(b.At) })
+	return out, errs
+}
+
+// fieldOrder puts mistakes in the order of the fields; At ends with the field's name.
+func fieldOrder(at string) int {
+	switch at[len(at)-2:] {
+	case "ho": // who
+		return 0
+	case "to":
+		return 1
+	}
+	return 2
+}
+
+// Principal returns who a user on a device is under this policy.
+func (c *Compiled) Principal(device, user string) Principal {
+	return Principal{Device: device, User: user, Groups: c.groups[user]}
+}
+
+// Decide says whether p may reach t, and which grant says so. It does not allocate.
+func (c *Compiled) Decide(p *Principal, t Target) Decision {
+	for i := range c.grants {
+		g := &c.grants[i]
+		if g.matchWho(p) && g.matchTo(t.Dst, t.Tunnel) && g.matchHow(t.Proto, t.Port) {
+			return Decision{Allowed: true, Grant: g.id}
+		}
+	}
+	return Decision{}
+}
+
+func (g *grant) matchWho(p *Principal) bool {
+	if g.anyone {
+		return true
+	}
+	if _, ok := g.users[p.User]; ok && p.User != "" {
+		return true
+	}
+	if _, ok := g.devices[p.Device]; ok && p.Device != "" {
+		return true
+	}
+	for _, name := range p.Groups {
+		if _, ok := g.groups[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *grant) matchTo(dst netip.Addr, tunnel string) bool {
+	for i := range g.to {
+		if g.to[i].any || g.to[i].prefix.IsValid() && g.to[i].prefix.Contains(dst) {
+			return true
+		}
+	}
+	return tunnel != "" && slices.Contains(g.tunnels, tunnel)
+}
+
+func (g *grant) matchHow(proto Proto, port uint16) bool {
+	for _, h := range g.how {
+		if h.any || h.proto == proto && h.from <= port && port <= h.to {
+			return true
+		}
+	}
+	return false
+}

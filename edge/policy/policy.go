@@ -1,0 +1,79 @@
+// Package policy decides who may reach what, and says why.
+//
+// Deny by default. Grants are data: each has a unique id, who (users, groups,
+// devices), to (prefixes, tunnels) and how (icmp, udp ports, tcp ports); any
+// match allows and there are no deny rules (DESIGN §5). Parse reads the YAML
+// document, Compile makes the form that packets are checked against, Decide
+// answers without allocating, Check runs the document's own tests, and Log
+// keeps the denials of which people ask why.
+package policy
+
+import (
+	"net/netip"
+	"strconv"
+)
+
+// Proto is a protocol that a grant can name, by its IP number. ICMPv6 is ICMP here.
+type Proto uint8
+
+// The protocols.
+const (
+	ICMP Proto = 1
+	TCP  Proto = 6
+	UDP  Proto = 17
+)
+
+// String returns the protocol as grants write it.
+func (p Proto) String() string {
+	switch p {
+	case ICMP:
+		return "icmp"
+	case TCP:
+		return "tcp"
+	case UDP:
+		return "udp"
+	}
+	return "protocol " + strconv.Itoa(int(p))
+}
+
+// ParseProto reads what String wrote.
+func ParseProto(s string) (Proto, bool) {
+	switch s {
+	case "icmp":
+		return ICMP, true
+	case "tcp":
+		return TCP, true
+	case "udp":
+		return UDP, true
+	}
+	return 0, false
+}
+
+// Principal is who asks: a user on a device, with the groups of that user.
+type Principal struct {
+	Device string   `json:"device,omitempty"` // device id
+	User   string   `json:"user,omitempty"`
+	Groups []string `json:"groups,omitempty"`
+}
+
+// Target is what is asked for.
+type Target struct {
+	Dst    netip.Addr
+	Proto  Proto
+	Port   uint16 // 0 for ICMP
+	Tunnel string // id of the tunnel that Dst routes to; empty without a route
+}
+
+// String returns the target as people write it: "icmp 172.16.10.120", "tcp 172.16.10.120:22".
+func (t Target) String() string {
+	if t.Proto == ICMP {
+		return t.Proto.String() + " " + t.Dst.String()
+	}
+	return t.Proto.String() + " " + netip.AddrPortFrom(t.Dst, t.Port).String()
+}
+
+// Decision is the answer to "may this principal reach that?".
+type Decision struct {
+	Allowed bool
+	Grant   string // id of the grant that allows; empty when denied
+}

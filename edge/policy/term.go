@@ -1,0 +1,127 @@
+package policy
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// mistake is what is wrong with one term, before it is known where it stands.
+type mistake struct{ text, hint string }
+
+func bad(text, hint string) *mistake { return &mistake{text: text, hint: hint} }
+
+// whoKind is the kind of a term of `who`.
+type whoKind uint8
+
+const (
+	whoAny whoKind = iota
+	whoUser
+	whoGroup
+	whoDevice
+)
+
+// parseWho reads USER, user:USER, group:NAME, device:ID or *.
+func parseWho(s string) (kind whoKind, name string, _ *mistake) {
+	if s == "*" {
+		return whoAny, "", nil
+	}
+	kind, name = whoUser, s
+	if prefix, rest, ok := strings.Cut(s, ":"); ok {
+		name = rest
+		switch prefix {
+		case "user":
+		case "group":
+			kind = whoGroup
+		case "device":
+			kind = whoDevice
+		default:
+			return 0, "", bad("unknown kind "+strconv.Quote(prefix)+" in "+strconv.Quote(s), "write USER, user:USER, group:NAME, device:ID or *")
+		}
+	}
+	if name == "" || strings.TrimSpace(name) != name {
+		return 0, "", bad("no name in "+strconv.Quote(s), "write USER, user:USER, group:NAME, device:ID or *")
+	}
+	return kind, name, nil
+}
+
+const toHint = "write a prefix such as 172.16.10.0/24, an address, tunnel:NAME or *"
+
+// destination is a term of `to`: one of any, tunnel, prefix.
+type destination struct {
+	any    bool
+	tunnel string // name, as written
+	prefix netip.Prefix
+}
+
+// parseTo reads PREFIX, ADDRESS, tunnel:NAME or *.
+func parseTo(s string) (destination, *mistake) {
+	if s == "*" {
+		return destination{any: true}, nil
+	}
+	if name, ok := strings.CutPrefix(s, "tunnel:"); ok {
+		if name == "" || strings.TrimSpace(name) != name {
+			return destination{}, bad("no name in "+strconv.Quote(s), toHint)
+		}
+		return destination{tunnel: name}, nil
+	}
+	var p netip.Prefix
+	if a, err := netip.ParseAddr(s); err == nil {
+		if a.Zone() != "" {
+			return destination{}, bad(strconv.Quote(s)+" has a zone", "write the address without %"+a.Zone())
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
+	} else if p, err = netip.ParsePrefix(s); err != nil {
+		return destination{}, bad(strconv.Quote(s)+" is neither a prefix nor an address", toHint)
+	}
+	if p.Addr().Is4In6() {
+		return destination{}, bad(strconv.Quote(s)+" is an IPv4 address written as IPv6", "write "+p.Addr().Unmap().String())
+	}
+	if p.Masked() != p {
+		return destination{}, bad(strconv.Quote(s)+" has bits set behind its length", "write "+p.Masked().String()+", or "+p.Addr().String()+" for that one address")
+	}
+	return destination{prefix: p}, nil
+}
+
+// ports is an inclusive range of ports of one protocol; any stands for all of everything.
+type ports struct {
+	any      bool
+	proto    Proto
+	from, to uint16
+}
+
+const howHint = `write icmp, "udp:53", "tcp:22,443", "tcp:8000-8100", "tcp:*" or *; quote what holds a comma`
+
+// parseHow reads icmp, udp:PORTS, tcp:PORTS or *, PORTS being * or a comma
+// separated list of ports and ranges, and appends what it says.
+func parseHow(to []ports, s string) ([]ports, *mistake) {
+	switch s {
+	case "*":
+		return append(to, ports{any: true}), nil
+	case "icmp":
+		return append(to, ports{proto: ICMP, to: 65535}), nil
+	case "tcp", "udp":
+		return to, bad(strconv.Quote(s)+" names no port", `write "`+s+`:*" for all of them`)
+	}
+	name, list, ok := strings.Cut(s, ":")
+	proto, known := ParseProto(name)
+	if !ok || !known || proto == ICMP {
+		return to, bad(strconv.Quote(s)+" is not a protocol and its ports", howHint)
+	}
+	if list == "*" {
+		return append(to, ports{proto: proto, to: 65535}), nil
+	}
+	for item := range strings.SplitSeq(list, ",") {
+		from, last, isRange := strings.Cut(item, "-")
+		if !isRange {
+			last = from
+		}
+		a, errA := strconv.ParseUint(from, 10, 16)
+		b, errB := strconv.ParseUint(last, 10, 16)
+		if errA != nil || errB != nil || a == 0 || a > b {
+			return to, bad(strconv.Quote(item)+" in "+strconv.Quote(s)+" is neither a port nor a range of ports", howHint)
+		}
+		to = append(to, ports{proto: proto, from: uint16(a), to: uint16(b)})
+	}
+	return to, nil
+}
