@@ -1,0 +1,154 @@
+//go:build linux
+
+package osroute
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const sysctlRoot = "/proc/sys/net"
+
+// settle quietens the device before it comes up, and returns the settings that could not be written. rp_filter is loose
+// for the sake of other software that looks at it; our rules satisfy strict, too.
+func settle(device string, v6 bool) (failed []string) {
+	set := func(family, key, value string) {
+		path := filepath.Join(sysctlRoot, family, "conf", device, key)
+		if old, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(old)) == value {
+			return
+		}
+		if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
+			failed = append(failed, family+"/conf/"+device+"/"+key)
+		}
+	}
+	set("ipv4", "rp_filter", "2")
+	if v6 {
+		set("ipv6", "addr_gen_mode", "1") // no link-local address
+		set("ipv6", "accept_ra", "0")
+		set("ipv6", "autoconf", "0")
+		set("ipv6", "accept_dad", "0")
+		set("ipv6", "dad_transmits", "0")
+		set("ipv6", "router_solicitations", "0")
+	}
+	return failed
+}
+
+// readSysctl returns the value of a setting of device, or -1.
+func readSysctl(family, device, key string) int {
+	b, err := os.ReadFile(filepath.Join(sysctlRoot, family, "conf", device, key))
+	if err != nil {
+		return -1
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// strictInterfaces returns the interfaces other than the TUN and loopback whose effective rp_filter is strict.
+func strictInterfaces(device string) []string {
+	entries, err := os.ReadDir(filepath.Join(sysctlRoot, "ipv4", "conf"))
+	if err != nil {
+		return nil
+	}
+	everywhere := readSysctl("ipv4", "all", "rp_filter")
+	var out []string
+	for _, e := range entries {
+		name := e.Name()
+		if name == "all" || name == "default" || name == "lo" || name == device {
+			continue
+		}
+		if max(everywhere, readSysctl("ipv4", name, "rp_filter")) == 1 {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// hasIPv6 reports whether the kernel speaks IPv6 at all (ipv6.disable=1 and kernels without it do not).
+func hasIPv6() bool {
+	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	_ = unix.Close(fd)
+	return true
+}
+
+func only4(addrs []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(addrs), func(p netip.Prefix) bool { return p.Addr().Is6() })
+}
+
+// setDevice makes the device's addresses those of cfg and brings it up.
+func setDevice(link netlink.Link, cfg Config) error {
+	have, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	if err != nil {
+		return fail("list addresses of "+cfg.Device, err)
+	}
+	var now []netip.Prefix
+	for _, a := range have {
+		if p := fromIPNet(a.IPNet); p.IsValid() && !p.Addr().IsLinkLocalUnicast() {
+			now = append(now, p)
+		}
+	}
+	add, remove := diff(now, cfg.Addrs)
+	for _, p := range remove {
+		if err := netlink.AddrDel(link, &netlink.Addr{IPNet: toIPNet(p)}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return fail("remove address "+p.String()+" of "+cfg.Device, err)
+		}
+	}
+	for _, p := range add {
+		a := &netlink.Addr{IPNet: toIPNet(p), Flags: unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE}
+		if err := netlink.AddrAdd(link, a); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fail("add address "+p.String()+" to "+cfg.Device, err)
+		}
+	}
+	return bringUp(link)
+}
+
+// bringUp sets the device up without multicast, so that the kernel sends no membership reports into it and gives it no
+// route for multicast.
+func bringUp(link netlink.Link) error {
+	attrs := link.Attrs()
+	if attrs.RawFlags&unix.IFF_MULTICAST != 0 {
+		if err := netlink.LinkSetMulticastOff(link); err != nil {
+			return fail("set "+attrs.Name+" multicast off", err)
+		}
+	}
+	if attrs.RawFlags&unix.IFF_UP != 0 {
+		return nil
+	}
+	return fail("set "+attrs.Name+" up", netlink.LinkSetUp(link))
+}
+
+// clearDevice takes all addresses off the device and sets it down; a device that is gone is fine.
+func clearDevice(device string) error {
+	link, err := netlink.LinkByName(device)
+	if err != nil {
+		var missing netlink.LinkNotFoundError
+		if errors.As(err, &missing) {
+			return nil
+		}
+		return fail("find device "+device, err)
+	}
+	have, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	errs := []error{fail("list addresses of "+device, err)}
+	for _, a := range have {
+		if err := netlink.AddrDel(link, &netlink.Addr{IPNet: a.IPNet}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			errs = append(errs, fail("remove address "+a.IPNet.String()+" of "+device, err))
+		}
+	}
+	if err := netlink.LinkSetDown(link); err != nil && !errors.Is(err, unix.ENODEV) {
+		errs = append(errs, fail("set "+device+" down", err))
+	}
+	return errors.Join(errs...)
+}

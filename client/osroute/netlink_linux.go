@@ -1,0 +1,221 @@
+//go:build linux
+
+package osroute
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// dumpTries bounds how often a list is asked for again that changed while the kernel was giving it.
+const dumpTries = 5
+
+// list asks for a dump until it was not interrupted.
+func list[T any](ask func() ([]T, error)) ([]T, error) {
+	var got []T
+	var err error
+	for range dumpTries {
+		if got, err = ask(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return got, err
+		}
+	}
+	return got, err
+}
+
+func familyOf(v6 bool) int {
+	if v6 {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
+}
+
+// eachFamily calls f for the families that the host has.
+func eachFamily(stack families, f func(v6 bool) error) error {
+	for _, v6 := range []bool{false, true} {
+		if stack.has(v6) {
+			if err := f(v6); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func toIPNet(p netip.Prefix) *net.IPNet {
+	if !p.IsValid() {
+		return nil
+	}
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+func fromIPNet(n *net.IPNet) netip.Prefix {
+	if n == nil {
+		return netip.Prefix{}
+	}
+	a, ok := netip.AddrFromSlice(n.IP)
+	ones, _ := n.Mask.Size()
+	if len(n.Mask) == net.IPv4len {
+		a = a.Unmap()
+	}
+	if !ok {
+		return netip.Prefix{}
+	}
+	return netip.PrefixFrom(a, ones)
+}
+
+// readRules returns our rules of cfg's priorities.
+func readRules(cfg Config, stack families) (out []rule, err error) {
+	err = eachFamily(stack, func(v6 bool) error {
+		have, err := list(func() ([]netlink.Rule, error) { return netlink.RuleList(familyOf(v6)) })
+		if err != nil {
+			return fail("list rules", err)
+		}
+		for _, x := range have {
+			if x.Protocol == ownProtocol && x.Priority >= cfg.Priority && x.Priority < cfg.Priority+priorities {
+				out = append(out, fromRule(x, v6))
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func fromRule(x netlink.Rule, v6 bool) rule {
+	out := rule{
+		v6: v6, priority: x.Priority, from: fromIPNet(x.Src), to: fromIPNet(x.Dst), not: x.Invert, mark: x.Mark,
+		proto: x.IPProto, table: x.Table, suppress: x.SuppressPrefixlen,
+	}
+	if x.Dport != nil {
+		out.dport = x.Dport.Start
+	}
+	return out
+}
+
+func toRule(x rule) *netlink.Rule {
+	out := netlink.NewRule()
+	out.Family, out.Priority, out.Invert, out.Mark = familyOf(x.v6), x.priority, x.not, x.mark
+	out.Src, out.Dst, out.IPProto, out.Table = toIPNet(x.from), toIPNet(x.to), x.proto, x.table
+	out.SuppressPrefixlen, out.Protocol = x.suppress, ownProtocol
+	if x.dport != 0 {
+		out.Dport = netlink.NewRulePortRange(x.dport, x.dport)
+	}
+	return out
+}
+
+func addRule(x rule) error {
+	if err := netlink.RuleAdd(toRule(x)); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fail(fmt.Sprintf("add rule %d (table %d)", x.priority, x.table), err)
+	}
+	return nil
+}
+
+func dropRule(x rule) error {
+	if err := netlink.RuleDel(toRule(x)); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fail(fmt.Sprintf("remove rule %d (table %d)", x.priority, x.table), err)
+	}
+	return nil
+}
+
+// readRoutes returns our routes of cfg's two tables.
+func readRoutes(cfg Config, stack families) (out []tableRoute, err error) {
+	err = eachFamily(stack, func(v6 bool) error {
+		for _, table := range []int{cfg.Table, cfg.Table + 1} {
+			have, err := list(func() ([]netlink.Route, error) {
+				return netlink.RouteListFiltered(familyOf(v6), &netlink.Route{Table: table}, netlink.RT_FILTER_TABLE)
+			})
+			if err != nil {
+				return fail(fmt.Sprintf("list routes of table %d", table), err)
+			}
+			for _, x := range have {
+				if x.Protocol == ownProtocol {
+					out = append(out, fromRoute(x, v6))
+				}
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func fromRoute(x netlink.Route, v6 bool) tableRoute {
+	out := tableRoute{table: x.Table, kind: routeKind(x.Type), dst: routeDst(x, v6), metric: x.Priority}
+	if out.kind == unicast {
+		out.dev = x.LinkIndex
+		out.src, _ = netip.AddrFromSlice(x.Src)
+		out.src = out.src.Unmap()
+	}
+	return out
+}
+
+// routeDst returns a route's destination, whose absence means everything.
+func routeDst(x netlink.Route, v6 bool) netip.Prefix {
+	if p := fromIPNet(x.Dst); p.IsValid() {
+		return p
+	}
+	if v6 {
+		return all6
+	}
+	return all4
+}
+
+func toRoute(x tableRoute) *netlink.Route {
+	out := &netlink.Route{
+		Family: familyOf(x.dst.Addr().Is6()), Table: x.table, Type: int(x.kind), Dst: toIPNet(x.dst), Priority: x.metric,
+		LinkIndex: x.dev, Protocol: ownProtocol,
+	}
+	if x.kind == unicast {
+		out.Src = x.src.AsSlice()
+		out.Scope = netlink.SCOPE_LINK
+	}
+	return out
+}
+
+func addRoute(x tableRoute) error {
+	if err := netlink.RouteAdd(toRoute(x)); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fail(fmt.Sprintf("add route %s (table %d)", x.dst, x.table), err)
+	}
+	return nil
+}
+
+func dropRoute(x tableRoute) error {
+	if err := netlink.RouteDel(toRoute(x)); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fail(fmt.Sprintf("remove route %s (table %d)", x.dst, x.table), err)
+	}
+	return nil
+}
+
+// readConnected returns the directly connected prefixes of the main table.
+func readConnected(device string, stack families) ([]onlink, error) {
+	links, err := list(netlink.LinkList)
+	if err != nil {
+		return nil, fail("list interfaces", err)
+	}
+	names := make(map[int]string, len(links))
+	for _, l := range links {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	var routes []mainRoute
+	err = eachFamily(stack, func(v6 bool) error {
+		have, err := list(func() ([]netlink.Route, error) {
+			return netlink.RouteListFiltered(familyOf(v6), &netlink.Route{Table: tableMain}, netlink.RT_FILTER_TABLE)
+		})
+		if err != nil {
+			return fail("list routes of the main table", err)
+		}
+		for _, x := range have {
+			routes = append(routes, mainRoute{
+				dst:       routeDst(x, v6),
+				device:    names[x.LinkIndex],
+				gateway:   x.Gw != nil || x.Via != nil || len(x.MultiPath) > 0 || x.Type != int(unicast),
+				byAddress: x.Protocol == unix.RTPROT_KERNEL || x.Protocol == unix.RTPROT_RA || x.Protocol == unix.RTPROT_DHCP,
+			})
+		}
+		return nil
+	})
+	return connectedPrefixes(routes, device), err
+}

@@ -1,0 +1,176 @@
+// Package osroute gives the TUN device its addresses and takes the captured prefixes off the host, and gives all of it
+// back on exit.
+//
+// # What it promises
+//
+// Captured traffic enters the TUN and never another interface: not while the link is down, not while the process
+// restarts, not past a static route of the host. Directly connected prefixes stay with their interface (a warning names
+// a capture that one of them shadows), multicast and link-local traffic stay with the host, and the link's own packets,
+// which carry a firewall mark or are bound to the underlay's interface ([LinkControl]), never enter the TUN. A socket
+// without a source gets the device's address for captured destinations. Answers from any router address are accepted on
+// the TUN, also with strict rp_filter and without a default route.
+//
+// # How
+//
+// What is wanted is computed from [Config] and the host's connected prefixes by pure functions, compared with what is
+// there, and the difference applied; [Router.Undo] removes exactly what was added. One file per system talks to the
+// kernel: router_linux.go (netlink), router_darwin.go (routing socket and ioctls), router_windows.go (IP Helper).
+package osroute
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Config says what the host's routing shall look like. Prefixes and addresses of both families may be mixed.
+type Config struct {
+	Device  string         // name of the TUN device
+	MTU     int            // of the device in bytes; 0 leaves it alone. Windows needs it, the others set it in tun.Open.
+	Addrs   []netip.Prefix // device addresses (/32, /128)
+	Capture []netip.Prefix // prefixes taken off the host
+	Hops    []netip.Addr   // hop addresses of the edge: host routes through the device
+
+	// Underlay is where the link's UDP packets go (optional; Linux). With it, a host with strict rp_filter accepts the
+	// edge's answers although the edge lies within a captured prefix.
+	Underlay []netip.AddrPort
+
+	Mark     uint32 // firewall mark on the link's sockets (Linux); must not be 0 there
+	Table    int    // own routing table (Linux), and the one after it; 0 = a pair chosen by the device's name
+	Priority int    // of the first of four consecutive ip rule priorities (Linux); 0 = chosen by the device's name
+}
+
+// DefaultMark is the firewall mark for the link's sockets where none is configured ("1p" in ASCII, shifted out of the
+// low bits that other software likes).
+const DefaultMark uint32 = 0x3170_0000
+
+// Warning is something that a person should know about this host, with what to do about it. Neither ends the client.
+type Warning struct {
+	Text string `json:"text"`
+	Hint string `json:"hint"`
+}
+
+// Error is a failed change of the host's routing. It unwraps to the system's own error.
+type Error struct {
+	Op   string // what was tried: "add route 10.0.0.0/8 dev oneping0"
+	Err  error
+	Text string // the hint, one line; empty when there is none
+}
+
+// Error implements error.
+func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
+
+// Unwrap returns the system's own error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint returns one line that says what to do, or "".
+func (e *Error) Hint() string { return e.Text }
+
+var (
+	all4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	all6 = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+)
+
+// stays returns the prefixes that no capture takes off the host: loopback, link-local, multicast and broadcast.
+func stays() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("224.0.0.0/4"),
+		netip.MustParsePrefix("255.255.255.255/32"),
+		netip.MustParsePrefix("::1/128"),
+		netip.MustParsePrefix("fe80::/10"),
+		netip.MustParsePrefix("ff00::/8"),
+	}
+}
+
+// captured returns the capture prefixes and hop routes of cfg, masked, without duplicates and without those that lie
+// within a prefix of stays, sorted.
+func captured(cfg Config) []netip.Prefix {
+	var out []netip.Prefix
+	add := func(p netip.Prefix) {
+		if !p.IsValid() {
+			return
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		p = p.Masked()
+		if !slices.ContainsFunc(stays(), func(s netip.Prefix) bool { return covers(s, p) }) {
+			out = append(out, p)
+		}
+	}
+	for _, p := range cfg.Capture {
+		add(p)
+	}
+	for _, a := range cfg.Hops {
+		add(host(a.Unmap()))
+	}
+	slices.SortFunc(out, netip.Prefix.Compare)
+	return slices.Compact(out)
+}
+
+// host returns the prefix of one address; the zero prefix for the zero address.
+func host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// covers reports whether outer contains all of inner.
+func covers(outer, inner netip.Prefix) bool {
+	return outer.IsValid() && inner.IsValid() && outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
+}
+
+// firstAddr returns the device address of a family, the source of captured traffic; the zero address if there is none.
+func firstAddr(addrs []netip.Prefix, v6 bool) netip.Addr {
+	for _, p := range addrs {
+		if p.Addr().Is6() == v6 {
+			return p.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// diff returns what to add to have and what to remove from it, so that it becomes want, in the order of the inputs.
+func diff[T comparable](have, want []T) (add, remove []T) {
+	for _, w := range want {
+		if !slices.Contains(have, w) && !slices.Contains(add, w) {
+			add = append(add, w)
+		}
+	}
+	for _, h := range have {
+		if !slices.Contains(want, h) {
+			remove = append(remove, h)
+		}
+	}
+	return add, remove
+}
+
+// shadowed returns a warning for each capture that lies within, or reaches into, a connected prefix.
+func shadowed(capture []netip.Prefix, connected []onlink) []Warning {
+	var out []Warning
+	for _, c := range connected {
+		for _, p := range capture {
+			if p.Bits() == 0 || !p.Overlaps(c.prefix) || p.Addr().Is6() != c.prefix.Addr().Is6() {
+				continue
+			}
+			out = append(out, shadowWarning(p, c))
+		}
+	}
+	return out
+}
+
+func shadowWarning(p netip.Prefix, c onlink) Warning {
+	if covers(c.prefix, p) {
+		return Warning{
+			Text: "captured " + p.String() + " is not captured: " + c.prefix.String() + " is directly connected on " + c.device,
+			Hint: "leave the network with " + c.prefix.String() + ", or give the site another range",
+		}
+	}
+	return Warning{
+		Text: "part of captured " + p.String() + " is not captured: " + c.prefix.String() + " is directly connected on " + c.device,
+		Hint: "hosts of " + c.prefix.String() + " are reached on the local network, not through oneping",
+	}
+}
+
+// onlink is a directly connected prefix of another interface.
+type onlink struct {
+	prefix netip.Prefix
+	device string
+}

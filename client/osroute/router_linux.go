@@ -1,0 +1,200 @@
+// Linux: rules and routes by rtnetlink, settings of the device below /proc/sys/net. CAP_NET_ADMIN in the user namespace
+// that owns the network namespace is enough; root of the machine is not needed.
+//
+// Calls, with the errors that rtnetlink(7) and net/core/fib_rules.c, net/ipv4/fib_*.c, net/ipv6/route.c return:
+//
+//	RTM_NEWADDR   EEXIST there already · EACCES IPv6 is disabled on the device · ENODEV device gone · EPERM
+//	RTM_NEWROUTE  EEXIST · ENETDOWN device down · EINVAL source is no address of this host · ENODEV · EPERM
+//	RTM_DELROUTE  ESRCH not there
+//	RTM_NEWRULE   EEXIST · EAFNOSUPPORT family missing or without multiple tables (CONFIG_IP_MULTIPLE_TABLES)
+//	RTM_DELRULE   ENOENT not there
+//	dumps         NLM_F_DUMP_INTR changed meanwhile (asked again) · recv: ENOBUFS events lost (treated as an event)
+//	SO_MARK       EPERM without CAP_NET_ADMIN or CAP_NET_RAW
+
+//go:build linux
+
+package osroute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"github.com/vishvananda/netlink"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// ownProtocol marks the rules and routes that are ours (`ip rule`, `ip route` print "proto 117"); 0 to 4 are the kernel's,
+// 186 and up belong to routing daemons.
+const ownProtocol = 117
+
+// Router owns the routing of one TUN device. Its methods may be called concurrently.
+type Router struct {
+	log *zap.Logger
+
+	mu       sync.Mutex
+	cfg      Config // the last one applied, with defaults
+	applied  bool   // something may have been changed that Undo has to take back
+	warnings []Warning
+}
+
+// New returns a Router that has done nothing yet.
+func New(log *zap.Logger) *Router { return &Router{log: log} }
+
+// Warnings returns what a person should know about this host as of the last Apply.
+func (r *Router) Warnings() []Warning {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]Warning(nil), r.warnings...)
+}
+
+// Apply makes addresses, routes and rules what cfg wants: it adds what is missing, first what stops a leak, and removes
+// what is no longer wanted. It may be called again at any time, also with another cfg for the same device. After an error
+// the rest is still undone by Undo, or completed by the next Apply.
+func (r *Router) Apply(ctx context.Context, cfg Config) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if cfg.Mark == 0 {
+		return &Error{Op: "apply routing", Err: errors.New("no firewall mark: the link's own packets would enter the TUN"), Text: "set a mark other than 0"}
+	}
+	cfg = withDefaults(cfg)
+	if r.applied && (cfg.Table != r.cfg.Table || cfg.Priority != r.cfg.Priority || cfg.Device != r.cfg.Device) {
+		if err := r.undo(); err != nil {
+			return err
+		}
+	}
+	r.cfg, r.applied = cfg, true
+	return r.apply(cfg)
+}
+
+func (r *Router) apply(cfg Config) error {
+	link, err := netlink.LinkByName(cfg.Device)
+	if err != nil {
+		return fail("find device "+cfg.Device, err)
+	}
+	stack := families{v4: true, v6: hasIPv6()}
+	facts := hostFacts{ipv6: stack.v6 && readSysctl("ipv6", cfg.Device, "disable_ipv6") != 1, failed: settle(cfg.Device, stack.v6)}
+	usable := cfg
+	if !facts.ipv6 {
+		usable.Addrs = only4(cfg.Addrs)
+	}
+	if err := setDevice(link, usable); err != nil {
+		return err
+	}
+	connected, err := readConnected(cfg.Device, stack)
+	if err != nil {
+		return err
+	}
+	if err := syncTables(usable, link.Attrs().Index, connected, stack); err != nil {
+		return err
+	}
+	facts.strict = strictInterfaces(cfg.Device)
+	r.warnings = append(hostWarnings(cfg, facts), shadowed(captured(cfg), connected)...)
+	return nil
+}
+
+// syncTables adds routes, then rules, and then removes rules and routes that are not wanted.
+func syncTables(cfg Config, dev int, connected []onlink, stack families) error {
+	haveRoutes, err := readRoutes(cfg, stack)
+	if err != nil {
+		return err
+	}
+	haveRules, err := readRules(cfg, stack)
+	if err != nil {
+		return err
+	}
+	addRoutes, dropRoutes := diff(haveRoutes, wantRoutes(cfg, dev, stack))
+	addRules, dropRules := diff(haveRules, wantRules(cfg, connected, stack))
+	for _, x := range addRoutes {
+		if err := addRoute(x); err != nil {
+			return err
+		}
+	}
+	for _, x := range addRules {
+		if err := addRule(x); err != nil {
+			return err
+		}
+	}
+	return errors.Join(dropAll(dropRules, dropRule), dropAll(dropRoutes, dropRoute))
+}
+
+// Undo removes everything that Apply added: rules, routes, addresses; the device is left down. A Router that was never
+// applied does nothing. The device may be gone already.
+func (r *Router) Undo() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.applied {
+		return nil
+	}
+	return r.undo()
+}
+
+func (r *Router) undo() error {
+	stack := families{v4: true, v6: hasIPv6()}
+	var errs []error
+	rules, err := readRules(r.cfg, stack)
+	errs = append(errs, err, dropAll(rules, dropRule))
+	routes, err := readRoutes(r.cfg, stack)
+	errs = append(errs, err, dropAll(routes, dropRoute), clearDevice(r.cfg.Device))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	r.applied, r.warnings = false, nil
+	return nil
+}
+
+// dropAll removes all of them, whatever happens to each.
+func dropAll[T any](list []T, drop func(T) error) error {
+	var errs []error
+	for _, x := range list {
+		errs = append(errs, drop(x))
+	}
+	return errors.Join(errs...)
+}
+
+// fail makes an *Error with the hint for what the kernel said; nil stays nil.
+func fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var hint string
+	var missing netlink.LinkNotFoundError
+	switch {
+	case errors.Is(err, unix.EPERM):
+		hint = "run the client as root or with CAP_NET_ADMIN"
+	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):
+		hint = "this kernel lacks policy routing (CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES)"
+	case errors.Is(err, unix.ENODEV), errors.As(err, &missing):
+		hint = "the TUN device is gone; restart the client"
+	case errors.Is(err, unix.ENETDOWN):
+		hint = "the TUN device was set down; restart the client"
+	}
+	return &Error{Op: op, Err: err, Text: hint}
+}
+
+// LinkControl returns a control function for net.ListenConfig and net.Dialer that puts mark on a socket of the link, so
+// that its packets do not enter the TUN. Without the right to do so it changes nothing: who may not set a mark could not
+// make a TUN device either.
+func LinkControl(mark uint32) func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		if mark == 0 {
+			return nil
+		}
+		var err error
+		if e := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark))
+		}); e != nil {
+			return fmt.Errorf("mark link socket: %w", e)
+		}
+		if err != nil && !errors.Is(err, unix.EPERM) {
+			return fmt.Errorf("mark link socket: %w", err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,40 @@
+//go:build !linux
+
+package osroute
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"syscall"
+
+	"go.uber.org/zap"
+)
+
+// Router owns the routing of one TUN device; there is none on this system.
+type Router struct{}
+
+// New returns a Router that says no.
+func New(*zap.Logger) *Router { return &Router{} }
+
+// Apply says no.
+func (r *Router) Apply(context.Context, Config) error {
+	return &Error{Op: "apply routing", Err: errors.New("not supported on " + runtime.GOOS), Text: "run the client on Linux, macOS or Windows"}
+}
+
+// Watch waits for ctx.
+func (r *Router) Watch(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Warnings returns none.
+func (r *Router) Warnings() []Warning { return nil }
+
+// Undo has nothing to undo.
+func (r *Router) Undo() error { return nil }
+
+// LinkControl changes nothing.
+func LinkControl(uint32) func(network, address string, c syscall.RawConn) error {
+	return func(_, _ string, _ syscall.RawConn) error { return nil }
+}

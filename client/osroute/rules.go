@@ -1,0 +1,234 @@
+package osroute
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// This file computes the Linux routing wanted for a Config. It is pure, and has no build tag so that it is read and
+// tested everywhere.
+//
+// Two tables. The first holds what is captured, the second a default route for packets that already have the device's
+// address as their source. Both hold, behind each route through the TUN, an "unreachable" of the worst metric that
+// depends on no device, so that a crash (the kernel removes the TUN and its routes) leaves "host unreachable" instead of
+// the default route; and "throw" for what stays with the host.
+//
+//	P    from DEVICE-ADDRESS lookup T+1           packets of the device, and every reverse-path check on the TUN
+//	P+1  to EDGE ipproto udp dport PORT lookup main      the underlay, for reverse-path checks on its own interface
+//	P+2  to CONNECTED lookup main suppress_prefixlength BITS-1   connected prefixes win, a default route does not
+//	P+3  not fwmark MARK lookup T                 everything captured
+//
+// Why P: the kernel checks the source of a packet that arrives on the TUN by looking up the way back, from the device's
+// address to that source. Loose rp_filter (2) wants any route, strict (1, and conf.all=1 makes it so where the TUN's own
+// value is 0) wants one through the TUN. A router behind the connector may have any address, and a laptop may have no
+// default route; with this rule the answer is always "through the TUN" (measured with rp_filter 0, 1 and 2).
+//
+// Why suppress_prefixlength: after a connected prefix disappears, its rule remains for a moment, and without it the
+// lookup in main would find the default route and leak.
+
+const (
+	baseTable    = 7844
+	basePriority = 5000
+	tableMain    = 254
+	slots        = 1000
+
+	offsetFrom, offsetUnderlay, offsetConnected, offsetCapture = 0, 1, 2, 3
+	priorities                                                 = 4
+
+	metricDevice   = 100
+	metricBackstop = 65000
+
+	protoUDP = 17
+)
+
+// slot numbers a device name, so that two clients on one machine have tables and priorities of their own, and a
+// restarted client the same ones again: the N of onepingN, else a hash.
+func slot(device string) int {
+	if digits, ok := strings.CutPrefix(device, "oneping"); ok {
+		if n, err := strconv.ParseUint(digits, 10, 8); err == nil && n < 100 {
+			return int(n)
+		}
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(device))
+	return 100 + int(h.Sum32()%(slots-100))
+}
+
+// withDefaults fills in table and priority.
+func withDefaults(cfg Config) Config {
+	if cfg.Table == 0 {
+		cfg.Table = baseTable + 2*slot(cfg.Device)
+	}
+	if cfg.Priority == 0 {
+		cfg.Priority = basePriority + priorities*slot(cfg.Device)
+	}
+	return cfg
+}
+
+// rule is an ip rule, comparable.
+type rule struct {
+	v6       bool
+	priority int
+	from, to netip.Prefix // zero = all
+	not      bool
+	mark     uint32
+	proto    int
+	dport    uint16
+	table    int
+	suppress int // routes of at most this prefix length do not count; -1 = all count
+}
+
+// routeKind is the type of a route, with the kernel's numbers.
+type routeKind int
+
+const (
+	unicast     routeKind = 1
+	unreachable routeKind = 7
+	throw       routeKind = 9
+)
+
+// tableRoute is a route of one of our tables, comparable. dev is 0 for the kinds that have none.
+type tableRoute struct {
+	table  int
+	kind   routeKind
+	dst    netip.Prefix
+	dev    int
+	src    netip.Addr
+	metric int
+}
+
+// families says which address families this host lets us use.
+type families struct{ v4, v6 bool }
+
+func (f families) has(v6 bool) bool { return v6 && f.v6 || !v6 && f.v4 }
+
+// wantRules returns the rules for cfg, in the order in which they are to be added: exceptions before the capture.
+func wantRules(cfg Config, connected []onlink, host families) []rule {
+	var out []rule
+	add := func(r rule) {
+		if host.has(r.v6) && !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	for _, u := range cfg.Underlay {
+		a := u.Addr().Unmap()
+		add(rule{v6: a.Is6(), priority: cfg.Priority + offsetUnderlay, to: netip.PrefixFrom(a, a.BitLen()), proto: protoUDP, dport: u.Port(), table: tableMain, suppress: -1})
+	}
+	for _, c := range connected {
+		add(rule{v6: c.prefix.Addr().Is6(), priority: cfg.Priority + offsetConnected, to: c.prefix, table: tableMain, suppress: c.prefix.Bits() - 1})
+	}
+	for _, a := range cfg.Addrs {
+		add(rule{v6: a.Addr().Is6(), priority: cfg.Priority + offsetFrom, from: netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), table: cfg.Table + 1, suppress: -1})
+	}
+	for _, v6 := range []bool{false, true} {
+		add(rule{v6: v6, priority: cfg.Priority + offsetCapture, not: true, mark: cfg.Mark, table: cfg.Table, suppress: -1})
+	}
+	return out
+}
+
+// wantRoutes returns the routes of both tables for cfg in the order in which they are to be added: what stops a leak
+// before what captures. A family without a device address is not routed through the device, where its packets would
+// have the source of another interface: it is unreachable.
+func wantRoutes(cfg Config, dev int, host families) []tableRoute {
+	var stay, stop, through []tableRoute
+	prefixes := captured(cfg)
+	for _, p := range stays() {
+		if host.has(p.Addr().Is6()) && !p.Addr().IsLoopback() {
+			for _, table := range []int{cfg.Table, cfg.Table + 1} {
+				stay = append(stay, tableRoute{table: table, kind: throw, dst: p, metric: metricDevice})
+			}
+		}
+	}
+	add := func(table int, p netip.Prefix) {
+		v6 := p.Addr().Is6()
+		if !host.has(v6) {
+			return
+		}
+		stop = append(stop, tableRoute{table: table, kind: unreachable, dst: p, metric: metricBackstop})
+		if src := firstAddr(cfg.Addrs, v6); src.IsValid() {
+			through = append(through, tableRoute{table: table, kind: unicast, dst: p, dev: dev, src: src, metric: metricDevice})
+		}
+	}
+	for _, p := range prefixes {
+		add(cfg.Table, p)
+	}
+	for _, p := range []netip.Prefix{all4, all6} {
+		if firstAddr(cfg.Addrs, p.Addr().Is6()).IsValid() {
+			add(cfg.Table+1, p)
+		}
+	}
+	return slices.Concat(stay, stop, through)
+}
+
+// mainRoute is what the choice of connected prefixes needs to know of a route in the main table.
+type mainRoute struct {
+	dst       netip.Prefix
+	device    string
+	gateway   bool // or several next hops, or not of type unicast
+	byAddress bool // made by the kernel for an address, or by the network manager from a router advertisement or DHCP
+}
+
+// connectedPrefixes returns the directly connected prefixes of interfaces other than the TUN. Static routes are not
+// among them, with or without gateway: a static 172.16.0.0/12 must not win over a capture.
+func connectedPrefixes(routes []mainRoute, device string) []onlink {
+	var out []onlink
+	for _, r := range routes {
+		if r.gateway || !r.byAddress || !r.dst.IsValid() || r.dst.Bits() == 0 || r.device == device || r.device == "" {
+			continue
+		}
+		if slices.ContainsFunc(stays(), func(s netip.Prefix) bool { return covers(s, r.dst) }) {
+			continue
+		}
+		if !slices.ContainsFunc(out, func(o onlink) bool { return o.prefix == r.dst }) {
+			out = append(out, onlink{prefix: r.dst, device: r.device})
+		}
+	}
+	slices.SortFunc(out, func(a, b onlink) int { return a.prefix.Compare(b.prefix) })
+	return out
+}
+
+// hostFacts is what the warnings about a Linux host are made from.
+type hostFacts struct {
+	ipv6   bool     // the host has IPv6 and lets new interfaces use it
+	strict []string // other interfaces whose rp_filter is strict (1)
+	failed []string // settings of the device that could not be written
+}
+
+// hostWarnings returns what a person should know about a Linux host with cfg applied. Strict rp_filter on the TUN itself
+// is not among it: the rule for packets from the device's address answers it, see above.
+func hostWarnings(cfg Config, s hostFacts) []Warning {
+	var out []Warning
+	if len(s.failed) > 0 {
+		out = append(out, Warning{
+			Text: "cannot write " + strings.Join(s.failed, ", ") + " below /proc/sys/net: " + cfg.Device + " may send neighbour and router discovery into the tunnel, where it is dropped",
+			Hint: "mount /proc/sys read-write in this container, or ignore this",
+		})
+	}
+	if !s.ipv6 && firstAddr(cfg.Addrs, true).IsValid() {
+		out = append(out, Warning{
+			Text: "this host has no IPv6: captured IPv6 prefixes are unreachable",
+			Hint: "sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0, then restart the client",
+		})
+	}
+	if len(s.strict) > 0 && coversUnderlay(cfg) {
+		what := "the edge's answers"
+		if len(cfg.Underlay) > 0 {
+			what = "ICMP errors from the way to the edge"
+		}
+		out = append(out, Warning{
+			Text: "the way to the edge is captured and rp_filter is strict on " + strings.Join(s.strict, ", ") + ": " + what + " are dropped by this host",
+			Hint: "sudo sysctl -w net.ipv4.conf." + strings.ReplaceAll(s.strict[0], ".", "/") + ".rp_filter=2",
+		})
+	}
+	return out
+}
+
+// coversUnderlay reports whether a captured IPv4 prefix holds the edge, or everything.
+func coversUnderlay(cfg Config) bool {
+	return slices.ContainsFunc(captured(cfg), func(p netip.Prefix) bool {
+		return p == all4 || slices.ContainsFunc(cfg.Underlay, func(u netip.AddrPort) bool { return p.Contains(u.Addr().Unmap()) })
+	})
+}
