@@ -68,7 +68,7 @@ Try it on this machine, without root:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
 	})
-	root.AddCommand(newVersionCmd())
+	root.AddCommand(newVersionCmd(), newLabCmd())
 	return root
 }
 

@@ -1,0 +1,385 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/oneping/oneping/internal/lab"
+)
+
+// newLabCmd is `oneping lab`: with a command after "--" one shot, without one
+// its subcommands.
+func newLabCmd() *cobra.Command {
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use:   "lab [flags] -- COMMAND…",
+		Short: "Run laptop, edge, connector and server on this machine",
+		Long: `Start the classic example in network namespaces, run COMMAND on its laptop
+and remove everything again. No root is needed where unprivileged user
+namespaces work. Standard output and the exit code are those of COMMAND.
+
+  laptop ── edge ── connector ── server
+            172.68.101.57   172.16.10.100   172.16.10.120`,
+		Example: `  oneping lab -- traceroute -I 172.16.10.120
+  oneping lab --link laptop-edge:delay=20ms,loss=1% -- ping -c 5 172.16.10.120
+  oneping lab up && oneping lab shell laptop`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
+				return &usageError{fmt.Errorf("unknown lab command %q", args[0]), "a command for the laptop stands after --"}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			opts, err := flags.options()
+			if err != nil {
+				return err
+			}
+			return labExit(lab.Run(c.Context(), opts, labCommand("laptop", args), labProgress()))
+		},
+	}
+	flags.bind(cmd)
+	cmd.AddCommand(newLabUpCmd(), newLabExecCmd(), newLabShellCmd(), newLabStopCmd(), newLabStartCmd(),
+		newLabStatusCmd(), newLabLogsCmd(), newLabDownCmd())
+	cmd.AddCommand(newLabHiddenCmds()...)
+	return cmd
+}
+
+// labFlags are the flags that describe a lab.
+type labFlags struct {
+	opts   lab.Options
+	links  []string
+	policy string
+}
+
+func (f *labFlags) bind(cmd *cobra.Command) {
+	set := cmd.Flags()
+	set.StringVar(&f.opts.Name, "name", "", "name of the lab, to have several at once")
+	set.IntVar(&f.opts.Laptops, "laptops", 1, "laptops: laptop (alice@example.com), laptop2 (bob@example.com), …")
+	set.IntVar(&f.opts.Hosts, "hosts", 1, "hosts of the private subnet: server (.120), host2 (.121), …")
+	set.BoolVar(&f.opts.Router, "router", false, "put a Linux router between the laptops and the edge")
+	set.StringArrayVar(&f.links, "link", nil, "shape a link: NODE-NODE:delay=20ms,jitter=5ms,loss=1%,rate=10mbit,mtu=1280 (repeatable)")
+	set.Uint64Var(&f.opts.Seed, "seed", 1, "seed of the losses and jitters of shaped links")
+	set.StringVar(&f.opts.Unreachable, "unreachable", "answer", "how the edge refuses: answer or silent")
+	set.StringVar(&f.policy, "policy", "", "policy file instead of the lab's own (alice may reach the private subnet)")
+	set.BoolVar(&f.opts.NoPolicy, "no-policy", false, "apply no policy: everything is denied")
+	set.BoolVar(&f.opts.Bare, "bare", false, "start no roles: namespaces, links and addresses only")
+}
+
+func (f *labFlags) options() (lab.Options, error) {
+	opts := f.opts
+	for _, text := range f.links {
+		link, err := lab.ParseLink(text)
+		if err != nil {
+			return opts, &usageError{err, "see oneping lab --help"}
+		}
+		opts.Links = append(opts.Links, link)
+	}
+	if f.policy != "" {
+		text, err := os.ReadFile(f.policy)
+		if err != nil {
+			return opts, fmt.Errorf("read policy: %w", err)
+		}
+		opts.Policy = string(text)
+	}
+	checked := opts
+	if err := checked.Validate(); err != nil {
+		return opts, &usageError{err, "see oneping lab --help"}
+	}
+	return opts, nil
+}
+
+func bindLabName(cmd *cobra.Command, name *string) *cobra.Command {
+	cmd.Flags().StringVar(name, "name", lab.DefaultName, "name of the lab")
+	return cmd
+}
+
+func labProgress() *lab.Progress {
+	return lab.NewProgress(os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
+}
+
+func labCommand(node string, argv []string) lab.Command {
+	return lab.Command{Node: node, Argv: argv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+}
+
+// labExit turns a command's exit code into the program's.
+func labExit(err error) error {
+	var exit *lab.ExitError
+	if errors.As(err, &exit) {
+		return &exitError{code: exit.Code}
+	}
+	return err
+}
+
+func newLabUpCmd() *cobra.Command {
+	var flags labFlags
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Start a lab and leave it running",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			opts, err := flags.options()
+			if err != nil {
+				return err
+			}
+			begin := time.Now()
+			if err := lab.Up(c.Context(), opts, labProgress()); err != nil {
+				return err
+			}
+			suffix := ""
+			if opts.Name != "" && opts.Name != lab.DefaultName {
+				suffix = " --name " + opts.Name
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "lab up in %.1f s\n\n  oneping lab exec%[2]s laptop -- ping 172.16.10.120\n  oneping lab shell%[2]s laptop\n  oneping lab down%[2]s\n",
+				time.Since(begin).Seconds(), suffix)
+			return err
+		},
+	}
+	flags.bind(cmd)
+	return cmd
+}
+
+func newLabExecCmd() *cobra.Command {
+	var name string
+	return bindLabName(&cobra.Command{
+		Use:     "exec NODE -- COMMAND…",
+		Short:   "Run a command in a node, with your terminal, files and exit code",
+		Example: "  oneping lab exec connector -- ss -uap\n  oneping lab exec edge -- oneping route list",
+		Args: func(c *cobra.Command, args []string) error {
+			if c.ArgsLenAtDash() > 1 || len(args) < 2 {
+				return &usageError{fmt.Errorf("want a node and a command"), "oneping lab exec NODE -- COMMAND…"}
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			return labExit(lab.Exec(name, labCommand(args[0], args[1:])))
+		},
+	}, &name)
+}
+
+func newLabShellCmd() *cobra.Command {
+	var name string
+	return bindLabName(&cobra.Command{
+		Use:   "shell NODE",
+		Short: "Open a shell in a node",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			shell := os.Getenv("SHELL")
+			if shell == "" {
+				shell = "/bin/sh"
+			}
+			return labExit(lab.Exec(name, labCommand(args[0], []string{shell})))
+		},
+	}, &name)
+}
+
+func newLabStopCmd() *cobra.Command {
+	var name string
+	var kill bool
+	cmd := bindLabName(&cobra.Command{
+		Use:   "stop NODE",
+		Short: "Stop a node: its role, or the links of a host",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return lab.StopNode(name, args[0], kill) },
+	}, &name)
+	cmd.Flags().BoolVar(&kill, "kill", false, "end the role with SIGKILL")
+	return cmd
+}
+
+func newLabStartCmd() *cobra.Command {
+	var name string
+	return bindLabName(&cobra.Command{
+		Use:   "start NODE",
+		Short: "Start a node that was stopped and wait until it is ready",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return lab.StartNode(name, args[0]) },
+	}, &name)
+}
+
+func newLabLogsCmd() *cobra.Command {
+	var name string
+	var follow bool
+	cmd := bindLabName(&cobra.Command{
+		Use:   "logs NODE",
+		Short: "Show the log of a node's role",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return labExit(lab.Exec(name, labCommand(args[0], lab.LogCommand(args[0], follow))))
+		},
+	}, &name)
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "keep showing what is added")
+	return cmd
+}
+
+func newLabDownCmd() *cobra.Command {
+	var name string
+	var all bool
+	cmd := bindLabName(&cobra.Command{
+		Use:   "down",
+		Short: "End a lab; nothing is left of it",
+		Args:  cobra.NoArgs,
+		RunE: func(_ *cobra.Command, _ []string) error {
+			if !all {
+				return lab.Down(name)
+			}
+			names, err := lab.List()
+			for i := 0; err == nil && i < len(names); i++ {
+				err = lab.Down(names[i])
+			}
+			return err
+		},
+	}, &name)
+	cmd.Flags().BoolVar(&all, "all", false, "end all of your labs")
+	return cmd
+}
+
+func newLabStatusCmd() *cobra.Command {
+	var name string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show your labs, or the nodes of one",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			names := []string{name}
+			if name == "" {
+				var err error
+				if names, err = lab.List(); err != nil {
+					return err
+				}
+			}
+			list := []lab.Status{}
+			for _, name := range names {
+				status, err := lab.GetStatus(name)
+				if err != nil {
+					return err
+				}
+				list = append(list, status)
+			}
+			return printLabs(c.OutOrStdout(), list, asJSON)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "name of the lab; without it all of your labs")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: a list of labs")
+	return cmd
+}
+
+func printLabs(out io.Writer, list []lab.Status, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(out, "no lab is up")
+		return err
+	}
+	for i, status := range list {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		if err := printLab(out, status); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printLab(out io.Writer, s lab.Status) error {
+	mode := "root"
+	if s.Rootless {
+		mode = "no root"
+	}
+	fmt.Fprintf(out, "lab %s  up %s  %s\n", s.Name, time.Since(s.Started).Round(time.Second), mode)
+	for _, link := range s.Links {
+		fmt.Fprintf(out, "link %s  %s\n", link.Name, link.Shape)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NODE\tSTATE\tPID\tUSER\tADDRESSES")
+	for _, node := range s.Nodes {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", node.Name, labState(node), labNumber(node.PID), labText(node.User), labAddresses(node))
+	}
+	return table.Flush()
+}
+
+func labState(n lab.NodeStatus) string {
+	switch {
+	case n.State == lab.StateRunning && n.Ready:
+		return "ready"
+	case n.State == lab.StateExited && n.ExitCode != nil:
+		return fmt.Sprintf("exited (%d)", *n.ExitCode)
+	}
+	return string(n.State)
+}
+
+func labNumber(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func labText(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func labAddresses(n lab.NodeStatus) string {
+	var parts []string
+	for _, device := range n.Devices {
+		for _, prefix := range device.Addrs {
+			parts = append(parts, prefix.String())
+		}
+	}
+	return labText(strings.Join(parts, " "))
+}
+
+// newLabHiddenCmds are the processes of a lab; it starts them itself.
+func newLabHiddenCmds() []*cobra.Command {
+	holder := &cobra.Command{
+		Use: "holder", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return lab.RunHolder(c.Context()) },
+	}
+	var id int
+	drop := &cobra.Command{
+		Use: "drop -- COMMAND…", Hidden: true, Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return lab.Drop(c.Context(), id, args) },
+	}
+	drop.Flags().IntVar(&id, "id", 0, "user and group to become")
+	var shape string
+	var seed uint64
+	link := &cobra.Command{
+		Use: "link", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			parsed, err := lab.ParseShape(shape)
+			if err != nil {
+				return err
+			}
+			return lab.RunLinkProcess(c.Context(), parsed, seed)
+		},
+	}
+	link.Flags().StringVar(&shape, "shape", "", "delay, jitter, loss, rate")
+	link.Flags().Uint64Var(&seed, "seed", 1, "seed of losses and jitters")
+	var follow bool
+	tail := &cobra.Command{
+		Use: "tail FILE", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return lab.Tail(c.Context(), args[0], follow, c.OutOrStdout())
+		},
+	}
+	tail.Flags().BoolVar(&follow, "follow", false, "keep showing what is added")
+	return []*cobra.Command{holder, drop, link, tail}
+}

@@ -1,0 +1,177 @@
+package lab
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketName is the abstract address of a lab of this user.
+func socketName(lab string) string { return socketPrefix() + lab }
+
+func socketPrefix() string { return fmt.Sprintf("@oneping-lab-%d-", os.Geteuid()) }
+
+func nameTaken(lab string) error {
+	return hinted(fmt.Errorf("start lab: %q is up already", lab),
+		"end it with: oneping lab down%s; or give this one a --name", nameFlag(lab))
+}
+
+func nameFlag(lab string) string {
+	if lab == DefaultName {
+		return ""
+	}
+	return " --name " + lab
+}
+
+// dial connects to a lab of this user. Anybody may listen on an abstract name,
+// so the holder's owner is checked.
+func dial(lab string) (*conn, *unix.Ucred, error) {
+	uc, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: socketName(lab)})
+	if err != nil {
+		return nil, nil, hinted(fmt.Errorf("there is no lab %q", lab), "start it with: oneping lab up%s", nameFlag(lab))
+	}
+	c := &conn{unix: uc}
+	cred, err := c.peer()
+	if err == nil && int(cred.Uid) != os.Geteuid() {
+		err = fmt.Errorf("lab %q belongs to user %d", lab, cred.Uid)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, uc.Close())
+	}
+	return c, cred, nil
+}
+
+// ask sends a request and returns the answer that ends it.
+func ask(lab string, req request) (reply, error) {
+	c, _, err := dial(lab)
+	if err != nil {
+		return reply{}, err
+	}
+	defer c.unix.Close()
+	if err := c.send(req); err != nil {
+		return reply{}, err
+	}
+	return answer(c)
+}
+
+func answer(c *conn) (reply, error) {
+	var r reply
+	files, err := c.receive(&r)
+	closeAll(files)
+	if err != nil {
+		return reply{}, fmt.Errorf("ask lab: %w", err)
+	}
+	return r, r.err()
+}
+
+func (r reply) err() error {
+	switch {
+	case r.Error != "" && r.Hint != "":
+		return hinted(errors.New(r.Error), "%s", r.Hint)
+	case r.Error != "":
+		return errors.New(r.Error)
+	}
+	return nil
+}
+
+// GetStatus describes a lab.
+func GetStatus(lab string) (Status, error) {
+	r, err := ask(lab, request{Op: opStatus})
+	if err != nil {
+		return Status{}, err
+	}
+	if r.Status == nil {
+		return Status{}, errors.New("ask lab: no status in its answer")
+	}
+	return *r.Status, nil
+}
+
+// StopNode stops a node's role, with SIGTERM or at once; a host of the private
+// subnet and a router lose their links instead.
+func StopNode(lab, node string, kill bool) error {
+	_, err := ask(lab, request{Op: opStop, Node: node, Kill: kill})
+	return err
+}
+
+// StartNode undoes StopNode and returns when the node is ready.
+func StartNode(lab, node string) error {
+	_, err := ask(lab, request{Op: opStart, Node: node})
+	return err
+}
+
+// Down ends a lab and returns when it is gone.
+func Down(lab string) error {
+	c, cred, err := dial(lab)
+	if err != nil {
+		return err
+	}
+	defer c.unix.Close()
+	process, err := unix.PidfdOpen(int(cred.Pid), 0)
+	if err != nil {
+		return fmt.Errorf("find holder %d of lab %q: %w", cred.Pid, lab, err)
+	}
+	defer unix.Close(process)
+	if err := c.send(request{Op: opDown}); err != nil {
+		return err
+	}
+	if gone, err := awaitExit(process, endWithin); gone || err != nil {
+		return err
+	}
+	if err := unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0); err != nil {
+		return fmt.Errorf("kill holder %d of lab %q: %w", cred.Pid, lab, err)
+	}
+	if gone, err := awaitExit(process, endWithin); !gone {
+		return errors.Join(fmt.Errorf("lab %q: its holder %d does not end", lab, cred.Pid), err)
+	}
+	return nil
+}
+
+// awaitExit waits on a pidfd, which is readable once the process has ended. The
+// kernel ends a PID namespace before its PID 1.
+func awaitExit(process int, within time.Duration) (bool, error) {
+	deadline := time.Now().Add(within)
+	for {
+		wait := max(0, time.Until(deadline))
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, int(wait.Milliseconds()))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return n > 0, err
+	}
+}
+
+// List returns the names of this user's labs, sorted.
+func List() ([]string, error) {
+	file, err := os.Open("/proc/net/unix")
+	if err != nil {
+		return nil, fmt.Errorf("list labs: %w", err)
+	}
+	defer file.Close()
+	return parseUnixTable(file, socketPrefix())
+}
+
+// parseUnixTable reads the names of listening sockets with a prefix out of
+// /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path; flag 0x10000 listens.
+func parseUnixTable(table io.Reader, prefix string) ([]string, error) {
+	var names []string
+	lines := bufio.NewScanner(table)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 8 || fields[3] != "00010000" {
+			continue
+		}
+		if name, ok := strings.CutPrefix(fields[7], prefix); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), lines.Err()
+}

@@ -1,0 +1,33 @@
+// Package lab starts the whole of oneping on one machine: a laptop, an edge,
+// a connector and an application server, each in a network namespace of its
+// own, joined by the links of the classic example.
+//
+//	                      198.51.100.0/28        203.0.113.0/24               172.16.10.0/24
+//	┌────────┐  internet  ┌──────────────┐ internet2 ┌───────────┐   LAN   ┌─────┐    ┌────────┐
+//	│ laptop ├────────────┤     edge     ├───────────┤ connector ├─────────┤ lan ├────┤ server │
+//	└────────┘ .2      .1 │ 172.68.101.57│ .1     .2 └───────────┘ .100    └──┬──┘.120└────────┘
+//	                      └──────────────┘                                    └ host2 .121 …
+//
+// The hop address 172.68.101.57 belongs to the edge process, not to a kernel
+// interface. Nothing forwards IP in the kernels of the lab (except the optional
+// router): whatever reaches the server went through oneping.
+//
+// # The holder
+//
+// One process, the holder, owns a lab. It is PID 1 of the lab's PID namespace
+// and keeps its files in a tmpfs of its mount namespace, so that its death, for
+// whatever reason, ends every process and frees every namespace, link and
+// file. Without root it lives in a user namespace of its own. It stays in the
+// host's network namespace and listens there on the abstract Unix socket
+// @oneping-lab-UID-NAME, which needs no file either: [Down], Ctrl-C, a crash
+// and kill -9 are therefore one path.
+//
+// The holder keeps one locked thread in each namespace of the lab (a thread
+// that has left the host's network cannot return without privilege); whatever must
+// happen in a node, from setting an address to starting a process, is done by
+// that node's thread. [Exec] hands its standard streams to the holder as
+// descriptors, so that the holder never touches a byte of them.
+//
+// The roles are processes of the same binary; they report readiness by the
+// sd_notify protocol and are never polled.
+package lab

@@ -1,0 +1,248 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const bridgeName = "br0"
+
+// network is the topology made real.
+type network struct {
+	topology *Topology
+	spaces   map[string]*namespace
+	ipv6     bool
+	// cables are the device pairs of shaped links, by link name.
+	cables map[string][2]*os.File
+}
+
+// buildNetwork makes namespaces, links, addresses and routes.
+func buildNetwork(t *Topology) (*network, error) {
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	n := &network{
+		topology: t, spaces: map[string]*namespace{}, ipv6: err == nil,
+		cables: map[string][2]*os.File{},
+	}
+	for _, node := range t.Nodes {
+		if err := n.addNode(node); err != nil {
+			return nil, err
+		}
+	}
+	for _, link := range t.Links {
+		if err := n.addLink(link); err != nil {
+			return nil, fmt.Errorf("create link %s: %w", link.Name(), err)
+		}
+	}
+	for _, node := range t.Nodes {
+		if err := n.spaces[node.Name].do(func() error { return n.addRoutes(node) }); err != nil {
+			return nil, fmt.Errorf("configure %s: %w", node.Name, err)
+		}
+	}
+	return n, nil
+}
+
+// addNode makes the namespace; its defaults are set before any device exists.
+func (n *network) addNode(node Node) error {
+	ns, err := newNamespace(node.Name)
+	if err != nil {
+		return err
+	}
+	n.spaces[node.Name] = ns
+	if err := ns.sysctl(node.Sysctls); err != nil {
+		return fmt.Errorf("configure %s: %w", node.Name, err)
+	}
+	return ns.do(func() error {
+		if err := n.configure("lo", node.Loopback); err != nil {
+			return err
+		}
+		if node.Kind != KindSwitch {
+			return nil
+		}
+		bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridgeName}}
+		if err := netlink.LinkAdd(bridge); err != nil {
+			return fmt.Errorf("create bridge: %w", err)
+		}
+		return n.configure(bridgeName, nil)
+	})
+}
+
+func (n *network) addLink(link Link) error {
+	mtu := link.Shape.MTU
+	if mtu == 0 {
+		mtu = 1500
+	}
+	join := n.addVeth
+	if link.Shape.active() {
+		join = n.addCable
+	}
+	if err := join(link, mtu); err != nil {
+		return err
+	}
+	for _, end := range []End{link.A, link.B} {
+		if err := n.spaces[end.Node].do(func() error { return n.plug(end) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *network) addVeth(link Link, mtu int) error {
+	peer := n.spaces[link.B.Node]
+	return n.spaces[link.A.Node].do(func() error {
+		return netlink.LinkAdd(&netlink.Veth{
+			LinkAttrs:     netlink.LinkAttrs{Name: link.A.Device, MTU: mtu},
+			PeerName:      link.B.Device,
+			PeerNamespace: netlink.NsFd(int(peer.file.Fd())),
+			PeerMTU:       uint32(mtu),
+		})
+	})
+}
+
+// addCable makes a TAP device in each node; the link process joins them.
+func (n *network) addCable(link Link, mtu int) error {
+	var cable [2]*os.File
+	for i, end := range []End{link.A, link.B} {
+		err := n.spaces[end.Node].do(func() (err error) {
+			cable[i], err = openTap(end.Device, mtu)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	n.cables[link.Name()] = cable
+	return nil
+}
+
+func openTap(device string, mtu int) (*os.File, error) {
+	file, err := os.OpenFile("/dev/net/tun", os.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	req, err := unix.NewIfreq(device)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	req.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(int(file.Fd()), unix.TUNSETIFF, req); err != nil {
+		return nil, errors.Join(fmt.Errorf("create tap %s: %w", device, err), file.Close())
+	}
+	link, err := netlink.LinkByName(device)
+	if err == nil {
+		err = netlink.LinkSetMTU(link, mtu)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("set mtu of %s: %w", device, err), file.Close())
+	}
+	return file, nil
+}
+
+// plug configures one end, in its own namespace.
+func (n *network) plug(end End) error {
+	node, _ := n.topology.Node(end.Node)
+	if node.Kind != KindSwitch {
+		return n.configure(end.Device, end.Addrs)
+	}
+	bridge, err := netlink.LinkByName(bridgeName)
+	if err != nil {
+		return err
+	}
+	port, err := netlink.LinkByName(end.Device)
+	if err != nil {
+		return err
+	}
+	if err := netlink.LinkSetMaster(port, bridge); err != nil {
+		return fmt.Errorf("attach %s to bridge: %w", end.Device, err)
+	}
+	return n.configure(end.Device, nil)
+}
+
+// configure brings a device up and gives it addresses, usable at once.
+func (n *network) configure(device string, addrs []netip.Prefix) error {
+	link, err := netlink.LinkByName(device)
+	if err != nil {
+		return fmt.Errorf("find %s: %w", device, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("set %s up: %w", device, err)
+	}
+	for _, prefix := range addrs {
+		if prefix.Addr().Is6() && !n.ipv6 {
+			continue
+		}
+		addr := &netlink.Addr{IPNet: ipNet(prefix)}
+		if prefix.Addr().Is6() {
+			addr.Flags = unix.IFA_F_NODAD
+		}
+		if err := netlink.AddrAdd(link, addr); err != nil {
+			return fmt.Errorf("add %s to %s: %w", prefix, device, err)
+		}
+	}
+	return nil
+}
+
+func (n *network) addRoutes(node Node) error {
+	for _, r := range node.Routes {
+		if r.To.Addr().Is6() && !n.ipv6 {
+			continue
+		}
+		if err := netlink.RouteReplace(&netlink.Route{Dst: ipNet(r.To), Gw: r.Via.AsSlice()}); err != nil {
+			return fmt.Errorf("add route %s via %s: %w", r.To, r.Via, err)
+		}
+	}
+	return nil
+}
+
+// setLinks puts every device of a node up or down. Routes over a device go
+// with it and are set again when it returns.
+func (n *network) setLinks(node Node, up bool) error {
+	return n.spaces[node.Name].do(func() error {
+		for _, end := range n.topology.Ends(node.Name) {
+			link, err := netlink.LinkByName(end.Device)
+			if err != nil {
+				return fmt.Errorf("find %s: %w", end.Device, err)
+			}
+			if !up {
+				if err := netlink.LinkSetDown(link); err != nil {
+					return fmt.Errorf("set %s down: %w", end.Device, err)
+				}
+				continue
+			}
+			if err := n.restore(link, end.Addrs); err != nil {
+				return err
+			}
+		}
+		if !up {
+			return nil
+		}
+		return n.addRoutes(node)
+	})
+}
+
+// restore brings a device up with its addresses: the kernel forgets those of
+// IPv6 when a device goes down.
+func (n *network) restore(link netlink.Link, addrs []netip.Prefix) error {
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("set %s up: %w", link.Attrs().Name, err)
+	}
+	for _, prefix := range addrs {
+		if !prefix.Addr().Is6() || !n.ipv6 {
+			continue
+		}
+		addr := &netlink.Addr{IPNet: ipNet(prefix), Flags: unix.IFA_F_NODAD}
+		if err := netlink.AddrReplace(link, addr); err != nil {
+			return fmt.Errorf("add %s: %w", prefix, err)
+		}
+	}
+	return nil
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

@@ -1,0 +1,105 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const tunDevice = "/dev/net/tun"
+
+// checkTun finds out before anything is started whether clients and shaped
+// links can have devices.
+func checkTun() error {
+	file, err := os.OpenFile(tunDevice, os.O_RDWR, 0)
+	if err == nil {
+		return file.Close()
+	}
+	switch {
+	case errors.Is(err, unix.EACCES):
+		return hinted(err, "as root: chmod 0666 %s", tunDevice)
+	case errors.Is(err, unix.EPERM):
+		return hinted(err, "start the container with: --device %s", tunDevice)
+	default:
+		return hinted(err, "as root: modprobe tun; in a container start it with: --device %s", tunDevice)
+	}
+}
+
+// needsUserNamespace reports whether this process may not create namespaces as
+// it is.
+func needsUserNamespace() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return true
+	}
+	wanted := uint32(1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID)
+	return os.Geteuid() != 0 || data[0].Effective&wanted != wanted
+}
+
+// explainDenied adds the line of configuration that stands between this user
+// and a lab, if err looks like it.
+func explainDenied(err error) error {
+	var help *Error
+	if errors.As(err, &help) {
+		return err
+	}
+	switch {
+	case errors.Is(err, unix.ENOSPC) || setting("user/max_user_namespaces") == "0":
+		return hinted(err, "as root: sysctl -w user.max_user_namespaces=15000")
+	case !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES):
+		return err
+	case setting("kernel/unprivileged_userns_clone") == "0":
+		return hinted(err, "as root: sysctl -w kernel.unprivileged_userns_clone=1")
+	case setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
+		return hinted(err, "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
+	case os.Geteuid() == 0:
+		return hinted(err, "this root may not create namespaces; start the container with: --privileged")
+	}
+	return hinted(err, "this system forbids unprivileged user namespaces (a container?); run it as root: sudo oneping lab")
+}
+
+func setting(name string) string { return strings.TrimSpace(readOptional("/proc/sys/" + name)) }
+
+// packages says where common tools come from (Debian's names).
+func packageOf(program string) string {
+	switch program {
+	case "traceroute", "mtr", "fping", "tcpdump", "curl", "iperf3", "hping3", "nmap", "tracepath", "tmux", "socat", "ethtool":
+		if program == "tracepath" {
+			return "iputils-tracepath"
+		}
+		if program == "mtr" {
+			return "mtr-tiny"
+		}
+		return program
+	case "ping":
+		return "iputils-ping"
+	case "dig", "nslookup", "host":
+		return "dnsutils"
+	case "ip", "ss", "tc", "bridge":
+		return "iproute2"
+	case "nc":
+		return "netcat-openbsd"
+	case "ssh":
+		return "openssh-client"
+	case "ifconfig", "route", "arp":
+		return "net-tools"
+	}
+	return ""
+}
+
+// explainMissing says how to get a program that is not there.
+func explainMissing(err error, program string) error {
+	if !errors.Is(err, exec.ErrNotFound) {
+		return err
+	}
+	err = fmt.Errorf("%s: command not found", program)
+	if name := packageOf(program); name != "" {
+		return hinted(err, "apt-get install %s (or the package of that name on your system)", name)
+	}
+	return hinted(err, "the command runs with the files of this machine; is it installed and in the PATH?")
+}

@@ -1,0 +1,194 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// connectorID is who the connector is where the lab has more than one user.
+const connectorID = 65534
+
+// cast is the roles of a lab and what starts them.
+type cast struct {
+	charter  charter
+	network  *network
+	spawn    *spawner
+	env      []string
+	progress func(string)
+	roles    map[string]*role
+}
+
+// newCast prepares the roles' directories and command lines; nothing starts.
+func newCast(ch charter, n *network, s *spawner, env []string, progress func(string)) (*cast, error) {
+	c := &cast{charter: ch, network: n, spawn: s, env: env, progress: progress, roles: map[string]*role{}}
+	for _, node := range n.topology.Nodes {
+		argv := c.argv(node)
+		if argv == nil {
+			continue
+		}
+		if err := os.MkdirAll(stateDir(node.Name), 0o700); err != nil {
+			return nil, err
+		}
+		c.roles[node.Name] = newRole(node, n.spaces[node.Name], s, argv, nodeEnv(env, ch.Options.Name, node.Name))
+	}
+	return c, c.openConnector()
+}
+
+// argv is the command line of a node's role, nil for a node without one.
+func (c *cast) argv(node Node) []string {
+	dir := stateDir(node.Name)
+	switch node.Kind {
+	case KindEdge:
+		return []string{
+			"oneping", "edge", "run", "--state-dir", dir,
+			"--listen", fmt.Sprintf("0.0.0.0:%d", edgePort),
+			"--advertise", fmt.Sprintf("%s:%d", EdgeV4, edgePort),
+			"--hop", HopV4, "--hop", HopV6, "--capture", CaptureV4, "--capture", CaptureV6,
+			"--unreachable", c.charter.Options.Unreachable,
+		}
+	case KindConnector:
+		shim := []string{"oneping", "lab", "drop"}
+		if !c.charter.Rootless {
+			shim = append(shim, "--id", fmt.Sprint(connectorID))
+		}
+		return append(shim, "--", filepath.Join(labDir, "bin", "oneping"), "connector", "run", "--token-file", tokenFile(node.Name), "--state-dir", dir)
+	case KindLaptop:
+		return []string{"oneping", "client", "up", "--token-file", tokenFile(node.Name), "--state-dir", dir}
+	}
+	return nil
+}
+
+func tokenFile(node string) string { return filepath.Join(stateDir(node), "token") }
+
+// openConnector lets an unprivileged connector open ping sockets and write its
+// state, and nobody else in its node.
+func (c *cast) openConnector() error {
+	for _, node := range c.network.topology.OfKind(KindConnector) {
+		id := connectorID
+		if c.charter.Rootless {
+			id = 0
+		}
+		if err := c.network.spaces[node.Name].sysctl(map[string]string{
+			"ipv4/ping_group_range": fmt.Sprintf("%d %d", id, id),
+		}); err != nil {
+			return fmt.Errorf("configure %s: %w", node.Name, err)
+		}
+		if err := os.Chown(stateDir(node.Name), id, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts the edge, then everything else at once. It returns when every role is ready.
+func (c *cast) start(ctx context.Context) error {
+	c.progress("edge")
+	for _, edge := range c.network.topology.OfKind(KindEdge) {
+		if err := c.roles[edge.Name].start(ctx); err != nil {
+			return err
+		}
+	}
+	c.progress("connector, laptop")
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.applyPolicy(ctx) })
+	for _, node := range c.network.topology.OfKind(KindConnector) {
+		group.Go(func() error { return c.startConnector(ctx, node) })
+	}
+	for _, node := range c.network.topology.OfKind(KindLaptop) {
+		group.Go(func() error { return c.startLaptop(ctx, node) })
+	}
+	return group.Wait()
+}
+
+func (c *cast) applyPolicy(ctx context.Context) error {
+	if c.charter.Options.NoPolicy {
+		return nil
+	}
+	text := c.charter.Options.Policy
+	if text == "" {
+		text = defaultPolicy()
+	}
+	path := filepath.Join(labDir, "etc", "policy.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return err
+	}
+	return c.admin(ctx, "", "policy", "apply", "-f", path)
+}
+
+// defaultPolicy grants the private subnet to alice; nobody else has a grant.
+func defaultPolicy() string {
+	return fmt.Sprintf(`groups:
+  eng: [%s]
+grants:
+  - id: eng-lab
+    who: [group:eng]
+    to: [%s, "%s"]
+    how: [icmp, "udp:*", "tcp:*"]
+`, user(0), LANV4, LANV6)
+}
+
+func (c *cast) startConnector(ctx context.Context, node *Node) error {
+	if err := c.admin(ctx, "", "tunnel", "create", tunnelName); err != nil {
+		return err
+	}
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.admin(inner, "", "route", "add", LANV4, tunnelName) })
+	group.Go(func() error { return c.admin(inner, "", "route", "add", LANV6, tunnelName) })
+	group.Go(func() error { return c.admin(inner, tokenFile(node.Name), "tunnel", "token", tunnelName) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if !c.charter.Rootless {
+		if err := os.Chown(tokenFile(node.Name), connectorID, connectorID); err != nil {
+			return err
+		}
+	}
+	return c.roles[node.Name].start(ctx)
+}
+
+func (c *cast) startLaptop(ctx context.Context, node *Node) error {
+	if err := c.admin(ctx, tokenFile(node.Name), "device", "token", "--user", node.User); err != nil {
+		return err
+	}
+	return c.roles[node.Name].start(ctx)
+}
+
+// admin runs this binary as the edge's administrator. Its output goes to the
+// file named output, if any; what it says on standard error is in the error.
+func (c *cast) admin(ctx context.Context, output string, args ...string) error {
+	edge := c.network.topology.OfKind(KindEdge)[0]
+	words, err := os.CreateTemp(filepath.Join(labDir, "run"), "admin-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(words.Name())
+	defer words.Close()
+	files := [3]*os.File{nil, nil, words}
+	if output != "" {
+		out, err := os.OpenFile(output, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		files[1] = out
+	}
+	argv := append([]string{"oneping"}, args...)
+	pid, exited, err := c.spawn.start(c.network.spaces[edge.Name], command{
+		argv: append(argv, "--state-dir", stateDir(edge.Name)), dir: "/",
+		env: nodeEnv(c.env, c.charter.Options.Name, edge.Name), files: files,
+	})
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { c.spawn.reaper.signal(pid, syscall.SIGKILL, true) })
+	defer stop()
+	if code := exitCode(<-exited); code != 0 {
+		return fmt.Errorf("run %q: exit code %d:\n%s", argv, code, lastLines(readOptional(words.Name()), 12))
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// hangupGrace is how long a command may tidy up after its caller died.
+const hangupGrace = 2 * time.Second
+
+// accept serves the lab's socket for as long as the holder lives.
+func (h *holder) accept(ctx context.Context) {
+	for {
+		c, err := h.listener.AcceptUnix()
+		if err != nil {
+			return
+		}
+		go h.serve(ctx, &conn{unix: c})
+	}
+}
+
+// serve answers one request. Only the lab's owner is answered: inside the lab
+// that is root, with a user namespace or without.
+func (h *holder) serve(ctx context.Context, c *conn) {
+	defer c.unix.Close()
+	if cred, err := c.peer(); err != nil || int(cred.Uid) != os.Getuid() {
+		_ = c.send(reply{Error: "this lab belongs to another user"})
+		return
+	}
+	var req request
+	files, err := c.receive(&req)
+	if err != nil {
+		return
+	}
+	defer closeAll(files)
+	if err := h.handle(ctx, c, req, files); err != nil {
+		answer := reply{Error: err.Error()}
+		var help *Error
+		if errors.As(err, &help) {
+			answer.Hint = help.Text
+		}
+		_ = c.send(answer)
+	}
+}
+
+func (h *holder) handle(ctx context.Context, c *conn, req request, files []*os.File) error {
+	switch req.Op {
+	case opStatus:
+		status := h.status()
+		return c.send(reply{Status: &status})
+	case opDown:
+		_ = c.send(reply{})
+		os.Exit(0)
+	case opStop, opStart:
+		if err := h.setNode(ctx, req); err != nil {
+			return err
+		}
+		return c.send(reply{})
+	case opExec:
+		return h.exec(c, req, files)
+	}
+	return fmt.Errorf("unknown request %q: is this lab of another version of oneping?", req.Op)
+}
+
+func (h *holder) node(name string) (*Node, error) {
+	if node, ok := h.network.topology.Node(name); ok {
+		return node, nil
+	}
+	names := make([]string, len(h.network.topology.Nodes))
+	for i, node := range h.network.topology.Nodes {
+		names[i] = node.Name
+	}
+	return nil, fmt.Errorf("no node %q: there are %s", name, strings.Join(names, ", "))
+}
+
+// setNode stops or starts a node: its role if it has one, else its links.
+func (h *holder) setNode(ctx context.Context, req request) error {
+	node, err := h.node(req.Node)
+	if err != nil {
+		return err
+	}
+	role, ok := h.cast.roles[node.Name]
+	switch {
+	case ok && req.Op == opStart:
+		return role.start(ctx)
+	case ok:
+		return role.stop(req.Kill)
+	}
+	return h.network.setLinks(*node, req.Op == opStart)
+}
+
+// exec runs a command in a node until it ends; if the caller goes first, the
+// command is ended.
+func (h *holder) exec(c *conn, req request, files []*os.File) error {
+	node, err := h.node(req.Node)
+	if err != nil {
+		return err
+	}
+	if len(files) != 3 || len(req.Argv) == 0 {
+		return errors.New("exec: want a command and three descriptors")
+	}
+	cmd := command{argv: req.Argv, dir: req.Dir, env: nodeEnv(req.Env, h.charter.Options.Name, node.Name)}
+	copy(cmd.files[:], files)
+	var master []*os.File
+	if req.wantsTerminal() {
+		terminal, slave, err := openTerminal(req)
+		if err != nil {
+			return err
+		}
+		defer slave.Close()
+		defer terminal.Close()
+		master, cmd.terminal = []*os.File{terminal}, true
+		for i, wanted := range req.Terminal {
+			if wanted {
+				cmd.files[i] = slave
+			}
+		}
+	}
+	pid, exited, err := h.spawn.start(h.network.spaces[node.Name], cmd)
+	if err != nil {
+		return explainMissing(err, req.Argv[0])
+	}
+	// From here on nothing of the caller's may stay open in the holder: a reader of a
+	// pipe waits for all of its writers.
+	sent := c.send(reply{}, master...)
+	closeAll(slices.Concat(files, master, cmd.files[:]))
+	code := h.attend(c, pid, exited, sent != nil)
+	return c.send(reply{Exit: &code})
+}
+
+func openTerminal(req request) (master, slave *os.File, err error) {
+	master, slave, err = pty.Open()
+	if err != nil {
+		return nil, nil, fmt.Errorf("open terminal: %w", err)
+	}
+	size := &pty.Winsize{Rows: req.Rows, Cols: req.Cols}
+	if req.Rows != 0 && req.Cols != 0 {
+		if err := pty.Setsize(master, size); err != nil {
+			closeAll([]*os.File{master, slave})
+			return nil, nil, fmt.Errorf("set terminal size: %w", err)
+		}
+	}
+	return master, slave, nil
+}
+
+// attend forwards the caller's signals and returns the command's exit code.
+func (h *holder) attend(c *conn, pid int, exited <-chan syscall.WaitStatus, gone bool) int {
+	signals := make(chan syscall.Signal)
+	done := make(chan struct{})
+	defer close(done)
+	if !gone {
+		go receiveSignals(c, signals, done)
+	} else {
+		close(signals)
+	}
+	var kill <-chan time.Time
+	for {
+		select {
+		case status := <-exited:
+			return exitCode(status)
+		case sig, open := <-signals:
+			if open {
+				h.spawn.reaper.signal(pid, sig, true)
+				continue
+			}
+			signals = nil
+			h.spawn.reaper.signal(pid, syscall.SIGHUP, true)
+			h.spawn.reaper.signal(pid, syscall.SIGTERM, true)
+			timer := time.NewTimer(hangupGrace)
+			defer timer.Stop()
+			kill = timer.C
+		case <-kill:
+			h.spawn.reaper.signal(pid, syscall.SIGKILL, true)
+		}
+	}
+}
+
+// receiveSignals closes signals when the caller is gone. It ends at the latest
+// when the connection is closed.
+func receiveSignals(c *conn, signals chan<- syscall.Signal, done <-chan struct{}) {
+	defer close(signals)
+	for {
+		var req signalRequest
+		if files, err := c.receive(&req); err != nil {
+			return
+		} else {
+			closeAll(files)
+		}
+		select {
+		case signals <- syscall.Signal(req.Signal):
+		case <-done:
+			return
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package lab
+
+import (
+	"net"
+	"time"
+
+	"github.com/vishvananda/netlink"
+)
+
+// status describes the lab as it is now.
+func (h *holder) status() Status {
+	status := Status{
+		Name: h.charter.Options.Name, Rootless: h.charter.Rootless, Started: h.started,
+		Ready: time.Duration(h.ready.Load()), Dir: labDir,
+	}
+	for _, node := range h.network.topology.Nodes {
+		status.Nodes = append(status.Nodes, h.nodeStatus(node))
+	}
+	for _, link := range h.network.topology.Links {
+		if link.Shape != (Shape{}) {
+			status.Links = append(status.Links, LinkStatus{Name: link.Name(), Shape: link.Shape})
+		}
+	}
+	return status
+}
+
+func (h *holder) nodeStatus(node Node) NodeStatus {
+	status := NodeStatus{Name: node.Name, Kind: node.Kind, User: node.User, State: StateUp}
+	for _, link := range h.network.topology.Links {
+		for _, pair := range [][2]End{{link.A, link.B}, {link.B, link.A}} {
+			if pair[0].Node == node.Name {
+				status.Devices = append(status.Devices, DeviceStatus{
+					Name: pair[0].Device, Peer: pair[1].Node, Addrs: pair[0].Addrs,
+				})
+			}
+		}
+	}
+	role, ok := h.cast.roles[node.Name]
+	if !ok {
+		if h.isDown(node) {
+			status.State = StateDown
+		}
+		return status
+	}
+	now := role.snapshot()
+	status.Role, status.StateDir = string(node.Kind), stateDir(node.Name)
+	status.State, status.Ready, status.Since = now.state, now.ready, now.since
+	switch now.state {
+	case StateRunning:
+		status.PID = now.pid
+	case StateStopped, StateExited:
+		status.ExitCode = &now.exit
+	}
+	return status
+}
+
+// isDown asks the kernel: somebody may have set a device down by hand.
+func (h *holder) isDown(node Node) bool {
+	down := false
+	_ = h.network.spaces[node.Name].do(func() error {
+		for _, end := range h.network.topology.Ends(node.Name) {
+			link, err := netlink.LinkByName(end.Device)
+			down = down || err != nil || link.Attrs().Flags&net.FlagUp == 0
+		}
+		return nil
+	})
+	return down
+}
