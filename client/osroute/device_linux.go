@@ -112,11 +112,23 @@ func setDevice(link netlink.Link, cfg Config) error {
 			return fail("add address "+p.String()+" to "+cfg.Device, err)
 		}
 	}
-	return bringUp(link)
+	if err := bringUp(link); err != nil {
+		return err
+	}
+	return dropMulticast(link)
 }
 
-// bringUp sets the device up without multicast, so that the kernel sends no membership reports into it and gives it no
-// route for multicast.
+// dropMulticast removes the route that IPv6 gives to every device that comes up: multicast stays with the host.
+func dropMulticast(link netlink.Link) error {
+	route := &netlink.Route{Family: unix.AF_INET6, Table: unix.RT_TABLE_LOCAL, LinkIndex: link.Attrs().Index, Type: unix.RTN_MULTICAST, Dst: toIPNet(netip.MustParsePrefix("ff00::/8"))}
+	err := netlink.RouteDel(route)
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) {
+		return nil
+	}
+	return fail("remove multicast route of "+link.Attrs().Name, err)
+}
+
+// bringUp sets the device up without multicast, so that the kernel sends no membership reports into it.
 func bringUp(link netlink.Link) error {
 	attrs := link.Attrs()
 	if attrs.RawFlags&unix.IFF_MULTICAST != 0 {

@@ -40,11 +40,29 @@ func newMachine(t *testing.T) *machine {
 	m.must(netlink.LinkSetUp(lo))
 	m.sysctl("ipv4/conf/all/rp_filter", "0")
 	m.sysctl("ipv4/conf/eth0/rp_filter", "0")
-	eth0 := m.link("eth0")
-	m.must(netlink.LinkSetUp(eth0))
+	m.sysctl("ipv6/conf/eth0/addr_gen_mode", "1")
+	m.must(netlink.LinkSetUp(m.link("eth0")))
 	m.address("eth0", "192.168.1.5/24")
 	m.address("eth0", "2001:db8:1::5/64")
+	m.localRoute("2001:db8:1::5/128")
 	return m
+}
+
+// localRoute waits for the route of an own IPv6 address, which the kernel adds from a work queue.
+func (m *machine) localRoute(prefix string) {
+	m.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	want := &netlink.Route{Table: unix.RT_TABLE_LOCAL, Dst: toIPNet(netip.MustParsePrefix(prefix))}
+	for range 5000 {
+		have, err := netlink.RouteListFiltered(unix.AF_INET6, want, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_DST)
+		m.must(err)
+		if len(have) > 0 {
+			return
+		}
+		<-tick.C
+	}
+	m.t.Fatal("no local route for " + prefix)
 }
 
 func newTUN(t *testing.T, name string) *os.File {
@@ -152,10 +170,14 @@ func testConfig(capture ...string) Config {
 	}
 }
 
+// apply applies cfg and waits until the kernel has the device's IPv6 address in its local table.
 func apply(t *testing.T, r *Router, cfg Config) {
 	t.Helper()
 	if err := r.Apply(t.Context(), cfg); err != nil {
 		t.Fatal(err)
+	}
+	if readSysctl("ipv6", cfg.Device, "disable_ipv6") != 1 {
+		(&machine{t: t}).localRoute(cfg.Addrs[1].String())
 	}
 }
 
@@ -194,6 +216,7 @@ func TestKernelWays(t *testing.T) {
 		{"the link's own packets", "172.16.10.120", marked, "eth0 192.168.1.5"},
 		{"bound to the device, not captured", "203.0.113.1", bound, "oneping0 <nil>"},
 		{"multicast", "224.0.0.251", nil, "eth0 192.168.1.5"},
+		{"multicast v6", "ff02::fb", nil, "eth0 2001:db8:1::5"},
 	} {
 		if got := m.way(tc.dst, tc.opts); got != tc.want {
 			t.Errorf("%s: %s goes %q, want %q", tc.what, tc.dst, got, tc.want)
