@@ -19,6 +19,10 @@ const (
 	Type6ParamProblem = 4
 	Type6EchoRequest  = 128
 	Type6EchoReply    = 129
+
+	typeSourceQuench = 4
+	typeRedirect     = 5
+	type6Redirect    = 137
 )
 
 func echoRequest(v6 bool) uint8 {
@@ -86,10 +90,10 @@ const (
 // AppendError appends the ICMP error e about the packet orig, addressed to
 // orig's source. orig is quoted as it stands: give it the TTL that the reporter
 // saw. ok is false, and nothing appended, where RFC 1812 §4.3.2.7 and RFC 4443
-// §2.4 e forbid an error: about ICMP errors, about fragments other than the first, about
-// multicast, and where families do not match.
+// §2.4 e forbid an error: about ICMP errors and redirects, about fragments other than the
+// first, about multicast, and where families do not match.
 func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
-	if orig.IsICMPError() || orig.FragOff != 0 || !unicast(orig.Src) || e.Src.Is4() == orig.V6 {
+	if orig.forbidsError() || orig.FragOff != 0 || !unicast(orig.Src) || !e.Src.IsValid() || e.Src.Is4() == orig.V6 {
 		return b, false
 	}
 	quote, head := orig.Raw, 20
@@ -106,6 +110,18 @@ func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
 	b = append(b, quote...)
 	setTransportChecksum(b[start:], head, e.Src, orig.Src, icmpProto(orig.V6))
 	return b, true
+}
+
+// forbidsError says whether p is an ICMP message about which no error may be made:
+// another error, known to us or not, and a redirect.
+func (p *Packet) forbidsError() bool {
+	if p.Class != ClassICMP {
+		return false
+	}
+	if p.V6 {
+		return p.Type < 128 || p.Type == type6Redirect
+	}
+	return p.IsICMPError() || p.Type == typeSourceQuench || p.Type == typeRedirect
 }
 
 // word returns the 32 bits behind the checksum: MTU (RFC 1191 §4, RFC 4443 §3.2), pointer, or unused.
