@@ -1,3 +1,15 @@
+// Package state is the edge's store: desired state (tunnels, routes, devices,
+// tokens, policy) in a NATS JetStream key-value bucket, audit events in a
+// stream. By default the NATS server is embedded in the process and listens
+// nowhere; with a URL the edges of a fleet share an external one, over the same
+// code path.
+//
+// Readers take a Snapshot, which is immutable and costs one atomic load.
+// Every change is one write that the store accepts only if nothing at all was
+// written since the snapshot it was decided on, and is decided anew otherwise:
+// unique names, unique addresses and "no route points to it" therefore hold on
+// every edge at once, without locks. When a change returns, it is on disk and
+// in the next Snapshot.
 package state
 
 import (
@@ -69,7 +81,15 @@ type Token struct {
 	Created time.Time  `json:"created"`
 	Expires *time.Time `json:"expires,omitempty"`
 	Used    *time.Time `json:"used,omitempty"`
+	UsedBy  []byte     `json:"used_by,omitempty"` // key hash of the device: the same key may ask again when the answer got lost
+	Device  string     `json:"device,omitempty"`  // device id that a used device token made
 	Revoked bool       `json:"revoked,omitempty"` // rotated or withdrawn
+}
+
+// Plan is where device addresses come from. It is chosen at an edge's first start and kept.
+type Plan struct {
+	Prefix4 netip.Prefix `json:"prefix4"`
+	Prefix6 netip.Prefix `json:"prefix6"`
 }
 
 // Policy is the policy document, as `policy apply -f` reads and `policy show` prints it.
@@ -97,6 +117,10 @@ type PolicyTest struct {
 // Snapshot is the whole desired state at one moment, for compiling into
 // lookup structures. Its slices and maps are never changed after it was made.
 type Snapshot struct {
+	Revision uint64           // of the store; grows with every change
+	Tokens   map[string]Token // by id; hashes only
+	Plan     Plan
+
 	Tunnels  map[string]Tunnel  // by id
 	Replicas map[string]Replica // by id
 	Routes   []Route

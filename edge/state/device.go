@@ -1,0 +1,81 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/oneping/oneping/proto"
+)
+
+// AllocateDevice stores a new device and gives it one address per family that
+// no other device has or had. id, Name, User, OS and KeyHash are taken from d; an
+// existing device of that id and key is returned as it is.
+func (s *Store) AllocateDevice(ctx context.Context, d Device) (Device, error) {
+	if err := s.ensurePlan(ctx); err != nil {
+		return Device{}, err
+	}
+	if d.ID == "" {
+		d.ID = proto.NewID()
+	}
+	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+		if old, ok := sn.Devices[d.ID]; ok {
+			if !bytes.Equal(old.KeyHash, d.KeyHash) {
+				return write{}, fmt.Errorf("store device %s: it exists with another key", d.ID)
+			}
+			d = old
+			return write{}, errNothing
+		}
+		if err := address(sn, &d); err != nil {
+			return write{}, err
+		}
+		d.Created = s.cfg.Now().UTC()
+		return write{keyDevice(d.ID), d}, nil
+	})
+	return d, err
+}
+
+// address gives d an address of each family.
+func address(sn *Snapshot, d *Device) error {
+	used := make(map[netip.Addr]bool, 2*len(sn.Devices))
+	for _, o := range sn.Devices {
+		used[o.Addr4], used[o.Addr6] = true, true
+	}
+	var err error
+	if d.Addr4, err = freeHost(sn.Plan.Prefix4, used); err != nil {
+		return err
+	}
+	d.Addr6, err = freeHost(sn.Plan.Prefix6, used)
+	return err
+}
+
+// SetDeviceKey replaces a device's key: it renewed with a new one.
+func (s *Store) SetDeviceKey(ctx context.Context, id string, keyHash []byte) error {
+	return s.change(ctx, func(sn *Snapshot) (write, error) {
+		d, ok := sn.Devices[id]
+		if !ok {
+			return write{}, notFound("device "+id, "device list")
+		}
+		if bytes.Equal(d.KeyHash, keyHash) {
+			return write{}, errNothing
+		}
+		d.KeyHash = keyHash
+		return write{keyDevice(id), d}, nil
+	})
+}
+
+// RevokeDevice shuts a device out for good; the edges end its links.
+func (s *Store) RevokeDevice(ctx context.Context, id string) error {
+	return s.change(ctx, func(sn *Snapshot) (write, error) {
+		d, ok := sn.Devices[id]
+		if !ok {
+			return write{}, notFound("device "+id, "device list")
+		}
+		if d.Revoked {
+			return write{}, errNothing
+		}
+		d.Revoked = true
+		return write{keyDevice(id), d}, nil
+	})
+}

@@ -1,0 +1,56 @@
+package state
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Names in JetStream. Renaming one loses what is stored under the old name.
+const (
+	bucketState = "oneping"       // desired state, durable
+	bucketSeen  = "oneping-seen"  // when a node was last seen: coarse, its loss is harmless
+	streamAudit = "oneping-audit" // what was changed, by whom
+	subjAudit   = "oneping.audit"
+)
+
+// Kinds of key in the state bucket; the value is the JSON of the named type.
+// "oneping" keys, by kind:
+//
+//	tunnel.ID                Tunnel
+//	replica.ID               Replica
+//	route.VNET.PREFIX        Route     ("-" is the default vnet; ':' of IPv6 is written '_')
+//	device.ID                Device
+//	token.ID                 Token
+//	capture.PREFIX           netip.Prefix
+//	policy                   Policy
+//	plan                     Plan
+//
+// "oneping-seen" keys: the id of a device or replica; the value is a time.Time.
+const (
+	kindTunnel  = "tunnel"
+	kindReplica = "replica"
+	kindRoute   = "route"
+	kindDevice  = "device"
+	kindToken   = "token"
+	kindCapture = "capture"
+	kindPolicy  = "policy"
+	kindPlan    = "plan"
+)
+
+func keyTunnel(id string) string  { return kindTunnel + "." + id }
+func keyReplica(id string) string { return kindReplica + "." + id }
+func keyDevice(id string) string  { return kindDevice + "." + id }
+func keyToken(id string) string   { return kindToken + "." + id }
+
+func keyRoute(vnet string, p netip.Prefix) string {
+	if vnet == "" {
+		vnet = "-"
+	}
+	return kindRoute + "." + vnet + "." + prefixKey(p)
+}
+
+func keyCapture(p netip.Prefix) string { return kindCapture + "." + prefixKey(p) }
+
+// prefixKey writes a prefix with the letters that a key may have. "::/0" would
+// open with '_', which is fine; a key may only not open or end with '.'.
+func prefixKey(p netip.Prefix) string { return strings.ReplaceAll(p.String(), ":", "_") }

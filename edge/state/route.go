@@ -1,0 +1,137 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// Route returns the route of exactly that prefix.
+func (sn *Snapshot) Route(p netip.Prefix) (Route, bool) {
+	for _, r := range sn.Routes {
+		if r.Prefix == p {
+			return r, true
+		}
+	}
+	return Route{}, false
+}
+
+// Lookup returns the route with the longest prefix that contains a: for people
+// who ask; the packet path has a faster table of its own.
+func (sn *Snapshot) Lookup(a netip.Addr) (Route, bool) {
+	best, found := Route{}, false
+	for _, r := range sn.Routes {
+		if r.Prefix.Contains(a) && (!found || r.Prefix.Bits() > best.Prefix.Bits()) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
+
+// checkPrefix refuses what cannot be a route.
+func checkPrefix(p netip.Prefix) error {
+	switch {
+	case !p.IsValid():
+		return &Error{Text: "that is not a prefix", Advice: "write it as 10.0.0.0/8 or fd00::/64"}
+	case p.Addr().Is4In6():
+		return &Error{Text: fmt.Sprintf("prefix %s: IPv4 inside IPv6", p), Advice: "write the IPv4 prefix itself"}
+	case p != p.Masked():
+		return &Error{
+			Text:   fmt.Sprintf("prefix %s has bits set behind its length", p),
+			Advice: fmt.Sprintf("did you mean %s, or the one address %s?", p.Masked(), netip.PrefixFrom(p.Addr(), p.Addr().BitLen())),
+		}
+	case p.Addr().IsMulticast():
+		return &Error{Text: fmt.Sprintf("prefix %s is multicast, which oneping does not carry", p)}
+	}
+	return nil
+}
+
+// AddRoute points a prefix to a tunnel (name or id). The same prefix is
+// refused twice; a longer or shorter one beside it is fine, the longest match
+// wins. The prefix is captured by clients from now on, also after the route is
+// deleted, until RemoveCapture.
+func (s *Store) AddRoute(ctx context.Context, p netip.Prefix, tunnel string) (Route, error) {
+	if err := checkPrefix(p); err != nil {
+		return Route{}, err
+	}
+	if sn := s.Snapshot(); sn != nil {
+		if _, err := newRoute(sn, p, tunnel); err != nil {
+			return Route{}, err
+		}
+	}
+	// Captured first: a crash in between must not leave a route whose traffic could go astray.
+	if err := s.AddCapture(ctx, p); err != nil {
+		return Route{}, err
+	}
+	var route Route
+	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+		r, err := newRoute(sn, p, tunnel)
+		if err != nil {
+			return write{}, err
+		}
+		r.Created = s.cfg.Now().UTC()
+		route = r
+		return write{keyRoute(r.VNet, p), r}, nil
+	})
+	return route, err
+}
+
+func newRoute(sn *Snapshot, p netip.Prefix, tunnel string) (Route, error) {
+	t, ok := sn.Tunnel(tunnel)
+	if !ok {
+		return Route{}, &Error{
+			Text:   fmt.Sprintf("add route %s: tunnel %s does not exist", p, tunnel),
+			Advice: "create it: oneping tunnel create " + tunnel,
+			Cause:  ErrNotFound,
+		}
+	}
+	if old, taken := sn.Route(p); taken {
+		return Route{}, &Error{
+			Text:   fmt.Sprintf("add route %s: it exists already, to tunnel %s", p, sn.Tunnels[old.Tunnel].Name),
+			Advice: fmt.Sprintf("delete it first: oneping route delete %s", p),
+		}
+	}
+	return Route{Prefix: p, Tunnel: t.ID, VNet: t.VNet}, nil
+}
+
+// DeleteRoute deletes the route of exactly that prefix.
+func (s *Store) DeleteRoute(ctx context.Context, p netip.Prefix) error {
+	return s.change(ctx, func(sn *Snapshot) (write, error) {
+		r, ok := sn.Route(p)
+		if !ok {
+			return write{}, notFound("route "+p.String(), "route list")
+		}
+		return write{keyRoute(r.VNet, p), nil}, nil
+	})
+}
+
+// AddCapture makes clients take a prefix off their hosts.
+func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
+	if err := checkPrefix(p); err != nil {
+		return err
+	}
+	return s.change(ctx, func(sn *Snapshot) (write, error) {
+		if slices.Contains(sn.Capture, p) {
+			return write{}, errNothing
+		}
+		return write{keyCapture(p), p}, nil
+	})
+}
+
+// RemoveCapture gives a prefix back to the clients' hosts. It refuses while a
+// route of that prefix exists.
+func (s *Store) RemoveCapture(ctx context.Context, p netip.Prefix) error {
+	return s.change(ctx, func(sn *Snapshot) (write, error) {
+		if !slices.Contains(sn.Capture, p) {
+			return write{}, notFound("captured prefix "+p.String(), "route capture list")
+		}
+		if _, routed := sn.Route(p); routed {
+			return write{}, &Error{
+				Text:   fmt.Sprintf("release %s: a route of that prefix exists", p),
+				Advice: fmt.Sprintf("delete it first: oneping route delete %s", p),
+			}
+		}
+		return write{keyCapture(p), nil}, nil
+	})
+}

@@ -1,0 +1,191 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+)
+
+// Config is how a store is opened.
+type Config struct {
+	Dir string // data directory of the edge; locked while Run runs
+	URL string // of an external NATS with JetStream; empty = embedded
+	// Prefix4 and Prefix6 are where device addresses come from; used at the
+	// first start, kept afterwards. Zero = 100.96.0.0/12 and a random unique local /64.
+	Prefix4, Prefix6 netip.Prefix
+	Now              func() time.Time // nil = time.Now
+	Log              *zap.Logger      // nil = none
+}
+
+// Store is the edge's store. Its methods are safe for concurrent use; changes
+// and Snapshot need a store that is Ready.
+type Store struct {
+	cfg   Config
+	ready chan struct{}
+	snap  atomic.Pointer[Snapshot]
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at each new snapshot
+
+	seenMu sync.Mutex
+	seen   map[string]time.Time // by id of device or replica
+
+	js     jetstream.JetStream // set before ready is closed
+	seenKV jetstream.KeyValue
+}
+
+// ErrNotReady is returned by changes of a store that does not run.
+var ErrNotReady = errors.New("the store is not running")
+
+// New returns a store that does nothing until Run.
+func New(cfg Config) *Store {
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Store{
+		cfg:     cfg,
+		ready:   make(chan struct{}),
+		changed: make(chan struct{}),
+		seen:    make(map[string]time.Time),
+	}
+}
+
+// Ready is closed once Snapshot returns the stored state.
+func (s *Store) Ready() <-chan struct{} { return s.ready }
+
+// Snapshot returns the newest state. It is nil before Ready and never after.
+func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
+
+// Changed returns a channel that is closed at the next new snapshot. Take it
+// before Snapshot, or a change in between goes unnoticed.
+func (s *Store) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// Watch calls f with the current snapshot and then with each newer one (a
+// burst may come as one) until ctx ends or f fails. It waits for Ready and never returns nil.
+func (s *Store) Watch(ctx context.Context, f func(*Snapshot) error) error {
+	if err := s.waitReady(ctx); err != nil {
+		return err
+	}
+	for {
+		changed := s.Changed()
+		if err := f(s.Snapshot()); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (s *Store) waitReady(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Run opens the store, keeps Snapshot up to date and closes everything in
+// order when ctx ends. It runs once and never returns nil.
+func (s *Store) Run(ctx context.Context) error {
+	f, err := lock(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	if s.cfg.URL != "" {
+		nc, err := dialExternal(ctx, s.cfg.URL, s.cfg.Log)
+		if err != nil {
+			return err
+		}
+		return s.serve(ctx, nc)
+	}
+	e, err := startEmbedded(s.cfg.Dir, s.cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer e.stop()
+	nc, err := e.connect()
+	if err != nil {
+		return fmt.Errorf("connect to embedded store: %w", err)
+	}
+	return s.serve(ctx, nc)
+}
+
+// serve owns nc.
+func (s *Store) serve(ctx context.Context, nc *nats.Conn) error {
+	defer nc.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	state, err := s.open(ctx, nc)
+	if err != nil {
+		return err
+	}
+	w, err := state.WatchAll(ctx)
+	if err != nil {
+		return fmt.Errorf("watch store: %w", err)
+	}
+	errs := make(chan error, 2)
+	go func() { errs <- s.follow(ctx, w) }()
+	go func() { errs <- s.followSeen(ctx) }()
+	first := <-errs
+	cancel()
+	<-errs
+	return first
+}
+
+// open finds or makes the buckets and the audit stream.
+func (s *Store) open(ctx context.Context, nc *nats.Conn) (jetstream.KeyValue, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	state, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: bucketState, Description: "oneping: desired state", History: 1, Storage: jetstream.FileStorage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	seen, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: bucketSeen, Description: "oneping: when nodes were last seen", History: 1, Storage: jetstream.FileStorage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: streamAudit, Subjects: []string{subjAudit}, Storage: jetstream.FileStorage,
+		MaxAge: 365 * 24 * time.Hour, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open audit log: %w", err)
+	}
+	s.js, s.seenKV = js, seen
+	return state, nil
+}
+
+// publish makes sn the newest snapshot and wakes all who wait.
+func (s *Store) publish(sn *Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.snap.Store(sn)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}

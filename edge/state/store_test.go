@@ -1,0 +1,441 @@
+package state
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/goleak"
+)
+
+// open runs a store on dir until the test ends or stop is called.
+func open(t *testing.T, cfg Config) (s *Store, stop func()) {
+	t.Helper()
+	s = New(cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	select {
+	case <-s.Ready():
+	case err := <-done:
+		t.Fatalf("run store: %v", err)
+	}
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Errorf("store ended with %v", err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return s, stop
+}
+
+func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+func hintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+func TestTunnelsAndRoutes(t *testing.T) {
+	s, _ := open(t, Config{Dir: t.TempDir()})
+	ctx := t.Context()
+	tun, err := s.CreateTunnel(ctx, "lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Snapshot().Tunnels[tun.ID]; got != tun {
+		t.Errorf("snapshot after create has %+v, want %+v", got, tun)
+	}
+	if _, err := s.CreateTunnel(ctx, "lab"); err == nil || err.Error() != "create tunnel lab: the name is taken" {
+		t.Errorf("second tunnel of the name: %v", err)
+	}
+	if _, err := s.CreateTunnel(ctx, "No Name"); err == nil {
+		t.Error("a name with a space was accepted")
+	}
+	want := prefix("172.16.10.0/24")
+	if _, err := s.AddRoute(ctx, want, "lab"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddRoute(ctx, prefix("fd00:10::/64"), tun.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddRoute(ctx, want, "lab"); err == nil || err.Error() != "add route 172.16.10.0/24: it exists already, to tunnel lab" {
+		t.Errorf("same prefix twice: %v", err)
+	}
+	_, err = s.AddRoute(ctx, prefix("172.16.10.5/24"), "lab")
+	if hintOf(err) != "did you mean 172.16.10.0/24, or the one address 172.16.10.5/32?" {
+		t.Errorf("host bits: %v, hint %q", err, hintOf(err))
+	}
+	err = s.DeleteTunnel(ctx, "lab")
+	if err == nil || hintOf(err) != "delete them first: oneping route delete 172.16.10.0/24; oneping route delete fd00:10::/64" {
+		t.Errorf("delete of a tunnel with routes: %v, hint %q", err, hintOf(err))
+	}
+	r, ok := s.Snapshot().Lookup(netip.MustParseAddr("172.16.10.120"))
+	if !ok || r.Prefix != want || r.Tunnel != tun.ID {
+		t.Errorf("lookup: %+v %v", r, ok)
+	}
+	if err := s.RemoveCapture(ctx, want); err == nil {
+		t.Error("a routed prefix was released")
+	}
+	for _, p := range []netip.Prefix{want, prefix("fd00:10::/64")} {
+		if err := s.DeleteRoute(ctx, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DeleteRoute(ctx, want); !errors.Is(err, ErrNotFound) {
+		t.Errorf("delete of no route: %v", err)
+	}
+	if diff := cmp.Diff([]string{"172.16.10.0/24", "fd00:10::/64"}, texts(s.Snapshot().Capture)); diff != "" {
+		t.Errorf("capture after the routes are gone: %s", diff)
+	}
+	if err := s.RemoveCapture(ctx, want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"fd00:10::/64"}, texts(s.Snapshot().Capture)); diff != "" {
+		t.Errorf("capture: %s", diff)
+	}
+	if err := s.DeleteTunnel(ctx, "lab"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.Snapshot().Tunnels); n != 0 {
+		t.Errorf("%d tunnels left", n)
+	}
+}
+
+func texts(ps []netip.Prefix) []string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+func TestDevicesGetUniqueAddressesConcurrently(t *testing.T) {
+	s, stop := open(t, Config{Dir: t.TempDir(), Prefix6: prefix("fd12:3456:789a::/64")})
+	const n = 16
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if _, err := s.AllocateDevice(t.Context(), Device{ID: fmt.Sprint("d", i), User: "alice", KeyHash: []byte{byte(i)}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[netip.Addr]bool{}
+	for _, d := range s.Snapshot().Devices {
+		if !s.Snapshot().Plan.Prefix4.Contains(d.Addr4) || !s.Snapshot().Plan.Prefix6.Contains(d.Addr6) {
+			t.Errorf("%s: %v outside the plan", d.ID, d.Addrs())
+		}
+		seen[d.Addr4], seen[d.Addr6] = true, true
+	}
+	if len(seen) != 2*n {
+		t.Errorf("%d distinct addresses for %d devices", len(seen), n)
+	}
+	before := s.Snapshot().Devices["d3"]
+	if err := s.RevokeDevice(t.Context(), "d3"); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Snapshot().Devices["d3"].Revoked {
+		t.Error("revoked device is not revoked in the next snapshot")
+	}
+	stop()
+	if before.Revoked {
+		t.Error("an old snapshot changed")
+	}
+}
+
+func TestSnapshotsAreImmutable(t *testing.T) {
+	s, _ := open(t, Config{Dir: t.TempDir()})
+	first := s.Snapshot()
+	changed := s.Changed()
+	if _, err := s.CreateTunnel(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	second := s.Snapshot()
+	if _, err := s.CreateTunnel(t.Context(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	if len(first.Tunnels) != 0 || len(second.Tunnels) != 1 || len(s.Snapshot().Tunnels) != 2 {
+		t.Errorf("tunnels in three snapshots: %d %d %d", len(first.Tunnels), len(second.Tunnels), len(s.Snapshot().Tunnels))
+	}
+	if second.Revision >= s.Snapshot().Revision {
+		t.Errorf("revisions %d, %d do not grow", second.Revision, s.Snapshot().Revision)
+	}
+}
+
+func TestWatchSeesEveryLastState(t *testing.T) {
+	s, _ := open(t, Config{Dir: t.TempDir()})
+	enough := errors.New("enough")
+	got := make(chan error, 1)
+	go func() {
+		got <- s.Watch(t.Context(), func(sn *Snapshot) error {
+			if len(sn.Tunnels) == 3 {
+				return enough
+			}
+			return nil
+		})
+	}()
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := s.CreateTunnel(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-got; !errors.Is(err, enough) {
+		t.Errorf("watch ended with %v", err)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s, _ := open(t, Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
+	ctx := t.Context()
+	exp := now.Add(time.Hour)
+	for _, tok := range []Token{
+		{ID: "one", Kind: "device", Hash: []byte("h"), User: "alice", Expires: &exp},
+		{ID: "two", Kind: "device", Hash: []byte("h"), User: "alice", Expires: &exp},
+	} {
+		if err := s.CreateToken(ctx, tok); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(id, hash, key, want string) {
+		t.Helper()
+		_, err := s.UseToken(ctx, id, []byte(hash), []byte(key))
+		var te *TokenError
+		if !errors.As(err, &te) || te.Text != want {
+			t.Errorf("token %s: %v, want %q", id, err, want)
+		}
+	}
+	refused("none", "h", "k", "this edge does not know the token")
+	refused("one", "wrong", "k", "this edge does not know the token")
+	first, err := s.UseToken(ctx, "one", []byte("h"), []byte("k"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.UseToken(ctx, "one", []byte("h"), []byte("k"))
+	if err != nil || again.Device != first.Device || first.Device == "" {
+		t.Errorf("the same key again: %+v, %v; want device %q", again, err, first.Device)
+	}
+	now = now.Add(10 * time.Minute)
+	refused("one", "h", "other", "the token was used already, 10m ago; a device token works once")
+	now = now.Add(2 * time.Hour)
+	refused("two", "h", "k", "the token expired 1h ago")
+
+	tun, err := s.CreateTunnel(ctx, "lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"old1", "old2", "new"} {
+		if err := s.CreateToken(ctx, Token{ID: id, Kind: "tunnel", Hash: []byte("h"), Tunnel: tun.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		if _, err := s.UseToken(ctx, "old1", []byte("h"), []byte("k")); err != nil {
+			t.Fatalf("a tunnel token is reusable: %v", err)
+		}
+	}
+	if n, err := s.RotateTunnelTokens(ctx, tun.ID, "new"); n != 2 || err != nil {
+		t.Errorf("rotated %d, %v", n, err)
+	}
+	refused("old1", "h", "k", "the token was rotated: a newer one replaced it")
+	if _, err := s.UseToken(ctx, "new", []byte("h"), []byte("k")); err != nil {
+		t.Errorf("the kept token: %v", err)
+	}
+	if err := s.DeleteTunnel(ctx, "lab"); err != nil {
+		t.Fatal(err)
+	}
+	refused("new", "h", "k", "this edge does not know the token")
+}
+
+// One token, many nodes at once: exactly one gets in.
+func TestDeviceTokenIsSingleUse(t *testing.T) {
+	s, _ := open(t, Config{Dir: t.TempDir()})
+	if err := s.CreateToken(t.Context(), Token{ID: "one", Kind: "device", Hash: []byte("h")}); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	in := make(chan byte, 8)
+	for i := range byte(8) {
+		wg.Go(func() {
+			if _, err := s.UseToken(t.Context(), "one", []byte("h"), []byte{i}); err == nil {
+				in <- i
+			}
+		})
+	}
+	wg.Wait()
+	if len(in) != 1 {
+		t.Errorf("%d nodes used a token that works once", len(in))
+	}
+}
+
+func TestReplicasAreForgotten(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s, _ := open(t, Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
+	ctx := t.Context()
+	tun, err := s.CreateTunnel(ctx, "lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for i := range byte(3) {
+		r, err := s.PutReplica(ctx, Replica{Tunnel: tun.ID, KeyHash: []byte{i}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, r.ID)
+	}
+	if r, err := s.PutReplica(ctx, Replica{Tunnel: tun.ID, KeyHash: []byte{1}}); err != nil || r.ID != ids[1] {
+		t.Errorf("the same key again: %s, %v; want %s", r.ID, err, ids[1])
+	}
+	now = now.Add(23 * time.Hour)
+	if err := s.TouchReplica(ctx, ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(2 * time.Hour)
+	if n, err := s.ForgetReplicas(ctx, func(id string) bool { return id == ids[2] }); n != 1 || err != nil {
+		t.Errorf("forgot %d, %v", n, err)
+	}
+	if _, ok := s.Snapshot().Replicas[ids[0]]; ok || len(s.Snapshot().Replicas) != 2 {
+		t.Errorf("left: %v", s.Snapshot().Replicas)
+	}
+}
+
+func TestAuditLog(t *testing.T) {
+	s, stop := open(t, Config{Dir: t.TempDir()})
+	for _, a := range []string{"one", "two", "three"} {
+		if err := s.Audit(t.Context(), AuditEvent{Actor: "uid 0", Action: a}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.AuditLog(t.Context(), 2)
+	if err != nil || len(got) != 2 || got[0].Action != "two" || got[1].Action != "three" {
+		t.Errorf("audit log: %+v, %v", got, err)
+	}
+	stop()
+}
+
+func TestSecondEdgeIsRefusedByName(t *testing.T) {
+	dir := t.TempDir()
+	_, stop := open(t, Config{Dir: dir})
+	err := New(Config{Dir: dir}).Run(t.Context())
+	want := fmt.Sprintf("data directory %s is in use by process %d (%s)", dir, os.Getpid(), strings.Join(os.Args, " "))
+	if err == nil || err.Error() != want {
+		t.Errorf("second edge: %v, want %s", err, want)
+	}
+	if hintOf(err) != "stop that edge first, or give this one another --state-dir" {
+		t.Errorf("hint %q", hintOf(err))
+	}
+	stop()
+	_, stop = open(t, Config{Dir: dir}) // free again
+	stop()
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	s, stop := open(t, Config{Dir: t.TempDir()})
+	if _, err := s.CreateTunnel(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+}
+
+func TestChangesBeforeReadySayNo(t *testing.T) {
+	if _, err := New(Config{Dir: t.TempDir()}).CreateTunnel(t.Context(), "a"); !errors.Is(err, ErrNotReady) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A trailing revision that no entry shows, as after a purge with a NATS tool,
+// must not block changes for ever.
+func TestChangesGoOnAfterForeignPurge(t *testing.T) {
+	s, _ := open(t, Config{Dir: t.TempDir()})
+	if _, err := s.CreateTunnel(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.js.Stream(t.Context(), streamState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.js.Publish(t.Context(), subjState+"elsewhere", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Purge(t.Context(), jetstream.WithPurgeSubject(subjState+"elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CreateTunnel(t.Context(), "b"); err != nil {
+		t.Errorf("change after a foreign purge: %v", err)
+	}
+}
+
+const childVariable = "ONEPING_TEST_STORE"
+
+// TestKillChild is the process that TestKillLosesNothing kills: it writes
+// tunnels as fast as it can and names each one that was acknowledged.
+func TestKillChild(t *testing.T) {
+	dir := os.Getenv(childVariable)
+	if dir == "" {
+		return // only of use as a child process
+	}
+	s, _ := open(t, Config{Dir: dir})
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("t%d", i)
+		if _, err := s.CreateTunnel(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("acknowledged", name)
+	}
+}
+
+func TestKillLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
+	cmd.Env = append(os.Environ(), childVariable+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for sc := bufio.NewScanner(out); sc.Scan(); {
+		if name, ok := strings.CutPrefix(sc.Text(), "acknowledged "); ok {
+			names = append(names, name)
+		}
+		if len(names) == 100 {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = cmd.Wait() // killed, as asked
+	if len(names) < 100 {
+		t.Fatalf("the child acknowledged %d tunnels", len(names))
+	}
+	s, _ := open(t, Config{Dir: dir})
+	for _, name := range names {
+		if _, ok := s.Snapshot().Tunnel(name); !ok {
+			t.Errorf("tunnel %s was acknowledged and is lost", name)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"time"
+
+	"github.com/oneping/oneping/proto"
+)
+
+// CreateToken stores the record of a token that was just made.
+func (s *Store) CreateToken(ctx context.Context, t Token) error {
+	return s.change(ctx, func(sn *Snapshot) (write, error) {
+		if _, taken := sn.Tokens[t.ID]; taken {
+			return write{}, fmt.Errorf("create token %s: the id is taken", t.ID)
+		}
+		if t.Kind == string(proto.TokenTunnel) {
+			if _, ok := sn.Tunnels[t.Tunnel]; !ok {
+				return write{}, notFound("tunnel "+t.Tunnel, "tunnel list")
+			}
+		}
+		return write{keyToken(t.ID), t}, nil
+	})
+}
+
+// TokenError is why a token was refused.
+type TokenError struct {
+	Text   string
+	Advice string
+}
+
+// Error returns the reason.
+func (e *TokenError) Error() string { return e.Text }
+
+// Hint returns how to get a good one.
+func (e *TokenError) Hint() string { return e.Advice }
+
+const (
+	adviceDevice = "make a new one on the edge: oneping device token --user USER"
+	adviceTunnel = "print the present one on the edge: oneping tunnel token NAME"
+)
+
+// UseToken checks a token and, when it is a device token, uses it up for the
+// node with that key: the write succeeds for one node only. The same key may
+// ask again, because an answer can get lost. A refusal is a *TokenError.
+func (s *Store) UseToken(ctx context.Context, id string, hash, keyHash []byte) (Token, error) {
+	var used Token
+	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+		t, err := s.checkToken(sn, id, hash, keyHash)
+		if err != nil {
+			return write{}, err
+		}
+		used = t
+		if t.Kind != string(proto.TokenDevice) || t.Used != nil {
+			return write{}, errNothing
+		}
+		now := s.cfg.Now().UTC()
+		t.Used, t.UsedBy, t.Device = &now, keyHash, proto.NewID()
+		used = t
+		return write{keyToken(id), t}, nil
+	})
+	return used, err
+}
+
+func (s *Store) checkToken(sn *Snapshot, id string, hash, keyHash []byte) (Token, error) {
+	t, ok := sn.Tokens[id]
+	switch {
+	case !ok || subtle.ConstantTimeCompare(t.Hash, hash) != 1:
+		return Token{}, &TokenError{"this edge does not know the token", "its tunnel may be deleted; " + adviceDevice + ", or oneping tunnel token NAME"}
+	case t.Kind == string(proto.TokenTunnel) && t.Revoked:
+		return Token{}, &TokenError{"the token was rotated: a newer one replaced it", adviceTunnel}
+	case t.Revoked:
+		return Token{}, &TokenError{"the token was withdrawn", adviceDevice}
+	case t.Used != nil && !bytes.Equal(t.UsedBy, keyHash):
+		return Token{}, &TokenError{"the token was used already, " + ago(s.cfg.Now().Sub(*t.Used)) + " ago; a device token works once", adviceDevice}
+	case t.Expires != nil && s.cfg.Now().After(*t.Expires):
+		return Token{}, &TokenError{"the token expired " + ago(s.cfg.Now().Sub(*t.Expires)) + " ago", adviceDevice}
+	}
+	if t.Tunnel != "" {
+		if _, ok := sn.Tunnels[t.Tunnel]; !ok {
+			return Token{}, &TokenError{"the token's tunnel was deleted", adviceTunnel}
+		}
+	}
+	return t, nil
+}
+
+// ago writes a duration as coarsely as people speak.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// RotateTunnelTokens makes every token of a tunnel (id) except keep ("" = none)
+// useless for enrolment. Connectors that enrolled stay. It returns how many it took.
+func (s *Store) RotateTunnelTokens(ctx context.Context, tunnel, keep string) (int, error) {
+	for n := 0; ; n++ {
+		found := false
+		err := s.change(ctx, func(sn *Snapshot) (write, error) {
+			for id, t := range sn.Tokens {
+				if t.Tunnel == tunnel && id != keep && !t.Revoked {
+					t.Revoked, found = true, true
+					return write{keyToken(id), t}, nil
+				}
+			}
+			found = false
+			return write{}, errNothing
+		})
+		if err != nil || !found {
+			return n, err
+		}
+	}
+}
+
+// PutPolicy replaces the policy. The caller has validated it.
+func (s *Store) PutPolicy(ctx context.Context, p Policy) error {
+	return s.change(ctx, func(*Snapshot) (write, error) { return write{kindPolicy, p}, nil })
+}
