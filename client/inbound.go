@@ -1,0 +1,66 @@
+package client
+
+import (
+	"sync"
+	"time"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// inbound is the way of a datagram from the edge. Safe for concurrent use.
+type inbound struct {
+	udp  *sessions
+	bufs sync.Pool // *scratch
+}
+
+// scratch is what one datagram needs while it is handled.
+type scratch struct {
+	buf     []byte
+	packet  packet.Packet
+	payload proto.UDPPayload
+	event   proto.UDPEvent
+}
+
+func newInbound(udp *sessions) *inbound {
+	in := &inbound{udp: udp}
+	in.bufs.New = func() any { return &scratch{buf: make([]byte, 0, 1<<16)} }
+	return in
+}
+
+// get returns scratch for step; put gives it back when its outcome has been used.
+func (in *inbound) get() *scratch  { return in.bufs.Get().(*scratch) }
+func (in *inbound) put(s *scratch) { in.bufs.Put(s) }
+
+// step decides what becomes of one datagram. The outcome's slices alias d or s.
+func (in *inbound) step(s *scratch, d []byte, now time.Time, v *view) outcome {
+	if len(d) == 0 {
+		return outcome{reason: packet.Malformed}
+	}
+	switch proto.DatagramType(d[0]) {
+	case proto.TypePacket:
+		raw, err := proto.ParsePacket(d)
+		if err != nil {
+			return outcome{reason: packet.Malformed}
+		}
+		if r := packet.Parse(raw, &s.packet); r != packet.OK {
+			return outcome{reason: r}
+		}
+		if r := deliverable(&s.packet, v); r != packet.OK {
+			return outcome{reason: r}
+		}
+		return outcome{back: s.packet.Raw}
+	case proto.TypeUDPPayload:
+		if proto.ParseUDPPayload(d, &s.payload) != nil {
+			return outcome{reason: packet.Malformed}
+		}
+		back, r := in.udp.in(s.buf[:0], &s.payload, now)
+		return outcome{reason: r, back: back}
+	case proto.TypeUDPEvent:
+		if proto.ParseUDPEvent(d, &s.event) != nil {
+			return outcome{reason: packet.Malformed}
+		}
+		return in.udp.event(s.buf[:0], &s.event, now, v)
+	}
+	return outcome{reason: packet.UnknownType}
+}

@@ -1,0 +1,261 @@
+package netstack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/waiter"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	nic = 1
+	// Buffers start moderate and grow with the path; 16 MiB is 1 Gbit/s at 130 ms.
+	minBuffer, startBuffer, maxBuffer = 4 << 10, 1 << 20, 16 << 20
+	maxHandshakes                     = 4096
+	// timeWait is short because both ends are on this machine: no old segment can be on its way.
+	timeWait = time.Second
+	// lingerTimeout ends a connection that the application has left half closed after both sides were done.
+	lingerTimeout = 10 * time.Second
+	// handshakeTimeout gives up on an application that vanished without a reset.
+	handshakeTimeout = 30 * time.Second
+)
+
+// ErrHandshake is returned by Accept when the application did not complete the handshake.
+var ErrHandshake = errors.New("the application did not complete the handshake")
+
+// tuple names a connection as the host sees it.
+type tuple struct{ src, dst netip.AddrPort }
+
+// pending is a SYN that Accept has injected.
+type pending struct {
+	ttl    uint8
+	result chan result // buffered: the handler never waits
+}
+
+type result struct {
+	conn *Conn
+	err  error
+}
+
+// Stack is one gVisor stack with one interface. All methods are safe for concurrent use.
+type Stack struct {
+	stack  *stack.Stack
+	dev    *device
+	failed atomic.Uint64
+	wg     sync.WaitGroup // writer and handshakes
+
+	mu      sync.Mutex
+	closed  bool
+	pending map[tuple]*pending
+}
+
+// Start returns a running stack whose packets for the host go to write, in
+// batches, one call at a time. mtu is the MTU of the host's device. Close frees it.
+func Start(mtu int, write func(pkts [][]byte) error) (*Stack, error) {
+	s := &Stack{pending: make(map[tuple]*pending)}
+	s.dev = newDevice(mtu, s.setTTL)
+	s.stack = stack.New(stack.Options{
+		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
+		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocolCUBIC},
+		HandleLocal:        false,
+	})
+	if err := s.configure(); err != nil {
+		s.stack.Destroy()
+		return nil, err
+	}
+	forwarder := tcp.NewForwarder(s.stack, startBuffer, maxHandshakes, s.handshake)
+	s.stack.SetTransportProtocolHandler(tcp.ProtocolNumber, forwarder.HandlePacket)
+	s.wg.Go(func() { s.dev.run(write, func() { s.failed.Add(1) }) })
+	return s, nil
+}
+
+// configure makes the stack a far end for every address.
+func (s *Stack) configure() error {
+	sack, moderate, linger, wait := tcpip.TCPSACKEnabled(true), tcpip.TCPModerateReceiveBufferOption(true),
+		tcpip.TCPLingerTimeoutOption(lingerTimeout), tcpip.TCPTimeWaitTimeoutOption(timeWait)
+	for _, o := range []tcpip.SettableTransportProtocolOption{
+		&sack, &moderate, &linger, &wait,
+		&tcpip.TCPReceiveBufferSizeRangeOption{Min: minBuffer, Default: startBuffer, Max: maxBuffer},
+		&tcpip.TCPSendBufferSizeRangeOption{Min: minBuffer, Default: startBuffer, Max: maxBuffer},
+	} {
+		if err := s.stack.SetTransportProtocolOption(tcp.ProtocolNumber, o); err != nil {
+			return fmt.Errorf("start netstack: set %T: %s", o, err)
+		}
+	}
+	if err := s.stack.CreateNIC(nic, s.dev); err != nil {
+		return fmt.Errorf("start netstack: create interface: %s", err)
+	}
+	s.stack.SetPromiscuousMode(nic, true) // take packets for any address,
+	s.stack.SetSpoofing(nic, true)        // answer from any address
+	s.stack.SetRouteTable([]tcpip.Route{
+		{Destination: header.IPv4EmptySubnet, NIC: nic},
+		{Destination: header.IPv6EmptySubnet, NIC: nic},
+	})
+	return nil
+}
+
+// Inject hands a TCP packet of the host to the stack; pkt is copied. Packets of another protocol must not be injected.
+func (s *Stack) Inject(pkt []byte) { s.dev.inject(pkt) }
+
+// Failed returns how many batches the host did not take.
+func (s *Stack) Failed() uint64 { return s.failed.Load() }
+
+// Accept completes the handshake that the host began with syn and returns the
+// connection. Its packets carry ttl (0 = packet.DefaultTTL). What an earlier
+// connection of the same addresses and ports left behind is reset first.
+func (s *Stack) Accept(ctx context.Context, syn []byte, ttl uint8) (*Conn, error) {
+	var p packet.Packet
+	if r := packet.Parse(syn, &p); r != packet.OK || !p.IsSYN() {
+		return nil, fmt.Errorf("accept connection: not a SYN (%s)", r)
+	}
+	if ttl == 0 {
+		ttl = packet.DefaultTTL
+	}
+	key := tuple{p.SrcAddrPort(), p.DstAddrPort()}
+	want := &pending{ttl: ttl, result: make(chan result, 1)}
+	s.abort(key)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, ErrHandshake
+	}
+	s.pending[key] = want
+	s.mu.Unlock()
+	s.Inject(syn)
+
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	select {
+	case r := <-want.result:
+		s.forget(key, want)
+		return r.conn, r.err
+	case <-ctx.Done():
+	}
+	s.forget(key, want)
+	s.abort(key) // frees the handshake that waits
+	select {
+	case r := <-want.result:
+		if r.conn != nil {
+			r.conn.Abort()
+		}
+	default:
+	}
+	return nil, fmt.Errorf("accept connection: %w", ctx.Err())
+}
+
+func (s *Stack) forget(key tuple, p *pending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending[key] == p {
+		delete(s.pending, key)
+	}
+}
+
+// abort resets the endpoint of key, if there is one.
+func (s *Stack) abort(key tuple) {
+	net := ipv4.ProtocolNumber
+	if key.dst.Addr().Is6() {
+		net = ipv6.ProtocolNumber
+	}
+	id := stack.TransportEndpointID{
+		LocalPort: key.dst.Port(), LocalAddress: address(key.dst.Addr()),
+		RemotePort: key.src.Port(), RemoteAddress: address(key.src.Addr()),
+	}
+	if ep := s.stack.FindTransportEndpoint(net, tcp.ProtocolNumber, id, nic); ep != nil {
+		ep.Abort()
+	}
+}
+
+// handshake runs in a goroutine of gVisor's for each SYN that meets no
+// connection. It must complete the request, whatever happens.
+func (s *Stack) handshake(r *tcp.ForwarderRequest) {
+	id := r.ID()
+	key := tuple{addrPort(id.RemoteAddress, id.RemotePort), addrPort(id.LocalAddress, id.LocalPort)}
+	s.mu.Lock()
+	want := s.pending[key]
+	if want == nil || s.closed {
+		s.mu.Unlock()
+		r.Complete(false)
+		return
+	}
+	s.wg.Add(1)
+	s.mu.Unlock()
+	defer s.wg.Done()
+
+	wq := new(waiter.Queue)
+	ep, err := r.CreateEndpoint(wq)
+	r.Complete(err != nil)
+	if err != nil {
+		want.result <- result{err: fmt.Errorf("%w: %s", ErrHandshake, err)}
+		return
+	}
+	setEndpointTTL(ep, want.ttl)
+	c := &Conn{TCPConn: gonet.NewTCPConn(wq, ep), ep: ep}
+	s.mu.Lock()
+	abandoned := s.pending[key] != want
+	if !abandoned {
+		want.result <- result{conn: c}
+	}
+	s.mu.Unlock()
+	if abandoned {
+		c.Abort()
+	}
+}
+
+func setEndpointTTL(ep tcpip.Endpoint, ttl uint8) {
+	// Neither fails for a TCP endpoint; the other family's is ignored.
+	_ = ep.SetSockOptInt(tcpip.IPv4TTLOption, int(ttl))
+	_ = ep.SetSockOptInt(tcpip.IPv6HopLimitOption, int(ttl))
+}
+
+// setTTL gives a SYN-ACK, which leaves before its endpoint can be configured, the TTL that its Accept asked for.
+func (s *Stack) setTTL(raw []byte) {
+	var p packet.Packet
+	if packet.Parse(raw, &p) != packet.OK {
+		return
+	}
+	s.mu.Lock()
+	want := s.pending[tuple{p.DstAddrPort(), p.SrcAddrPort()}]
+	s.mu.Unlock()
+	if want != nil {
+		p.SetTTL(want.ttl)
+	}
+}
+
+// Close resets every connection, ends the stack and joins its goroutines.
+func (s *Stack) Close() {
+	s.mu.Lock()
+	s.closed = true
+	clear(s.pending)
+	s.mu.Unlock()
+	s.stack.Close() // aborts the endpoints
+	s.stack.Wait()
+	close(s.dev.done) // their resets have been queued and still go out
+	s.wg.Wait()
+}
+
+func address(a netip.Addr) tcpip.Address {
+	if a.Is4() {
+		return tcpip.AddrFrom4(a.As4())
+	}
+	return tcpip.AddrFrom16(a.As16())
+}
+
+func addrPort(a tcpip.Address, port uint16) netip.AddrPort {
+	addr, _ := netip.AddrFromSlice(a.AsSlice())
+	return netip.AddrPortFrom(addr, port)
+}

@@ -1,0 +1,114 @@
+package client
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	// ringSize is how many packets of a session can still be quoted in an ICMP error (DESIGN §3.2, 8).
+	ringSize = 64
+	// maxResend is the size of the largest packet that is kept whole to be sent again.
+	maxResend = 2048
+	// How much of a packet an ICMP error quotes, as packet.AppendError has it.
+	quote4, quote6 = 576 - 28, 1280 - 48
+)
+
+// tuple names a UDP session or a TCP connection of the host.
+type tuple struct{ src, dst netip.AddrPort }
+
+// session is one UDP five-tuple.
+type session struct {
+	tuple
+	id         proto.SessionID
+	registered bool   // the connector has it, as far as we know
+	epoch      uint64 // link on which it was registered
+	used       time.Time
+	tag        uint16 // of the newest packet; 0 = none yet
+	resent     bool   // the newest packet was sent again
+	sent, got  uint32 // payloads, saturating at 2: what a DNS exchange is told by
+
+	ring []quote // the packet n-th sent is in ring[n%ringSize]
+	n    int
+	last []byte // the newest packet, whole, where it is not too large
+}
+
+// quote is one packet of ours as far as an ICMP error would quote it.
+type quote struct {
+	raw []byte
+	tag uint16
+}
+
+// note gives the packet its tag and remembers it.
+func (s *session) note(p *packet.Packet) uint16 {
+	if s.tag++; s.tag == 0 { // 0 names no packet
+		s.tag = 1
+	}
+	i := s.n % ringSize
+	s.n++
+	if i == len(s.ring) {
+		s.ring = append(s.ring, quote{})
+	}
+	limit := quote4
+	if p.V6 {
+		limit = quote6
+	}
+	q := &s.ring[i]
+	q.tag, q.raw = s.tag, append(q.raw[:0], p.Raw[:min(len(p.Raw), limit)]...)
+	s.last, s.resent = s.last[:0], false
+	if len(p.Raw) <= maxResend {
+		s.last = append(s.last, p.Raw...)
+	}
+	return s.tag
+}
+
+// quoted returns our own packet of this tag, as far as it is kept.
+func (s *session) quoted(tag uint16) []byte {
+	for i := range s.ring {
+		if s.ring[i].tag == tag {
+			return s.ring[i].raw
+		}
+	}
+	return nil
+}
+
+// idle returns how long the session may be silent: 30 s after a DNS exchange (port 53, one request, one reply).
+func (s *session) idle(limit time.Duration) time.Duration {
+	if s.dst.Port() == 53 && s.sent == 1 && s.got == 1 {
+		return dnsIdle
+	}
+	return limit
+}
+
+// appendErrorFor appends the ICMP error that e stands for, about our packet raw
+// as its reporter would have seen it: with TTL 1 in a Time Exceeded, else with the TTL
+// that the event states, else as it was sent. raw may be cut short; it is not changed.
+func appendErrorFor(b []byte, e packet.Error, quotedTTL uint8, raw []byte) ([]byte, bool) {
+	var scratch [quote6]byte
+	p := packet.Packet{Raw: scratch[:copy(scratch[:], raw)]}
+	if len(p.Raw) < 20 {
+		return b, false
+	}
+	switch {
+	case p.Raw[0]>>4 == 4:
+		p.Src, p.Dst = netip.AddrFrom4([4]byte(p.Raw[12:16])), netip.AddrFrom4([4]byte(p.Raw[16:20]))
+		p.TTL = p.Raw[8]
+	case len(p.Raw) >= 40:
+		p.V6 = true
+		p.Src, p.Dst = netip.AddrFrom16([16]byte(p.Raw[8:24])), netip.AddrFrom16([16]byte(p.Raw[24:40]))
+		p.TTL = p.Raw[7]
+	default:
+		return b, false
+	}
+	expired, _ := packet.TimeExceeded.TypeCode(p.V6)
+	switch {
+	case quotedTTL != 0:
+		p.SetTTL(quotedTTL)
+	case e.Type == expired && e.Code == 0:
+		p.SetTTL(1)
+	}
+	return packet.AppendError(b, e, &p)
+}

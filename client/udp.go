@@ -1,0 +1,231 @@
+package client
+
+import (
+	"sync"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	maxSessions = 8192
+	// defaultIdle ends a silent session (RFC 4787 REQ-5: 2 min or more).
+	defaultIdle = 5 * time.Minute
+	minIdle     = 2 * time.Minute
+	dnsIdle     = 30 * time.Second
+	// smallPayload is the size up to which a payload goes ahead of bulk: DNS, games, keystrokes of mosh.
+	smallPayload = 256
+)
+
+// sessions is the table of UDP sessions: one for each five-tuple of the host.
+// Safe for concurrent use.
+type sessions struct {
+	mu    sync.Mutex
+	max   int
+	limit time.Duration // idle time that the edge asked for
+	byID  map[proto.SessionID]*session
+	byKey map[tuple]*session
+	swept time.Time
+}
+
+func newSessions(max int) *sessions {
+	return &sessions{max: max, limit: defaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session)}
+}
+
+// out turns a UDP packet of the host into a datagram, appended to buf: a
+// registration with its payload until the connector has answered, a payload
+// from then on (DESIGN §3.4, 10).
+func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) verdict {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.setIdle(v.idle)
+	s := t.byKey[tuple{p.SrcAddrPort(), p.DstAddrPort()}]
+	if s == nil {
+		if s = t.create(tuple{p.SrcAddrPort(), p.DstAddrPort()}, now); s == nil {
+			return verdict{reason: packet.TableFull}
+		}
+	}
+	if s.epoch != v.epoch {
+		s.registered, s.epoch = false, v.epoch
+	}
+	s.used, s.sent = now, min(s.sent+1, 2)
+	return datagram(buf[:0], s, s.note(p), p, v)
+}
+
+// datagram makes the datagram that carries p.
+func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, v *view) verdict {
+	payload := p.Payload()
+	class := link.Bulk
+	if len(payload) <= smallPayload {
+		class = link.Interactive
+	}
+	if s.registered {
+		u := proto.UDPPayload{Session: s.id, Tag: tag, TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload}
+		return verdict{class: class, send: proto.AppendUDPPayload(buf, &u)}
+	}
+	r := proto.UDPRegistration{
+		Session: s.id, Src: s.src, Dst: s.dst, Tag: tag, Idle: v.idle,
+		TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload,
+	}
+	return verdict{class: class, send: proto.AppendUDPRegistration(buf, &r)}
+}
+
+func (t *sessions) create(key tuple, now time.Time) *session {
+	if len(t.byKey) >= t.max && now.Sub(t.swept) >= time.Second {
+		t.sweep(now, nil)
+	}
+	if len(t.byKey) >= t.max {
+		return nil
+	}
+	s := &session{tuple: key, id: proto.NewSessionID(), used: now}
+	t.byKey[key], t.byID[s.id] = s, s
+	return s
+}
+
+func (t *sessions) remove(s *session) {
+	delete(t.byKey, s.tuple)
+	delete(t.byID, s.id)
+}
+
+func (t *sessions) setIdle(seconds uint16) {
+	t.limit = defaultIdle
+	if seconds != 0 {
+		t.limit = max(time.Duration(seconds)*time.Second, minIdle)
+	}
+}
+
+// in turns a payload from the connector into a UDP packet for the host, appended to buf.
+func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) ([]byte, packet.Reason) {
+	t.mu.Lock()
+	s := t.byID[u.Session]
+	if s == nil {
+		t.mu.Unlock()
+		return nil, packet.UnknownSession
+	}
+	s.used, s.got = now, min(s.got+1, 2)
+	key := s.tuple
+	t.mu.Unlock()
+	if limit := maxPayload(key.dst.Addr().Is6()); len(u.Payload) > limit {
+		return nil, packet.TooLarge
+	}
+	pkt := packet.UDPPacket{Src: key.dst, Dst: key.src, TTL: u.TTL, TOS: u.Class, DF: u.DF, ID: ipID(u), Payload: u.Payload}
+	return packet.AppendUDP(buf, &pkt), packet.OK
+}
+
+// maxPayload is the size of the largest UDP payload that one IP packet holds.
+func maxPayload(v6 bool) int {
+	if v6 {
+		return 65535 - 8
+	}
+	return 65535 - 20 - 8
+}
+
+// ipID returns the IPv4 identification of an inbound packet. Packets reach
+// the host whole, so any value does (RFC 6864 §4.1: atomic datagrams); one that moves is kind to captures.
+func ipID(u *proto.UDPPayload) uint16 { return uint16(u.Session) + u.Tag + uint16(len(u.Payload)) }
+
+// outcome is what an event asks for.
+type outcome struct {
+	reason packet.Reason
+	send   []byte // a datagram for the edge, or nil
+	class  link.Class
+	back   []byte // an ICMP error for the host, or nil
+	denial *proto.Denial
+}
+
+// event handles what the edge or the connector says about a session; what it makes is appended to buf.
+func (t *sessions) event(buf []byte, e *proto.UDPEvent, now time.Time, v *view) outcome {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.byID[e.Session]
+	if s == nil {
+		return outcome{reason: packet.UnknownSession}
+	}
+	switch e.Kind {
+	case proto.EventRegistered:
+		s.registered, s.epoch = true, v.epoch
+	case proto.EventUnknown:
+		return again(buf, s, e.Tag, v)
+	case proto.EventClosed:
+		t.remove(s)
+	case proto.EventICMP:
+		return sessionError(buf, s, e, v)
+	case proto.EventDenied:
+		return sessionDenied(buf, s, e, now, v)
+	default:
+		return outcome{reason: packet.UnknownType}
+	}
+	return outcome{}
+}
+
+// again registers a session that the connector has lost. Only the packet that
+// the event names was dropped for it, and only the newest is kept whole, so
+// nothing else is sent again: we make no duplicates.
+func again(buf []byte, s *session, tag uint16, v *view) outcome {
+	s.registered = false
+	var p packet.Packet
+	if tag != s.tag || s.resent || len(s.last) == 0 || packet.Parse(s.last, &p) != packet.OK {
+		return outcome{}
+	}
+	s.resent = true
+	d := datagram(buf, s, tag, &p, v)
+	return outcome{send: d.send, class: d.class}
+}
+
+func sessionError(buf []byte, s *session, e *proto.UDPEvent, v *view) outcome {
+	reporter := e.Reporter
+	if !reporter.IsValid() {
+		reporter = v.hop(s.dst.Addr().Is6())
+	}
+	back, ok := appendErrorFor(buf, packet.Error{
+		Src: reporter, Type: e.ICMPType, Code: e.ICMPCode, TTL: e.TTL, MTU: uint32(e.MTU),
+	}, e.QuotedTTL, s.quoted(e.Tag))
+	if !ok {
+		return outcome{reason: packet.Unsolicited}
+	}
+	return outcome{back: back}
+}
+
+func sessionDenied(buf []byte, s *session, e *proto.UDPEvent, now time.Time, v *view) outcome {
+	typ, code := packet.AdminProhibited.TypeCode(s.dst.Addr().Is6())
+	if e.ICMPType == 0 { // an event may name another error for its "no"
+		e.ICMPType, e.ICMPCode = typ, code
+	}
+	o := sessionError(buf, s, e, v)
+	o.reason = packet.Denied
+	if e.Decision != 0 {
+		o.denial = &proto.Denial{ID: e.Decision, Time: now, Protocol: "udp", Dst: s.dst.String()}
+	}
+	s.registered = false
+	return o
+}
+
+// sweep forgets idle sessions and calls closed with the id of each, while the table is locked. The caller holds the lock.
+func (t *sessions) sweep(now time.Time, closed func(proto.SessionID)) {
+	t.swept = now
+	for _, s := range t.byKey {
+		if now.Sub(s.used) < s.idle(t.limit) {
+			continue
+		}
+		t.remove(s)
+		if closed != nil && s.registered {
+			closed(s.id)
+		}
+	}
+}
+
+// expire forgets idle sessions. closed is told the id of each that a connector may still have.
+func (t *sessions) expire(now time.Time, closed func(proto.SessionID)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sweep(now, closed)
+}
+
+// len returns how many sessions there are.
+func (t *sessions) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.byKey)
+}
