@@ -5,18 +5,26 @@
 // Life of a link: Dial or Listener.Accept returns it after the TLS handshake;
 // Run moves everything until the link ends; Close ends it. All methods are safe
 // for concurrent use and none of Send, SendControl blocks on the network.
+//
+// The stages of a datagram are files: sender.go (class queues, one goroutine),
+// oversize.go (what does not fit), receive.go (one goroutine). Control messages
+// are control.go; streams stream.go, accept.go and splice.go; TCP flows at
+// their ends flow.go and pump.go; the health of the path heartbeat.go and
+// pmtu.go.
 package link
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/quic-go/quic-go"
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/proto"
@@ -38,17 +46,19 @@ const (
 type Config struct {
 	TLS       *tls.Config   // with certificates and verification; NextProtos is set by this package
 	ALPN      string        // proto.ALPN when empty
-	KeepAlive time.Duration // 0 = 1 s
+	KeepAlive time.Duration // 0 = 1 s; on a listener 0 = what the dialling side chose
 	// ResetKey is the stateless reset key (RFC 9000 §10.3), derived from a secret that survives restarts. Listener only.
 	ResetKey *[32]byte
-	// Socket is used instead of a kernel UDP socket: simulation.
+	// RequireRetry says whether an unverified address must prove itself first (RFC 9000 §8.1.2). Listener only; may be nil.
+	RequireRetry func(remote net.Addr) bool
+	// Socket is used instead of a kernel UDP socket: simulation. The caller closes it.
 	Socket net.PacketConn
 	// Control is applied to the kernel socket before bind: firewall mark, interface.
 	Control func(network, address string, c syscall.RawConn) error
 	Log     *zap.Logger
 }
 
-// Handler receives what arrives on a link.
+// Handler receives what arrives on a link. A nil function refuses its kind.
 type Handler struct {
 	// Datagram is called from one goroutine at a time for each of: datagrams, oversize stream. d starts with the
 	// type byte and is valid until return. Heartbeats are not seen here. The returned reason is counted by the link unless it is packet.OK.
@@ -73,26 +83,109 @@ type Info struct {
 	Received    uint64            `json:"received"`
 	PeerSent    uint64            `json:"peer_sent"` // what the peer reported last
 	PeerGot     uint64            `json:"peer_received"`
+	Switches    uint64            `json:"path_switches"` // how often a black hole was left behind
 	Reasons     map[string]uint64 `json:"reasons,omitempty"`
 }
 
-// ErrClosed is returned by methods of a link that has ended; errors.Is(err, net.ErrClosed) holds too.
-var ErrClosed = errors.Join(errors.New("link closed"), net.ErrClosed)
+// Link is one authenticated QUIC connection. See the package comment.
+type Link struct {
+	conn    *quic.Conn
+	cfg     *Config
+	log     *zap.Logger
+	dialled bool
+	idle    time.Duration
+	since   time.Time
 
-// CloseError is how Run and the streams of a link report its end by the peer or by Close.
-type CloseError struct {
-	Code   proto.Code
-	Text   string
-	Remote bool
+	send     sender
+	over     oversizeSender
+	control  controlSender
+	recvOver oversizeReceiver
+	mtu      mtuTracker
+	beat     heartbeat
+	counters packet.Counters
+
+	sent, received    atomic.Uint64 // datagrams, both kinds
+	peerSent, peerGot atomic.Uint64
+	streams           atomic.Int64 // open flows: the link is in use
+
+	pathMu  sync.Mutex
+	path    *localPath // dialling side: the socket in use
+	retired []*localPath
+	spare   *sparePath
+	gone    bool // released: no new paths
 }
 
-func (e *CloseError) Error() string {
-	by := "us"
-	if e.Remote {
-		by = "peer"
+func newLink(conn *quic.Conn, cfg *Config) *Link {
+	l := &Link{conn: conn, cfg: cfg, log: cfg.Log, since: time.Now()}
+	if l.log == nil {
+		l.log = zap.NewNop()
 	}
-	return "link closed by " + by + ": " + e.Code.String() + ": " + e.Text
+	l.send.init()
+	l.over.init()
+	l.control.init()
+	l.mtu.init(l.since)
+	l.learnMTU()
+	return l
 }
+
+// ALPN returns the protocol that was agreed on: proto.ALPN or proto.EnrolALPN.
+func (l *Link) ALPN() string { return l.conn.ConnectionState().TLS.NegotiatedProtocol }
 
 // Peer returns the certificate chain that the peer showed; empty on an enrolment connection.
-func (l *Link) Peer() []*x509.Certificate { return nil }
+func (l *Link) Peer() []*x509.Certificate { return l.conn.ConnectionState().TLS.PeerCertificates }
+
+// TLS returns the state of the handshake.
+func (l *Link) TLS() tls.ConnectionState { return l.conn.ConnectionState().TLS }
+
+// Remote returns the peer's address now; it changes when the peer migrates.
+func (l *Link) Remote() netip.AddrPort { return addrPort(l.conn.RemoteAddr()) }
+
+// Done is closed when the link has ended.
+func (l *Link) Done() <-chan struct{} { return l.conn.Context().Done() }
+
+// Counters returns what the link counts by reason; the relay may count there too.
+func (l *Link) Counters() *packet.Counters { return &l.counters }
+
+// MaxDatagram returns the size in bytes of the largest datagram that travels as
+// one now, and whether path MTU discovery has settled: until then the number may
+// still grow and no "packet too big" is to be made from it.
+func (l *Link) MaxDatagram() (n int, settled bool) { return l.mtu.get(time.Now()) }
+
+// Info returns a snapshot.
+func (l *Link) Info() Info {
+	n, settled := l.MaxDatagram()
+	remote := l.Remote()
+	return Info{
+		Remote:      remote,
+		Local:       addrPort(l.conn.LocalAddr()),
+		Since:       l.since,
+		RTT:         l.conn.ConnectionStats().SmoothedRTT,
+		MaxDatagram: n,
+		PathMTU:     pathMTU(n, remote.Addr()),
+		Settled:     settled,
+		Sent:        l.sent.Load(),
+		Received:    l.received.Load(),
+		PeerSent:    l.peerSent.Load(),
+		PeerGot:     l.peerGot.Load(),
+		Switches:    l.beat.switches.Load(),
+		Reasons:     l.counters.Snapshot(),
+	}
+}
+
+// Close ends the link and tells the peer why. It waits until quic-go has sent
+// that and, where Run is not running, closes the sockets. Later calls do
+// nothing. What is still queued is lost.
+func (l *Link) Close(code proto.Code, text string) error {
+	err := l.conn.CloseWithError(quic.ApplicationErrorCode(code), text)
+	l.release()
+	return err
+}
+
+// closed returns why the link has ended.
+func (l *Link) closed() error {
+	err := context.Cause(l.conn.Context())
+	if err == nil {
+		return ErrClosed
+	}
+	return translateIdle(err, l.idle)
+}

@@ -1,0 +1,123 @@
+package link
+
+import (
+	"crypto/tls"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/oneping/oneping/proto"
+)
+
+const (
+	defaultKeepAlive = time.Second
+	// dialTimeout bounds one attempt on one address.
+	dialTimeout = 3 * time.Second
+	// maxStreams bounds the streams that a peer has open at a time.
+	maxStreams = 4096
+	// maxUniStreams: one oversize stream, and room for its successors while old ones are reset.
+	maxUniStreams = 16
+	// listenerIdle is the idle time-out that an edge allows: the smaller one of both ends holds, so the node decides.
+	listenerIdle = 65 * time.Second
+)
+
+// idleTimeout is how long nothing is heard before a link ends: four keep-alives
+// may be lost.
+func idleTimeout(keepAlive time.Duration) time.Duration { return 4*keepAlive + time.Second }
+
+// keepAlive returns the configured period.
+func (c *Config) keepAlive() time.Duration {
+	if c.KeepAlive > 0 {
+		return c.KeepAlive
+	}
+	return defaultKeepAlive
+}
+
+// quicConfig is what both ends share.
+func quicConfig() *quic.Config {
+	return &quic.Config{
+		// quic-go's default, 1280, does not pass an underlay of MTU 1280 and is tried for 5 s. A path switch starts here again.
+		InitialPacketSize: 1200,
+		EnableDatagrams:   true,
+		// Fixed windows: auto-tuning costs the first seconds of every transfer.
+		InitialStreamReceiveWindow:     16 << 20,
+		MaxStreamReceiveWindow:         16 << 20,
+		InitialConnectionReceiveWindow: 32 << 20,
+		MaxConnectionReceiveWindow:     32 << 20,
+		MaxIncomingStreams:             maxStreams,
+		MaxIncomingUniStreams:          maxUniStreams,
+		HandshakeIdleTimeout:           dialTimeout,
+	}
+}
+
+// dialConfig is the node's: it decides how lively the link is.
+func dialConfig(cfg *Config) *quic.Config {
+	q := quicConfig()
+	q.KeepAlivePeriod = cfg.keepAlive()
+	q.MaxIdleTimeout = idleTimeout(cfg.keepAlive())
+	return q
+}
+
+// listenConfig is the edge's. It offers a long idle time-out, so that the
+// node's holds. quic-go keeps alive at half of the agreed time-out at the
+// latest: a node whose own packets are all lost (too large for the path) still
+// hears the edge, which is how a black hole differs from a dead peer.
+func listenConfig(cfg *Config) *quic.Config {
+	q := quicConfig()
+	q.MaxIdleTimeout = listenerIdle
+	q.KeepAlivePeriod = listenerIdle / 2
+	if cfg.KeepAlive > 0 {
+		q.KeepAlivePeriod = cfg.KeepAlive
+	}
+	return q
+}
+
+// dialTLS completes the caller's TLS configuration.
+func dialTLS(cfg *Config) *tls.Config {
+	t := &tls.Config{}
+	if cfg.TLS != nil {
+		t = cfg.TLS.Clone()
+	}
+	alpn := cfg.ALPN
+	if alpn == "" {
+		alpn = proto.ALPN
+	}
+	t.NextProtos = []string{alpn}
+	t.MinVersion = tls.VersionTLS13
+	if t.ServerName == "" {
+		t.ServerName = proto.EdgeName
+	}
+	return t
+}
+
+// listenTLS completes the caller's TLS configuration, and the one that its
+// GetConfigForClient returns.
+func listenTLS(cfg *Config) *tls.Config {
+	t := &tls.Config{}
+	if cfg.TLS != nil {
+		t = cfg.TLS.Clone()
+	}
+	protos := []string{proto.ALPN, proto.EnrolALPN}
+	if cfg.ALPN != "" {
+		protos = []string{cfg.ALPN}
+	}
+	complete := func(t *tls.Config) {
+		t.NextProtos = protos
+		t.MinVersion = tls.VersionTLS13
+		// A resumed session skips the check of the certificate, and with it revocation.
+		t.SessionTicketsDisabled = true
+	}
+	complete(t)
+	if inner := t.GetConfigForClient; inner != nil {
+		t.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+			c, err := inner(h)
+			if err != nil || c == nil {
+				return c, err
+			}
+			c = c.Clone()
+			complete(c)
+			return c, nil
+		}
+	}
+	return t
+}

@@ -1,0 +1,206 @@
+package link
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	// controlQueue is the bound of unsent control messages in bytes: two of the largest.
+	controlQueue = 2*proto.MaxControl + 64
+	// maxSkip is how much of an oversized control message is read and dropped; a larger one ends the link.
+	maxSkip = 64 << 20
+	// reportEvery is how often each side tells what it has sent and received.
+	reportEvery = 5 * time.Second
+)
+
+// controlSender holds encoded messages until the control stream takes them.
+type controlSender struct {
+	mu     sync.Mutex
+	queue  []byte
+	wake   chan struct{}
+	stream chan *quic.Stream // of the accepting side, once it is there
+	bound  bool
+	closed bool
+}
+
+func (c *controlSender) init() {
+	c.wake = make(chan struct{}, 1)
+	c.stream = make(chan *quic.Stream, 1)
+}
+
+// bind makes s the control stream; false when there is one already.
+func (c *controlSender) bind(s *quic.Stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bound {
+		return false
+	}
+	c.bound = true
+	c.stream <- s
+	return true
+}
+
+func (c *controlSender) take() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queue
+	c.queue = nil
+	return q
+}
+
+func (c *controlSender) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+}
+
+// SendControl queues a control message. It never blocks; messages arrive in
+// order. It fails with ErrQueueFull, ErrClosed or when m cannot be encoded.
+func (l *Link) SendControl(m *proto.Control) error {
+	b, err := proto.AppendControl(nil, m)
+	if err != nil {
+		return err
+	}
+	c := &l.control
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed || l.conn.Context().Err() != nil:
+		return ErrClosed
+	case len(c.queue)+len(b) > controlQueue:
+		return ErrQueueFull
+	}
+	c.queue = append(c.queue, b...)
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// runControl is the goroutine that writes the control stream. The dialling
+// side opens it, the accepting side waits for it.
+func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) error {
+	defer l.control.close()
+	if l.dialled {
+		s, err := l.conn.OpenStreamSync(ctx)
+		if err != nil {
+			return fmt.Errorf("open control stream: %w", err)
+		}
+		if _, err := s.Write([]byte(proto.Magic)); err != nil {
+			return fmt.Errorf("open control stream: %w", err)
+		}
+		l.control.bind(s)
+		spawn(func() { l.receiveControl(s, h) })
+	}
+	var s *quic.Stream
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case s = <-l.control.stream:
+	}
+	for {
+		if q := l.control.take(); len(q) > 0 {
+			if _, err := s.Write(q); err != nil {
+				return fmt.Errorf("write control stream: %w", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-l.conn.Context().Done():
+			return context.Cause(l.conn.Context())
+		case <-l.control.wake:
+		}
+	}
+}
+
+// receiveControl reads the control stream behind its magic. Its end ends the link.
+func (l *Link) receiveControl(s io.Reader, h *Handler) {
+	r := bufio.NewReaderSize(s, 16<<10)
+	for {
+		body, err := l.readControl(r)
+		if err != nil {
+			if l.conn.Context().Err() == nil {
+				l.abort(proto.CodeProtocol, err.Error())
+			}
+			return
+		}
+		if body == nil {
+			continue
+		}
+		m, err := proto.ParseControl(body)
+		if err != nil {
+			l.counters.Count(packet.Malformed)
+			continue
+		}
+		if err := l.handleControl(m, h); err != nil {
+			l.abort(proto.CodeProtocol, err.Error())
+			return
+		}
+	}
+}
+
+// readControl returns the body of the next message, nil for an oversized one,
+// which is counted and skipped.
+func (l *Link) readControl(r *bufio.Reader) ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, fmt.Errorf("read control stream: %w", err)
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	switch {
+	case n > maxSkip:
+		return nil, fmt.Errorf("read control stream: a message of %d bytes", n)
+	case n > proto.MaxControl:
+		l.counters.Count(packet.TooLarge)
+		_, err := io.CopyN(io.Discard, r, int64(n))
+		return nil, err
+	}
+	body := make([]byte, n)
+	if _, err := io.ReadFull(r, body); err != nil {
+		return nil, fmt.Errorf("read control stream: %w", err)
+	}
+	return body, nil
+}
+
+// handleControl takes reports out and hands the rest on.
+func (l *Link) handleControl(m proto.Control, h *Handler) error {
+	if m.Report != nil {
+		l.peerSent.Store(m.Report.Sent)
+		l.peerGot.Store(m.Report.Received)
+		return nil
+	}
+	if h.Control == nil {
+		return nil
+	}
+	return h.Control(l, m)
+}
+
+// abort closes the link from one of its own goroutines, without waiting for it.
+func (l *Link) abort(code proto.Code, text string) {
+	const maxText = 512 // it travels in one packet
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	_ = l.conn.CloseWithError(quic.ApplicationErrorCode(code), text)
+}
+
+// sendReport tells the peer what this side has counted.
+func (l *Link) sendReport() {
+	err := l.SendControl(&proto.Control{Report: &proto.Report{Sent: l.sent.Load(), Received: l.received.Load()}})
+	if err != nil {
+		l.counters.Count(packet.QueueFull)
+	}
+}

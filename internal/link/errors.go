@@ -1,0 +1,131 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/oneping/oneping/proto"
+)
+
+// ErrClosed is returned by methods of a link that has ended; errors.Is(err, net.ErrClosed) holds too.
+var ErrClosed = fmt.Errorf("link closed: %w", net.ErrClosed)
+
+// ErrQueueFull is returned by SendControl when the peer does not keep up.
+var ErrQueueFull = errors.New("send control message: queue full")
+
+// CloseError is how Run and the streams of a link report its end by the peer or by Close.
+type CloseError struct {
+	Code   proto.Code
+	Text   string
+	Remote bool
+}
+
+// Error says who closed the link and why.
+func (e *CloseError) Error() string {
+	by := "us"
+	if e.Remote {
+		by = "peer"
+	}
+	s := "link closed by " + by + ": " + e.Code.String()
+	if e.Text != "" {
+		s += ": " + e.Text
+	}
+	return s
+}
+
+// Unwrap makes errors.Is(err, net.ErrClosed) hold.
+func (e *CloseError) Unwrap() error { return net.ErrClosed }
+
+// ResetError is how a stream reports that one side reset it.
+type ResetError struct {
+	Code   proto.Code
+	Remote bool
+	cause  error
+}
+
+// Error says which side reset the stream and why.
+func (e *ResetError) Error() string {
+	if e.Remote {
+		return "stream reset by peer: " + e.Code.String()
+	}
+	return "stream reset: " + e.Code.String()
+}
+
+// Unwrap returns quic-go's error.
+func (e *ResetError) Unwrap() error { return e.cause }
+
+// ResetCode returns the code with which a stream or its link ended, and false
+// where err is of another kind.
+func ResetCode(err error) (proto.Code, bool) {
+	if r, ok := errors.AsType[*ResetError](err); ok {
+		return r.Code, true
+	}
+	if c, ok := errors.AsType[*CloseError](err); ok {
+		return c.Code, true
+	}
+	return 0, false
+}
+
+// translate turns quic-go's errors into those of this package.
+func translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*quic.ApplicationError](err); ok {
+		return &CloseError{Code: proto.Code(e.ErrorCode), Text: e.ErrorMessage, Remote: e.Remote}
+	}
+	if e, ok := errors.AsType[*quic.StreamError](err); ok {
+		return &ResetError{Code: proto.Code(e.ErrorCode), Remote: e.Remote, cause: err}
+	}
+	if _, ok := errors.AsType[*quic.StatelessResetError](err); ok {
+		return fmt.Errorf("peer restarted and no longer knows this link: %w", err)
+	}
+	if e, ok := errors.AsType[*quic.TransportError](err); ok {
+		return &HandshakeError{cause: e}
+	}
+	return err
+}
+
+// translateIdle is translate for the end of a link, where the time-out is known.
+func translateIdle(err error, idle time.Duration) error {
+	if _, ok := errors.AsType[*quic.IdleTimeoutError](err); ok {
+		return fmt.Errorf("nothing heard for %s: %w", idle, err)
+	}
+	return translate(err)
+}
+
+// HandshakeError is a failure of TLS or of QUIC itself.
+type HandshakeError struct {
+	cause *quic.TransportError
+}
+
+// Error says which side failed and why.
+func (e *HandshakeError) Error() string {
+	by := "here"
+	if e.cause.Remote {
+		by = "by peer"
+	}
+	text := e.cause.ErrorMessage
+	if text == "" {
+		text = strings.ToLower(e.cause.ErrorCode.String())
+	}
+	return "refused " + by + ": " + text
+}
+
+// Remote says whether the peer refused.
+func (e *HandshakeError) Remote() bool { return e.cause.Remote }
+
+// Alert returns the TLS alert (RFC 8446 §6.2) that ended the handshake, and
+// false where it was not TLS.
+func (e *HandshakeError) Alert() (uint8, bool) {
+	c := e.cause.ErrorCode
+	return uint8(c), c.IsCryptoError()
+}
+
+// Unwrap returns quic-go's error.
+func (e *HandshakeError) Unwrap() error { return e.cause }

@@ -1,0 +1,154 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/oneping/oneping/proto"
+)
+
+// closePatience is how long an ended flow waits for the peer's last acknowledgement.
+const closePatience = 10 * time.Second
+
+// Write writes b as data frames.
+func (f *Flow) Write(b []byte) (int, error) {
+	buf := copyBuffers.Get().(*[spliceBuffer]byte)
+	defer copyBuffers.Put(buf)
+	total := 0
+	for len(b) > 0 {
+		n := copy(buf[proto.FrameHeaderSize:], b)
+		if err := f.writeData(buf[:proto.FrameHeaderSize+n]); err != nil {
+			return total, err
+		}
+		b = b[n:]
+		total += n
+	}
+	return total, nil
+}
+
+// writeData writes one data frame; frame has room for the header before the
+// payload, so that both go out in one write.
+func (f *Flow) writeData(frame []byte) error {
+	f.writeMu.Lock()
+	defer f.unlockWrite()
+	if f.wfin {
+		return fmt.Errorf("write flow: %w", io.ErrClosedPipe)
+	}
+	n := len(frame) - proto.FrameHeaderSize
+	proto.PutFlowFrame(frame, proto.FlowFrame{Type: proto.FrameData, Value: uint64(n)})
+	if _, err := f.s.Write(frame); err != nil {
+		return err
+	}
+	f.sent += uint64(n)
+	return nil
+}
+
+// CloseWrite ends this side's half with a fin frame. The stream stays open for
+// acknowledgements of the other half. Later calls do nothing.
+func (f *Flow) CloseWrite() error {
+	f.writeMu.Lock()
+	defer f.unlockWrite()
+	if f.wfin {
+		return nil
+	}
+	f.wfin = true
+	var head [proto.FrameHeaderSize]byte
+	proto.PutFlowFrame(head[:], proto.FlowFrame{Type: proto.FrameFin, Value: f.sent})
+	_, err := f.s.Write(head[:])
+	return err
+}
+
+// ack acknowledges what has been read. It never blocks the reader: the two
+// directions of a TCP connection must not wait for each other. While the other
+// goroutine writes, it takes the acknowledgement along.
+func (f *Flow) ack() {
+	f.ackLast = f.recvd
+	f.ackDue.Store(f.recvd + 1)
+	if f.writeMu.TryLock() {
+		f.unlockWrite()
+	}
+}
+
+// unlockWrite writes a due acknowledgement where there is room for one, and
+// unlocks writeMu.
+func (f *Flow) unlockWrite() {
+	for {
+		blocked := false
+		if due := f.ackDue.Swap(0); due != 0 {
+			proto.PutFlowFrame(f.ackHead[:], proto.FlowFrame{Type: proto.FrameAck, Value: due - 1})
+			if errors.Is(f.s.s.TryWriteAll(f.ackHead[:]), quic.ErrWouldBlock) {
+				f.ackDue.CompareAndSwap(0, due) // with the next frame
+				blocked = true
+			}
+		}
+		f.writeMu.Unlock()
+		if blocked || f.ackDue.Load() == 0 || !f.writeMu.TryLock() {
+			return
+		}
+	}
+}
+
+// Acked returns the offset up to which the peer has acknowledged what was written.
+func (f *Flow) Acked() uint64 { return f.acked.Load() }
+
+// Reset ends the flow at once. The peer reads what was written before where it
+// still gets through, then *ResetError with code.
+func (f *Flow) Reset(code proto.Code) {
+	var head [proto.FrameHeaderSize]byte
+	proto.PutFlowFrame(head[:], proto.FlowFrame{Type: proto.FrameRst, Value: uint64(code)})
+	if f.writeMu.TryLock() {
+		told := !f.wfin && f.s.s.TryWriteAll(head[:]) == nil && f.s.CloseWrite() == nil
+		f.wfin = true
+		f.writeMu.Unlock()
+		if told {
+			f.s.cancelRead(code)
+			f.s.end()
+			return
+		}
+	}
+	f.s.Reset(code)
+}
+
+// Close ends the flow: in order where both halves have ended, else with a
+// reset. It waits at most 10 s for the peer's last acknowledgement.
+func (f *Flow) Close() error {
+	if !f.drained() {
+		f.Reset(proto.CodeAborted)
+		return nil
+	}
+	// Both fins have crossed. What still comes are acknowledgements and the end of the stream; refusing
+	// them would make the relay between us reset the other direction, and our own fin with it.
+	err := f.s.CloseWrite()
+	_ = f.s.SetReadDeadline(time.Now().Add(closePatience))
+	f.readMu.Lock()
+	defer f.readMu.Unlock()
+	for {
+		if _, rerr := io.ReadFull(f.s, f.head[:]); rerr != nil {
+			break
+		}
+		if h, perr := proto.ParseFlowFrame(f.head[:]); perr != nil || h.Type != proto.FrameAck {
+			break
+		} else {
+			f.acked.Store(h.Value)
+		}
+	}
+	f.s.cancelRead(proto.CodeOK)
+	f.s.end()
+	return err
+}
+
+// drained says whether both halves have ended with a fin.
+func (f *Flow) drained() bool {
+	if !f.readMu.TryLock() {
+		return false // someone still reads
+	}
+	fin := f.fin
+	f.readMu.Unlock()
+	f.writeMu.Lock()
+	defer f.unlockWrite()
+	return fin && f.wfin
+}

@@ -1,0 +1,83 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/quic-go/quic-go"
+)
+
+// Listener accepts links on one UDP socket.
+type Listener struct {
+	ln   *quic.Listener
+	path localPath
+	cfg  Config
+}
+
+// Listen binds addr, host:port. With an empty Config.ALPN both proto.ALPN and
+// proto.EnrolALPN are accepted; see Link.ALPN.
+func Listen(addr string, cfg Config) (*Listener, error) {
+	ln := &Listener{cfg: cfg}
+	ln.path.sock = cfg.Socket
+	if ln.path.sock == nil {
+		s, err := listenSocket(context.Background(), "udp", addr, cfg.Control)
+		if err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		}
+		ln.path.sock, ln.path.own = s, true
+	}
+	ln.path.tr = &quic.Transport{Conn: ln.path.sock, VerifySourceAddress: cfg.RequireRetry}
+	if cfg.ResetKey != nil {
+		// A restarted edge answers packets of links it no longer knows with a reset: the node redials at once
+		// instead of after its idle time-out.
+		key := quic.StatelessResetKey(*cfg.ResetKey)
+		ln.path.tr.StatelessResetKey = &key
+	}
+	q, err := ln.path.tr.Listen(listenTLS(&cfg), listenConfig(&cfg))
+	if err != nil {
+		ln.path.close()
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	ln.ln = q
+	return ln, nil
+}
+
+// Accept returns the next link whose handshake is complete. The caller must
+// Run or Close it. It fails with an error for which errors.Is(err,
+// net.ErrClosed) holds after Close.
+func (ln *Listener) Accept(ctx context.Context) (*Link, error) {
+	conn, err := ln.ln.Accept(ctx)
+	if err != nil {
+		if errors.Is(err, quic.ErrServerClosed) {
+			err = net.ErrClosed
+		}
+		return nil, fmt.Errorf("accept link: %w", err)
+	}
+	l := newLink(conn, &ln.cfg)
+	l.idle = listenerIdle
+	return l, nil
+}
+
+// Addr returns the bound address.
+func (ln *Listener) Addr() netip.AddrPort { return addrPort(ln.path.sock.LocalAddr()) }
+
+// Close stops accepting and closes the socket. Links that still run lose it
+// without a word to their peers: end them first.
+func (ln *Listener) Close() error {
+	err := ln.ln.Close()
+	ln.path.close()
+	return err
+}
+
+// addrPort converts a UDP address, IPv4-mapped ones to IPv4.
+func addrPort(a net.Addr) netip.AddrPort {
+	u, ok := a.(*net.UDPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := u.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}

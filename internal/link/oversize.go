@@ -1,0 +1,170 @@
+package link
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	// oversizeQueue is the bound of the queue in bytes: some 16 of the largest datagrams, many fragments' worth of usual ones.
+	oversizeQueue = 1 << 20
+	// oversizePatience is how long the stream may accept nothing before it is reset and opened anew.
+	oversizePatience = 5 * time.Second
+)
+
+// oversizeSender holds datagrams that did not fit one. They travel on a
+// unidirectional stream that is opened when the first of them comes, with a
+// goroutine of its own, so that a stuck stream delays nothing else.
+type oversizeSender struct {
+	mu     sync.Mutex
+	queue  []byte // length-prefixed datagrams, ready to write
+	spare  []byte // the other half of a double buffer
+	wake   chan struct{}
+	closed bool
+}
+
+func (s *oversizeSender) init() { s.wake = make(chan struct{}, 1) }
+
+func (s *oversizeSender) put(d []byte) packet.Reason {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return packet.LinkDown
+	case len(s.queue)+4+len(d) > oversizeQueue:
+		return packet.QueueFull
+	}
+	s.queue = append(proto.AppendLength(s.queue, len(d)), d...)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return packet.OK
+}
+
+// take returns all that is queued.
+func (s *oversizeSender) take() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.queue
+	s.queue, s.spare = s.spare[:0], q
+	return q
+}
+
+func (s *oversizeSender) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+}
+
+// runOversize is the goroutine of the oversize stream.
+func (l *Link) runOversize(ctx context.Context) error {
+	defer l.over.close()
+	var s *quic.SendStream
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-l.conn.Context().Done():
+			return context.Cause(l.conn.Context())
+		case <-l.over.wake:
+		}
+		batch := l.over.take()
+		if len(batch) == 0 {
+			continue
+		}
+		if s == nil {
+			var err error
+			if s, err = l.openOversize(); err != nil {
+				return err
+			}
+		}
+		if s == nil || !l.writeOversize(s, batch) {
+			s = nil
+		}
+	}
+}
+
+// openOversize opens the stream; it returns neither stream nor error when the
+// peer still has to let go of older ones.
+func (l *Link) openOversize() (*quic.SendStream, error) {
+	s, err := l.conn.OpenUniStream()
+	if _, limited := errors.AsType[quic.StreamLimitReachedError](err); limited {
+		l.counters.Count(packet.QueueFull)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open oversize stream: %w", err)
+	}
+	if _, err := s.Write([]byte{byte(proto.StreamOversize)}); err != nil {
+		return nil, nil // the peer refused it, or the link ended, which others notice
+	}
+	return s, nil
+}
+
+// writeOversize writes a batch and says whether the stream may be used again.
+func (l *Link) writeOversize(s *quic.SendStream, batch []byte) bool {
+	_ = s.SetWriteDeadline(time.Now().Add(oversizePatience))
+	if _, err := s.Write(batch); err != nil {
+		s.CancelWrite(quic.StreamErrorCode(proto.CodeTimeout))
+		l.counters.Count(packet.QueueFull)
+		return false
+	}
+	for len(batch) >= 4 {
+		n := int(batch[0])<<24 | int(batch[1])<<16 | int(batch[2])<<8 | int(batch[3])
+		batch = batch[4+n:]
+		l.sent.Add(1)
+	}
+	return true
+}
+
+// oversizeReceiver lets one oversize stream deliver at a time: the newest.
+type oversizeReceiver struct {
+	deliver sync.Mutex // held while a datagram is with the handler
+	mu      sync.Mutex
+	current *quic.ReceiveStream
+}
+
+// replace makes s the current stream and ends the one before it.
+func (r *oversizeReceiver) replace(s *quic.ReceiveStream) {
+	r.mu.Lock()
+	old := r.current
+	r.current = s
+	r.mu.Unlock()
+	if old != nil {
+		old.CancelRead(quic.StreamErrorCode(proto.CodeReplaced))
+	}
+}
+
+// receiveOversize reads datagrams from s until it ends. Its kind byte has been read.
+func (l *Link) receiveOversize(s *quic.ReceiveStream, h *Handler) {
+	l.recvOver.replace(s)
+	r := bufio.NewReaderSize(s, 64<<10)
+	var buf []byte
+	for {
+		var err error
+		if buf, err = proto.ReadFrame(r, buf, proto.MaxDatagram); err != nil {
+			if errors.Is(err, proto.ErrMalformed) {
+				l.counters.Count(packet.TooLarge)
+			}
+			if !errors.Is(err, io.EOF) {
+				s.CancelRead(quic.StreamErrorCode(proto.CodeProtocol))
+			}
+			return
+		}
+		l.recvOver.deliver.Lock()
+		l.received.Add(1)
+		l.count(l.dispatch(buf, h))
+		l.recvOver.deliver.Unlock()
+	}
+}

@@ -1,0 +1,117 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"go.uber.org/zap"
+)
+
+const (
+	// probePatience is how long a new path may take to be validated.
+	probePatience = time.Second
+	// spareRetry is when a spare path that could not be had is tried again.
+	spareRetry = 10 * time.Second
+)
+
+// sparePath is a second socket that the peer has validated already.
+//
+// It has to be ready beforehand: quic-go sends path probes only when its
+// congestion window has room, and a flow that is stuck in a black hole has
+// filled the window with packets that never arrive. The server side moves, and
+// starts anew at the smallest packet size, only when the address changes: hence the second socket.
+type sparePath struct {
+	local *localPath
+	path  *quic.Path
+}
+
+// runSpare keeps a spare path ready on the dialling side.
+func (l *Link) runSpare(ctx context.Context) {
+	if !l.dialled || l.cfg.Socket != nil {
+		return
+	}
+	wait := time.NewTimer(0)
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.conn.Context().Done():
+			return
+		case <-wait.C:
+		}
+		wait.Reset(spareRetry)
+		if l.hasSpare() {
+			continue
+		}
+		if err := l.armSpare(ctx); err != nil && ctx.Err() == nil {
+			l.log.Debug("no spare path", zap.Error(err))
+		}
+	}
+}
+
+func (l *Link) hasSpare() bool {
+	l.pathMu.Lock()
+	defer l.pathMu.Unlock()
+	return l.spare != nil || l.gone
+}
+
+// armSpare opens a socket and has the peer validate it.
+func (l *Link) armSpare(ctx context.Context) error {
+	local, err := openPath(ctx, l.Remote(), l.cfg)
+	if err != nil {
+		return err
+	}
+	p, err := l.conn.AddPath(local.tr)
+	if err != nil {
+		local.close()
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*probePatience)
+	defer cancel()
+	err = p.Probe(ctx)
+	l.pathMu.Lock()
+	defer l.pathMu.Unlock()
+	if err == nil && l.gone {
+		err = ErrClosed
+	}
+	if err != nil {
+		_ = p.Close()
+		local.close()
+		return fmt.Errorf("probe path: %w", err)
+	}
+	l.spare = &sparePath{local: local, path: p}
+	return nil
+}
+
+// switchPath moves the connection to the spare path, or to one that is made
+// now, and retires the socket in use.
+func (l *Link) switchPath(ctx context.Context) error {
+	if l.cfg.Socket != nil {
+		return errors.New("no second socket")
+	}
+	if !l.hasSpare() {
+		ctx, cancel := context.WithTimeout(ctx, probePatience)
+		defer cancel()
+		if err := l.armSpare(ctx); err != nil {
+			return err
+		}
+	}
+	l.pathMu.Lock()
+	defer l.pathMu.Unlock()
+	if l.gone || l.spare == nil {
+		return ErrClosed
+	}
+	if err := l.spare.path.Switch(); err != nil {
+		return fmt.Errorf("switch path: %w", err)
+	}
+	l.retired = append(l.retired, l.path)
+	l.path, l.spare = l.spare.local, nil
+	return nil
+}
+
+func zapRemote(l *Link) zap.Field { return zap.Stringer("remote", l.Remote()) }
+func zapErr(err error) zap.Field  { return zap.Error(err) }

@@ -1,0 +1,68 @@
+package link
+
+import (
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/quic-go/quic-go"
+)
+
+const (
+	// quicOverhead is what quic-go subtracts from its packet size to get the largest datagram: type byte, the longest
+	// connection id, AEAD tag.
+	quicOverhead = 1 + 20 + 16
+	// mtuDone is the datagram size from which quic-go searches no further: its largest packet is 1452 bytes and its steps end below 21.
+	mtuDone = 1452 - 21 - quicOverhead
+	// mtuStart is the datagram size at which every path begins (InitialPacketSize).
+	mtuStart = 1200 - quicOverhead
+	// settleAfter is when a path whose limit is below quic-go's counts as measured.
+	settleAfter = 3 * time.Second
+)
+
+// mtuTracker knows the largest datagram and since when it has not shrunk.
+//
+// quic-go tells when its search is done only through qlog, whose recorder costs
+// an event per packet; its size is enough: either it is the largest possible,
+// or the search has had its three seconds.
+type mtuTracker struct {
+	size  atomic.Int64
+	since atomic.Int64 // unix nanoseconds: start of the search on this path
+	probe [bufferSize]byte
+}
+
+func (m *mtuTracker) init(now time.Time) {
+	m.size.Store(mtuStart)
+	m.since.Store(now.UnixNano())
+}
+
+// set stores a new size. A smaller one than before means a new path: the search starts again.
+func (m *mtuTracker) set(n int) {
+	if old := m.size.Swap(int64(n)); int64(n) < old {
+		m.since.Store(time.Now().UnixNano())
+	}
+}
+
+func (m *mtuTracker) get(now time.Time) (n int, settled bool) {
+	n = int(m.size.Load())
+	return n, n >= mtuDone || now.Sub(time.Unix(0, m.since.Load())) >= settleAfter
+}
+
+// learnMTU asks quic-go for its current limit: a datagram larger than any
+// packet is refused at once with the number.
+func (l *Link) learnMTU() {
+	err := l.conn.SendDatagram(l.mtu.probe[:])
+	if tooLarge, ok := errors.AsType[*quic.DatagramTooLargeError](err); ok {
+		l.mtu.set(int(tooLarge.MaxDatagramPayloadSize))
+	}
+}
+
+// pathMTU returns the size of the IP packet that carries a datagram of n bytes.
+func pathMTU(n int, remote netip.Addr) int {
+	const udp, ipv4, ipv6 = 8, 20, 40
+	if remote.Is6() && !remote.Is4In6() {
+		return n + quicOverhead + udp + ipv6
+	}
+	return n + quicOverhead + udp + ipv4
+}

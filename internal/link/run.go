@@ -1,0 +1,104 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/oneping/oneping/proto"
+)
+
+// Run moves everything until ctx or the link ends, then closes the link and
+// its sockets and joins every goroutine that it started, handlers included. It
+// returns why, never nil: *CloseError where a side closed the link with a code.
+func (l *Link) Run(ctx context.Context, h Handler) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	spawn := func(f func()) { wg.Go(f) }
+	start := func(f func() error) { wg.Go(func() { cancel(f()) }) }
+
+	start(func() error { return l.runSender(ctx) })
+	start(func() error { return l.runOversize(ctx) })
+	start(func() error { return l.runReceiver(ctx, &h) })
+	start(func() error { return l.runControl(ctx, &h, spawn) })
+	start(func() error { return l.runAccept(ctx, &h, spawn) })
+	start(func() error { return l.runAcceptUni(ctx, &h, spawn) })
+	start(func() error { return l.runTicks(ctx) })
+	spawn(func() { l.runSpare(ctx) })
+
+	select {
+	case <-ctx.Done():
+	case <-l.conn.Context().Done():
+		cancel(context.Cause(l.conn.Context()))
+	}
+	if l.conn.Context().Err() == nil {
+		code, text := endCode(ctx)
+		_ = l.Close(code, text)
+	}
+	wg.Wait()
+	l.release()
+	if err := context.Cause(ctx); errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("run link: %w", err)
+	}
+	return l.closed()
+}
+
+// endCode is what the peer is told when this side's context ends.
+func endCode(ctx context.Context) (proto.Code, string) {
+	err := context.Cause(ctx)
+	if e, ok := errors.AsType[*CloseError](err); ok {
+		return e.Code, e.Text
+	}
+	if err == nil || errors.Is(err, context.Canceled) {
+		return proto.CodeOK, "shutting down"
+	}
+	return proto.CodeInternal, err.Error()
+}
+
+// runTicks is the goroutine of everything that happens by the clock: reports,
+// heartbeats, path MTU.
+func (l *Link) runTicks(ctx context.Context) error {
+	report := time.NewTicker(reportEvery)
+	defer report.Stop()
+	beat := time.NewTimer(l.beatInterval())
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-l.conn.Context().Done():
+			return context.Cause(l.conn.Context())
+		case <-report.C:
+			l.sendReport()
+		case <-beat.C:
+			l.learnMTU()
+			if err := l.tickHeartbeat(ctx, time.Now()); err != nil {
+				return err
+			}
+			beat.Reset(l.beatInterval())
+		}
+	}
+}
+
+// release closes the dialling side's sockets, once. The connection must have ended.
+func (l *Link) release() {
+	l.pathMu.Lock()
+	paths := l.retired
+	if l.path != nil {
+		paths = append(paths, l.path)
+	}
+	if l.spare != nil {
+		paths = append(paths, l.spare.local)
+	}
+	l.path, l.retired, l.spare, l.gone = nil, nil, nil, true
+	l.pathMu.Unlock()
+	if len(paths) > 0 {
+		_ = l.conn.CloseWithError(0, "")
+	}
+	for _, p := range paths {
+		p.close()
+	}
+}
