@@ -285,6 +285,9 @@ func ParseUDPEvent(b []byte, e *UDPEvent) error {
 	return nil
 }
 
+// SetEventTTL overwrites the TTL of a UDP event in place. b must have been parsed.
+func SetEventTTL(b []byte, ttl uint8) { b[4] = ttl }
+
 // Heartbeat shows that datagrams of the current size pass: each side pads it
 // to the size of its largest datagram and answers a request with an echo.
 //

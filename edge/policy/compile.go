@@ -22,7 +22,7 @@ type grant struct {
 }
 
 // Compiled is a policy that answers questions. It never changes; safe for
-// concurrent use.
+// concurrent use. The zero value denies everything.
 type Compiled struct {
 	grants  []grant
 	groups  map[string][]string // user → groups, sorted

@@ -1,0 +1,133 @@
+package relay
+
+import (
+	"net/netip"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// packet takes an IP packet from the connector: an echo reply from an address
+// that this connector's tunnel serves, or an ICMP error about an echo request of
+// the device that it is for, to such an address. Everything else is unsolicited.
+func (c *Connector) packet(d []byte, s *scratch) verdict {
+	ip, err := proto.ParsePacket(d)
+	if err != nil {
+		return ended(packet.Malformed)
+	}
+	p, st := &s.p, c.r.state.Load()
+	if reason := packet.Parse(ip, p); reason != packet.OK {
+		return ended(reason)
+	}
+	sub := st.byAddr[p.Dst]
+	if sub == nil || c.r.isHop(p.Src) || !c.mayAnswer(st, s) {
+		return ended(packet.Unsolicited)
+	}
+	if !p.Forward() {
+		return ended(packet.TTLExpired)
+	}
+	return forwardTo(sub.dev, link.Urgent, d[:proto.PacketOverhead+len(p.Raw)])
+}
+
+// mayAnswer says whether the packet in s is one that this connector may send toward a device.
+func (c *Connector) mayAnswer(st *compiled, s *scratch) bool {
+	p, q := &s.p, &s.quoted
+	switch {
+	case p.IsEchoReply():
+		return c.serves(st, p.Src)
+	case p.Quoted(q):
+		return q.IsEchoRequest() && q.Src == p.Dst && c.serves(st, q.Dst)
+	}
+	return false
+}
+
+// serves says whether a routes to this connector's tunnel.
+func (c *Connector) serves(st *compiled, a netip.Addr) bool {
+	e, ok := st.table.Lookup(a)
+	return ok && e.Tunnel == c.rep.tunnel
+}
+
+// payload carries a payload of a session back to the device.
+func (c *Connector) payload(d []byte, s *scratch) verdict {
+	p := &s.payload
+	if proto.ParseUDPPayload(d, p) != nil {
+		return ended(packet.Malformed)
+	}
+	sess := c.r.sessions.get(p.Session)
+	switch {
+	case sess == nil:
+		return ended(packet.UnknownSession) // the client heals it; the connector's half ends by idleness
+	case sess.rep != c.rep:
+		return ended(packet.Spoofed)
+	}
+	ttl, ok := packet.NextTTL(p.TTL)
+	if !ok {
+		return ended(packet.TTLExpired)
+	}
+	sess.touch()
+	proto.SetDatagramTTL(d, ttl)
+	return forwardTo(sess.dev, sess.class(len(p.Payload)), d)
+}
+
+// event carries an event of a session back to the device.
+func (c *Connector) event(d []byte, s *scratch) verdict {
+	e := &s.event
+	if proto.ParseUDPEvent(d, e) != nil {
+		return ended(packet.Malformed)
+	}
+	sess := c.r.sessions.get(e.Session)
+	switch {
+	case sess == nil:
+		return ended(packet.UnknownSession)
+	case sess.rep != c.rep:
+		return ended(packet.Spoofed)
+	}
+	switch e.Kind {
+	case proto.EventUnknown, proto.EventClosed:
+		c.r.sessions.end(sess)
+	case proto.EventRegistered:
+		sess.touch()
+	case proto.EventICMP, proto.EventDenied:
+		if !c.r.plausible(e.Reporter, e.ICMPType, sess.dst.Addr().Is6()) {
+			return ended(packet.Unsolicited)
+		}
+		ttl, ok := packet.NextTTL(e.TTL)
+		if !ok {
+			return ended(packet.TTLExpired)
+		}
+		proto.SetEventTTL(d, ttl)
+	default:
+		return ended(packet.UnknownType)
+	}
+	return forwardTo(sess.dev, link.Urgent, d)
+}
+
+// plausible says whether a connector may report an ICMP error of typ from
+// reporter: an error type of the family, and not in the edge's own name.
+func (r *Relay) plausible(reporter netip.Addr, typ uint8, v6 bool) bool {
+	if !reporter.IsValid() || reporter.Is6() != v6 || r.isHop(reporter) {
+		return false
+	}
+	if v6 {
+		return typ >= packet.Type6Unreachable && typ <= packet.Type6ParamProblem
+	}
+	return typ == packet.TypeUnreachable || typ == packet.TypeTimeExceeded || typ == packet.TypeParamProblem
+}
+
+// forwardTo sends d on to a device.
+func forwardTo(dev *device, class link.Class, d []byte) verdict {
+	c := dev.port.Load()
+	if c == nil {
+		return ended(packet.LinkDown)
+	}
+	return verdict{to: c.link, class: class, forward: d}
+}
+
+// forwardEvent sends an event of a client on to the connector that had the session.
+func forwardEvent(c *Connector, d []byte) verdict {
+	if c == nil {
+		return ended(packet.ConnectorDown)
+	}
+	return verdict{to: c.link, class: link.Urgent, forward: d}
+}

@@ -1,0 +1,98 @@
+package relay
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"github.com/oneping/oneping/edge/policy"
+)
+
+// tunnel is the set of a tunnel's connected replicas. Written under Relay.mu.
+type tunnel struct {
+	live atomic.Pointer[[]*replica]
+}
+
+// replica is a connector across its links.
+type replica struct {
+	id     string
+	tunnel string
+	weight uint64 // hash of id
+	port   atomic.Pointer[Connector]
+}
+
+func newReplica(id, tunnel string) *replica {
+	w := uint64(14695981039346656037) // FNV-1a, then mixed: the same on every edge and after every restart
+	for i := range len(id) {
+		w = (w ^ uint64(id[i])) * 1099511628211
+	}
+	return &replica{id: id, tunnel: tunnel, weight: mix(w)}
+}
+
+// add puts rep among the connected ones.
+func (t *tunnel) add(rep *replica) {
+	old := t.replicas()
+	if !slices.Contains(old, rep) {
+		next := append(slices.Clone(old), rep)
+		t.live.Store(&next)
+	}
+}
+
+// remove takes rep out. A nil tunnel has nobody.
+func (t *tunnel) remove(rep *replica) {
+	if t == nil {
+		return
+	}
+	next := slices.DeleteFunc(slices.Clone(t.replicas()), func(x *replica) bool { return x == rep })
+	t.live.Store(&next)
+}
+
+func (t *tunnel) replicas() []*replica {
+	if p := t.live.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// pick places a flow by rendezvous hashing: the connected replica with the
+// highest hash of (replica, key), so that one that leaves or comes moves only its own
+// share. Nil where nobody is connected. A nil tunnel has nobody.
+func (t *tunnel) pick(key uint64) *Connector {
+	if t == nil {
+		return nil
+	}
+	var best *Connector
+	var high uint64
+	for _, rep := range t.replicas() {
+		port := rep.port.Load()
+		if port == nil {
+			continue
+		}
+		if w := mix(rep.weight ^ key); best == nil || w > high {
+			best, high = port, w
+		}
+	}
+	return best
+}
+
+// placeKey hashes what keeps a conversation together: device address,
+// destination, protocol, and for ICMP the identifier.
+func placeKey(src, dst netip.Addr, proto policy.Proto, ident uint16) uint64 {
+	h := mix(uint64(proto)<<16 | uint64(ident))
+	return mix(addrHash(addrHash(h, src), dst))
+}
+
+func addrHash(h uint64, a netip.Addr) uint64 {
+	b := a.As16()
+	h = mix(h ^ binary.BigEndian.Uint64(b[:8]))
+	return mix(h ^ binary.BigEndian.Uint64(b[8:]))
+}
+
+// mix is the finalizer of SplitMix64: every bit of the result depends on every bit of x.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

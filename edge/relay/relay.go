@@ -1,0 +1,160 @@
+// Package relay is the edge as a router: it carries packets, UDP sessions and
+// TCP flows between the links of devices and those of connectors.
+//
+// Every packet, session registration and flow from a device passes the same
+// rooms in the same order (DESIGN §2, §3):
+//
+//	source check → the hop's own address → TTL → policy → route
+//
+// Each room is a function that returns a verdict: a reason, where the datagram
+// goes on, and what goes back to the sender. It sends nothing and counts
+// nothing; the two methods named Datagram, and Client.Flow, do. The way back
+// (back.go) lets through what a connector may say and nothing else.
+//
+// What the rooms look at (routes, policy, devices, live links) is read through
+// atomic pointers and immutable maps: the packet path takes no lock but the one of the
+// session table's shard, and allocates nothing.
+package relay
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Bounds. Each is a reason when it is reached: packet.TableFull.
+const (
+	maxSessions       = 1 << 18
+	maxClientSessions = 1 << 14
+	maxFlows          = 1 << 16
+	maxClientFlows    = 1 << 12
+)
+
+const (
+	// answerRate and answerBurst limit the ICMP errors made for one device
+	// (RFC 1812 §4.3.2.8): enough for traceroute with 16 probes in flight on each of several hosts and for mtr -i 0.1.
+	answerRate  = 200
+	answerBurst = 100
+	// maxEntry is the size of the largest packet that can have entered the TUN in one
+	// piece; what is larger was reassembled and is never answered with "packet too big".
+	maxEntry = 1500
+	// minMTU6 is the size of a packet that always crosses (RFC 8200 §5).
+	minMTU6 = 1280
+	// sweepEvery is how often idle sessions are looked for.
+	sweepEvery = 10 * time.Second
+)
+
+// Link is what the relay needs of a link; *link.Link implements it, and tests
+// have another one without a network.
+type Link interface {
+	Send(c link.Class, d []byte) packet.Reason
+	SendControl(m *proto.Control) error
+	MaxDatagram() (n int, settled bool)
+	OpenFlow(ctx context.Context, h *proto.FlowHeader) (*link.Stream, error)
+	Close(code proto.Code, text string) error
+}
+
+// Config is what a Relay is made with.
+type Config struct {
+	Hops    []netip.Addr // the edge's addresses as a router, at most one per family
+	Silent  bool         // `unreachable: silent`: denied, no route and no connector are not answered
+	Denials *policy.Log  // nil = a new one
+	Log     *zap.Logger  // nil = none
+}
+
+// Relay is the edge's data plane. Safe for concurrent use.
+type Relay struct {
+	hop4, hop6 netip.Addr
+	silent     bool
+	log        *zap.Logger
+	denials    *policy.Log
+	counters   packet.Counters
+	state      atomic.Pointer[compiled]
+	sessions   *sessions
+	flows      *flows
+	scratch    sync.Pool // of *scratch
+
+	mu       sync.Mutex // guards what follows; never held on the packet path
+	devices  map[string]*device
+	replicas map[string]*replica
+	tunnels  map[string]*tunnel
+}
+
+// New returns a relay that knows nobody yet: give it a State, then links.
+func New(cfg Config) *Relay {
+	r := &Relay{
+		silent:   cfg.Silent,
+		log:      cfg.Log,
+		denials:  cfg.Denials,
+		sessions: newSessions(maxSessions, maxClientSessions),
+		flows:    newFlows(maxFlows, maxClientFlows),
+		devices:  make(map[string]*device),
+		replicas: make(map[string]*replica),
+		tunnels:  make(map[string]*tunnel),
+	}
+	if r.log == nil {
+		r.log = zap.NewNop()
+	}
+	if r.denials == nil {
+		r.denials = policy.NewLog()
+	}
+	for _, a := range cfg.Hops {
+		if a.Is4() {
+			r.hop4 = a
+		} else {
+			r.hop6 = a
+		}
+	}
+	r.scratch.New = func() any { return new(scratch) }
+	r.state.Store(emptyState())
+	return r
+}
+
+// Run ends idle sessions until ctx ends. It returns ctx's error.
+func (r *Relay) Run(ctx context.Context) error {
+	t := time.NewTicker(sweepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case now := <-t.C:
+			r.sessions.sweep(now)
+		}
+	}
+}
+
+// Counters returns what ended here, by reason.
+func (r *Relay) Counters() *packet.Counters { return &r.counters }
+
+// Denials returns the log of denials.
+func (r *Relay) Denials() *policy.Log { return r.denials }
+
+// Sessions returns the number of live UDP sessions.
+func (r *Relay) Sessions() int { return r.sessions.len() }
+
+// Flows returns the number of live TCP flows, those still connecting included.
+func (r *Relay) Flows() int { return r.flows.len() }
+
+// isHop says whether a is one of the edge's own addresses.
+func (r *Relay) isHop(a netip.Addr) bool { return a == r.hop4 || a == r.hop6 }
+
+// hop returns the address from which the edge answers in one family; invalid where it has none.
+func (r *Relay) hop(v6 bool) netip.Addr {
+	if v6 {
+		return r.hop6
+	}
+	return r.hop4
+}
+
+func newLimiter() *rate.Limiter { return rate.NewLimiter(answerRate, answerBurst) }

@@ -1,0 +1,202 @@
+package relay
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	// defaultIdle is the idle time of a session whose registration states none (DESIGN §3.4, 10).
+	defaultIdle = 5 * time.Minute
+	// minIdle is RFC 4787 REQ-5; a DNS session states less and is held to its word by the connector.
+	minIdle = 2 * time.Minute
+	// dnsIdle is how long the edge keeps a session to port 53.
+	dnsIdle = time.Minute
+	// graceIdle lets the connector, which owns a session, end it first.
+	graceIdle = 30 * time.Second
+	// bulkPayload is the UDP payload in bytes from which a session counts as bulk.
+	bulkPayload = 1000
+	numShards   = 64
+)
+
+// session is the edge's half of a UDP session: who may use the id, and where it goes.
+type session struct {
+	id proto.SessionID
+	tuple
+	rep  *replica
+	idle time.Duration
+	last atomic.Int64 // Unix nanoseconds
+	bulk atomic.Bool
+}
+
+func newSession(dev *device, reg *proto.UDPRegistration, tunnelID string, rep *replica) *session {
+	idle := max(time.Duration(reg.Idle)*time.Second, minIdle)
+	switch {
+	case reg.Dst.Port() == 53:
+		idle = dnsIdle
+	case reg.Idle == 0:
+		idle = defaultIdle
+	}
+	return &session{
+		id: reg.Session, rep: rep, idle: idle + graceIdle,
+		tuple: tuple{dev: dev, src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
+	}
+}
+
+func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
+
+// class returns the queue of a payload of n bytes. One session changes its
+// queue at most once, toward the slower one, so that its packets stay in order (DESIGN §3.4, 12).
+func (s *session) class(n int) link.Class {
+	if n > bulkPayload && !s.bulk.Load() {
+		s.bulk.Store(true)
+	}
+	if s.bulk.Load() {
+		return link.Bulk
+	}
+	return link.Interactive
+}
+
+// sessions is the table of live sessions, in shards so that links do not wait for each other.
+type sessions struct {
+	shards   [numShards]sessionShard
+	count    atomic.Int32
+	max      int32
+	maxOwner int32
+}
+
+type sessionShard struct {
+	mu sync.RWMutex
+	m  map[proto.SessionID]*session
+}
+
+func newSessions(limit, perDevice int) *sessions {
+	t := &sessions{max: int32(limit), maxOwner: int32(perDevice)}
+	for i := range t.shards {
+		t.shards[i].m = make(map[proto.SessionID]*session)
+	}
+	return t
+}
+
+func (t *sessions) len() int { return int(t.count.Load()) }
+
+func (t *sessions) shard(id proto.SessionID) *sessionShard {
+	return &t.shards[mix(uint64(id))%numShards]
+}
+
+// get returns a session, or nil.
+func (t *sessions) get(id proto.SessionID) *session {
+	sh := t.shard(id)
+	sh.mu.RLock()
+	s := sh.m[id]
+	sh.mu.RUnlock()
+	return s
+}
+
+// open puts s into the table, in the place of an older session of the same id,
+// device and addresses. False: a bound is reached, or the id is somebody else's.
+func (t *sessions) open(s *session) (*session, bool) {
+	sh := t.shard(s.id)
+	s.touch()
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if old := sh.m[s.id]; old != nil {
+		if old.dev != s.dev || old.src != s.src || old.dst != s.dst {
+			return nil, false
+		}
+		s.bulk.Store(old.bulk.Load())
+		sh.m[s.id] = s
+		return s, true
+	}
+	if t.count.Add(1) > t.max {
+		t.count.Add(-1)
+		return nil, false
+	}
+	if s.dev.sessions.Add(1) > t.maxOwner {
+		s.dev.sessions.Add(-1)
+		t.count.Add(-1)
+		return nil, false
+	}
+	sh.m[s.id] = s
+	return s, true
+}
+
+// end takes s out of the table, if it is still there.
+func (t *sessions) end(s *session) {
+	sh := t.shard(s.id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t.drop(sh, s)
+}
+
+// drop is end with the shard locked.
+func (t *sessions) drop(sh *sessionShard, s *session) {
+	if sh.m[s.id] == s {
+		delete(sh.m, s.id)
+		s.dev.sessions.Add(-1)
+		t.count.Add(-1)
+	}
+}
+
+// sweep forgets the sessions that have been idle. Client and connector end
+// them by their own clocks; a packet of one that comes later registers it again.
+func (t *sessions) sweep(now time.Time) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		for _, s := range sh.m {
+			if now.UnixNano()-s.last.Load() > int64(s.idle) {
+				t.drop(sh, s)
+			}
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// all returns the live sessions.
+func (t *sessions) all() []*session {
+	out := make([]*session, 0, t.len())
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.RLock()
+		for _, s := range sh.m {
+			out = append(out, s)
+		}
+		sh.mu.RUnlock()
+	}
+	return out
+}
+
+// endSession ends s on the edge's order and tells both sides.
+func (r *Relay) endSession(s *session) {
+	r.sessions.end(s)
+	r.counters.Count(packet.Denied)
+	d := proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: s.id, Kind: proto.EventClosed})
+	if c := s.dev.port.Load(); c != nil {
+		_ = c.link.Send(link.Urgent, d) // lost: its next packet is answered with "unknown"
+	}
+	if c := s.rep.port.Load(); c != nil {
+		_ = c.link.Send(link.Urgent, d) // lost: it ends by idleness there
+	}
+}
+
+// checkTuple says whether two addresses can be those of a session or flow.
+func checkTuple(src, dst netip.AddrPort) packet.Reason {
+	a := dst.Addr()
+	switch {
+	case src.Addr().Is4() != a.Is4() || dst.Port() == 0:
+		return packet.Malformed
+	case a.IsMulticast() || a.IsUnspecified() || a.IsLinkLocalUnicast() && a.Is6():
+		return packet.Multicast
+	case a.Is4() && (a.As4()[0] >= 224 || a.As4()[0] == 0):
+		return packet.Multicast
+	}
+	return packet.OK
+}

@@ -1,0 +1,171 @@
+package relay
+
+import (
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/route"
+	"github.com/oneping/oneping/proto"
+)
+
+// Device is a client that may connect.
+type Device struct {
+	ID    string
+	User  string
+	Addrs []netip.Addr // what it may send from
+}
+
+// Replica is a connector that may connect.
+type Replica struct {
+	ID     string
+	Tunnel string // tunnel id
+}
+
+// State is everything that the relay decides by, at one moment. Whoever is not
+// in it (revoked, deleted) is cut off.
+type State struct {
+	FIB      *route.FIB
+	Policy   *policy.Compiled
+	Devices  []Device
+	Replicas []Replica
+}
+
+// compiled is State in the form the packet path reads; never changed after it was stored.
+type compiled struct {
+	table    *route.Table
+	policy   *policy.Compiled
+	byAddr   map[netip.Addr]*subject
+	byDevice map[string]*subject
+	tunnels  map[string]*tunnel
+	replicas map[string]string // id → tunnel id
+}
+
+// subject is a device in one State: who it is when it asks.
+type subject struct {
+	dev       *device
+	principal policy.Principal
+}
+
+// device is a device across states and links.
+type device struct {
+	id       string
+	port     atomic.Pointer[Client] // nil while it is not connected
+	sessions atomic.Int32
+	flows    atomic.Int32
+}
+
+func emptyState() *compiled {
+	return &compiled{table: route.Compile(nil).VNet(""), policy: new(policy.Compiled)}
+}
+
+// SetState replaces what the relay decides by. Links of devices and replicas
+// that are not in s are closed with proto.CodeRevoked; live sessions and flows
+// are looked at once, and those that s does not allow or routes elsewhere are ended.
+func (r *Relay) SetState(s State) {
+	r.mu.Lock()
+	next := r.compile(s)
+	revoked := r.forget(next)
+	r.state.Store(next)
+	r.mu.Unlock()
+	for _, l := range revoked {
+		_ = l.Close(proto.CodeRevoked, "revoked or deleted by an administrator")
+	}
+	r.reexamine(next)
+}
+
+// compile builds the lookup maps of s around the devices and tunnels that live on; r.mu is held.
+func (r *Relay) compile(s State) *compiled {
+	c := &compiled{
+		table:    s.FIB.VNet(""),
+		policy:   s.Policy,
+		byAddr:   make(map[netip.Addr]*subject, 2*len(s.Devices)),
+		byDevice: make(map[string]*subject, len(s.Devices)),
+		tunnels:  make(map[string]*tunnel),
+		replicas: make(map[string]string, len(s.Replicas)),
+	}
+	for _, d := range s.Devices {
+		dev := r.devices[d.ID]
+		if dev == nil {
+			dev = &device{id: d.ID}
+			r.devices[d.ID] = dev
+		}
+		sub := &subject{dev: dev, principal: s.Policy.Principal(d.ID, d.User)}
+		c.byDevice[d.ID] = sub
+		for _, a := range d.Addrs {
+			c.byAddr[a] = sub
+		}
+	}
+	for _, rep := range s.Replicas {
+		c.replicas[rep.ID] = rep.Tunnel
+		t := r.tunnels[rep.Tunnel]
+		if t == nil {
+			t = new(tunnel)
+			r.tunnels[rep.Tunnel] = t
+		}
+		c.tunnels[rep.Tunnel] = t
+	}
+	return c
+}
+
+// forget drops devices and replicas that are not in next and returns their links; r.mu is held.
+func (r *Relay) forget(next *compiled) (links []Link) {
+	for id, dev := range r.devices {
+		if next.byDevice[id] == nil {
+			if c := dev.port.Swap(nil); c != nil {
+				links = append(links, c.link)
+			}
+			delete(r.devices, id)
+		}
+	}
+	for id, rep := range r.replicas {
+		if next.replicas[id] != rep.tunnel {
+			if c := rep.port.Swap(nil); c != nil {
+				links = append(links, c.link)
+			}
+			delete(r.replicas, id)
+			r.tunnels[rep.tunnel].remove(rep)
+		}
+	}
+	for id := range r.tunnels {
+		if next.tunnels[id] == nil {
+			delete(r.tunnels, id)
+		}
+	}
+	return links
+}
+
+// reexamine ends the sessions and flows that c no longer allows.
+func (r *Relay) reexamine(c *compiled) {
+	for _, s := range r.sessions.all() {
+		if !c.allows(&s.tuple) {
+			r.endSession(s)
+		}
+	}
+	for _, f := range r.flows.all() {
+		if !c.allows(&f.tuple) {
+			f.deny()
+		}
+	}
+}
+
+// tuple is what a live session or flow was allowed for.
+type tuple struct {
+	dev      *device
+	src, dst netip.AddrPort
+	proto    policy.Proto
+	tunnel   string // id of the tunnel it was routed to
+}
+
+// allows says whether c still allows t and routes it to the same tunnel.
+func (c *compiled) allows(t *tuple) bool {
+	sub := c.byAddr[t.src.Addr()]
+	if sub == nil || sub.dev != t.dev {
+		return false
+	}
+	e, ok := c.table.Lookup(t.dst.Addr())
+	if !ok || e.Tunnel != t.tunnel {
+		return false
+	}
+	return c.policy.Decide(&sub.principal, policy.Target{Dst: t.dst.Addr(), Proto: t.proto, Port: t.dst.Port(), Tunnel: e.Tunnel}).Allowed
+}
