@@ -84,13 +84,22 @@ func (r reply) err() error {
 
 // GetStatus describes a lab.
 func GetStatus(lab string) (Status, error) {
-	r, err := ask(lab, request{Op: opStatus})
+	c, cred, err := dial(lab)
+	if err != nil {
+		return Status{}, err
+	}
+	defer c.unix.Close()
+	if err := c.send(request{Op: opStatus}); err != nil {
+		return Status{}, err
+	}
+	r, err := answer(c)
 	if err != nil {
 		return Status{}, err
 	}
 	if r.Status == nil {
 		return Status{}, errors.New("ask lab: no status in its answer")
 	}
+	r.Status.Holder = int(cred.Pid)
 	return *r.Status, nil
 }
 

@@ -65,6 +65,7 @@ type detach struct {
 // Status is a lab as `lab status` shows it.
 type Status struct {
 	Name     string        `json:"name"`
+	Holder   int           `json:"holder_pid"` // as the caller numbers it
 	Rootless bool          `json:"rootless"`
 	Started  time.Time     `json:"started"`
 	Ready    time.Duration `json:"ready_after_ns"` // how long it took to start

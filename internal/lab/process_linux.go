@@ -134,7 +134,7 @@ func nodeEnv(env []string, lab, node string) []string {
 		"PATH=" + path,
 		"ONEPING_LAB=" + lab,
 		"ONEPING_LAB_NODE=" + node,
-		"ONEPING_STATE_DIR=" + stateDir(node),
+		"ONEPING_STATE_DIR=" + filepath.Join(labDir, node),
 	}
 	kept := slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
@@ -144,5 +144,19 @@ func nodeEnv(env []string, lab, node string) []string {
 	return append(kept, own...)
 }
 
-// stateDir is where a node's role keeps its state, inside the lab.
-func stateDir(node string) string { return filepath.Join(labDir, node) }
+// stateDir is where a node's role keeps its state, inside the lab: the default
+// directory of that role there (nodeEnv).
+func stateDir(n *Node) string { return filepath.Join(labDir, n.Name, roleOf(n.Kind)) }
+
+// roleOf is the role that a kind of node runs, "" for none.
+func roleOf(kind Kind) string {
+	switch kind {
+	case KindEdge:
+		return "edge"
+	case KindConnector:
+		return "connector"
+	case KindLaptop:
+		return "client"
+	}
+	return ""
+}

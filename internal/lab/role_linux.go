@@ -107,9 +107,10 @@ func (r *role) awaitReady(ctx context.Context, socket *notifySocket, ended <-cha
 func (r *role) failure(cause error) error {
 	text := lastLines(readOptional(r.logPath()), 12)
 	if text == "" {
-		return fmt.Errorf("start %s: %w; its log is empty", r.node.Name, cause)
+		text = "  (empty)"
 	}
-	return fmt.Errorf("start %s: %w; the end of its log:\n%s", r.node.Name, cause, text)
+	return hinted(fmt.Errorf("start %s: %w; the end of its log:\n%s", r.node.Name, cause, text),
+		"to start it by hand: oneping lab up --bare, then in oneping lab shell %s: %s", r.node.Name, strings.Join(r.argv, " "))
 }
 
 // launch starts the process and a goroutine that notes its end.

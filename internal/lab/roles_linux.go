@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -27,11 +28,11 @@ type cast struct {
 func newCast(ch charter, n *network, s *spawner, env []string, progress func(string)) (*cast, error) {
 	c := &cast{charter: ch, network: n, spawn: s, env: env, progress: progress, roles: map[string]*role{}}
 	for _, node := range n.topology.Nodes {
-		argv := c.argv(node)
+		argv := c.argv(&node)
 		if argv == nil {
 			continue
 		}
-		if err := os.MkdirAll(stateDir(node.Name), 0o700); err != nil {
+		if err := os.MkdirAll(stateDir(&node), 0o755); err != nil {
 			return nil, err
 		}
 		c.roles[node.Name] = newRole(node, n.spaces[node.Name], s, argv, nodeEnv(env, ch.Options.Name, node.Name))
@@ -40,8 +41,8 @@ func newCast(ch charter, n *network, s *spawner, env []string, progress func(str
 }
 
 // argv is the command line of a node's role, nil for a node without one.
-func (c *cast) argv(node Node) []string {
-	dir := stateDir(node.Name)
+func (c *cast) argv(node *Node) []string {
+	dir := stateDir(node)
 	switch node.Kind {
 	case KindEdge:
 		return []string{
@@ -56,14 +57,16 @@ func (c *cast) argv(node Node) []string {
 		if !c.charter.Rootless {
 			shim = append(shim, "--id", fmt.Sprint(connectorID))
 		}
-		return append(shim, "--", filepath.Join(labDir, "bin", "oneping"), "connector", "run", "--token-file", tokenFile(node.Name), "--state-dir", dir)
+		return append(shim, "--", filepath.Join(labDir, "bin", "oneping"), "connector", "run", "--token-file", tokenFile(node), "--state-dir", dir)
 	case KindLaptop:
-		return []string{"oneping", "client", "up", "--token-file", tokenFile(node.Name), "--state-dir", dir}
+		return []string{"oneping", "client", "up", "--token-file", tokenFile(node), "--state-dir", dir}
 	}
 	return nil
 }
 
-func tokenFile(node string) string { return filepath.Join(stateDir(node), "token") }
+// tokenFile lies beside the state, not in it: a role may refuse a directory
+// that is not its own.
+func tokenFile(n *Node) string { return filepath.Join(labDir, n.Name, "token") }
 
 // openConnector lets an unprivileged connector open ping sockets and write its
 // state, and nobody else in its node.
@@ -78,7 +81,7 @@ func (c *cast) openConnector() error {
 		}); err != nil {
 			return fmt.Errorf("configure %s: %w", node.Name, err)
 		}
-		if err := os.Chown(stateDir(node.Name), id, id); err != nil {
+		if err := os.Chown(stateDir(node), id, id); err != nil {
 			return err
 		}
 	}
@@ -139,12 +142,12 @@ func (c *cast) startConnector(ctx context.Context, node *Node) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.admin(inner, "", "route", "add", LANV4, tunnelName) })
 	group.Go(func() error { return c.admin(inner, "", "route", "add", LANV6, tunnelName) })
-	group.Go(func() error { return c.admin(inner, tokenFile(node.Name), "tunnel", "token", tunnelName) })
+	group.Go(func() error { return c.admin(inner, tokenFile(node), "tunnel", "token", tunnelName) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	if !c.charter.Rootless {
-		if err := os.Chown(tokenFile(node.Name), connectorID, connectorID); err != nil {
+		if err := os.Chown(tokenFile(node), connectorID, connectorID); err != nil {
 			return err
 		}
 	}
@@ -152,7 +155,7 @@ func (c *cast) startConnector(ctx context.Context, node *Node) error {
 }
 
 func (c *cast) startLaptop(ctx context.Context, node *Node) error {
-	if err := c.admin(ctx, tokenFile(node.Name), "device", "token", "--user", node.User); err != nil {
+	if err := c.admin(ctx, tokenFile(node), "device", "token", "--user", node.User); err != nil {
 		return err
 	}
 	return c.roles[node.Name].start(ctx)
@@ -179,7 +182,7 @@ func (c *cast) admin(ctx context.Context, output string, args ...string) error {
 	}
 	argv := append([]string{"oneping"}, args...)
 	pid, exited, err := c.spawn.start(c.network.spaces[edge.Name], command{
-		argv: append(argv, "--state-dir", stateDir(edge.Name)), dir: "/",
+		argv: append(argv, "--state-dir", stateDir(edge)), dir: "/",
 		env: nodeEnv(c.env, c.charter.Options.Name, edge.Name), files: files,
 	})
 	if err != nil {
@@ -188,7 +191,7 @@ func (c *cast) admin(ctx context.Context, output string, args ...string) error {
 	stop := context.AfterFunc(ctx, func() { c.spawn.reaper.signal(pid, syscall.SIGKILL, true) })
 	defer stop()
 	if code := exitCode(<-exited); code != 0 {
-		return fmt.Errorf("run %q: exit code %d:\n%s", argv, code, lastLines(readOptional(words.Name()), 12))
+		return fmt.Errorf("run %s: exit code %d:\n%s", strings.Join(argv, " "), code, lastLines(readOptional(words.Name()), 12))
 	}
 	return nil
 }

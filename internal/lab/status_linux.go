@@ -43,7 +43,7 @@ func (h *holder) nodeStatus(node Node) NodeStatus {
 		return status
 	}
 	now := role.snapshot()
-	status.Role, status.StateDir = string(node.Kind), stateDir(node.Name)
+	status.Role, status.StateDir = roleOf(node.Kind), stateDir(&node)
 	status.State, status.Ready, status.Since = now.state, now.ready, now.since
 	switch now.state {
 	case StateRunning:
