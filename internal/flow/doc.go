@@ -1,4 +1,7 @@
-// Package flow is a generic table of things that expire: sessions, mappings,
-// flows. Bounded in all and per owner; being full is an answer, never an
-// eviction of something still in use.
+// Package flow is a generic table of things that expire: UDP sessions, ICMP
+// mappings, flows. It is bounded in all and per owner; being full is an answer,
+// never an eviction of something still in use.
+//
+// The table has no goroutine and no clock: its user passes the time and calls
+// Expire now and then, as often as it wants things to end on time.
 package flow

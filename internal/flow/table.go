@@ -1,0 +1,256 @@
+package flow
+
+import (
+	"sync"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Config bounds a table.
+type Config[K comparable, V any] struct {
+	Max         int // entries in all; 0 = no bound
+	MaxPerOwner int // entries of one owner; 0 = no bound
+	// Keep protects an entry for this long after its last use (RFC 5508 REQ-2:
+	// 60 s for ICMP). When the table is full the idlest entry beyond it makes
+	// room; 0 = no entry makes room before its own idle time-out.
+	Keep time.Duration
+	// OnEvict is told of each entry that Expire or Add removed, after it is gone
+	// and without the table's lock: close its socket there. Not called by Delete. May be nil.
+	OnEvict func(K, V)
+}
+
+// Table maps K to V for as long as V is used. Each entry belongs to an owner
+// and has an idle time-out of its own. Safe for concurrent use; Get and Touch
+// do not allocate.
+type Table[K, O comparable, V any] struct {
+	cfg Config[K, V]
+
+	mu      sync.Mutex
+	entries map[K]*entry[K, O, V]
+	// Entries with one idle time-out expire in the order of their last use, so a
+	// queue for each time-out makes both use and expiry O(1). There are few different ones.
+	byIdle  map[time.Duration]*list[K, O, V]
+	byOwner map[O]*list[K, O, V]
+}
+
+type entry[K, O comparable, V any] struct {
+	key   K
+	owner O
+	value V
+	idle  time.Duration
+	used  time.Time
+	in    [2]links[K, O, V] // byIdle, byOwner
+}
+
+func (e *entry[K, O, V]) expired(now time.Time) bool { return now.Sub(e.used) >= e.idle }
+
+// New returns an empty table.
+func New[K, O comparable, V any](cfg Config[K, V]) *Table[K, O, V] {
+	return &Table[K, O, V]{
+		cfg:     cfg,
+		entries: make(map[K]*entry[K, O, V]),
+		byIdle:  make(map[time.Duration]*list[K, O, V]),
+		byOwner: make(map[O]*list[K, O, V]),
+	}
+}
+
+// Add enters v under k as used now; it expires when it was not used for idle.
+// An entry that k had before is evicted. It returns packet.TableFull, and changes
+// nothing but what had expired, when a bound is reached and nothing may make room.
+func (t *Table[K, O, V]) Add(now time.Time, k K, owner O, v V, idle time.Duration) packet.Reason {
+	t.mu.Lock()
+	var out []*entry[K, O, V]
+	defer func() { t.evicted(out) }()
+	defer t.mu.Unlock()
+	old := t.entries[k]
+	if old != nil {
+		t.remove(old)
+	}
+	ok := true
+	if t.full(owner) {
+		out = t.expire(now, out)
+		out, ok = t.makeRoom(now, owner, out)
+	}
+	if !ok {
+		if old != nil {
+			t.insert(old)
+		}
+		return packet.TableFull
+	}
+	if old != nil {
+		out = append(out, old)
+	}
+	t.insert(&entry[K, O, V]{key: k, owner: owner, value: v, idle: idle, used: now})
+	return packet.OK
+}
+
+// Get returns the entry of k without using it.
+func (t *Table[K, O, V]) Get(k K) (v V, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entries[k]; e != nil {
+		return e.value, true
+	}
+	return v, false
+}
+
+// Owner returns the owner of k's entry.
+func (t *Table[K, O, V]) Owner(k K) (o O, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.entries[k]; e != nil {
+		return e.owner, true
+	}
+	return o, false
+}
+
+// Touch returns the entry of k and marks it as used now. An entry past its idle
+// time-out that Expire has not seen yet comes back to life.
+func (t *Table[K, O, V]) Touch(now time.Time, k K) (v V, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[k]
+	if e == nil {
+		return v, false
+	}
+	if now.After(e.used) {
+		e.used = now
+	}
+	t.byIdle[e.idle].moveToBack(e)
+	t.byOwner[e.owner].moveToBack(e)
+	return e.value, true
+}
+
+// SetIdle gives the entry of k another idle time-out, counted from now; it
+// says whether there is one.
+func (t *Table[K, O, V]) SetIdle(now time.Time, k K, idle time.Duration) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[k]
+	if e == nil {
+		return false
+	}
+	t.remove(e)
+	e.idle, e.used = idle, now
+	t.insert(e)
+	return true
+}
+
+// Delete removes and returns the entry of k.
+func (t *Table[K, O, V]) Delete(k K) (v V, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[k]
+	if e == nil {
+		return v, false
+	}
+	t.remove(e)
+	return e.value, true
+}
+
+// Range calls f for each entry that was in the table when it was called, until
+// f returns false. f may use the table.
+func (t *Table[K, O, V]) Range(f func(K, O, V) bool) {
+	t.mu.Lock()
+	all := make([]*entry[K, O, V], 0, len(t.entries))
+	for _, e := range t.entries {
+		all = append(all, e)
+	}
+	t.mu.Unlock()
+	for _, e := range all { // key, owner and value never change
+		if !f(e.key, e.owner, e.value) {
+			return
+		}
+	}
+}
+
+// Expire removes what was not used for its idle time-out and returns how many
+// entries that were. It takes time for those, not for the others.
+func (t *Table[K, O, V]) Expire(now time.Time) int {
+	t.mu.Lock()
+	out := t.expire(now, nil)
+	t.mu.Unlock()
+	t.evicted(out)
+	return len(out)
+}
+
+// Len returns the number of entries.
+func (t *Table[K, O, V]) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.entries)
+}
+
+// OwnerLen returns the number of entries of one owner.
+func (t *Table[K, O, V]) OwnerLen(o O) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.byOwner[o]; l != nil {
+		return l.n
+	}
+	return 0
+}
+
+func (t *Table[K, O, V]) ownerFull(o O) bool {
+	l := t.byOwner[o]
+	return t.cfg.MaxPerOwner > 0 && l != nil && l.n >= t.cfg.MaxPerOwner
+}
+
+func (t *Table[K, O, V]) full(o O) bool {
+	return t.cfg.Max > 0 && len(t.entries) >= t.cfg.Max || t.ownerFull(o)
+}
+
+// makeRoom evicts at most one entry beyond Keep: the owner's idlest where the
+// owner's bound is reached, else the table's idlest.
+func (t *Table[K, O, V]) makeRoom(now time.Time, o O, out []*entry[K, O, V]) ([]*entry[K, O, V], bool) {
+	if !t.full(o) {
+		return out, true
+	}
+	var idlest *entry[K, O, V]
+	if t.ownerFull(o) {
+		idlest = t.byOwner[o].front
+	} else {
+		for _, l := range t.byIdle {
+			if idlest == nil || l.front.used.Before(idlest.used) {
+				idlest = l.front
+			}
+		}
+	}
+	if t.cfg.Keep <= 0 || now.Sub(idlest.used) < t.cfg.Keep {
+		return out, false
+	}
+	t.remove(idlest)
+	return append(out, idlest), true
+}
+
+func (t *Table[K, O, V]) expire(now time.Time, out []*entry[K, O, V]) []*entry[K, O, V] {
+	for _, l := range t.byIdle {
+		for e := l.front; e != nil && e.expired(now); e = l.front {
+			t.remove(e)
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (t *Table[K, O, V]) insert(e *entry[K, O, V]) {
+	t.entries[e.key] = e
+	pushTo(t.byIdle, e.idle, inIdle, e)
+	pushTo(t.byOwner, e.owner, inOwner, e)
+}
+
+func (t *Table[K, O, V]) remove(e *entry[K, O, V]) {
+	delete(t.entries, e.key)
+	removeFrom(t.byIdle, e.idle, e)
+	removeFrom(t.byOwner, e.owner, e)
+}
+
+func (t *Table[K, O, V]) evicted(out []*entry[K, O, V]) {
+	if t.cfg.OnEvict == nil {
+		return
+	}
+	for _, e := range out {
+		t.cfg.OnEvict(e.key, e.value)
+	}
+}
