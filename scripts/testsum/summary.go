@@ -1,0 +1,243 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+const module = "github.com/oneping/oneping/"
+
+// event is one line of `go test -json` (go doc test2json).
+type event struct {
+	Action     string
+	Package    string
+	ImportPath string // of build-output
+	Test       string
+	Output     string
+	Elapsed    float64
+}
+
+// run is one test, or one package where Test is empty, that has not ended yet.
+type run struct {
+	output []string
+	seeds  int // failed subtests of a fuzz target count, passed seeds do not
+}
+
+type counts struct{ passed, failed, skipped int }
+
+// summary turns events into progress and counts.
+type summary struct {
+	out     io.Writer
+	allowed map[string]bool
+	verbose bool
+
+	mu       sync.Mutex
+	running  map[string]*run    // by package + " " + test
+	packages map[string]*counts // of tests that have ended
+	total    counts
+	lines    []string // closing lines, one a package
+	detail   []string // what failed, or was skipped without leave
+}
+
+func newSummary(out io.Writer, allowed map[string]bool, verbose bool) *summary {
+	return &summary{out: out, allowed: allowed, verbose: verbose, running: make(map[string]*run), packages: make(map[string]*counts)}
+}
+
+// line takes one line of input; what is not JSON is shown as it is.
+func (s *summary) line(b []byte) {
+	var e event
+	if json.Unmarshal(b, &e) != nil || e.Action == "" {
+		fmt.Fprintf(s.out, "%s\n", b)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := name(e.Package) + " " + e.Test
+	switch e.Action {
+	case "start", "run":
+		s.running[key] = &run{}
+	case "output":
+		s.keep(key, e)
+	case "build-output":
+		fmt.Fprint(s.out, e.Output)
+	case "pass", "fail", "skip":
+		if e.Test == "" {
+			s.packageEnded(e)
+		} else {
+			s.testEnded(key, e)
+		}
+	}
+}
+
+func (s *summary) keep(key string, e event) {
+	r := s.running[key]
+	if r == nil {
+		r = &run{}
+		s.running[key] = r
+	}
+	if len(r.output) < 2000 {
+		r.output = append(r.output, e.Output)
+	}
+}
+
+// name is a package's path in the module: what test/SKIPS and people call it.
+func name(pkg string) string { return strings.TrimPrefix(pkg, module) }
+
+func (s *summary) counts(pkg string) *counts {
+	c := s.packages[pkg]
+	if c == nil {
+		c = &counts{}
+		s.packages[pkg] = c
+	}
+	return c
+}
+
+func (s *summary) testEnded(key string, e event) {
+	r := s.running[key]
+	delete(s.running, key)
+	c := s.counts(e.Package)
+	seed := strings.HasPrefix(e.Test, "Fuzz") && strings.Contains(e.Test, "/")
+	switch {
+	case e.Action == "pass" && seed: // a seed of a fuzz target is counted with its target
+	case e.Action == "pass":
+		c.passed++
+	case e.Action == "fail":
+		c.failed++
+		s.detail = append(s.detail, fmt.Sprintf("FAIL: %s (%.1fs)", key, e.Elapsed))
+		s.show(r)
+	case s.mayskip(name(e.Package), e.Test):
+		c.skipped++
+	default:
+		c.failed++
+		s.detail = append(s.detail, "FAIL: "+key+": skipped, but test/SKIPS does not list it")
+		s.show(r)
+	}
+	if s.verbose && (!strings.Contains(e.Test, "/") || e.Elapsed >= 1) {
+		fmt.Fprintf(s.out, "  %-4s %6.1fs  %s\n", e.Action, e.Elapsed, e.Test)
+	}
+}
+
+// mayskip says whether the skips file lists the test or a test above it.
+func (s *summary) mayskip(pkg, test string) bool {
+	for {
+		if s.allowed[pkg+" "+test] {
+			return true
+		}
+		cut := strings.LastIndexByte(test, '/')
+		if cut < 0 {
+			return false
+		}
+		test = test[:cut]
+	}
+}
+
+func (s *summary) show(r *run) {
+	if r != nil {
+		fmt.Fprint(s.out, strings.Join(r.output, ""))
+	}
+}
+
+// packageEnded counts a package's end. A package may fail without any test of it having
+// failed: it does not build, or its process died, and then takes the tests that were running with it.
+func (s *summary) packageEnded(e event) {
+	pkg, c := name(e.Package), s.counts(e.Package)
+	own := s.running[pkg+" "]
+	delete(s.running, pkg+" ")
+	if e.Action == "skip" { // no test files
+		return
+	}
+	if e.Action == "fail" {
+		s.show(own)
+		for key, r := range s.running {
+			if strings.HasPrefix(key, pkg+" ") {
+				delete(s.running, key)
+				c.failed++
+				s.detail = append(s.detail, "FAIL: "+key+": it was running when the package ended")
+				s.show(r)
+			}
+		}
+		if c.failed == 0 {
+			c.failed = 1
+			s.detail = append(s.detail, "FAIL: "+pkg)
+		}
+	}
+	state := "ok  "
+	if c.failed > 0 {
+		state = "FAIL"
+	}
+	line := fmt.Sprintf("%s\t%s\t%.1fs\t%d passed", state, pkg, e.Elapsed, c.passed)
+	if c.failed > 0 {
+		line += fmt.Sprintf(", %d failed", c.failed)
+	}
+	if c.skipped > 0 {
+		line += fmt.Sprintf(", %d skipped", c.skipped)
+	}
+	if c.passed+c.failed+c.skipped == 0 {
+		return
+	}
+	fmt.Fprintln(s.out, line)
+	s.lines = append(s.lines, line)
+	s.total.passed += c.passed
+	s.total.failed += c.failed
+	s.total.skipped += c.skipped
+	delete(s.packages, e.Package)
+}
+
+// finish counts what never ended: the stream of events was cut off.
+func (s *summary) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, r := range s.running {
+		s.total.failed++
+		s.detail = append(s.detail, "FAIL: "+key+": it never ended")
+		s.show(r)
+	}
+	for _, c := range s.packages {
+		s.total.passed += c.passed
+		s.total.failed += c.failed
+		s.total.skipped += c.skipped
+	}
+}
+
+func (s *summary) failed() bool { return s.total.failed > 0 }
+
+// reportRunning says every so often what is being waited for, until stop is called.
+func (s *summary) reportRunning(every time.Duration) (stop func()) {
+	ticker, done := time.NewTicker(every), make(chan struct{})
+	start := time.Now()
+	go func() {
+		for {
+			select {
+			case <-ticker.C:
+				s.mu.Lock()
+				keys := make([]string, 0, len(s.running))
+				for key := range s.running {
+					keys = append(keys, strings.TrimSuffix(key, " "))
+				}
+				sort.Strings(keys)
+				if len(keys) > 4 {
+					keys = append(keys[:4], fmt.Sprintf("and %d more", len(keys)-4))
+				}
+				if len(keys) == 0 {
+					keys = []string{"compiling"}
+				}
+				fmt.Fprintf(s.out, "  … %v: %s\n", time.Since(start).Round(time.Second), strings.Join(keys, ", "))
+				s.mu.Unlock()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { ticker.Stop(); close(done) }
+}
+
+func (s *summary) save(file string) error {
+	sort.Strings(s.lines)
+	r := record{passed: s.total.passed, failed: s.total.failed, skipped: s.total.skipped, line: strings.Join(s.lines, "\n"), detail: s.detail}
+	return r.save(file)
+}
