@@ -36,8 +36,7 @@ func RunHolder(ctx context.Context) error {
 	if os.Getpid() != 1 {
 		return errors.New("lab holder: started by `oneping lab up`, never by hand")
 	}
-	// Whoever started us decides when we end, not a terminal.
-	signal.Ignore(unix.SIGHUP, unix.SIGPIPE)
+	catchSignals()
 	lease, err := fileConn(os.NewFile(leaseFD, "lease"))
 	if err != nil {
 		return fmt.Errorf("lab holder: find lease: %w", err)
@@ -55,6 +54,13 @@ func RunHolder(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+// catchSignals keeps a terminal or a nohup of the starter from deciding about
+// the lab. Caught, unlike ignored, is not inherited: what runs in the lab starts with
+// the defaults.
+func catchSignals() {
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGQUIT, unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2)
 }
 
 // watchLease ends the lab when its starter is gone before it has let go.

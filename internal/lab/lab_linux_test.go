@@ -258,3 +258,19 @@ func TestHolderIsNotForPeople(t *testing.T) {
 		t.Errorf("RunHolder = %v", err)
 	}
 }
+
+func TestIDMapCovers(t *testing.T) {
+	for table, want := range map[string]bool{
+		"         0          0 4294967295\n": true,
+		"         0       1000          1\n": false,
+		"0 1000 1\n1 100000 65536\n":         true,
+		"0 1000 1\n1 100000 65533\n":         false,
+		"":                                   false,
+		"x\n":                                false,
+		"4294967295 0 4294967295\n":          false,
+	} {
+		if got := covers(table, connectorID); got != want {
+			t.Errorf("covers(%q) = %t, want %t", table, got, want)
+		}
+	}
+}

@@ -53,7 +53,7 @@ type reply struct {
 type charter struct {
 	Options Options `json:"options"`
 	Socket  string  `json:"socket"`
-	// Rootless: the holder is root only in a user namespace with one user.
+	// Rootless: the holder is the only user there is, root in a user namespace.
 	Rootless bool `json:"rootless"`
 }
 

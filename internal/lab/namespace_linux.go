@@ -50,8 +50,12 @@ func (ns *namespace) enter() error {
 	if err := unix.Sethostname([]byte(ns.name)); err != nil {
 		return fmt.Errorf("set host name: %w", err)
 	}
-	// A /sys of this network is a comfort; some containers forbid the mount.
-	_ = unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_RDONLY, "")
+	// A /sys of this network is a comfort; some containers forbid the mount, or
+	// allow it only read-only.
+	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	if unix.Mount("sysfs", "/sys", "sysfs", flags, "") != nil {
+		_ = unix.Mount("sysfs", "/sys", "sysfs", flags|unix.MS_RDONLY, "")
+	}
 	file, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		return fmt.Errorf("open namespace: %w", err)

@@ -41,6 +41,24 @@ func needsUserNamespace() bool {
 	return os.Geteuid() != 0 || data[0].Effective&wanted != wanted
 }
 
+// hasManyUsers reports whether the connector's user exists besides root: not in
+// a user namespace that maps one user.
+func hasManyUsers() bool {
+	return covers(readOptional("/proc/self/uid_map"), connectorID) && covers(readOptional("/proc/self/gid_map"), connectorID)
+}
+
+// covers reports whether a uid_map or gid_map covers id: lines of first id inside,
+// first id outside, count.
+func covers(table string, id uint64) bool {
+	for line := range strings.Lines(table) {
+		var inside, outside, count uint64
+		if n, _ := fmt.Sscan(line, &inside, &outside, &count); n == 3 && id >= inside && id-inside < count {
+			return true
+		}
+	}
+	return false
+}
+
 // explainDenied adds the line of configuration that stands between this user
 // and a lab, if err looks like it.
 func explainDenied(err error) error {
@@ -65,19 +83,17 @@ func explainDenied(err error) error {
 
 func setting(name string) string { return strings.TrimSpace(readOptional("/proc/sys/" + name)) }
 
-// packages says where common tools come from (Debian's names).
+// packageOf says where a common tool comes from (Debian's names), "" if unknown.
 func packageOf(program string) string {
 	switch program {
-	case "traceroute", "mtr", "fping", "tcpdump", "curl", "iperf3", "hping3", "nmap", "tracepath", "tmux", "socat", "ethtool":
-		if program == "tracepath" {
-			return "iputils-tracepath"
-		}
-		if program == "mtr" {
-			return "mtr-tiny"
-		}
+	case "traceroute", "fping", "tcpdump", "curl", "iperf3", "hping3", "nmap", "tmux", "socat", "ethtool", "nftables", "iptables":
 		return program
+	case "mtr":
+		return "mtr-tiny"
 	case "ping":
 		return "iputils-ping"
+	case "tracepath":
+		return "iputils-tracepath"
 	case "dig", "nslookup", "host":
 		return "dnsutils"
 	case "ip", "ss", "tc", "bridge":

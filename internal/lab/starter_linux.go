@@ -78,7 +78,7 @@ func launch(ctx context.Context, o Options, progress *Progress) (*starter, error
 
 // startHolder makes this program PID 1 of new namespaces.
 func startHolder(o Options) (*starter, error) {
-	rootless := needsUserNamespace()
+	userNamespace := needsUserNamespace()
 	lease, theirs, err := socketPair()
 	if err != nil {
 		return nil, err
@@ -89,22 +89,23 @@ func startHolder(o Options) (*starter, error) {
 	s.cmd.Args[0] = "oneping"
 	s.cmd.ExtraFiles = []*os.File{theirs}
 	s.cmd.Stderr = s.words
-	s.cmd.SysProcAttr = holderAttr(rootless)
+	s.cmd.SysProcAttr = holderAttr(userNamespace)
 	if err := s.cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("create namespaces: %w", err), lease.unix.Close())
 	}
-	if err := lease.send(charter{Options: o, Socket: socketName(o.Name), Rootless: rootless}); err != nil {
+	letter := charter{Options: o, Socket: socketName(o.Name), Rootless: userNamespace || !hasManyUsers()}
+	if err := lease.send(letter); err != nil {
 		return nil, errors.Join(fmt.Errorf("instruct holder: %w", err), s.end())
 	}
 	return s, nil
 }
 
-func holderAttr(rootless bool) *syscall.SysProcAttr {
+func holderAttr(userNamespace bool) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{
 		Setsid:     true,
 		Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 	}
-	if rootless {
+	if userNamespace {
 		attr.Cloneflags |= unix.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
