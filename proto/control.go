@@ -93,7 +93,7 @@ type Denial struct {
 	Dst      string     `json:"dst"`      // address, or address:port
 }
 
-// Renew asks for a new certificate for the same key or a new one.
+// Renew asks for a new certificate for the same key.
 type Renew struct {
 	CSR []byte `json:"csr"` // PKCS #10, DER
 }

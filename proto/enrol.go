@@ -1,5 +1,7 @@
 package proto
 
+import "crypto/sha256"
+
 // EnrolRequest is the one request on an enrolment connection: a control frame
 // (uint32 length, JSON) on the first bidirectional stream.
 type EnrolRequest struct {
@@ -20,4 +22,18 @@ type EnrolAnswer struct {
 	Code  Code   `json:"code,omitempty"` // refusal
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
+}
+
+// RenewalLabel is the label under which both sides of an enrolment connection
+// export keying material (RFC 8446 §7.5) for the proof in a renewal after expiry.
+const RenewalLabel = "EXPORTER-oneping-renewal"
+
+// RenewalDigest is what a node signs (ECDSA, ASN.1) with its key as EnrolRequest.Proof:
+// it holds for one connection and one request only.
+func RenewalDigest(exported, csr []byte) []byte {
+	h := sha256.New()
+	h.Write([]byte(RenewalLabel))
+	h.Write(exported)
+	h.Write(csr)
+	return h.Sum(nil)
 }

@@ -50,21 +50,6 @@ func address(sn *Snapshot, d *Device) error {
 	return err
 }
 
-// SetDeviceKey replaces a device's key: it renewed with a new one.
-func (s *Store) SetDeviceKey(ctx context.Context, id string, keyHash []byte) error {
-	return s.change(ctx, func(sn *Snapshot) (write, error) {
-		d, ok := sn.Devices[id]
-		if !ok {
-			return write{}, notFound("device "+id, "device list")
-		}
-		if bytes.Equal(d.KeyHash, keyHash) {
-			return write{}, errNothing
-		}
-		d.KeyHash = keyHash
-		return write{keyDevice(id), d}, nil
-	})
-}
-
 // RevokeDevice shuts a device out for good; the edges end its links.
 func (s *Store) RevokeDevice(ctx context.Context, id string) error {
 	return s.change(ctx, func(sn *Snapshot) (write, error) {

@@ -12,7 +12,8 @@ import (
 const ReplicaLife = 24 * time.Hour
 
 // PutReplica stores a connector of a tunnel (id). One with the same key in the
-// same tunnel is returned as it is: the connector asked twice.
+// same tunnel is returned as it is: the connector asked twice, or it was
+// revoked, which a second enrolment must not undo.
 func (s *Store) PutReplica(ctx context.Context, r Replica) (Replica, error) {
 	if r.ID == "" {
 		r.ID = proto.NewID()
@@ -22,7 +23,7 @@ func (s *Store) PutReplica(ctx context.Context, r Replica) (Replica, error) {
 			return write{}, notFound("tunnel "+r.Tunnel, "tunnel list")
 		}
 		for _, old := range sn.ReplicasOf(r.Tunnel) {
-			if bytes.Equal(old.KeyHash, r.KeyHash) && !old.Revoked {
+			if bytes.Equal(old.KeyHash, r.KeyHash) {
 				r = old
 				return write{}, errNothing
 			}

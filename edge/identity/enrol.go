@@ -1,0 +1,212 @@
+package identity
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+)
+
+const (
+	// enrolTimeout bounds one enrolment connection.
+	enrolTimeout = 15 * time.Second
+	// maxRequest bounds an enrolment request, in bytes.
+	maxRequest = 64 << 10
+)
+
+// ServeEnrol serves one enrolment connection: one request, one answer. It
+// closes l, and logs what happened: an error that it returns needs no second line.
+func (a *Authority) ServeEnrol(ctx context.Context, l *link.Link) error {
+	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
+	defer cancel()
+	log := a.cfg.Log.With(zap.Stringer(obs.FieldRemote, l.Remote()))
+	if !a.limits.allow(l.Remote().Addr(), a.cfg.Now()) {
+		const text = "too many enrolments from this address; try again in a minute"
+		log.Warn("enrolment refused", zap.String(obs.FieldReason, text))
+		return l.Close(proto.CodeTooMany, text)
+	}
+	err := a.serveEnrol(ctx, l, log)
+	if err != nil {
+		log.Warn("enrolment ended", zap.Error(err))
+	}
+	return errors.Join(err, l.Close(proto.CodeOK, ""))
+}
+
+func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logger) error {
+	s, err := l.AcceptRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("accept enrolment request: %w", err)
+	}
+	defer func() { _ = s.Close() }()
+	_ = s.SetDeadline(time.Now().Add(enrolTimeout))
+	body, err := proto.ReadFrame(s, nil, maxRequest)
+	if err != nil {
+		return fmt.Errorf("read enrolment request: %w", err)
+	}
+	var req proto.EnrolRequest
+	if err := json.Unmarshal(body, &req); err != nil {
+		return fmt.Errorf("read enrolment request: %w", err)
+	}
+	ans := a.answer(ctx, l, &req, log)
+	body, err = json.Marshal(ans)
+	if err != nil {
+		return fmt.Errorf("encode enrolment answer: %w", err)
+	}
+	if _, err := s.Write(append(proto.AppendLength(nil, len(body)), body...)); err != nil {
+		return fmt.Errorf("write enrolment answer: %w", err)
+	}
+	if err := s.CloseWrite(); err != nil {
+		return fmt.Errorf("write enrolment answer: %w", err)
+	}
+	// The node ends its side when it has the answer: closing the link earlier could overtake it.
+	_, _ = io.Copy(io.Discard, io.LimitReader(s, maxRequest))
+	return nil
+}
+
+// answer decides on a request and says so here and there.
+func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRequest, log *zap.Logger) proto.EnrolAnswer {
+	id, cert, err := a.enrol(ctx, l, req)
+	if err == nil {
+		log.Info("enrolled", zap.Stringer(obs.FieldIdentity, id), zap.String(obs.FieldToken, req.TokenID), zap.Bool("renewal", req.Expired != nil))
+		a.audit(ctx, l, "enrol", id.String(), "token "+req.TokenID)
+		return proto.EnrolAnswer{Cert: cert, CA: a.cert.Raw}
+	}
+	r := asRefusal(err)
+	if r.Code == proto.CodeInternal {
+		log.Error("enrolment failed", zap.Error(err))
+	} else {
+		log.Warn("enrolment refused", zap.String(obs.FieldReason, r.Text), zap.String(obs.FieldToken, req.TokenID),
+			zap.String("hostname", clean(req.Hostname)))
+		a.audit(ctx, l, "enrol refused", "token "+req.TokenID, r.Text)
+	}
+	return proto.EnrolAnswer{Code: r.Code, Error: r.Text, Hint: r.Advice}
+}
+
+func asRefusal(err error) *Refusal {
+	var r *Refusal
+	var t *state.TokenError
+	switch {
+	case errors.As(err, &r):
+		return r
+	case errors.As(err, &t):
+		return refuse(proto.CodeRefused, t.Text, t.Advice)
+	}
+	return refuse(proto.CodeInternal, "the edge failed; its log says why", "")
+}
+
+func (a *Authority) audit(ctx context.Context, l *link.Link, action, object, detail string) {
+	e := state.AuditEvent{Actor: l.Remote().String(), Action: action, Object: object, Detail: detail}
+	if err := a.cfg.Store.Audit(ctx, e); err != nil {
+		a.cfg.Log.Error("audit event lost", zap.String("action", action), zap.Error(err))
+	}
+}
+
+func (a *Authority) enrol(ctx context.Context, l *link.Link, req *proto.EnrolRequest) (proto.Identity, []byte, error) {
+	csr, err := parseRequest(req.CSR)
+	if err != nil {
+		return proto.Identity{}, nil, refuse(proto.CodeProtocol, err.Error(), "")
+	}
+	var id proto.Identity
+	if req.Expired != nil {
+		id, err = a.recognise(l, req, csr)
+	} else {
+		id, err = a.admit(ctx, req, csr)
+	}
+	if err != nil {
+		return id, nil, err
+	}
+	cert, err := a.sign(id, csr.key)
+	return id, cert, err
+}
+
+// admit enrols a node with a token.
+func (a *Authority) admit(ctx context.Context, req *proto.EnrolRequest, csr request) (proto.Identity, error) {
+	t, err := a.cfg.Store.UseToken(ctx, req.TokenID, secretHash(req.Secret), csr.hash)
+	if err != nil {
+		return proto.Identity{}, err
+	}
+	if t.Kind == string(proto.TokenTunnel) {
+		r, err := a.cfg.Store.PutReplica(ctx, state.Replica{Tunnel: t.Tunnel, Hostname: clean(req.Hostname), OS: clean(req.OS), KeyHash: csr.hash})
+		if err != nil {
+			return proto.Identity{}, err
+		}
+		id := proto.Identity{Role: proto.RoleConnector, ID: r.ID, Tunnel: r.Tunnel}
+		return id, a.permit(id, csr.hash)
+	}
+	d, err := a.cfg.Store.AllocateDevice(ctx, state.Device{ID: t.Device, Name: clean(req.Hostname), User: t.User, OS: clean(req.OS), KeyHash: csr.hash})
+	if err != nil {
+		return proto.Identity{}, err
+	}
+	id := proto.Identity{Role: proto.RoleClient, ID: d.ID}
+	return id, a.permit(id, csr.hash)
+}
+
+// recognise renews a node whose certificate has expired: a certificate of
+// ours, not too old, of a node that is not revoked, and a proof, made for this
+// very connection, that the key is there.
+func (a *Authority) recognise(l *link.Link, req *proto.EnrolRequest, csr request) (proto.Identity, error) {
+	old, err := x509.ParseCertificate(req.Expired)
+	if err != nil {
+		return proto.Identity{}, refuse(proto.CodeProtocol, "parse expired certificate: "+err.Error(), "")
+	}
+	id, err := a.verify(old)
+	if err != nil {
+		return id, err
+	}
+	if a.cfg.Now().After(old.NotAfter.Add(RenewalGrace)) {
+		return id, refuse(proto.CodeRefused, fmt.Sprintf("the certificate expired %d days ago; renewal works for %d",
+			int(a.cfg.Now().Sub(old.NotAfter).Hours()/24), int(RenewalGrace.Hours()/24)), adviceEnrol)
+	}
+	key, ok := old.PublicKey.(*ecdsa.PublicKey)
+	if !ok || !key.Equal(csr.key) {
+		return id, refuse(proto.CodeRefused, "renewal keeps the key, and this request has another", adviceEnrol)
+	}
+	state := l.TLS()
+	binding, err := state.ExportKeyingMaterial(proto.RenewalLabel, nil, sha256.Size)
+	if err != nil {
+		return id, fmt.Errorf("bind renewal to the connection: %w", err)
+	}
+	if !ecdsa.VerifyASN1(key, proto.RenewalDigest(binding, req.CSR), req.Proof) {
+		return id, refuse(proto.CodeRefused, "the proof that the key is there is wrong", adviceEnrol)
+	}
+	return id, a.permit(id, csr.hash)
+}
+
+// Renew signs a new certificate for a node that has a link, for the key it enrolled with.
+func (a *Authority) Renew(id proto.Identity, csr []byte) ([]byte, error) {
+	req, err := parseRequest(csr)
+	if err != nil {
+		return nil, refuse(proto.CodeProtocol, err.Error(), "")
+	}
+	if err := a.permit(id, req.hash); err != nil {
+		return nil, err
+	}
+	return a.sign(id, req.key)
+}
+
+// clean makes what a node says of itself fit for a list: printable, short.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+			return -1
+		}
+		return r
+	}, s)
+	if len(s) > 253 {
+		s = strings.ToValidUTF8(s[:253], "")
+	}
+	return s
+}

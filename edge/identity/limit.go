@@ -1,0 +1,68 @@
+package identity
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// Enrolments per source address (a /64 for IPv6) and second, and at once.
+	sourceRate, sourceBurst = 2, 20
+	// Enrolments of all sources per second, and at once.
+	totalRate, totalBurst = 100, 400
+	// maxSources bounds the table; at the bound idle sources are forgotten.
+	maxSources = 4096
+)
+
+// limits bounds how fast enrolments are looked at: each costs a signature and
+// perhaps a write with fsync.
+type limits struct {
+	total *rate.Limiter
+
+	mu      sync.Mutex
+	sources map[netip.Addr]*rate.Limiter
+}
+
+func newLimits() *limits {
+	return &limits{total: rate.NewLimiter(totalRate, totalBurst), sources: make(map[netip.Addr]*rate.Limiter)}
+}
+
+// allow says whether one more request of from may be looked at now.
+func (l *limits) allow(from netip.Addr, now time.Time) bool {
+	return l.source(from, now).AllowN(now, 1) && l.total.AllowN(now, 1)
+}
+
+func (l *limits) source(from netip.Addr, now time.Time) *rate.Limiter {
+	from = from.Unmap().WithZone("")
+	if from.Is6() {
+		if p, err := from.Prefix(64); err == nil {
+			from = p.Addr()
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lim := l.sources[from]
+	if lim == nil {
+		if len(l.sources) >= maxSources {
+			l.forgetIdle(now)
+		}
+		lim = rate.NewLimiter(sourceRate, sourceBurst)
+		l.sources[from] = lim
+	}
+	return lim
+}
+
+// forgetIdle drops the sources whose bucket is full again, and all of them when none is.
+func (l *limits) forgetIdle(now time.Time) {
+	for a, lim := range l.sources {
+		if lim.TokensAt(now) >= sourceBurst {
+			delete(l.sources, a)
+		}
+	}
+	if len(l.sources) >= maxSources {
+		clear(l.sources) // the limit of all sources still holds
+	}
+}
