@@ -1,0 +1,301 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/edge/relay"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	// helloWait is how long a new link may stay without saying hello.
+	helloWait = 10 * time.Second
+	// enrolWait is how long one enrolment may take.
+	enrolWait = 15 * time.Second
+	// maxEnrols bounds the enrolments under way.
+	maxEnrols = 64
+)
+
+// Gate is who decides about nodes: the certificate authority of a real edge, or
+// a simulation's own.
+type Gate struct {
+	// Identify says whose link it is. The error's text and, where it has a method Code() proto.Code, its code are told to the node.
+	Identify func(*link.Link) (proto.Identity, error)
+	// Welcome returns what the node is greeted with. It is called again when the state has changed.
+	Welcome func(proto.Identity) (proto.Welcome, error)
+	// Enrol serves one enrolment connection; nil refuses all.
+	Enrol func(context.Context, *link.Link) error
+	// Renew makes a new certificate; nil refuses all.
+	Renew func(context.Context, proto.Identity, []byte) proto.Renewed
+	// Seen is told that a node is there; may be nil.
+	Seen func(context.Context, proto.Identity)
+}
+
+// Acceptor lets nodes in and moves what their links carry through a relay.
+type Acceptor struct {
+	Listener *link.Listener
+	Relay    *relay.Relay
+	Gate     Gate
+	Log      *zap.Logger
+
+	present presence
+	enrols  atomic.Int32
+}
+
+// Run accepts links until ctx ends, then closes them all and joins them. The
+// listener is the caller's to close, afterwards. It never returns nil.
+func (a *Acceptor) Run(ctx context.Context) error {
+	// Links end with a code that tells nodes to dial again.
+	links, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		end(&link.CloseError{Code: proto.CodeDraining, Text: "the edge is shutting down"})
+	})
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		l, err := a.Listener.Accept(ctx)
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = l.Close(proto.CodeDraining, "the edge is shutting down")
+			}
+			return ctx.Err()
+		case errors.Is(err, net.ErrClosed):
+			end(err)
+			return err
+		case err != nil:
+			a.Log.Warn("cannot accept a link", zap.Error(err))
+			continue
+		}
+		wg.Go(func() { a.serve(links, l) })
+	}
+}
+
+// serve runs one link to its end.
+func (a *Acceptor) serve(ctx context.Context, l *link.Link) {
+	log := a.Log.With(zap.Stringer(obs.FieldRemote, l.Remote()))
+	if l.ALPN() == proto.EnrolALPN {
+		a.enrol(ctx, l, log)
+		return
+	}
+	id, err := a.Gate.Identify(l)
+	if err != nil {
+		refuse(l, log, err)
+		return
+	}
+	n := &nodeLink{a: a, l: l, id: id, log: log.With(zap.Stringer(obs.FieldIdentity, id))}
+	n.run(ctx)
+}
+
+// refuse closes l with the reason that err states, and logs the same.
+func refuse(l *link.Link, log *zap.Logger, err error) {
+	code := proto.CodeRefused
+	var coded interface{ Code() proto.Code }
+	if errors.As(err, &coded) {
+		code = coded.Code()
+	}
+	log.Warn("link refused", zap.Stringer(obs.FieldCode, code), zap.String(obs.FieldReason, err.Error()))
+	_ = l.Close(code, err.Error())
+}
+
+func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
+	defer a.enrols.Add(-1)
+	if a.enrols.Add(1) > maxEnrols {
+		log.Warn("enrolment refused", zap.String(obs.FieldReason, "too many at once"))
+		_ = l.Close(proto.CodeTooMany, "too many enrolments at once, try again")
+		return
+	}
+	if a.Gate.Enrol == nil {
+		_ = l.Close(proto.CodeRefused, "this edge does not enrol")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, enrolWait)
+	defer cancel()
+	if err := a.Gate.Enrol(ctx, l); err != nil {
+		log.Warn("enrolment failed", zap.String(obs.FieldReason, err.Error()))
+	}
+	_ = l.Close(proto.CodeOK, "")
+}
+
+// Refresh tells every connected node whose Config has changed the new one.
+func (a *Acceptor) Refresh() {
+	for _, n := range a.present.all() {
+		n.refresh()
+	}
+}
+
+// Touch notes every connected node as seen.
+func (a *Acceptor) Touch(ctx context.Context) {
+	if a.Gate.Seen == nil {
+		return
+	}
+	for _, n := range a.present.all() {
+		a.Gate.Seen(ctx, n.id)
+	}
+}
+
+// port is a node's place in the relay: a client's or a connector's.
+type port interface {
+	Datagram(d []byte) packet.Reason
+	Detach()
+}
+
+// nodeLink is one link that has been let in.
+type nodeLink struct {
+	a     *Acceptor
+	l     *link.Link
+	id    proto.Identity
+	log   *zap.Logger
+	ready atomic.Pointer[attached] // nil until it said hello
+
+	mu    sync.Mutex
+	hello proto.Hello
+	sent  proto.Config // what the node was told last
+}
+
+// attached is a node's port as the packet path reads it.
+type attached struct {
+	port   port
+	client *relay.Client // nil for a connector
+}
+
+// run moves the link until it ends.
+func (n *nodeLink) run(ctx context.Context) {
+	timer := time.AfterFunc(helloWait, func() {
+		if n.ready.Load() == nil {
+			_ = n.l.Close(proto.CodeTimeout, "no hello within "+helloWait.String())
+		}
+	})
+	defer timer.Stop()
+	err := n.l.Run(ctx, link.Handler{Datagram: n.datagram, Flow: n.flow, Control: func(_ *link.Link, m proto.Control) error {
+		return n.control(ctx, &m)
+	}})
+	if at := n.ready.Load(); at != nil {
+		at.port.Detach()
+		n.a.present.remove(n)
+		n.log.Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
+		return
+	}
+	n.log.Warn("link ended before its hello", zap.String(obs.FieldReason, err.Error()))
+}
+
+func (n *nodeLink) datagram(_ *link.Link, d []byte) packet.Reason {
+	at := n.ready.Load()
+	if at == nil {
+		return packet.LinkDown
+	}
+	return at.port.Datagram(d)
+}
+
+func (n *nodeLink) flow(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+	at := n.ready.Load()
+	if at == nil || at.client == nil {
+		s.Reset(proto.CodeProtocol)
+		return
+	}
+	at.client.Flow(ctx, s, h)
+}
+
+// control takes one message. Kinds that an edge does not expect are ignored: the peer may be newer.
+func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
+	switch {
+	case m.Hello != nil:
+		return n.greet(ctx, m.Hello)
+	case m.Renew != nil:
+		return n.renew(ctx, m.Renew)
+	case m.Event != nil:
+		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
+	}
+	return nil
+}
+
+// greet answers the node's hello: it is connected from now on.
+func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
+	if n.ready.Load() != nil {
+		return errors.New("a second hello")
+	}
+	w, err := n.a.Gate.Welcome(n.id)
+	if err != nil {
+		refuse(n.l, n.log, err)
+		return nil
+	}
+	at, err := n.attach()
+	if err != nil {
+		_ = n.l.Close(proto.CodeRevoked, "revoked or deleted by an administrator")
+		n.log.Warn("link refused", zap.Error(err))
+		return nil
+	}
+	n.mu.Lock()
+	n.hello, n.sent = *h, w.Config
+	n.mu.Unlock()
+	n.ready.Store(at)
+	n.a.present.add(n)
+	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
+		return fmt.Errorf("send welcome: %w", err)
+	}
+	n.log.Info("node connected", zap.String("hostname", h.Hostname), zap.String("os", h.OS), zap.String("version", h.Version))
+	if n.a.Gate.Seen != nil {
+		n.a.Gate.Seen(ctx, n.id)
+	}
+	n.refresh() // what changed while it was greeted
+	return nil
+}
+
+func (n *nodeLink) attach() (*attached, error) {
+	switch n.id.Role {
+	case proto.RoleClient:
+		c, err := n.a.Relay.AttachClient(n.id.ID, n.l)
+		if err != nil {
+			return nil, err
+		}
+		return &attached{port: c, client: c}, nil
+	case proto.RoleConnector:
+		c, err := n.a.Relay.AttachConnector(n.id.ID, n.l)
+		if err != nil {
+			return nil, err
+		}
+		return &attached{port: c}, nil
+	}
+	return nil, fmt.Errorf("attach link: a node of role %q", n.id.Role)
+}
+
+func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
+	answer := proto.Renewed{Error: "this edge does not renew"}
+	if n.a.Gate.Renew != nil {
+		answer = n.a.Gate.Renew(ctx, n.id, r.CSR)
+	}
+	if answer.Error != "" {
+		n.log.Warn("renewal refused", zap.String(obs.FieldReason, answer.Error))
+	}
+	return n.l.SendControl(&proto.Control{Renewed: &answer})
+}
+
+// refresh sends the node its Config where it differs from what it was told last.
+func (n *nodeLink) refresh() {
+	w, err := n.a.Gate.Welcome(n.id)
+	if err != nil {
+		return // gone from the state: the relay closes its link
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if sameConfig(&w.Config, &n.sent) {
+		return
+	}
+	if err := n.l.SendControl(&proto.Control{Config: &w.Config}); err != nil {
+		n.log.Warn("cannot send configuration", zap.Error(err))
+		return
+	}
+	n.sent = w.Config
+}

@@ -1,0 +1,162 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/route"
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// fakeLink records what the relay does with a link.
+type fakeLink struct {
+	sent    [][]byte
+	classes []link.Class
+	control []*proto.Control
+	max     int
+	settled bool
+	code    proto.Code
+	closed  bool
+	drop    bool // do not record: for benchmarks
+}
+
+func (f *fakeLink) Send(c link.Class, d []byte) packet.Reason {
+	if !f.drop {
+		f.sent, f.classes = append(f.sent, slices.Clone(d)), append(f.classes, c)
+	}
+	return packet.OK
+}
+
+func (f *fakeLink) SendControl(m *proto.Control) error {
+	f.control = append(f.control, m)
+	return nil
+}
+func (f *fakeLink) MaxDatagram() (int, bool) { return f.max, f.settled }
+func (f *fakeLink) OpenFlow(context.Context, *proto.FlowHeader) (*link.Stream, error) {
+	return nil, errors.New("no streams on a fake link")
+}
+
+func (f *fakeLink) Close(code proto.Code, _ string) error {
+	f.closed, f.code = true, code
+	return nil
+}
+
+// take returns the only datagram sent since the last take; nil for none.
+func (f *fakeLink) take(t *testing.T) []byte {
+	t.Helper()
+	if len(f.sent) > 1 {
+		t.Fatalf("%d datagrams were sent, want at most one", len(f.sent))
+	}
+	if len(f.sent) == 0 {
+		return nil
+	}
+	d := f.sent[0]
+	f.sent, f.classes = nil, nil
+	return d
+}
+
+var (
+	hop4    = netip.MustParseAddr("172.68.101.57")
+	hop6    = netip.MustParseAddr("fd68:101::57")
+	alice4  = netip.MustParseAddr("100.96.0.1")
+	alice6  = netip.MustParseAddr("fd00:96::1")
+	mallory = netip.MustParseAddr("100.96.0.2")
+	server4 = netip.MustParseAddr("172.16.10.120")
+	server6 = netip.MustParseAddr("fd10::120")
+	router4 = netip.MustParseAddr("10.1.1.1")
+	router6 = netip.MustParseAddr("fd99::1")
+	other4  = netip.MustParseAddr("172.16.20.1")  // granted, routed, no connector
+	lost4   = netip.MustParseAddr("172.16.30.1")  // granted, no route
+	denied4 = netip.MustParseAddr("172.16.10.99") // not granted
+	other6  = netip.MustParseAddr("fd20::1")
+	lost6   = netip.MustParseAddr("fd30::1")
+	denied6 = netip.MustParseAddr("fd10::99")
+)
+
+// world is a relay with alice, mallory and one connector, whose links are fake.
+type world struct {
+	r              *Relay
+	alice, mallory *Client
+	home           *Connector
+	aliceLink      *fakeLink
+	malloryLink    *fakeLink
+	homeLink       *fakeLink
+	routes         []state.Route
+	policy         state.Policy
+}
+
+func newWorld(t testing.TB, cfg Config) *world {
+	t.Helper()
+	if cfg.Hops == nil {
+		cfg.Hops = []netip.Addr{hop4, hop6}
+	}
+	w := &world{
+		r: New(cfg), aliceLink: &fakeLink{max: 1400, settled: true}, malloryLink: &fakeLink{max: 1400, settled: true}, homeLink: &fakeLink{max: 1400, settled: true},
+		routes: []state.Route{
+			{Prefix: netip.MustParsePrefix("172.16.10.0/24"), Tunnel: "t-home"},
+			{Prefix: netip.MustParsePrefix("fd10::/64"), Tunnel: "t-home"},
+			{Prefix: netip.MustParsePrefix("172.16.20.0/24"), Tunnel: "t-empty"},
+			{Prefix: netip.MustParsePrefix("fd20::/64"), Tunnel: "t-empty"},
+		},
+		policy: state.Policy{Grants: []state.Grant{{
+			ID: "alice", Who: []string{"alice@example.com"},
+			To:  []string{"172.16.10.0/26", "172.16.10.112/28", "172.16.20.0/24", "172.16.30.0/24", "fd10::120/124", "fd20::/64", "fd30::/64"},
+			How: []string{"icmp", "udp:53", "udp:5000-6000", "tcp:22"},
+		}}},
+	}
+	w.setState(t)
+	var err error
+	if w.alice, err = w.r.AttachClient("d-alice", w.aliceLink); err != nil {
+		t.Fatal(err)
+	}
+	if w.mallory, err = w.r.AttachClient("d-mallory", w.malloryLink); err != nil {
+		t.Fatal(err)
+	}
+	if w.home, err = w.r.AttachConnector("r-home", w.homeLink); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) setState(t testing.TB, gone ...string) {
+	t.Helper()
+	p, err := policy.Compile(w.policy, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := State{
+		FIB: route.Compile(w.routes), Policy: p,
+		Devices: []Device{
+			{ID: "d-alice", User: "alice@example.com", Addrs: []netip.Addr{alice4, alice6}},
+			{ID: "d-mallory", User: "mallory@example.com", Addrs: []netip.Addr{mallory}},
+		},
+		Replicas: []Replica{{ID: "r-home", Tunnel: "t-home"}},
+	}
+	s.Devices = slices.DeleteFunc(s.Devices, func(d Device) bool { return slices.Contains(gone, d.ID) })
+	s.Replicas = slices.DeleteFunc(s.Replicas, func(r Replica) bool { return slices.Contains(gone, r.ID) })
+	w.r.SetState(s)
+}
+
+// echo returns the datagram of an echo packet.
+func echo(e packet.Echo) []byte { return packet.AppendEcho([]byte{byte(proto.TypePacket)}, &e) }
+
+// icmpError returns the datagram of an ICMP error from src about the packet in the datagram about.
+func icmpError(t testing.TB, e packet.Error, about []byte) []byte {
+	t.Helper()
+	var p packet.Packet
+	if r := packet.Parse(about[1:], &p); r != packet.OK {
+		t.Fatalf("parse: %v", r)
+	}
+	d, ok := packet.AppendError([]byte{byte(proto.TypePacket)}, e, &p)
+	if !ok {
+		t.Fatal("no error may be made about this packet")
+	}
+	return d
+}
