@@ -188,6 +188,8 @@ func (c *cast) admin(ctx context.Context, output string, args ...string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { c.spawn.reaper.signal(pid, syscall.SIGKILL, true) })
 	defer stop()
 	if code := exitCode(<-exited); code != 0 {

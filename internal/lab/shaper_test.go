@@ -182,3 +182,11 @@ func BenchmarkAdmit(b *testing.B) {
 		s.admit(now, 1500)
 	}
 }
+
+func TestAdmitDoesNotAllocate(t *testing.T) {
+	s := newShaper(Shape{Delay: time.Millisecond, Jitter: time.Microsecond, Loss: 0.01, Rate: 1e9}, 1, 0)
+	now := time.Now()
+	if n := testing.AllocsPerRun(1000, func() { s.admit(now, 1500) }); n != 0 {
+		t.Errorf("admit allocates %v times a frame", n)
+	}
+}
