@@ -81,7 +81,10 @@ func (o *outbound) stepTCP(p *packet.Packet, now time.Time, v *view) verdict {
 	if r == packet.LinkDown || r == packet.TableFull {
 		return o.answers.answer(packet.HostUnreachable, r, 0, p, now, v)
 	}
-	return verdict{reason: r, local: local}
+	if local {
+		return verdict{local: p.Raw}
+	}
+	return verdict{reason: r}
 }
 
 // expire forgets what has waited too long for its fragments. back gets the Time

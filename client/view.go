@@ -78,5 +78,5 @@ type verdict struct {
 	class  link.Class    // of send
 	send   []byte        // a datagram for the edge, or nil
 	back   []byte        // a packet for the host, or nil
-	local  bool          // the packet itself is for the netstack
+	local  []byte        // a TCP packet for the netstack, or nil
 }

@@ -1,0 +1,47 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// readCache returns the configuration that was kept; none is no error.
+func readCache(dir, path string) (network, error) {
+	var n network
+	if dir == "" {
+		return n, nil
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return n, nil
+	}
+	if err != nil {
+		return n, fmt.Errorf("read configuration: %w", err)
+	}
+	if err := json.Unmarshal(b, &n); err != nil {
+		return network{}, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	return n, nil
+}
+
+// writeCache keeps the configuration; a crash leaves the old one or the new one.
+func writeCache(dir, path string, n network) error {
+	if dir == "" {
+		return nil
+	}
+	b, err := json.MarshalIndent(n, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	tmp := path + ".new"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// renewEvery is how often a link asks whether the certificate is due.
+const renewEvery = time.Minute
+
+func newBoot() string { return proto.NewID() }
+
+// runLinks keeps one link to an edge.
+func (c *Client) runLinks(ctx context.Context, control func(network, address string, conn syscall.RawConn) error) error {
+	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(control), TLS: c.cfg.TLS, OnAttempt: c.attempted}
+	return r.Run(ctx, c.serve)
+}
+
+// attempted logs dial attempts: the same failure once.
+func (c *Client) attempted(addr string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		return
+	}
+	if text := err.Error(); text != c.lastError {
+		c.lastError = text
+		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), hintField(err))
+	}
+}
+
+func hintField(err error) zap.Field {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		return zap.String(obs.FieldHint, h.Hint())
+	}
+	return zap.Skip()
+}
+
+// serve runs one link until it ends.
+func (c *Client) serve(ctx context.Context, l *link.Link) error {
+	hostname, _ := os.Hostname() // for people only
+	if err := l.SendControl(&proto.Control{Hello: &proto.Hello{
+		Version: c.cfg.Version, Hostname: hostname, OS: runtime.GOOS, Arch: runtime.GOARCH, Started: c.started, Boot: c.boot,
+	}}); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		c.renew(ctx, l)
+	}()
+	err := l.Run(ctx, link.Handler{
+		Datagram: c.fromEdge,
+		Control:  func(l *link.Link, m proto.Control) error { return c.control(ctx, l, m) },
+	})
+	cancel()
+	<-renewed
+	c.down(err)
+	return err
+}
+
+// down takes the link out of the packet path.
+func (c *Client) down(err error) {
+	wasUp := c.state.Load().link != nil
+	c.mu.Lock()
+	text := err.Error()
+	changed := wasUp || text != c.lastError
+	c.lastError = text
+	if wasUp {
+		c.since = time.Now()
+	}
+	c.mu.Unlock()
+	c.publish(nil, 0)
+	if changed && !errors.Is(err, context.Canceled) {
+		c.log.Warn("link down", zap.Error(err))
+	}
+}
+
+// control handles one message of the edge.
+func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) error {
+	switch {
+	case m.Welcome != nil:
+		c.welcome(ctx, l, m.Welcome)
+	case m.Config != nil:
+		c.configure(ctx, l, m.Config)
+	case m.Denial != nil:
+		c.denials.add(m.Denial)
+	case m.Renewed != nil && c.cfg.Renew != nil:
+		if err := c.cfg.Renew.Renewed(*m.Renewed); err != nil {
+			c.log.Warn("cannot renew the certificate", zap.Error(err), hintField(err))
+		}
+	case m.Event != nil:
+		c.log.Warn("the edge says", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
+	case m.Drain != nil:
+		c.log.Info("the edge asks to move", zap.String(obs.FieldReason, m.Drain.Reason))
+		return l.Close(proto.CodeDraining, "moving")
+	case m.Report != nil: // the link's own
+	default:
+		c.counters.Count(packet.UnknownType)
+	}
+	return nil
+}
+
+// welcome opens the link for packets.
+func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
+	c.mu.Lock()
+	c.net.Hops, c.net.Edge = w.Hops, w.Edge
+	c.since, c.lastError = time.Now(), ""
+	c.mu.Unlock()
+	c.publish(l, 1)
+	c.configure(ctx, l, &w.Config)
+	c.log.Info("link up", zap.String(obs.FieldRemote, l.Remote().String()), zap.String(obs.FieldUser, w.User),
+		zap.String(obs.FieldDevice, w.Device), zap.Stringers("addrs", w.Addrs), zap.Int("captured", len(w.Capture)))
+	c.readyOne.Do(func() {
+		if c.cfg.Ready != nil {
+			c.cfg.Ready()
+		}
+	})
+}
+
+// configure applies what the edge wants of this device.
+func (c *Client) configure(ctx context.Context, l *link.Link, cfg *proto.Config) {
+	c.mu.Lock()
+	c.net.Addrs, c.net.Capture, c.net.Idle = cfg.Addrs, cfg.Capture, cfg.IdleSeconds
+	c.net.User, c.net.Device = cfg.User, cfg.Device
+	n := c.net
+	c.mu.Unlock()
+	c.publish(l, 0)
+	if err := c.routes.apply(ctx, n, []netip.AddrPort{l.Remote()}); err != nil {
+		c.log.Error("cannot apply routing", zap.Error(err), hintField(err))
+	}
+	if err := writeCache(c.cfg.StateDir, c.cfg.cachePath(), n); err != nil {
+		c.log.Warn("cannot keep the configuration", zap.Error(err))
+	}
+}
+
+// publish gives the packet path a new view; newEpoch is 1 for a new link.
+func (c *Client) publish(l *link.Link, newEpoch uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old := c.state.Load()
+	s := &state{link: l, view: view{up: l != nil, epoch: old.view.epoch + newEpoch, idle: c.net.Idle}}
+	s.view.setAddrs(c.net.Addrs, c.net.Hops)
+	c.state.Store(s)
+}
+
+// renew asks for a new certificate when one is due, as long as ctx lives.
+func (c *Client) renew(ctx context.Context, l *link.Link) {
+	if c.cfg.Renew == nil {
+		return
+	}
+	t := time.NewTicker(renewEvery)
+	defer t.Stop()
+	for {
+		if req, err := c.cfg.Renew.Request(time.Now()); err != nil {
+			c.log.Warn("cannot ask for a new certificate", zap.Error(err))
+		} else if req != nil {
+			_ = l.SendControl(&proto.Control{Renew: req}) // asked again in a minute
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package client
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/proto"
+)
+
+// Status is what GET /v1/status on the local socket answers.
+type Status struct {
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Up      bool      `json:"up"`
+	Since   time.Time `json:"since"` // up or down
+	// LastError says why the link is down, or why the last attempt failed.
+	LastError string   `json:"last_error,omitempty"`
+	Edges     []string `json:"edges"` // configured
+	Edge      string   `json:"edge,omitempty"`
+	// Link is nil while the link is down.
+	Link     *link.Info     `json:"link,omitempty"`
+	InnerMTU int            `json:"inner_mtu,omitempty"` // largest IPv4 packet that crosses whole; 0 = not settled
+	User     string         `json:"user,omitempty"`
+	Device   string         `json:"device,omitempty"`
+	TUN      string         `json:"tun,omitempty"`
+	MTU      int            `json:"mtu"`
+	Addrs    []netip.Addr   `json:"addrs"`
+	Hops     []netip.Addr   `json:"hops"`
+	Capture  []netip.Prefix `json:"capture"`
+
+	Sessions int               `json:"udp_sessions"`
+	Held     int               `json:"tcp_opening"`
+	Flows    int               `json:"tcp_flows"`
+	Reasons  map[string]uint64 `json:"reasons"`
+	Warnings []osroute.Warning `json:"warnings,omitempty"`
+}
+
+// Denials is what GET /v1/denials answers, the newest first.
+type Denials struct {
+	Denials []proto.Denial `json:"denials"`
+}
+
+// Status returns a snapshot.
+func (c *Client) Status() Status {
+	l, v := c.look()
+	c.mu.Lock()
+	n, since, lastError := c.net, c.since, c.lastError
+	c.mu.Unlock()
+	s := Status{
+		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
+		Edges: c.cfg.Edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
+		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture,
+		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Warnings: c.routes.warnings(),
+	}
+	if l != nil {
+		info := l.Info()
+		s.Link, s.InnerMTU = &info, v.innerMTU(false)
+	}
+	if c.tcp != nil {
+		s.Held, s.Flows = c.tcp.counts()
+	}
+	return s
+}
+
+// api is the local socket's handler.
+func (c *Client) api() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { local.WriteJSON(w, c.Status()) })
+	mux.HandleFunc("GET /v1/denials", func(w http.ResponseWriter, _ *http.Request) {
+		local.WriteJSON(w, Denials{Denials: c.denials.list()})
+	})
+	return mux
+}
