@@ -310,7 +310,15 @@ func printLab(out io.Writer, s lab.Status) error {
 	for _, node := range s.Nodes {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", node.Name, labState(node), labNumber(node.PID), labText(node.User), labAddresses(node))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, node := range s.Nodes {
+		if node.State == lab.StateExited {
+			fmt.Fprintf(out, "%s ended by itself; see oneping lab logs --name %s %s\n", node.Name, s.Name, node.Name)
+		}
+	}
+	return nil
 }
 
 func labState(n lab.NodeStatus) string {
