@@ -1,0 +1,43 @@
+package icmp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Mode chooses a transport.
+type Mode string
+
+// The modes of `--icmp`. Auto takes the first that this host allows, in the
+// order ping, raw.
+const (
+	Auto Mode = "auto"
+	Ping Mode = "ping"
+	Raw  Mode = "raw"
+)
+
+// Bounds of RFC 5508 and DESIGN §6.
+const (
+	MaxMappings  = 4096
+	MaxPerClient = 256
+	// Lifetime is how long a mapping without requests lives, and how long a request may be answered (RFC 5508 REQ-2: not under 60 s).
+	Lifetime = 60 * time.Second
+)
+
+// Config is what the NAT needs of the connector. All functions are required,
+// are called from several goroutines and must not block.
+type Config struct {
+	Mode Mode // Auto when empty
+	// Own says whether an address is one of this host's.
+	Own func(netip.Addr) bool
+	// Deliver takes a packet datagram (proto.AppendPacket) for the edge; d is valid until it returns.
+	Deliver func(d []byte) packet.Reason
+	// Seen is told the TTL of a reply as it arrived here.
+	Seen func(from netip.Addr, ttl uint8)
+	// Count counts what ends on the way back.
+	Count func(packet.Reason)
+
+	MaxMappings, MaxPerClient int // 0 = the bounds above
+}

@@ -1,0 +1,37 @@
+package icmp
+
+import "sync"
+
+// idents allocates the identifiers of a transport whose mappings share a
+// socket, so that what arrives can be told apart by identifier alone. With at most
+// MaxMappings of 65,535 in use there is always a free one.
+type idents struct {
+	mu   sync.Mutex
+	used map[outer]struct{} // guarded by mu
+	next uint16             // guarded by mu
+}
+
+func newIdents() *idents { return &idents{used: make(map[outer]struct{})} }
+
+// acquire returns want where it is free and not 0, else another.
+func (i *idents) acquire(v6 bool, want uint16) (uint16, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for range 1 << 16 {
+		if o := (outer{v6: v6, ident: want}); want != 0 {
+			if _, taken := i.used[o]; !taken {
+				i.used[o] = struct{}{}
+				return want, nil
+			}
+		}
+		i.next++
+		want = i.next
+	}
+	return 0, errBusy
+}
+
+func (i *idents) release(o outer) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.used, o)
+}

@@ -1,0 +1,57 @@
+package icmp
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// newTransport returns the first transport of mode that this host allows.
+func newTransport(mode Mode) (transport, error) {
+	switch mode {
+	case Ping:
+		t, err := newPing()
+		if err != nil {
+			return nil, &OffError{Cause: err, Advice: GroupRangeCommand()}
+		}
+		return t, nil
+	case Raw:
+		t, err := newRaw()
+		if err != nil {
+			return nil, &OffError{Cause: err, Advice: "setcap cap_net_raw+ep " + executable()}
+		}
+		return t, nil
+	case Auto, "":
+		return firstTransport()
+	}
+	return nil, fmt.Errorf("choose ICMP mode: %q is none of auto, ping, raw", mode)
+}
+
+func firstTransport() (transport, error) {
+	ping, err := newPing()
+	if err == nil {
+		return ping, nil
+	}
+	raw, rawErr := newRaw()
+	if rawErr == nil {
+		return raw, nil
+	}
+	return nil, &OffError{Cause: fmt.Errorf("%w; %w", err, rawErr), Advice: GroupRangeCommand()}
+}
+
+// GroupRangeCommand returns the command that opens ping sockets, IPv6 ones
+// included, to this process. The kernel accepts supplementary groups too, but the
+// effective one is the one that a service has for certain.
+func GroupRangeCommand() string {
+	gid := unix.Getegid()
+	return fmt.Sprintf("sysctl -w net.ipv4.ping_group_range=\"%d %d\"", gid, gid)
+}
+
+func executable() string {
+	path, err := os.Executable()
+	if err != nil {
+		return "oneping"
+	}
+	return path
+}

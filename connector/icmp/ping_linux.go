@@ -1,0 +1,272 @@
+package icmp
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/sock"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Linux ping sockets (SOCK_DGRAM with IPPROTO_ICMP or IPPROTO_ICMPV6) need no
+// privilege but a group inside net.ipv4.ping_group_range, for IPv6 too. The
+// kernel writes the identifier (the socket's "port") into requests, delivers only
+// replies that carry it, whoever sends them, and puts errors about our
+// requests on the error queue with the offender's address, TTL and our packet
+// from its ICMP header on. Calls and their documented errors:
+//
+//	socket(2)     EACCES: the group range; EAFNOSUPPORT: no IPv6
+//	setsockopt(2) SO_REUSEADDR 0, before bind: else a second bind to the identifier silently takes the answers
+//	bind(2)       EADDRINUSE: identifier taken
+//	sendmsg(2)    the pending error of an earlier packet; EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES, ENOBUFS
+//	recvmsg(2)    with MSG_ERRQUEUE, ip(7): EAGAIN when empty
+
+// pingSockets is the transport with one ping socket for each mapping.
+type pingSockets struct {
+	poller *sock.Poller
+	msgs   sync.Pool // *sock.Message
+	nat    *NAT
+
+	mu      sync.Mutex
+	sockets map[outer]*pingSocket // guarded by mu
+}
+
+// pingSocket is one socket. Its sender and its reader exclude each other: a
+// pending error that one of them has not read fails the other's next call.
+type pingSocket struct {
+	out    outer
+	ticket sock.Ticket
+
+	mu  sync.Mutex
+	fd  int    // guarded by mu; -1 when closed
+	df  bool   // guarded by mu: what SetDF set last
+	mtu uint32 // guarded by mu: of our own link, when it last refused a packet
+}
+
+// newPing returns the transport where this host allows it.
+func newPing() (*pingSockets, error) {
+	if err := TryPing(false); err != nil {
+		return nil, err
+	}
+	p, err := sock.NewPoller()
+	if err != nil {
+		return nil, err
+	}
+	return &pingSockets{
+		poller: p, sockets: make(map[outer]*pingSocket),
+		msgs: sync.Pool{New: func() any { return sock.NewMessage(0, sock.MaxPayload) }},
+	}, nil
+}
+
+// TryPing says whether this process may open a ping socket of one family.
+func TryPing(v6 bool) error {
+	fd, err := openPing(v6)
+	if err != nil {
+		return fmt.Errorf("open ping socket: %w", err)
+	}
+	return unix.Close(fd)
+}
+
+func openPing(v6 bool) (int, error) {
+	proto := unix.IPPROTO_ICMP
+	if v6 {
+		proto = unix.IPPROTO_ICMPV6
+	}
+	return sock.Open(v6, unix.SOCK_DGRAM, proto)
+}
+
+func (t *pingSockets) name() string { return string(Ping) }
+
+// open makes a socket and binds it to the identifier want, or to any.
+func (t *pingSockets) open(v6 bool, want uint16) (uint16, error) {
+	fd, err := openPing(v6)
+	if err != nil {
+		return 0, busy(err)
+	}
+	s := &pingSocket{fd: fd, out: outer{v6: v6}}
+	if s.out.ident, err = bindIdent(fd, v6, want); err != nil {
+		_ = unix.Close(fd)
+		return 0, busy(err)
+	}
+	if err := sock.SetDF(fd, v6, false); err != nil {
+		_ = unix.Close(fd)
+		return 0, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.ticket, err = t.poller.Add(fd, func(e sock.Events) { t.event(s, e) }); err != nil {
+		_ = unix.Close(fd)
+		return 0, busy(err)
+	}
+	t.sockets[s.out] = s
+	return s.out.ident, nil
+}
+
+func busy(err error) error {
+	if sock.Exhausted(err) {
+		return fmt.Errorf("%w: %w", errBusy, err)
+	}
+	return err
+}
+
+// bindIdent binds fd to the identifier want if it is free on this host, else to any.
+func bindIdent(fd int, v6 bool, want uint16) (uint16, error) {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 0); err != nil {
+		return 0, err
+	}
+	any := netip.IPv4Unspecified()
+	if v6 {
+		any = netip.IPv6Unspecified()
+	}
+	err := unix.Bind(fd, sock.Sockaddr(netip.AddrPortFrom(any, want)))
+	if err == unix.EADDRINUSE {
+		err = unix.Bind(fd, sock.Sockaddr(netip.AddrPortFrom(any, 0)))
+	}
+	if err != nil {
+		return 0, err
+	}
+	ap, err := sock.LocalAddr(fd)
+	return ap.Port(), err
+}
+
+func (t *pingSockets) release(out outer) {
+	t.mu.Lock()
+	s := t.sockets[out]
+	delete(t.sockets, out)
+	t.mu.Unlock()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.poller.Remove(s.fd, s.ticket)
+	_ = unix.Close(s.fd)
+	s.fd = -1
+}
+
+func (t *pingSockets) attach(n *NAT) { t.nat = n }
+
+func (t *pingSockets) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
+	t.mu.Lock()
+	s := t.sockets[out]
+	t.mu.Unlock()
+	if s == nil {
+		return packet.Verdict{Reason: packet.Closed}
+	}
+	m := t.msgs.Get().(*sock.Message)
+	defer t.msgs.Put(m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd < 0 {
+		return packet.Verdict{Reason: packet.Closed}
+	}
+	if df := p.DF && !p.V6; df != s.df {
+		if err := sock.SetDF(s.fd, p.V6, df); err != nil {
+			return packet.Verdict{Reason: packet.SendFailed}
+		}
+		s.df = df
+	}
+	to := sock.Send{Dst: netip.AddrPortFrom(p.Dst, 0), V6: p.V6, TTL: ttl, TOS: p.TOS}
+	return sock.Verdict(t.sendLocked(s, m, p.Transport(), to), s.mtu)
+}
+
+// sendTries bounds how often a send is repeated that failed with the error of an earlier packet.
+const sendTries = 8
+
+// sendLocked drains the error queue, sends, and does both again where the
+// send failed with an error that belongs to an earlier packet.
+func (t *pingSockets) sendLocked(s *pingSocket, m *sock.Message, icmp []byte, to sock.Send) error {
+	t.drain(s, m)
+	err := m.SendTo(s.fd, icmp, to)
+	for range sendTries {
+		if err == nil || err == unix.EAGAIN {
+			return err
+		}
+		read, local := t.drain(s, m)
+		again := m.SendTo(s.fd, icmp, to)
+		if again == err && (local || !read) {
+			return err // the same twice with nothing queued by others: it is about this packet
+		}
+		err = again
+	}
+	return err
+}
+
+// event reads what a socket has for us.
+func (t *pingSockets) event(s *pingSocket, e sock.Events) {
+	m := t.msgs.Get().(*sock.Message)
+	defer t.msgs.Put(m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd < 0 {
+		return
+	}
+	if e.Error {
+		t.drain(s, m)
+		sock.ClearError(s.fd)
+	}
+	if e.Readable {
+		t.receive(s, m)
+	}
+}
+
+// receive hands on the replies that wait, at most readBatch, so that no socket starves the others.
+func (t *pingSockets) receive(s *pingSocket, m *sock.Message) {
+	for range readBatch {
+		var r sock.Received
+		err := m.Receive(s.fd, 0, &r)
+		if err != nil {
+			if err == unix.EAGAIN {
+				return
+			}
+			t.drain(s, m) // the pending error of another packet
+			continue
+		}
+		if len(r.Data) < 8 {
+			continue
+		}
+		t.nat.reply(&arrived{
+			out: s.out, from: r.From.Addr(), seq: binary.BigEndian.Uint16(r.Data[6:]),
+			ttl: r.TTL, tos: r.TOS, payload: r.Data[8:],
+		})
+	}
+}
+
+const readBatch = 64
+
+// drain reads the error queue until it is empty. It says whether anything was
+// there, and whether our own kernel's refusals were among it.
+func (t *pingSockets) drain(s *pingSocket, m *sock.Message) (read, local bool) {
+	for range 4 * readBatch {
+		var e sock.Report
+		if m.ReadError(s.fd, &e) != nil {
+			return read, local
+		}
+		read = true
+		if e.Local {
+			local = true
+			if e.Errno == unix.EMSGSIZE {
+				s.mtu = e.Info
+			}
+			continue
+		}
+		r, ok := newReport(s.out.v6, e.Data)
+		if !ok || !e.From.IsValid() {
+			t.nat.cfg.Count(packet.Unsolicited)
+			continue
+		}
+		r.ident = s.out.ident
+		r.dst, r.from, r.typ, r.code, r.ttl, r.info = e.Dst.Addr(), e.From, e.Type, e.Code, e.TTL, e.Info
+		t.nat.fail(&r)
+	}
+	return read, local
+}
+
+func (t *pingSockets) run(ctx context.Context) error { return t.poller.Run(ctx) }
+
+func (t *pingSockets) close() { t.poller.Close() }

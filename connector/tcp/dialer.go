@@ -1,0 +1,175 @@
+package tcp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Dialer opens flows. Safe for concurrent use.
+type Dialer struct {
+	cfg   Config
+	sys   *system
+	flows atomic.Int64
+}
+
+// Open returns a dialer. Run must be called for connections to be made, and frees everything.
+func Open(cfg Config) (*Dialer, error) {
+	if cfg.MaxFlows == 0 {
+		cfg.MaxFlows = MaxFlows
+	}
+	sys, err := newSystem()
+	if err != nil {
+		return nil, err
+	}
+	return &Dialer{cfg: cfg, sys: sys}, nil
+}
+
+// Flows returns how many flows are open or being opened now.
+func (d *Dialer) Flows() int { return int(d.flows.Load()) }
+
+// Run serves the sockets until ctx ends; Serve must not be called after that. Never nil.
+func (d *Dialer) Run(ctx context.Context) error { return d.sys.run(ctx) }
+
+// outcome is how an attempt to connect ended: conn, or what came instead.
+type outcome struct {
+	conn    *net.TCPConn
+	ttl     uint8 // of the SYN-ACK; 0 = unknown
+	refused bool
+	report  *report        // an ICMP error from the network
+	verdict packet.Verdict // this host's own error
+}
+
+// Serve connects the flow h to its destination, answers, and pumps until it has ended. It owns s.
+// The reason is for the counters.
+func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h proto.FlowHeader) packet.Reason {
+	f := link.NewFlow(s)
+	if int(d.flows.Add(1)) > d.cfg.MaxFlows {
+		d.flows.Add(-1)
+		// RFC 6888 REQ-8: out of resources, say host unreachable
+		return d.refuse(f, h, packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable})
+	}
+	defer d.flows.Add(-1)
+	ttl, v := d.cfg.Forward(h.Src.Addr(), h.Dst.Addr(), h.TTL)
+	if v.Reason != packet.OK {
+		return d.refuse(f, h, v)
+	}
+	o, err := d.dial(ctx, s, h, ttl)
+	switch {
+	case err != nil: // the opener gave up, or nothing came
+		return d.silent(ctx, f)
+	case o.conn != nil:
+		return d.pump(ctx, f, h, o)
+	case o.refused:
+		return d.end(f, proto.FlowAnswer{Kind: proto.AnswerRefused}, packet.Refused)
+	case o.report != nil:
+		return d.end(f, d.reported(h, o.report), packet.Unreachable)
+	}
+	return d.refuse(f, h, o.verdict)
+}
+
+// dial connects while the opener waits and Patience lasts.
+func (d *Dialer) dial(ctx context.Context, s *link.Stream, h proto.FlowHeader, ttl uint8) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	stop := context.AfterFunc(s.Context(), cancel)
+	defer stop()
+	return d.sys.dial(ctx, target{dst: h.Dst, ttl: ttl, tos: h.Class})
+}
+
+// pump answers "connected" and moves bytes.
+func (d *Dialer) pump(ctx context.Context, f *link.Flow, h proto.FlowHeader, o outcome) packet.Reason {
+	c := endpoint{o.conn}
+	if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: d.synAckTTL(h, o.ttl)}); err != nil {
+		c.Abort()
+		f.Reset(proto.CodeAborted)
+		return packet.Closed
+	}
+	if err := link.Pump(ctx, f, c); err != nil && !errors.Is(err, net.ErrClosed) {
+		return packet.Closed
+	}
+	return packet.OK
+}
+
+// synAckTTL returns the TTL of the origin's SYN-ACK as it leaves us.
+func (d *Dialer) synAckTTL(h proto.FlowHeader, ttl uint8) uint8 {
+	if d.cfg.Own(h.Dst.Addr()) {
+		return packet.DefaultTTL
+	}
+	if ttl == 0 {
+		ttl = d.cfg.LastTTL(h.Dst.Addr())
+	}
+	if ttl == 0 {
+		ttl = packet.DefaultTTL
+	}
+	next, _ := packet.NextTTL(ttl)
+	return max(next, 1)
+}
+
+// refuse answers with an ICMP error of this host, or in silence where none may be sent.
+func (d *Dialer) refuse(f *link.Flow, h proto.FlowHeader, v packet.Verdict) packet.Reason {
+	from, ok := d.cfg.Reporter(h.Src.Addr(), h.Dst.Addr())
+	if !ok || v.Answer == packet.NoError {
+		return d.end(f, proto.FlowAnswer{Kind: proto.AnswerSilent}, v.Reason)
+	}
+	typ, code := v.Answer.TypeCode(h.Dst.Addr().Is6())
+	return d.end(f, proto.FlowAnswer{
+		Kind: proto.AnswerICMP, ICMPType: typ, ICMPCode: code, TTL: packet.DefaultTTL, QuotedTTL: max(h.TTL, 1),
+		MTU: uint16(min(v.MTU, 1<<16-1)), Reporter: from,
+	}, v.Reason)
+}
+
+// reported is the answer for an ICMP error from the network.
+func (d *Dialer) reported(h proto.FlowHeader, r *report) proto.FlowAnswer {
+	v6, ttl := h.Dst.Addr().Is6(), r.ttl
+	if ttl == 0 { // unknown: as if the reporter were next to us
+		ttl = packet.DefaultTTL
+	}
+	if !d.cfg.Own(r.from) {
+		if ttl, _ = packet.NextTTL(ttl); ttl == 0 {
+			return proto.FlowAnswer{Kind: proto.AnswerSilent} // it expires here
+		}
+	}
+	quoted := uint8(1)
+	if !(r.typ == packet.TypeTimeExceeded && !v6 || r.typ == packet.Type6TimeExceeded && v6) {
+		sent := max(h.TTL, 2) - 1
+		quoted = sent - min(packet.Distance(r.ttl), sent-1)
+	}
+	return proto.FlowAnswer{
+		Kind: proto.AnswerICMP, ICMPType: r.typ, ICMPCode: r.code, TTL: ttl, QuotedTTL: quoted,
+		MTU: uint16(min(r.mtu, 1<<16-1)), Reporter: r.from,
+	}
+}
+
+// silent ends a flow for which nothing came.
+func (d *Dialer) silent(ctx context.Context, f *link.Flow) packet.Reason {
+	if ctx.Err() != nil {
+		f.Reset(proto.CodeAborted)
+		return packet.Closed
+	}
+	return d.end(f, proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Timeout)
+}
+
+// end answers and closes a flow that was not connected.
+func (d *Dialer) end(f *link.Flow, a proto.FlowAnswer, r packet.Reason) packet.Reason {
+	if err := f.Answer(a); err != nil {
+		f.Reset(proto.CodeAborted) // the opener has left already
+		return r
+	}
+	_ = f.Close() // an opener that left meanwhile
+	return r
+}
+
+// endpoint is the origin's side of a flow for link.Pump.
+type endpoint struct{ *net.TCPConn }
+
+// Abort sends RST.
+func (e endpoint) Abort() {
+	_ = e.SetLinger(0) // fails only on a connection that is closed already
+	_ = e.Close()
+}

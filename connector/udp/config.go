@@ -1,0 +1,40 @@
+package udp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Bounds and times of DESIGN §3.4 and RFC 4787.
+const (
+	MaxSessions  = 8192
+	MaxPerClient = 4096
+	// Idle ends a session without packets; a registration may ask for another time, not under MinIdle (RFC 4787 REQ-5).
+	Idle    = 300 * time.Second
+	MinIdle = 120 * time.Second
+	// IdleDNS ends a session to port 53 after one request and one reply.
+	IdleDNS = 30 * time.Second
+)
+
+// Config is what the sessions need of the connector. All functions are
+// required, are called from several goroutines and must not block.
+type Config struct {
+	// Forward decides about a packet of client for dst that arrived with ttl: the TTL with which it
+	// goes on, or a verdict whose reason is not OK.
+	Forward func(client, dst netip.Addr, ttl uint8) (uint8, packet.Verdict)
+	// Reporter returns the address from which this host reports an error about dst to client.
+	// False: no address, or the client has had enough errors for now.
+	Reporter func(client, dst netip.Addr) (netip.Addr, bool)
+	// Own says whether an address is one of this host's.
+	Own func(netip.Addr) bool
+	// Seen is told the TTL of a packet as it arrived here.
+	Seen func(from netip.Addr, ttl uint8)
+	// Deliver takes a datagram for the edge; d is valid until it returns.
+	Deliver func(d []byte) packet.Reason
+	// Count counts what ends on the way back.
+	Count func(packet.Reason)
+
+	MaxSessions, MaxPerClient int // 0 = the bounds above
+}

@@ -1,0 +1,87 @@
+package sock
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Open returns a non-blocking socket that reports TTL, class and errors of what it receives.
+func Open(v6 bool, typ, proto int) (int, error) {
+	family := unix.AF_INET
+	if v6 {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, typ|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, proto)
+	if err != nil {
+		return -1, err
+	}
+	if err := watch(fd, v6); err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// watch asks for the error queue and for TTL and class of all that arrives.
+func watch(fd int, v6 bool) error {
+	level, opts := unix.IPPROTO_IP, [...]int{unix.IP_RECVERR, unix.IP_RECVTTL, unix.IP_RECVTOS}
+	if v6 {
+		level, opts = unix.IPPROTO_IPV6, [...]int{unix.IPV6_RECVERR, unix.IPV6_RECVHOPLIMIT, unix.IPV6_RECVTCLASS}
+	}
+	for _, o := range opts {
+		if err := unix.SetsockoptInt(fd, level, o, 1); err != nil {
+			return fmt.Errorf("set socket option %d: %w", o, err)
+		}
+	}
+	return nil
+}
+
+// SetDF sets don't-fragment for what is sent from now on. Set means PROBE,
+// never DO: with DO our own kernel answers in the place of the router whose
+// link is too narrow. An IPv6 socket always fragments as a host does, because
+// nothing tells here whether the packet came in fragments.
+func SetDF(fd int, v6, df bool) error {
+	if v6 {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT)
+	}
+	mode := unix.IP_PMTUDISC_DONT
+	if df {
+		mode = unix.IP_PMTUDISC_PROBE
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, mode)
+}
+
+// SetTTL sets the TTL of a stream socket.
+func SetTTL(fd int, v6 bool, ttl uint8) error {
+	if v6 {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(ttl))
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TTL, int(ttl))
+}
+
+// SetTOS sets the traffic class of a stream socket.
+func SetTOS(fd int, v6 bool, tos uint8) error {
+	if v6 {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, int(tos))
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, int(tos))
+}
+
+// RaiseDescriptorLimit raises the soft limit of open descriptors to the hard
+// one and returns it.
+func RaiseDescriptorLimit() (uint64, error) {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return 0, fmt.Errorf("read descriptor limit: %w", err)
+	}
+	if r.Cur >= r.Max {
+		return r.Cur, nil
+	}
+	soft := r.Cur
+	r.Cur = r.Max
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return soft, fmt.Errorf("raise descriptor limit: %w", err)
+	}
+	return r.Cur, nil
+}
