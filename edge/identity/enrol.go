@@ -28,7 +28,8 @@ const (
 )
 
 // ServeEnrol serves one enrolment connection: one request, one answer. It
-// closes l, and logs what happened: an error that it returns needs no second line.
+// closes l. Enrolments and refusals are logged here; the error is about a
+// connection that ended without an answer, for the caller to log.
 func (a *Authority) ServeEnrol(ctx context.Context, l *link.Link) error {
 	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
 	defer cancel()
@@ -38,11 +39,7 @@ func (a *Authority) ServeEnrol(ctx context.Context, l *link.Link) error {
 		log.Warn("enrolment refused", zap.String(obs.FieldReason, text))
 		return l.Close(proto.CodeTooMany, text)
 	}
-	err := a.serveEnrol(ctx, l, log)
-	if err != nil {
-		log.Warn("enrolment ended", zap.Error(err))
-	}
-	return errors.Join(err, l.Close(proto.CodeOK, ""))
+	return errors.Join(a.serveEnrol(ctx, l, log), l.Close(proto.CodeOK, ""))
 }
 
 func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logger) error {
@@ -85,14 +82,14 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 		return proto.EnrolAnswer{Cert: cert, CA: a.cert.Raw}
 	}
 	r := asRefusal(err)
-	if r.Code == proto.CodeInternal {
+	if r.code == proto.CodeInternal {
 		log.Error("enrolment failed", zap.Error(err))
 	} else {
 		log.Warn("enrolment refused", zap.String(obs.FieldReason, r.Text), zap.String(obs.FieldToken, req.TokenID),
 			zap.String("hostname", clean(req.Hostname)))
 		a.audit(ctx, l, "enrol refused", "token "+req.TokenID, r.Text)
 	}
-	return proto.EnrolAnswer{Code: r.Code, Error: r.Text, Hint: r.Advice}
+	return proto.EnrolAnswer{Code: r.code, Error: r.Text, Hint: r.Advice}
 }
 
 func asRefusal(err error) *Refusal {

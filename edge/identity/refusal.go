@@ -5,19 +5,23 @@ import "github.com/oneping/oneping/proto"
 // Refusal is why a node was not let in. Text is for the person at the node;
 // it goes there as the reason of the closed link.
 type Refusal struct {
-	Code   proto.Code
 	Text   string
 	Advice string
+
+	code proto.Code
 }
 
 // Error returns the text.
 func (r *Refusal) Error() string { return r.Text }
 
+// Code returns what the link is closed with.
+func (r *Refusal) Code() proto.Code { return r.code }
+
 // Hint returns what to do about it, or "".
 func (r *Refusal) Hint() string { return r.Advice }
 
 func refuse(code proto.Code, text, advice string) *Refusal {
-	return &Refusal{Code: code, Text: text, Advice: advice}
+	return &Refusal{code: code, Text: text, Advice: advice}
 }
 
 const (

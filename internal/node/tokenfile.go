@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/oneping/oneping/proto"
 )
@@ -34,6 +35,30 @@ func ReadToken(path string) (proto.Token, bool, error) {
 		}
 	}
 	return t, true, nil
+}
+
+// TokenFrom returns a source of ReadToken(path) for Config.TokenSource. A file
+// is read again each time, so that a new token in it is found; standard input
+// is read once.
+func TokenFrom(path string) func() (proto.Token, bool, error) {
+	read := func() (proto.Token, bool, error) { return ReadToken(path) }
+	if path != "-" {
+		return read
+	}
+	once := sync.OnceValue(func() (r tokenResult) {
+		r.token, r.ok, r.err = read()
+		return r
+	})
+	return func() (proto.Token, bool, error) {
+		r := once()
+		return r.token, r.ok, r.err
+	}
+}
+
+type tokenResult struct {
+	token proto.Token
+	ok    bool
+	err   error
 }
 
 // tokenText returns the token's text and where it was found; from is empty when there is none.

@@ -1,0 +1,207 @@
+package node
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+)
+
+// Files of a node in its state directory, mode 0600.
+const (
+	keyFile      = "node.key"
+	identityFile = "node.json"
+)
+
+// storedIdentity is identityFile.
+type storedIdentity struct {
+	Token string   `json:"token_id"`
+	Edges []string `json:"edges"`
+	CA    []byte   `json:"ca"`          // DER
+	Cert  []byte   `json:"certificate"` // DER
+}
+
+// load reads key and identity once, or makes the key.
+func (n *Node) load() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.loaded {
+		return nil
+	}
+	if err := n.loadKey(); err != nil {
+		return err
+	}
+	if err := n.loadIdentity(); err != nil {
+		return err
+	}
+	n.loaded = true
+	return nil
+}
+
+func (n *Node) path(name string) string { return filepath.Join(n.cfg.StateDir, name) }
+
+// read returns the contents of a file, nil when it does not exist.
+func (n *Node) read(name string) ([]byte, error) {
+	if n.cfg.StateDir == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(n.path(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, nil
+	case err != nil:
+		return nil, &Error{
+			Text:   "read identity: " + err.Error(),
+			Advice: "run as the user who owns " + n.cfg.StateDir + ", or pass another --state-dir",
+			Cause:  err,
+		}
+	}
+	return b, nil
+}
+
+func (n *Node) loadKey() error {
+	b, err := n.read(keyFile)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return n.makeKey()
+	}
+	if err := checkMode(n.path(keyFile)); err != nil {
+		return err
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return n.damaged(keyFile, errors.New("not PEM"))
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return n.damaged(keyFile, err)
+	}
+	ec, ok := key.(*ecdsa.PrivateKey)
+	if !ok {
+		return n.damaged(keyFile, fmt.Errorf("a key of type %T", key))
+	}
+	n.key = ec
+	return nil
+}
+
+func (n *Node) damaged(name string, err error) error {
+	return &Error{
+		Text:   fmt.Sprintf("read %s: %v", n.path(name), err),
+		Advice: "delete " + n.path(keyFile) + " and " + n.path(identityFile) + " and enrol again with a new token",
+		Cause:  err,
+	}
+}
+
+// makeKey makes this machine's key; it never leaves it.
+func (n *Node) makeKey() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("encode key: %w", err)
+	}
+	n.key = key
+	return n.write(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// write keeps a file; where the state directory cannot be written, this node lives in memory from now on.
+func (n *Node) write(name string, b []byte) error {
+	if n.memory || n.cfg.StateDir == "" {
+		n.memory = true
+		return nil
+	}
+	err := writeFile(n.path(name), b)
+	if err == nil {
+		return nil
+	}
+	if !readOnly(err) {
+		return &Error{Text: "keep identity: " + err.Error(), Advice: "is the disk full?", Cause: err}
+	}
+	n.memory = true
+	n.cfg.Log.Warn("the state directory cannot be written: key and certificate stay in memory, and the next start enrols again",
+		zap.String(obs.FieldStateDir, n.cfg.StateDir), zap.Error(err))
+	return nil
+}
+
+func readOnly(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// writeFile writes a file of mode 0600 that is complete or as it was before.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func (n *Node) loadIdentity() error {
+	b, err := n.read(identityFile)
+	if err != nil || b == nil {
+		return err
+	}
+	var s storedIdentity
+	if err := json.Unmarshal(b, &s); err != nil {
+		return n.damaged(identityFile, err)
+	}
+	id := identity{token: s.Token, edges: s.Edges}
+	if id.ca, err = x509.ParseCertificate(s.CA); err != nil {
+		return n.damaged(identityFile, err)
+	}
+	if id.cert, err = x509.ParseCertificate(s.Cert); err != nil {
+		return n.damaged(identityFile, err)
+	}
+	if !n.key.PublicKey.Equal(id.cert.PublicKey) {
+		return n.damaged(identityFile, errors.New("its certificate is for another key"))
+	}
+	if who, err := identityOf(id.cert); err != nil || who.Role != n.cfg.Role {
+		return &Error{
+			Text:   fmt.Sprintf("the state directory %s belongs to a %s, not to a %s", n.cfg.StateDir, who.Role, n.cfg.Role),
+			Advice: "pass another --state-dir",
+		}
+	}
+	n.id = id
+	return nil
+}
+
+func identityOf(c *x509.Certificate) (proto.Identity, error) {
+	if len(c.URIs) != 1 {
+		return proto.Identity{}, errors.New("the certificate carries no identity")
+	}
+	return proto.ParseIdentity(c.URIs[0])
+}
+
+// keep makes id the node's identity, on disk too where that is possible.
+func (n *Node) keep(id identity) error {
+	b, err := json.MarshalIndent(storedIdentity{Token: id.token, Edges: id.edges, CA: id.ca.Raw, Cert: id.cert.Raw}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode identity: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.id, n.stale = id, false
+	return n.write(identityFile, b)
+}

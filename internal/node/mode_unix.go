@@ -1,0 +1,23 @@
+//go:build unix
+
+package node
+
+import (
+	"fmt"
+	"os"
+)
+
+// checkMode refuses a key that others may read.
+func checkMode(path string) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at key: %w", err)
+	}
+	if perm := fi.Mode().Perm(); perm&0o077 != 0 {
+		return &Error{
+			Text:   fmt.Sprintf("read %s: others may read this key (mode %04o)", path, perm),
+			Advice: "chmod 600 " + path,
+		}
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package node
+
+import (
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+)
+
+// Config is what a node needs to know of itself.
+type Config struct {
+	Role     proto.Role // client or connector
+	StateDir string     // where key and certificate are kept; in memory when it is empty or not writable
+	// TokenSource returns the token to enrol with, false when there is none: TokenFrom. nil = none.
+	TokenSource func() (proto.Token, bool, error)
+	Version     string
+	// Link is how enrolment connections are dialled; TLS and ALPN are set here.
+	Link link.Config
+	Now  func() time.Time // nil = time.Now
+	Log  *zap.Logger
+}
+
+// Node is this machine as a client or connector. Its methods are safe for
+// concurrent use.
+type Node struct {
+	cfg Config
+
+	work sync.Mutex // one enrolment or renewal at a time
+
+	mu     sync.Mutex
+	loaded bool
+	memory bool // nothing can be written to the state directory
+	key    *ecdsa.PrivateKey
+	id     identity
+	asked  time.Time // when the last Request was made
+	stale  bool      // the edge said that the certificate is no good
+	gone   bool      // the edge does not know this connector any more
+}
+
+// identity is what enrolment gave this node. The zero value: not enrolled.
+type identity struct {
+	token string            // id of the token it enrolled with
+	edges []string          // host:port
+	ca    *x509.Certificate // the authority, pinned
+	cert  *x509.Certificate // this node's
+}
+
+// New returns a node that does nothing until Enrol.
+func New(cfg Config) *Node {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	return &Node{cfg: cfg}
+}
+
+func (n *Node) current() identity {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.id
+}
+
+// Edges returns the addresses of edges, host:port, to be tried in order.
+func (n *Node) Edges() []string { return slices.Clone(n.current().edges) }
+
+// Identity returns who this node is, false before it has enrolled.
+func (n *Node) Identity() (proto.Identity, bool) {
+	cert := n.current().cert
+	if cert == nil || len(cert.URIs) != 1 {
+		return proto.Identity{}, false
+	}
+	id, err := proto.ParseIdentity(cert.URIs[0])
+	return id, err == nil
+}
+
+// Status is a node's identity for `status`.
+type Status struct {
+	Identity string    `json:"identity,omitempty"` // oneping://ROLE/ID; empty before enrolment
+	Expires  time.Time `json:"certificate_expires,omitzero"`
+	Edges    []string  `json:"edges,omitempty"`
+	InMemory bool      `json:"in_memory,omitempty"` // key and certificate end with the process
+}
+
+// Status returns a snapshot.
+func (n *Node) Status() Status {
+	var s Status
+	if id, ok := n.Identity(); ok {
+		s.Identity = id.String()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.id.cert != nil {
+		s.Expires = n.id.cert.NotAfter
+	}
+	s.Edges, s.InMemory = slices.Clone(n.id.edges), n.memory
+	return s
+}
+
+// pin returns the SHA-256 of a certificate's public key.
+func pin(c *x509.Certificate) [32]byte { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
