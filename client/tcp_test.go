@@ -1,0 +1,363 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// tcpBed answers flow openings in place of the edge.
+type tcpBed struct {
+	t      *testing.T
+	table  *heldSYNs
+	stop   context.CancelFunc
+	opens  chan *opening
+	back   [][]byte
+	denied []proto.Denial
+	counts packet.Counters
+}
+
+// opening is a flow that waits for its answer.
+type opening struct {
+	header  proto.FlowHeader
+	ctx     context.Context
+	answer  chan proto.FlowAnswer
+	dropped bool
+	syn     []byte // handed to carry
+	finish  chan struct{}
+}
+
+func newTCPBed(t *testing.T) *tcpBed {
+	ctx, stop := context.WithCancel(t.Context())
+	b := &tcpBed{t: t, stop: stop, opens: make(chan *opening, 100)}
+	b.table = newHeldSYNs(ctx, 8, flowEnds{
+		open:  b.open,
+		back:  func(p []byte) { b.back = append(b.back, bytes.Clone(p)) },
+		hop:   hopOf,
+		deny:  func(d *proto.Denial) { b.denied = append(b.denied, *d) },
+		count: b.counts.Count,
+		now:   time.Now,
+	})
+	t.Cleanup(func() { stop(); b.table.wait() })
+	return b
+}
+
+func (b *tcpBed) open(ctx context.Context, h *proto.FlowHeader) (*opened, error) {
+	o := &opening{header: *h, ctx: ctx, answer: make(chan proto.FlowAnswer), finish: make(chan struct{})}
+	b.opens <- o
+	select {
+	case a, ok := <-o.answer:
+		if !ok {
+			return nil, errors.New("link down")
+		}
+		return &opened{
+			answer: a,
+			drop:   func() { o.dropped = true },
+			carry: func(_ context.Context, syn []byte) {
+				o.syn = bytes.Clone(syn)
+				<-o.finish
+			},
+		}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (b *tcpBed) send(raw []byte) (packet.Reason, bool) {
+	b.t.Helper()
+	return b.table.out(mustParseLoose(b.t, raw), time.Now(), true)
+}
+
+// held sends a segment that must be held.
+func (b *tcpBed) held(raw []byte) {
+	b.t.Helper()
+	if r, local := b.send(raw); r != packet.OK || local {
+		b.t.Fatalf("%s, local %v; want held", r, local)
+	}
+	synctest.Wait()
+}
+
+func (b *tcpBed) opening() *opening {
+	b.t.Helper()
+	synctest.Wait()
+	select {
+	case o := <-b.opens:
+		return o
+	default:
+		b.t.Fatal("no flow was opened")
+		return nil
+	}
+}
+
+func (b *tcpBed) noOpening() {
+	b.t.Helper()
+	synctest.Wait()
+	if len(b.opens) != 0 {
+		b.t.Fatal("another flow was opened")
+	}
+}
+
+func (b *tcpBed) reply(o *opening, a proto.FlowAnswer) {
+	o.answer <- a
+	synctest.Wait()
+}
+
+// mustParseLoose parses a segment whose checksum nobody looks at.
+func mustParseLoose(t testing.TB, raw []byte) *packet.Packet {
+	t.Helper()
+	var p packet.Packet
+	if r := packet.Parse(raw, &p); r != packet.OK {
+		t.Fatalf("parse: %s", r)
+	}
+	return &p
+}
+
+func TestNewestSYNGoesIn(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newTCPBed(t)
+			b.held(synPacket(t, v6, 1000, 111, 3))
+			o := b.opening()
+			src, dst := ends(v6)
+			if o.header.Src != netip.AddrPortFrom(src, 1000) || o.header.Dst != netip.AddrPortFrom(dst, 80) || o.header.TTL != 3 || o.header.Offset != 0 {
+				t.Errorf("header %+v", o.header)
+			}
+			time.Sleep(time.Second)
+			b.held(synPacket(t, v6, 1000, 111, 3)) // retransmitted
+			newest := synPacket(t, v6, 1000, 222, 3)
+			b.held(newest) // the application tried again
+			b.noOpening()  // one flow for each tuple
+			b.reply(o, proto.FlowAnswer{Kind: proto.AnswerConnected})
+			if !bytes.Equal(o.syn, newest) || o.dropped {
+				t.Errorf("handed over %x, dropped %v", o.syn, o.dropped)
+			}
+			if held, live := b.table.counts(); held != 0 || live != 1 {
+				t.Errorf("%d held, %d live", held, live)
+			}
+			// From now on the netstack answers for this tuple, copies of the SYN included.
+			for _, raw := range [][]byte{newest, segment(t, v6, 1000, 223, 3, packet.FlagACK)} {
+				if r, local := b.send(raw); r != packet.OK || !local {
+					t.Errorf("%s, local %v", r, local)
+				}
+			}
+			close(o.finish)
+			synctest.Wait()
+			if _, live := b.table.counts(); live != 0 {
+				t.Error("still live")
+			}
+			b.held(synPacket(t, v6, 1000, 333, 3))
+			b.opening()
+		})
+	}
+}
+
+func TestRefusedIsRST(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newTCPBed(t)
+			syn := synPacket(t, v6, 1000, 111, 64)
+			b.held(syn)
+			o := b.opening()
+			b.reply(o, proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 62})
+			if len(b.back) != 1 || !o.dropped {
+				t.Fatalf("%d answers, dropped %v", len(b.back), o.dropped)
+			}
+			p := mustParse(t, b.back[0])
+			want, _ := packet.AppendRST(nil, mustParseLoose(t, syn), 62)
+			if !bytes.Equal(b.back[0], want) || p.TTL != 62 || p.TCPFlags() != packet.FlagRST|packet.FlagACK {
+				t.Errorf("got %x\nwant %x", b.back[0], want)
+			}
+			if b.counts.Get(packet.Refused) != 1 {
+				t.Error("not counted")
+			}
+			b.held(syn) // the application tries again: asked again
+			b.opening()
+		})
+	}
+}
+
+func TestICMPAnswerQuotesTheNewestSYN(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		reporter := router4
+		if v6 {
+			reporter = router6
+		}
+		for _, tt := range []struct {
+			name    string
+			answer  proto.FlowAnswer
+			kind    packet.ErrorKind
+			src     netip.Addr
+			quoted  uint8
+			counted packet.Reason
+			denials int
+		}{
+			{"expired", proto.FlowAnswer{Reporter: reporter}, packet.TimeExceeded, reporter, 1, packet.Unreachable, 0},
+			{"host unreachable", proto.FlowAnswer{Reporter: reporter, QuotedTTL: 2}, packet.HostUnreachable, reporter, 2, packet.Unreachable, 0},
+			{"too big", proto.FlowAnswer{Reporter: reporter, MTU: 1300}, packet.TooBig, reporter, 7, packet.Unreachable, 0},
+			{"denied", proto.FlowAnswer{Decision: 77}, packet.AdminProhibited, hopOf(v6), 7, packet.Denied, 1},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				b := newTCPBed(t)
+				b.held(synPacket(t, v6, 1000, 111, 7))
+				newest := synPacket(t, v6, 1000, 222, 7)
+				b.held(newest)
+				a := tt.answer
+				a.Kind, a.TTL = proto.AnswerICMP, 61
+				a.ICMPType, a.ICMPCode = tt.kind.TypeCode(v6)
+				b.reply(b.opening(), a)
+				if len(b.back) != 1 {
+					t.Fatalf("%d answers", len(b.back))
+				}
+				p := mustParse(t, b.back[0])
+				if p.Type != a.ICMPType || p.Code != a.ICMPCode || p.Src != tt.src || p.TTL != 61 || p.MTU() != uint32(a.MTU) {
+					t.Errorf("%s: %d/%d from %s TTL %d MTU %d", tt.name, p.Type, p.Code, p.Src, p.TTL, p.MTU())
+				}
+				q := mustParseLoose(t, newest)
+				q.SetTTL(tt.quoted)
+				if !bytes.Equal(p.Transport()[8:], q.Raw) {
+					t.Errorf("%s: quotes %x, want %x", tt.name, p.Transport()[8:], q.Raw)
+				}
+				if b.counts.Get(tt.counted) != 1 || len(b.denied) != tt.denials {
+					t.Errorf("%s: counted %v, %d denials", tt.name, b.counts.Snapshot(), len(b.denied))
+				}
+				if tt.denials == 1 && (b.denied[0].ID != 77 || b.denied[0].Protocol != "tcp" || b.denied[0].Dst != netip.AddrPortFrom(second(ends(v6)), 80).String()) {
+					t.Errorf("denial %+v", b.denied[0])
+				}
+			})
+		}
+	}
+}
+
+func TestSilenceStaysSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		syn := synPacket(t, false, 1000, 111, 64)
+		b.held(syn)
+		o := b.opening()
+		b.reply(o, proto.FlowAnswer{Kind: proto.AnswerSilent})
+		if len(b.back) != 0 || !o.dropped {
+			t.Fatalf("%d answers, dropped %v", len(b.back), o.dropped)
+		}
+		for range 6 { // the kernel's retransmissions
+			time.Sleep(15 * time.Second)
+			b.held(syn)
+		}
+		b.noOpening()
+		b.held(synPacket(t, false, 1000, 112, 64)) // a new attempt of the application is asked anew
+		b.opening()
+	})
+}
+
+func TestForgottenSYNEndsItsFlow(t *testing.T) {
+	for name, forget := range map[string]func(t *testing.T, b *tcpBed){
+		"RST": func(t *testing.T, b *tcpBed) {
+			if r, local := b.send(segment(t, false, 1000, 112, 64, packet.FlagRST)); r != packet.OK || local {
+				t.Errorf("RST: %s, local %v", r, local)
+			}
+		},
+		"130 s": func(_ *testing.T, b *tcpBed) {
+			time.Sleep(130*time.Second - time.Millisecond)
+			b.table.expire(time.Now())
+			if held, _ := b.table.counts(); held != 1 {
+				b.t.Fatal("forgotten too early")
+			}
+			time.Sleep(time.Millisecond)
+			b.table.expire(time.Now())
+		},
+		"another TTL": func(t *testing.T, b *tcpBed) {
+			b.held(synPacket(t, false, 1000, 111, 5))
+			if o := b.opening(); o.header.TTL != 5 {
+				t.Errorf("TTL %d", o.header.TTL)
+			}
+			if b.counts.Get(packet.Superseded) != 1 {
+				t.Error("not counted")
+			}
+		},
+		"exit": func(_ *testing.T, b *tcpBed) { b.stop() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newTCPBed(t)
+			b.held(synPacket(t, false, 1000, 111, 64))
+			o := b.opening()
+			forget(t, b)
+			synctest.Wait()
+			if o.ctx.Err() == nil {
+				t.Errorf("%s: the flow's opening goes on", name)
+			}
+		})
+	}
+}
+
+func TestLateAnswerForAForgottenSYN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		// A flow whose opening does not notice its context.
+		o := &opening{finish: make(chan struct{})}
+		release := make(chan struct{})
+		b.table.ends.open = func(context.Context, *proto.FlowHeader) (*opened, error) {
+			<-release
+			return &opened{answer: proto.FlowAnswer{Kind: proto.AnswerConnected}, drop: func() { o.dropped = true }}, nil
+		}
+		b.held(synPacket(t, false, 1000, 111, 64))
+		b.send(segment(t, false, 1000, 112, 64, packet.FlagRST))
+		close(release)
+		synctest.Wait()
+		if !o.dropped {
+			t.Error("a flow for nobody was kept")
+		}
+	})
+}
+
+func TestFailedOpeningIsTriedByTheNextSYN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		syn := synPacket(t, false, 1000, 111, 64)
+		b.held(syn)
+		close(b.opening().answer) // the link died
+		synctest.Wait()
+		if len(b.back) != 0 || b.counts.Get(packet.LinkDown) != 1 {
+			t.Errorf("%d answers, counted %v", len(b.back), b.counts.Snapshot())
+		}
+		if r, local := b.table.out(mustParseLoose(t, syn), time.Now(), false); r != packet.LinkDown || local {
+			t.Errorf("while down: %s, local %v", r, local)
+		}
+		b.held(syn)
+		b.opening()
+	})
+}
+
+func TestHeldSYNsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		for port := range uint16(8) {
+			b.held(synPacket(t, false, 1000+port, 111, 64))
+		}
+		raw := synPacket(t, false, 2000, 111, 64)
+		o := newOutbound(newSessions(1), b.table)
+		d := o.step(raw, time.Now(), upView(0))
+		if d.reason != packet.TableFull || d.local != nil {
+			t.Fatalf("%+v", d)
+		}
+		wantError(t, d.back, packet.HostUnreachable, raw, 0)
+	})
+}
+
+func TestSegmentsOfUnknownConnectionsAreTheNetstacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		o := newOutbound(newSessions(1), b.table)
+		raw := segment(t, true, 1000, 1, 64, packet.FlagACK)
+		v := upView(0)
+		v.up = false // a connection ends in order also while the link is down
+		if d := o.step(raw, time.Now(), v); d.reason != packet.OK || !bytes.Equal(d.local, raw) {
+			t.Errorf("%+v", d)
+		}
+	})
+}
