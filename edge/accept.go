@@ -30,11 +30,11 @@ const (
 // Gate is who decides about nodes: the certificate authority of a real edge, or
 // a simulation's own.
 type Gate struct {
-	// Identify says whose link it is. The error's text and, where it has a method Code() proto.Code, its code are told to the node.
+	// Identify says whose link it is. The text of the error and, where it has a method Code() proto.Code, its code are told to the node.
 	Identify func(*link.Link) (proto.Identity, error)
 	// Welcome returns what the node is greeted with. It is called again when the state has changed.
 	Welcome func(proto.Identity) (proto.Welcome, error)
-	// Enrol serves one enrolment connection; nil refuses all.
+	// Enrol serves one enrolment connection, closes it and logs what came of it; nil refuses all.
 	Enrol func(context.Context, *link.Link) error
 	// Renew makes a new certificate; nil refuses all.
 	Renew func(context.Context, proto.Identity, []byte) proto.Renewed
@@ -123,10 +123,7 @@ func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, enrolWait)
 	defer cancel()
-	if err := a.Gate.Enrol(ctx, l); err != nil {
-		log.Warn("enrolment failed", zap.String(obs.FieldReason, err.Error()))
-	}
-	_ = l.Close(proto.CodeOK, "")
+	_ = a.Gate.Enrol(ctx, l)
 }
 
 // Refresh tells every connected node whose Config has changed the new one.

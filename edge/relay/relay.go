@@ -45,9 +45,8 @@ const (
 	// (RFC 1812 §4.3.2.8): enough for traceroute with 16 probes in flight on each of several hosts and for mtr -i 0.1.
 	answerRate  = 200
 	answerBurst = 100
-	// maxEntry is the size of the largest packet that can have entered the TUN in one
-	// piece; what is larger was reassembled and is never answered with "packet too big".
-	maxEntry = 1500
+	// defaultMTU is the MTU of the devices' TUN where Config states none.
+	defaultMTU = 1500
 	// minMTU6 is the size of a packet that always crosses (RFC 8200 §5).
 	minMTU6 = 1280
 	// sweepEvery is how often idle sessions are looked for.
@@ -66,16 +65,20 @@ type Link interface {
 
 // Config is what a Relay is made with.
 type Config struct {
-	Hops    []netip.Addr // the edge's addresses as a router, at most one per family
-	Silent  bool         // `unreachable: silent`: denied, no route and no connector are not answered
-	Denials *policy.Log  // nil = a new one
-	Log     *zap.Logger  // nil = none
+	Hops   []netip.Addr // the edge's addresses as a router, at most one per family
+	Silent bool         // `unreachable: silent`: denied, no route and no connector are not answered
+	// MTU is the size of the largest packet that enters a device's TUN in one piece, 0 = 1500:
+	// what is larger was reassembled and is never answered with "packet too big".
+	MTU     int
+	Denials *policy.Log // nil = a new one
+	Log     *zap.Logger // nil = none
 }
 
 // Relay is the edge's data plane. Safe for concurrent use.
 type Relay struct {
 	hop4, hop6 netip.Addr
 	silent     bool
+	mtu        int
 	log        *zap.Logger
 	denials    *policy.Log
 	counters   packet.Counters
@@ -94,6 +97,7 @@ type Relay struct {
 func New(cfg Config) *Relay {
 	r := &Relay{
 		silent:   cfg.Silent,
+		mtu:      cfg.MTU,
 		log:      cfg.Log,
 		denials:  cfg.Denials,
 		sessions: newSessions(maxSessions, maxClientSessions),
@@ -104,6 +108,9 @@ func New(cfg Config) *Relay {
 	}
 	if r.log == nil {
 		r.log = zap.NewNop()
+	}
+	if r.mtu == 0 {
+		r.mtu = defaultMTU
 	}
 	if r.denials == nil {
 		r.denials = policy.NewLog()

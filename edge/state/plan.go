@@ -45,3 +45,12 @@ func freeHost(prefix netip.Prefix, used map[netip.Addr]bool) (netip.Addr, error)
 	}
 	return netip.Addr{}, fmt.Errorf("allocate address: none is left in %s", prefix)
 }
+
+// EnsurePlan returns where device addresses come from, and chooses it where
+// that has not been done.
+func (s *Store) EnsurePlan(ctx context.Context) (Plan, error) {
+	if err := s.ensurePlan(ctx); err != nil {
+		return Plan{}, err
+	}
+	return s.Snapshot().Plan, nil
+}

@@ -1,0 +1,108 @@
+package edge
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/proto"
+)
+
+// Config is what an edge is made with. Zero values are the defaults.
+type Config struct {
+	StateDir  string         // data directory; required
+	Listen    string         // UDP host:port of the links; "" = 0.0.0.0:7844 and [::]:7844
+	Advertise []string       // addresses of this edge for tokens, host:port; none = those of this host
+	Hops      []netip.Addr   // the edge's addresses as a router, at most one per family; none = the last of the device prefixes
+	Capture   []netip.Prefix // captured by clients beside every prefix ever routed
+	Silent    bool           // `unreachable: silent`
+	MTU       int            // of the clients' TUN; 0 = 1500
+	Idle      uint16         // seconds after which an idle UDP session ends; 0 = 300
+	StoreURL  string         // external NATS; "" = embedded
+	// Prefix4 and Prefix6 are where device addresses come from; used at the first start.
+	Prefix4, Prefix6 netip.Prefix
+	Version          string
+	Log              *zap.Logger
+}
+
+// ConfigError is a setting that makes no sense.
+type ConfigError struct {
+	Field, Text, Advice string
+}
+
+// Error names the setting and what is wrong with it.
+func (e *ConfigError) Error() string { return "edge configuration: " + e.Field + ": " + e.Text }
+
+// Hint says what to write instead.
+func (e *ConfigError) Hint() string { return e.Advice }
+
+// check validates and fills in defaults.
+func (c *Config) check() error {
+	if c.StateDir == "" {
+		return &ConfigError{Field: "state-dir", Text: "it is empty", Advice: "name a directory that this user may write"}
+	}
+	if c.Listen == "" {
+		c.Listen = net.JoinHostPort("", strconv.Itoa(proto.Port))
+	}
+	if err := checkHostPort(c.Listen, true); err != nil {
+		return &ConfigError{Field: "listen", Text: err.Error(), Advice: "write HOST:PORT, such as 0.0.0.0:7844"}
+	}
+	for _, a := range c.Advertise {
+		if err := checkHostPort(a, false); err != nil {
+			return &ConfigError{Field: "advertise", Text: err.Error(), Advice: "write HOST:PORT as nodes reach this edge, such as edge.example.com:7844"}
+		}
+	}
+	if c.MTU != 0 && (c.MTU < 1280 || c.MTU > 65535) {
+		return &ConfigError{Field: "mtu", Text: fmt.Sprintf("%d is not between 1280 and 65535", c.MTU), Advice: "leave it out for 1500"}
+	}
+	if err := checkHops(c.Hops); err != nil {
+		return err
+	}
+	for i, p := range c.Capture {
+		if p.Addr().Is4In6() || p.Masked() != p {
+			return &ConfigError{Field: "capture", Text: fmt.Sprintf("%s has bits set behind its length", p), Advice: "write " + p.Masked().String()}
+		}
+		c.Capture[i] = p.Masked()
+	}
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	return nil
+}
+
+func checkHops(hops []netip.Addr) error {
+	var v4, v6 int
+	for _, a := range hops {
+		if !a.IsGlobalUnicast() || a.Is4In6() || a.Zone() != "" {
+			return &ConfigError{Field: "hop", Text: a.String() + " is not a unicast address", Advice: "name an address that no host uses, such as 100.111.255.254"}
+		}
+		if a.Is4() {
+			v4++
+		} else {
+			v6++
+		}
+	}
+	if v4 > 1 || v6 > 1 {
+		return &ConfigError{Field: "hop", Text: "more than one address of a family", Advice: "a router answers from one address: one --hop per family"}
+	}
+	return nil
+}
+
+// checkHostPort reads HOST:PORT. Only a listener may leave the host out and ask for any port.
+func checkHostPort(s string, listen bool) error {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 && !listen {
+		return fmt.Errorf("%q has no valid port", s)
+	}
+	if host == "" && !listen {
+		return fmt.Errorf("%q names no host", s)
+	}
+	return nil
+}

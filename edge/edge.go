@@ -1,0 +1,254 @@
+// Package edge is the edge: it lets clients and connectors in, decides who may
+// reach what, routes by prefix to a connector, and answers as a router (DESIGN §5).
+//
+//	state     what is desired: tunnels, routes, devices, policy
+//	identity  who may connect
+//	relay     what moves, with route and policy
+//	admin     what people ask and change
+//
+// This package wires them. An Edge is made with New and lives in Run.
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/oneping/oneping/edge/identity"
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/relay"
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+)
+
+// upkeepEvery is how often connected nodes are noted as seen and replicas that left are forgotten.
+const upkeepEvery = time.Minute
+
+// Edge is one edge process.
+type Edge struct {
+	cfg       Config
+	store     *state.Store
+	authority *identity.Authority
+	denials   *policy.Log
+	policy    atomic.Pointer[policy.Compiled]
+	ready     chan struct{}
+	started   time.Time
+
+	// Made by Run, before it is ready.
+	hops     []netip.Addr
+	relay    *relay.Relay
+	listener *link.Listener
+	acceptor *Acceptor
+
+	mu       sync.Mutex // guards what follows; serialises apply
+	view     *view
+	revision uint64
+	stale    bool // connected nodes have not been told of view
+}
+
+// New checks cfg. It touches neither disk nor network.
+func New(cfg Config) (*Edge, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	e := &Edge{cfg: cfg, denials: policy.NewLog(), ready: make(chan struct{})}
+	e.policy.Store(new(policy.Compiled))
+	e.store = state.New(state.Config{
+		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Log: cfg.Log.Named("state"),
+	})
+	e.authority = identity.New(identity.Config{Dir: cfg.StateDir, Store: e.store, Advertise: e.advertise, Log: cfg.Log.Named("identity")})
+	return e, nil
+}
+
+// Ready is closed when nodes can connect and the local socket answers.
+func (e *Edge) Ready() <-chan struct{} { return e.ready }
+
+// Run runs the edge until ctx ends: first the store, then who reads it; they
+// end in the opposite order. It never returns nil.
+func (e *Edge) Run(ctx context.Context) error {
+	if err := node.MakeStateDir(e.cfg.StateDir); err != nil {
+		return err
+	}
+	e.started = time.Now()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	storeCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	stored := make(chan error, 1)
+	go func() {
+		err := e.store.Run(storeCtx)
+		cancel(err) // nothing works without it
+		stored <- err
+	}()
+	err := e.serve(ctx)
+	stop()
+	storeErr := <-stored
+	if errors.Is(err, context.Canceled) && !errors.Is(storeErr, context.Canceled) {
+		return storeErr
+	}
+	return err
+}
+
+// serve runs everything that needs the store.
+func (e *Edge) serve(ctx context.Context) error {
+	select {
+	case <-e.store.Ready():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = e.listener.Close() }() // after every link has ended
+	sock, err := local.Listen(local.Socket(e.cfg.StateDir))
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.relay.Run(ctx) })
+	g.Go(func() error { return e.store.Watch(ctx, e.changed) })
+	g.Go(func() error { return e.acceptor.Run(ctx) })
+	g.Go(func() error { return e.upkeep(ctx) })
+	g.Go(func() error { return local.ServeListener(ctx, sock, e.handler()) })
+	e.cfg.Log.Info("edge ready", zap.Stringer(obs.FieldListen, e.listener.Addr()), zap.Stringers("hops", e.hops), zap.String(obs.FieldStateDir, e.cfg.StateDir))
+	close(e.ready)
+	if err := node.NotifyReady(); err != nil {
+		e.cfg.Log.Warn("the supervisor does not know that the edge is ready", zap.Error(err))
+	}
+	return g.Wait()
+}
+
+// open makes the relay, its first state and the listener.
+func (e *Edge) open(ctx context.Context) error {
+	if err := e.authority.Load(); err != nil {
+		return err
+	}
+	if e.hops = e.cfg.Hops; len(e.hops) == 0 {
+		plan, err := e.store.EnsurePlan(ctx)
+		if err != nil {
+			return fmt.Errorf("choose hop addresses: %w", err)
+		}
+		e.hops = []netip.Addr{lastHost(plan.Prefix4), lastHost(plan.Prefix6)}
+	}
+	e.relay = relay.New(relay.Config{Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Denials: e.denials, Log: e.cfg.Log.Named("relay")})
+	e.apply(e.store.Snapshot())
+	key := e.authority.ResetKey()
+	ln, err := link.Listen(e.cfg.Listen, link.Config{TLS: e.authority.ServerTLS(), ResetKey: &key, Log: e.cfg.Log.Named("link")})
+	if err != nil {
+		return err
+	}
+	e.listener = ln
+	e.acceptor = &Acceptor{Listener: ln, Relay: e.relay, Log: e.cfg.Log, Gate: Gate{
+		Identify: e.authority.Identify,
+		Welcome:  e.welcome,
+		Enrol:    e.authority.ServeEnrol,
+		Renew:    e.renew,
+		Seen:     e.seen,
+	}}
+	return nil
+}
+
+// lastHost returns the highest address of p that a device may not get before
+// all others: the default hop address.
+func lastHost(p netip.Prefix) netip.Addr {
+	b := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a.Prev() // the last one of IPv4 is broadcast
+}
+
+func (e *Edge) renew(_ context.Context, id proto.Identity, csr []byte) proto.Renewed {
+	cert, err := e.authority.Renew(id, csr)
+	if err != nil {
+		return proto.Renewed{Error: err.Error()}
+	}
+	return proto.Renewed{Cert: cert}
+}
+
+// seen notes that a node is there; the store writes it only now and then.
+func (e *Edge) seen(ctx context.Context, id proto.Identity) {
+	touch := e.store.TouchDevice
+	if id.Role == proto.RoleConnector {
+		touch = e.store.TouchReplica
+	}
+	if err := touch(ctx, id.ID); err != nil && ctx.Err() == nil {
+		e.cfg.Log.Warn("cannot note that a node was seen", zap.Stringer(obs.FieldIdentity, id), zap.Error(err))
+	}
+}
+
+// upkeep does what the clock asks for.
+func (e *Edge) upkeep(ctx context.Context) error {
+	t := time.NewTicker(upkeepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			e.acceptor.Touch(ctx)
+			if _, err := e.store.ForgetReplicas(ctx, e.connected); err != nil && ctx.Err() == nil {
+				e.cfg.Log.Warn("cannot forget connectors that left", zap.Error(err))
+			}
+		}
+	}
+}
+
+// connected says whether a replica has a link now.
+func (e *Edge) connected(replica string) bool {
+	r, ok := e.store.Snapshot().Replicas[replica]
+	return ok && e.acceptor.present.get(proto.Identity{Role: proto.RoleConnector, ID: replica, Tunnel: r.Tunnel}) != nil
+}
+
+// advertise returns the addresses that go into tokens.
+func (e *Edge) advertise() []string {
+	if len(e.cfg.Advertise) > 0 {
+		return e.cfg.Advertise
+	}
+	host, port, err := net.SplitHostPort(e.cfg.Listen)
+	if err != nil { // checked by New
+		return nil
+	}
+	if e.listener != nil {
+		port = strconv.Itoa(int(e.listener.Addr().Port()))
+	}
+	if a, err := netip.ParseAddr(host); host != "" && (err != nil || !a.IsUnspecified()) {
+		return []string{net.JoinHostPort(host, port)}
+	}
+	return hostAddrs(port)
+}
+
+// hostAddrs returns this host's own addresses with a port, IPv4 first.
+func hostAddrs(port string) []string {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var v4, v6 []string
+	for _, a := range addrs {
+		p, err := netip.ParsePrefix(a.String())
+		if err != nil || !p.Addr().IsGlobalUnicast() {
+			continue
+		}
+		if hp := net.JoinHostPort(p.Addr().String(), port); p.Addr().Is4() {
+			v4 = append(v4, hp)
+		} else {
+			v6 = append(v6, hp)
+		}
+	}
+	return append(v4, v6...)
+}

@@ -1,0 +1,79 @@
+package edge
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+)
+
+// Status is what `edge status` shows.
+type Status struct {
+	Edge     string            `json:"edge"` // id
+	Version  string            `json:"version"`
+	Started  time.Time         `json:"started"`
+	Listen   netip.AddrPort    `json:"listen"`
+	Hops     []netip.Addr      `json:"hops"`
+	Silent   bool              `json:"silent,omitempty"`
+	Tunnels  []TunnelStatus    `json:"tunnels"`
+	Devices  []NodeStatus      `json:"devices"` // connected ones
+	Routes   int               `json:"routes"`
+	Sessions int               `json:"sessions"` // live UDP sessions
+	Flows    int               `json:"flows"`    // live TCP flows
+	Reasons  map[string]uint64 `json:"reasons"`  // what became of packets, sessions and flows
+}
+
+// TunnelStatus is one tunnel with its connected replicas.
+type TunnelStatus struct {
+	ID       string       `json:"id"`
+	Name     string       `json:"name"`
+	Replicas []NodeStatus `json:"replicas"`
+}
+
+// NodeStatus is one connected node.
+type NodeStatus struct {
+	ID       string       `json:"id"`
+	User     string       `json:"user,omitempty"`
+	Addrs    []netip.Addr `json:"addrs,omitempty"`
+	Hostname string       `json:"hostname"`
+	OS       string       `json:"os"`
+	Version  string       `json:"version"`
+	ICMP     string       `json:"icmp,omitempty"` // a connector's way to send ICMP
+	Link     link.Info    `json:"link"`
+}
+
+// Status returns what is going on. It needs an edge that is Ready.
+func (e *Edge) Status() Status {
+	sn := e.store.Snapshot()
+	s := Status{
+		Edge: e.authority.ID(), Version: e.cfg.Version, Started: e.started, Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
+		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
+		Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
+	}
+	replicas := make(map[string][]NodeStatus)
+	for _, n := range e.acceptor.present.all() {
+		st := n.status()
+		if n.id.Role == proto.RoleConnector {
+			replicas[n.id.Tunnel] = append(replicas[n.id.Tunnel], st)
+			continue
+		}
+		s.Devices = append(s.Devices, st)
+	}
+	for id, t := range sn.Tunnels {
+		s.Tunnels = append(s.Tunnels, TunnelStatus{ID: id, Name: t.Name, Replicas: slices.Concat([]NodeStatus{}, replicas[id])})
+	}
+	slices.SortFunc(s.Tunnels, func(a, b TunnelStatus) int { return strings.Compare(a.Name, b.Name) })
+	return s
+}
+
+func (n *nodeLink) status() NodeStatus {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return NodeStatus{
+		ID: n.id.ID, User: n.sent.User, Addrs: n.sent.Addrs, Hostname: n.hello.Hostname, OS: n.hello.OS, Version: n.hello.Version,
+		ICMP: n.hello.ICMP, Link: n.l.Info(),
+	}
+}
