@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -82,10 +81,6 @@ func hasIPv6() bool {
 	}
 	_ = unix.Close(fd)
 	return true
-}
-
-func only4(addrs []netip.Prefix) []netip.Prefix {
-	return slices.DeleteFunc(slices.Clone(addrs), func(p netip.Prefix) bool { return p.Addr().Is6() })
 }
 
 // setDevice makes the device's addresses those of cfg and brings it up.

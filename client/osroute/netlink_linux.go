@@ -157,10 +157,7 @@ func routeDst(x netlink.Route, v6 bool) netip.Prefix {
 	if p := fromIPNet(x.Dst); p.IsValid() {
 		return p
 	}
-	if v6 {
-		return all6
-	}
-	return all4
+	return everything(v6)
 }
 
 func toRoute(x tableRoute) *netlink.Route {

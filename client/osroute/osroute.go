@@ -65,10 +65,13 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint returns one line that says what to do, or "".
 func (e *Error) Hint() string { return e.Text }
 
-var (
-	all4 = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	all6 = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-)
+// everything returns 0.0.0.0/0 or ::/0.
+func everything(v6 bool) netip.Prefix {
+	if v6 {
+		return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+}
 
 // stays returns the prefixes that no capture takes off the host: loopback, link-local, multicast and broadcast.
 func stays() []netip.Prefix {

@@ -153,18 +153,11 @@ func (m *machine) name(index int) string {
 	return l.Attrs().Name
 }
 
-func prefixes(list ...string) (out []netip.Prefix) {
-	for _, s := range list {
-		out = append(out, netip.MustParsePrefix(s))
-	}
-	return out
-}
-
 func testConfig(capture ...string) Config {
 	return Config{
 		Device:  "oneping0",
-		Addrs:   prefixes("100.96.0.5/32", "fd00:1::5/128"),
-		Capture: prefixes(capture...),
+		Addrs:   parse("100.96.0.5/32", "fd00:1::5/128"),
+		Capture: parse(capture...),
 		Hops:    []netip.Addr{netip.MustParseAddr("172.68.101.57"), netip.MustParseAddr("fd00:ed::1")},
 		Mark:    testMark,
 	}
@@ -255,7 +248,7 @@ func TestKernelReconfigure(t *testing.T) {
 	apply(t, r, testConfig("172.16.0.0/12"))
 	small := m.snapshot()
 	big := testConfig("0.0.0.0/0", "::/0")
-	big.Addrs = prefixes("100.96.0.6/32", "fd00:1::6/128")
+	big.Addrs = parse("100.96.0.6/32", "fd00:1::6/128")
 	apply(t, r, big)
 	for dst, want := range map[string]string{
 		"8.8.8.8":       "oneping0 100.96.0.6",

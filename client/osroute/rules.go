@@ -155,9 +155,9 @@ func wantRoutes(cfg Config, dev int, host families) []tableRoute {
 	for _, p := range prefixes {
 		add(cfg.Table, p)
 	}
-	for _, p := range []netip.Prefix{all4, all6} {
-		if firstAddr(cfg.Addrs, p.Addr().Is6()).IsValid() {
-			add(cfg.Table+1, p)
+	for _, v6 := range []bool{false, true} {
+		if firstAddr(cfg.Addrs, v6).IsValid() {
+			add(cfg.Table+1, everything(v6))
 		}
 	}
 	return slices.Concat(stay, stop, through)
@@ -229,6 +229,6 @@ func hostWarnings(cfg Config, s hostFacts) []Warning {
 // coversUnderlay reports whether a captured IPv4 prefix holds the edge, or everything.
 func coversUnderlay(cfg Config) bool {
 	return slices.ContainsFunc(captured(cfg), func(p netip.Prefix) bool {
-		return p == all4 || slices.ContainsFunc(cfg.Underlay, func(u netip.AddrPort) bool { return p.Contains(u.Addr().Unmap()) })
+		return p == everything(false) || slices.ContainsFunc(cfg.Underlay, func(u netip.AddrPort) bool { return p.Contains(u.Addr().Unmap()) })
 	})
 }

@@ -1,0 +1,337 @@
+package osroute
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// This file is the logic for systems with one routing table and no rules: macOS and Windows. It has no build tag, so that
+// it is tested on Linux over a faked system; the real ones are calls_darwin.go and calls_windows.go.
+//
+// The longest prefix wins there, so the promises of the package are kept by the choice of prefixes:
+//
+//   - Connected prefixes win: what lies within one is left out, a capture around one is the shorter prefix.
+//   - A static route of the host must not win: each that lies within a capture is outbid, on macOS by its two halves
+//     (there is one route for a prefix), on Windows by the same prefix with a better metric. One of a single address
+//     cannot be halved; a warning names it.
+//   - The default route stays what it is: a capture of everything is two halves of everything. The link's own sockets
+//     are bound to the underlay's interface, which looks at that interface's routes alone.
+//   - No leak after a crash, when the system removes the TUN and its routes: a "stop" route that does not depend on the
+//     TUN lies under each route through it: on macOS a reject route for the prefix under its two halves, on Windows
+//     one for the same prefix to the loopback interface with the worst metric. The next start adopts them.
+
+// hostRoute is a route wanted in the host's table, comparable: through the TUN, or a stop.
+type hostRoute struct {
+	dst  netip.Prefix
+	stop bool
+}
+
+// seenRoute is a route found in the host's table.
+type seenRoute struct {
+	mainRoute
+	stop bool
+}
+
+// calls is what the logic needs of a system. Errors are the system's own (syscall.Errno, possibly wrapped).
+type calls interface {
+	// Prepare finds the device, sets what belongs to the interface (MTU, metric, router discovery) and brings it up.
+	Prepare(device string, mtu int, v6 bool) error
+	Addresses(device string) ([]netip.Prefix, error)
+	AddAddress(device string, p netip.Prefix) error
+	RemoveAddress(device string, p netip.Prefix) error
+	// Routes returns the host's whole table, ours included.
+	Routes() ([]seenRoute, error)
+	AddRoute(device string, r hostRoute) error
+	RemoveRoute(device string, r hostRoute) error
+}
+
+// oneTable applies Configs to a system with one table. It remembers what it added, because the system cannot tell.
+type oneTable struct {
+	sys    calls
+	judge  func(error) verdict
+	halves bool // one route for a prefix: outbid with halves (macOS)
+
+	mu       sync.Mutex
+	device   string
+	addrs    []netip.Prefix
+	routes   []hostRoute // in the order of adding
+	warnings []Warning
+}
+
+// Warnings returns what a person should know about this host as of the last Apply.
+func (t *oneTable) Warnings() []Warning {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.warnings)
+}
+
+// Apply makes addresses and routes what cfg wants. What it added before a failure is remembered for Undo.
+func (t *oneTable) Apply(ctx context.Context, cfg Config) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.device != "" && t.device != cfg.Device {
+		if err := t.undo(); err != nil {
+			return err
+		}
+	}
+	t.device = cfg.Device
+	if err := t.sys.Prepare(cfg.Device, cfg.MTU, firstAddr(cfg.Addrs, true).IsValid()); err != nil {
+		return t.fail("prepare device "+cfg.Device, err)
+	}
+	var warnings []Warning
+	without6, err := t.syncAddrs(cfg)
+	if err != nil {
+		return err
+	}
+	if without6 {
+		cfg.Addrs = only4(cfg.Addrs)
+		warnings = append(warnings, Warning{
+			Text: "this host has no IPv6: captured IPv6 prefixes cannot be reached",
+			Hint: "enable IPv6 on this host, then restart the client",
+		})
+	}
+	table, err := t.sys.Routes()
+	if err != nil {
+		return t.fail("list routes", err)
+	}
+	more, err := t.syncRoutes(cfg, table, without6)
+	if err != nil {
+		return err
+	}
+	t.warnings = append(warnings, more...)
+	return nil
+}
+
+// syncAddrs makes the device's addresses those of cfg. without6 says that the host refuses IPv6.
+func (t *oneTable) syncAddrs(cfg Config) (without6 bool, err error) {
+	have, err := t.sys.Addresses(cfg.Device)
+	if err != nil {
+		return false, t.fail("list addresses of "+cfg.Device, err)
+	}
+	have = slices.DeleteFunc(slices.Clone(have), func(p netip.Prefix) bool { return p.Addr().IsLinkLocalUnicast() })
+	add, remove := diff(have, cfg.Addrs)
+	for _, p := range remove {
+		if err := t.sys.RemoveAddress(cfg.Device, p); err != nil && t.judge(err) != notThere {
+			return false, t.fail("remove address "+p.String()+" of "+cfg.Device, err)
+		}
+	}
+	t.addrs = slices.DeleteFunc(t.addrs, func(p netip.Prefix) bool { return slices.Contains(remove, p) })
+	for _, p := range add {
+		switch err := t.sys.AddAddress(cfg.Device, p); {
+		case err == nil, t.judge(err) == alreadyThere:
+			t.addrs = append(t.addrs, p)
+		case lacksFamily(t.judge(err), p):
+			without6 = true
+		default:
+			return false, t.fail("add address "+p.String()+" to "+cfg.Device, err)
+		}
+	}
+	return without6, nil
+}
+
+// syncRoutes adds the missing routes, stops first, and then removes those no longer wanted.
+func (t *oneTable) syncRoutes(cfg Config, table []seenRoute, without6 bool) ([]Warning, error) {
+	want, warnings := wantHostRoutes(cfg, table, t.halves)
+	t.routes = slices.DeleteFunc(t.routes, func(r hostRoute) bool { return !present(table, r, cfg.Device) })
+	add, remove := diff(t.routes, want)
+	for _, r := range add {
+		switch err := t.sys.AddRoute(cfg.Device, r); {
+		case err == nil, t.judge(err) == alreadyThere && present(table, r, cfg.Device):
+			t.routes = append(t.routes, r) // one that is there already is a crashed predecessor's: adopt it
+		case t.judge(err) == alreadyThere:
+			warnings = append(warnings, takenWarning(r))
+		case lacksFamily(t.judge(err), r.dst) && (r.stop || without6):
+		default:
+			return nil, t.fail("add route "+r.dst.String(), err)
+		}
+	}
+	return warnings, t.removeRoutes(remove)
+}
+
+// lacksFamily reports whether adding p failed because the host does not speak IPv6 (Windows says "not found").
+func lacksFamily(v verdict, p netip.Prefix) bool {
+	return p.Addr().Is6() && (v == noFamily || v == notThere)
+}
+
+// takenWarning is about a route that somebody else has for the very same prefix.
+func takenWarning(r hostRoute) Warning {
+	if r.stop {
+		return Warning{
+			Text: "this host has a route of its own for captured " + r.dst.String() + ", which its packets take if the client crashes",
+			Hint: "remove that route, then restart the client",
+		}
+	}
+	return Warning{
+		Text: "captured " + r.dst.String() + " leaves this host by another route for the same prefix",
+		Hint: "remove that route, then restart the client",
+	}
+}
+
+// removeRoutes removes routes, tries all of them, and forgets those that are gone.
+func (t *oneTable) removeRoutes(list []hostRoute) error {
+	var errs []error
+	for _, r := range list {
+		if err := t.sys.RemoveRoute(t.device, r); err != nil && !gone(t.judge(err)) {
+			errs = append(errs, t.fail("remove route "+r.dst.String(), err))
+			continue
+		}
+		t.routes = slices.DeleteFunc(t.routes, func(x hostRoute) bool { return x == r })
+	}
+	return errors.Join(errs...)
+}
+
+// Undo removes what Apply added, in the opposite order. What fails is kept for another Undo.
+func (t *oneTable) Undo() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.device == "" {
+		return nil
+	}
+	return t.undo()
+}
+
+func (t *oneTable) undo() error {
+	list := slices.Clone(t.routes)
+	slices.Reverse(list)
+	errs := []error{t.removeRoutes(list)}
+	for _, p := range slices.Backward(slices.Clone(t.addrs)) {
+		if err := t.sys.RemoveAddress(t.device, p); err != nil && !gone(t.judge(err)) {
+			errs = append(errs, t.fail("remove address "+p.String()+" of "+t.device, err))
+			continue
+		}
+		t.addrs = slices.DeleteFunc(t.addrs, func(x netip.Prefix) bool { return x == p })
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	t.device, t.warnings = "", nil
+	return nil
+}
+
+// present reports whether the table holds r.
+func present(table []seenRoute, r hostRoute, device string) bool {
+	return slices.ContainsFunc(table, func(s seenRoute) bool {
+		return s.dst == r.dst && s.stop == r.stop && (r.stop || s.device == device)
+	})
+}
+
+func only4(addrs []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(addrs), func(p netip.Prefix) bool { return p.Addr().Is6() })
+}
+
+// wantHostRoutes returns the routes for cfg beside what is in the table, stops before those through the TUN.
+func wantHostRoutes(cfg Config, table []seenRoute, halves bool) ([]hostRoute, []Warning) {
+	foreign := foreignRoutes(table, cfg.Device)
+	connected := connectedPrefixes(foreign, cfg.Device)
+	local := func(p netip.Prefix) bool {
+		return slices.ContainsFunc(connected, func(c onlink) bool { return covers(c.prefix, p) })
+	}
+	var stops, through []hostRoute
+	capture := captured(cfg)
+	warnings := shadowed(capture, networks(connected))
+	for _, p := range capture {
+		for _, part := range belowDefault(p) {
+			if local(part) {
+				continue
+			}
+			if !halves || !part.IsSingleIP() {
+				stops = append(stops, hostRoute{dst: part, stop: true})
+			}
+			through = appendThrough(through, cfg, bid(part, halves))
+		}
+	}
+	for _, r := range foreign {
+		if !outbiddable(r, capture) || local(r.dst) {
+			continue
+		}
+		if halves && r.dst.IsSingleIP() {
+			if !slices.Contains(capture, r.dst) {
+				warnings = append(warnings, hostRouteWarning(r))
+			}
+			continue
+		}
+		through = appendThrough(through, cfg, bid(r.dst, halves))
+	}
+	through = slices.DeleteFunc(through, func(r hostRoute) bool { return local(r.dst) })
+	all := slices.Concat(stops, through)
+	return uniq(all), warnings
+}
+
+// foreignRoutes returns the routes that are neither ours nor the system's own for loopback, link-local and multicast.
+func foreignRoutes(table []seenRoute, device string) []mainRoute {
+	var out []mainRoute
+	for _, s := range table {
+		if s.stop || s.device == device || !s.dst.IsValid() || s.dst.Bits() == 0 {
+			continue
+		}
+		if slices.ContainsFunc(stays(), func(p netip.Prefix) bool { return covers(p, s.dst) }) {
+			continue
+		}
+		out = append(out, s.mainRoute)
+	}
+	return out
+}
+
+// outbiddable reports whether r is a static route within a capture.
+func outbiddable(r mainRoute, capture []netip.Prefix) bool {
+	return (r.gateway || !r.byAddress) && slices.ContainsFunc(capture, func(p netip.Prefix) bool { return covers(p, r.dst) })
+}
+
+// networks leaves out the single addresses of connected prefixes (an interface's own and broadcast address).
+func networks(connected []onlink) []onlink {
+	return slices.DeleteFunc(slices.Clone(connected), func(c onlink) bool { return c.prefix.IsSingleIP() })
+}
+
+func hostRouteWarning(r mainRoute) Warning {
+	return Warning{
+		Text: "captured " + r.dst.String() + " leaves this host by a route of its own on " + r.device,
+		Hint: "remove the host route for " + strings.TrimSuffix(strings.TrimSuffix(r.dst.String(), "/32"), "/128"),
+	}
+}
+
+// belowDefault returns p, or its halves if p is everything: the default route is the underlay's.
+func belowDefault(p netip.Prefix) []netip.Prefix {
+	if p.Bits() == 0 {
+		return bid(p, true)
+	}
+	return []netip.Prefix{p}
+}
+
+// bid returns the prefixes that win over a route for p: p itself where the metric decides, else its halves. A single
+// address has no halves.
+func bid(p netip.Prefix, halves bool) []netip.Prefix {
+	if !halves || p.IsSingleIP() {
+		return []netip.Prefix{p}
+	}
+	upper := p.Addr().AsSlice()
+	upper[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
+	second, _ := netip.AddrFromSlice(upper)
+	return []netip.Prefix{netip.PrefixFrom(p.Addr(), p.Bits()+1), netip.PrefixFrom(second, p.Bits()+1)}
+}
+
+// appendThrough appends routes through the TUN for prefixes of a family in which the device has an address.
+func appendThrough(list []hostRoute, cfg Config, prefixes []netip.Prefix) []hostRoute {
+	for _, p := range prefixes {
+		if firstAddr(cfg.Addrs, p.Addr().Is6()).IsValid() {
+			list = append(list, hostRoute{dst: p})
+		}
+	}
+	return list
+}
+
+func uniq(list []hostRoute) []hostRoute {
+	var out []hostRoute
+	for _, r := range list {
+		if !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
