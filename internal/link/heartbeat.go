@@ -7,19 +7,29 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quic-go/quic-go"
+	"go.uber.org/zap"
+
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 const (
-	beatEvery    = 2 * time.Second        // on a link in use
-	beatSuspect  = 250 * time.Millisecond // once a padded one is missing
-	beatNudge    = 50 * time.Millisecond  // while path MTU discovery runs: it needs traffic
-	beatPatience = 500 * time.Millisecond // and four round trips, at least
-	// maxLostBeats padded heartbeats in a row without an answer, while the peer is heard, are a black hole.
-	maxLostBeats = 3
+	beatEvery = 2 * time.Second        // between padded heartbeats on a link in use
+	tickUsed  = 250 * time.Millisecond // while in use: look at quic-go's packet size, and repeat a padded heartbeat that is missing
+	tickNudge = 50 * time.Millisecond  // while path MTU discovery runs: it advances with traffic only
+	// beatPatience is how long an answer may take, or four round trips.
+	beatPatience = 500 * time.Millisecond
+	// suspectLost padded heartbeats in a row without an answer, while small ones pass or nothing else moves, are a black hole.
+	suspectLost = 3
+	// certainLost are one whatever else moves: a path may be narrow in one direction only.
+	certainLost = 16
+	// quietBytes is what a stuck link still moves in the meantime: probes, acknowledgements, keep-alives.
+	quietBytes = 128 << 10
 	// switchHoldOff is how long a new path is given before it is suspected in its turn.
 	switchHoldOff = 5 * time.Second
+	// switchPatience is how long a new path may take to answer before the link is given up.
+	switchPatience = 2 * time.Second
 )
 
 // heartbeat watches whether full-size packets pass. quic-go never shrinks its
@@ -28,98 +38,148 @@ const (
 //
 // The dialling side sends requests padded to the current datagram size, the
 // accepting side echoes them at its own size: each direction is tested. Small
-// requests, and everything else that is heard, show that the path as such is alive.
+// requests, and whatever else is heard, show that the path as such is alive;
+// while a flow is stuck, quic-go fills its few packets up with the flow's data,
+// so that small datagrams do not pass either.
 type heartbeat struct {
 	mu       sync.Mutex
-	nonce    uint64    // of the padded request that waits for its answer; 0 = none
-	sentAt   time.Time // when that was sent
+	seq      uint64    // nonce of the newest padded request
+	first    uint64    // nonce of the oldest one that waits for its answer; 0 = none
+	sentAt   time.Time // when the newest was sent
 	lost     int       // padded requests in a row without an answer
-	heard    uint64    // quic-go's count of packets received when the first lost one was sent
-	activity uint64    // at the last tick
+	since    quic.ConnectionStats
+	small    bool   // a small one was answered since the first loss
+	activity uint64 // at the last tick
+	next     time.Time
 	holdOff  time.Time
-	answered time.Time // when an answer came last
+	proveBy  time.Time // a new path must have answered; zero = it has
 
 	own      atomic.Uint64 // heartbeats in Link.sent and Link.received
 	switches atomic.Uint64
 }
 
+// smallNonce marks requests that are not padded.
+const smallNonce = 0
+
 // errBlackHole ends a link whose path swallows full-size packets.
 var errBlackHole = &CloseError{Code: proto.CodePathMTU, Text: "full-size packets no longer pass"}
 
-// beatInterval is the time to the next tick.
-func (l *Link) beatInterval() time.Duration {
+// tickInterval is the time to the next tick.
+func (l *Link) tickInterval(used bool) time.Duration {
 	if _, settled := l.MaxDatagram(); !settled {
-		return beatNudge
+		return tickNudge
 	}
-	l.beat.mu.Lock()
-	defer l.beat.mu.Unlock()
-	switch {
-	case l.beat.lost > 0:
-		return beatSuspect
-	case l.beat.nonce != 0:
-		return l.beatPatience()
+	if used {
+		return tickUsed
 	}
 	return beatEvery
 }
 
-// beatPatience is how long an answer may take.
-func (l *Link) beatPatience() time.Duration {
-	return max(beatPatience, 4*l.conn.ConnectionStats().SmoothedRTT)
-}
-
-// tickHeartbeat judges the last request and sends the next. It returns
-// errBlackHole when the link cannot be saved.
-func (l *Link) tickHeartbeat(ctx context.Context, now time.Time) error {
-	if !l.inUse() {
-		return nil
-	}
-	l.sendHeartbeat(proto.Heartbeat{Nonce: 1}, proto.HeartbeatSize)
+// tickHeartbeat looks after the path. It returns errBlackHole when the link cannot be saved.
+func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) error {
+	l.learnMTU()
 	size, settled := l.MaxDatagram()
-	if !l.dialled || !settled {
+	switch {
+	case !settled:
+		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, proto.HeartbeatSize)
+		return l.beat.proven(now)
+	case !used || !l.dialled:
 		return nil
 	}
-	if l.judge(now, size) {
-		return l.leaveBlackHole(ctx)
+	switch l.judge(now) {
+	case send:
+		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, proto.HeartbeatSize)
+		l.sendHeartbeat(proto.Heartbeat{Nonce: l.beat.request(now)}, size)
+	case leave:
+		if size > mtuStart { // a new path starts with less: worth a try
+			return l.leaveBlackHole(ctx, now)
+		}
 	}
 	return nil
 }
 
-// inUse says whether anything but heartbeats moved since the last call, or a
-// flow is open, or something is unclear.
+// inUse says whether anything but heartbeats moved since the last call, a
+// flow is open, or an answer is missing.
 func (l *Link) inUse() bool {
 	a := l.sent.Load() + l.received.Load() - l.beat.own.Load()
 	l.beat.mu.Lock()
 	defer l.beat.mu.Unlock()
 	moved := a != l.beat.activity
 	l.beat.activity = a
-	_, settled := l.MaxDatagram()
-	return moved || !settled || l.streams.Load() > 0 || l.beat.nonce != 0 || l.beat.lost > 0
+	return moved || l.streams.Load() > 0 || l.beat.first != 0
 }
 
-// judge sends a padded request where none is under way, counts one that was
-// not answered in time, and says whether the path is a black hole.
-func (l *Link) judge(now time.Time, size int) bool {
+// verdict is what judge wants done.
+type verdict int
+
+const (
+	wait verdict = iota
+	send
+	leave
+)
+
+// judge looks at the newest padded request.
+func (l *Link) judge(now time.Time) verdict {
+	stats := l.conn.ConnectionStats()
 	b := &l.beat
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	heard := l.conn.ConnectionStats().PacketsReceived
-	if b.nonce != 0 {
-		if now.Sub(b.sentAt) < l.beatPatience() && b.lost == 0 {
-			return false
+	patience := max(beatPatience, 4*stats.SmoothedRTT)
+	switch {
+	case b.first == 0: // all is well
+		if now.Before(b.next) {
+			return wait
 		}
-		b.lost++
+		b.since, b.small, b.lost = stats, false, 0
+		return send
+	case b.lost == 0 && now.Sub(b.sentAt) < patience, b.lost > 0 && now.Sub(b.sentAt) < patience/2:
+		return wait
 	}
-	if b.lost == 0 {
-		b.heard = heard
-	}
-	if b.lost >= maxLostBeats && heard > b.heard && size > mtuStart && now.After(b.holdOff) {
-		b.lost, b.nonce = 0, 0
+	b.lost++
+	heard := stats.PacketsReceived > b.since.PacketsReceived
+	quiet := stats.BytesSent-b.since.BytesSent+stats.BytesReceived-b.since.BytesReceived < quietBytes
+	if heard && !now.Before(b.holdOff) && (b.lost >= suspectLost && (b.small || quiet) || b.lost >= certainLost) {
+		b.lost, b.first = 0, 0
 		b.holdOff = now.Add(switchHoldOff)
-		return true
+		b.next = now.Add(beatEvery)
+		return leave
 	}
-	b.nonce, b.sentAt = uint64(proto.NewSessionID()), now
-	l.sendHeartbeat(proto.Heartbeat{Nonce: b.nonce}, size)
-	return false
+	return send
+}
+
+// request returns the nonce of the padded request that is sent now.
+func (b *heartbeat) request(now time.Time) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seq++
+	if b.first == 0 {
+		b.first = b.seq
+	}
+	b.sentAt, b.next = now, now.Add(beatEvery)
+	return b.seq
+}
+
+// answer takes an answer.
+func (b *heartbeat) answer(h proto.Heartbeat) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.proveBy = time.Time{}
+	switch {
+	case h.Nonce == smallNonce:
+		b.small = true
+	case b.first != 0 && h.Nonce >= b.first:
+		b.first, b.lost = 0, 0
+	}
+}
+
+// proven fails when a new path has not answered in time.
+func (b *heartbeat) proven(now time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.proveBy.IsZero() && now.After(b.proveBy) {
+		return errBlackHole
+	}
+	return nil
 }
 
 // sendHeartbeat queues one. A full queue is a lost heartbeat, which is what it means.
@@ -134,37 +194,33 @@ func (l *Link) sendHeartbeat(h proto.Heartbeat, size int) {
 func (l *Link) receiveHeartbeat(d []byte) packet.Reason {
 	l.beat.own.Add(1)
 	h, err := proto.ParseHeartbeat(d)
-	if err != nil {
+	switch {
+	case err != nil:
 		return packet.Malformed
-	}
-	if !h.Echo {
-		size := proto.HeartbeatSize
-		if len(d) > size {
-			size = int(l.mtu.size.Load())
-		}
-		l.sendHeartbeat(proto.Heartbeat{Nonce: h.Nonce, Echo: true}, size)
+	case h.Echo:
+		l.beat.answer(h)
 		return packet.OK
 	}
-	b := &l.beat
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.answered = time.Now()
-	if h.Nonce == b.nonce && b.nonce != 0 {
-		b.nonce, b.lost = 0, 0
+	size := proto.HeartbeatSize
+	if len(d) > size {
+		size = int(l.mtu.size.Load())
 	}
+	l.sendHeartbeat(proto.Heartbeat{Nonce: h.Nonce, Echo: true}, size)
 	return packet.OK
 }
 
 // leaveBlackHole moves the connection to its spare path, where quic-go starts
 // at the smallest packet size, in both directions. Flows go on.
-func (l *Link) leaveBlackHole(ctx context.Context) error {
-	l.counters.Count(packet.TooLarge)
+func (l *Link) leaveBlackHole(ctx context.Context, now time.Time) error {
 	if err := l.switchPath(ctx); err != nil {
-		l.log.Warn("full-size packets no longer pass, redialling", zapRemote(l), zapErr(err))
+		l.log.Warn("full-size packets no longer pass", zap.Stringer("remote", l.Remote()), zap.Error(err))
 		return errors.Join(errBlackHole, err)
 	}
+	l.beat.mu.Lock()
+	l.beat.proveBy = now.Add(switchPatience + 4*l.conn.ConnectionStats().SmoothedRTT)
+	l.beat.mu.Unlock()
 	l.beat.switches.Add(1)
-	l.learnMTU()
-	l.log.Info("full-size packets no longer passed, moved to a new path", zapRemote(l))
+	l.mtu.restart(now)
+	l.log.Info("full-size packets no longer passed, moved to a new path", zap.Stringer("remote", l.Remote()))
 	return nil
 }

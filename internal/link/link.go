@@ -113,6 +113,8 @@ type Link struct {
 	retired []*localPath
 	spare   *sparePath
 	gone    bool // released: no new paths
+	// spareAfter is when the next spare may be made.
+	spareAfter time.Time
 }
 
 func newLink(conn *quic.Conn, cfg *Config) *Link {

@@ -13,8 +13,11 @@ import (
 const (
 	// probePatience is how long a new path may take to be validated.
 	probePatience = time.Second
-	// spareRetry is when a spare path that could not be had is tried again.
-	spareRetry = 10 * time.Second
+	// spareRest is when a spare path that could not be had is tried again, and how long after a switch the next one
+	// is made: each path that the peer looks at takes one of quic-go's four connection ids, and the switch comes first.
+	spareRest = 5 * time.Second
+	// maxRetired bounds the sockets that a link has left behind: quic-go ends a connection with any of its transports.
+	maxRetired = 8
 )
 
 // sparePath is a second socket that the peer has validated already.
@@ -43,8 +46,7 @@ func (l *Link) runSpare(ctx context.Context) {
 			return
 		case <-wait.C:
 		}
-		wait.Reset(spareRetry)
-		if l.hasSpare() {
+		if wait.Reset(spareRest); !l.wantsSpare() {
 			continue
 		}
 		if err := l.armSpare(ctx); err != nil && ctx.Err() == nil {
@@ -57,6 +59,12 @@ func (l *Link) hasSpare() bool {
 	l.pathMu.Lock()
 	defer l.pathMu.Unlock()
 	return l.spare != nil || l.gone
+}
+
+func (l *Link) wantsSpare() bool {
+	l.pathMu.Lock()
+	defer l.pathMu.Unlock()
+	return l.spare == nil && !l.gone && len(l.retired) < maxRetired && !time.Now().Before(l.spareAfter)
 }
 
 // armSpare opens a socket and has the peer validate it.
@@ -91,7 +99,7 @@ func (l *Link) armSpare(ctx context.Context) error {
 // now, and retires the socket in use.
 func (l *Link) switchPath(ctx context.Context) error {
 	if l.cfg.Socket != nil {
-		return errors.New("no second socket")
+		return errors.New("switch path: no second socket")
 	}
 	if !l.hasSpare() {
 		ctx, cancel := context.WithTimeout(ctx, probePatience)
@@ -105,13 +113,14 @@ func (l *Link) switchPath(ctx context.Context) error {
 	if l.gone || l.spare == nil {
 		return ErrClosed
 	}
+	if len(l.retired) == maxRetired {
+		return fmt.Errorf("switch path: done %d times on this link", maxRetired)
+	}
 	if err := l.spare.path.Switch(); err != nil {
 		return fmt.Errorf("switch path: %w", err)
 	}
 	l.retired = append(l.retired, l.path)
 	l.path, l.spare = l.spare.local, nil
+	l.spareAfter = time.Now().Add(spareRest)
 	return nil
 }
-
-func zapRemote(l *Link) zap.Field { return zap.Stringer("remote", l.Remote()) }
-func zapErr(err error) zap.Field  { return zap.Error(err) }

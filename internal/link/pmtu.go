@@ -44,6 +44,12 @@ func (m *mtuTracker) set(n int) {
 	}
 }
 
+// restart begins the search anew, on a new path.
+func (m *mtuTracker) restart(now time.Time) {
+	m.size.Store(mtuStart)
+	m.since.Store(now.UnixNano())
+}
+
 func (m *mtuTracker) get(now time.Time) (n int, settled bool) {
 	n = int(m.size.Load())
 	return n, n >= mtuDone || now.Sub(time.Unix(0, m.since.Load())) >= settleAfter

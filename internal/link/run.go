@@ -63,8 +63,8 @@ func endCode(ctx context.Context) (proto.Code, string) {
 func (l *Link) runTicks(ctx context.Context) error {
 	report := time.NewTicker(reportEvery)
 	defer report.Stop()
-	beat := time.NewTimer(l.beatInterval())
-	defer beat.Stop()
+	tick := time.NewTimer(tickNudge)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -73,12 +73,12 @@ func (l *Link) runTicks(ctx context.Context) error {
 			return context.Cause(l.conn.Context())
 		case <-report.C:
 			l.sendReport()
-		case <-beat.C:
-			l.learnMTU()
-			if err := l.tickHeartbeat(ctx, time.Now()); err != nil {
+		case <-tick.C:
+			used := l.inUse()
+			if err := l.tickHeartbeat(ctx, time.Now(), used); err != nil {
 				return err
 			}
-			beat.Reset(l.beatInterval())
+			tick.Reset(l.tickInterval(used))
 		}
 	}
 }

@@ -94,9 +94,6 @@ func (s *Stream) Close() error {
 // cancelRead refuses what the peer may still send.
 func (s *Stream) cancelRead(code proto.Code) { s.s.CancelRead(quic.StreamErrorCode(code)) }
 
-// cancelWrite resets this side's half.
-func (s *Stream) cancelWrite(code proto.Code) { s.s.CancelWrite(quic.StreamErrorCode(code)) }
-
 func (s *Stream) end() {
 	if !s.ended.Swap(true) {
 		s.l.streams.Add(-1)
