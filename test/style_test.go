@@ -81,11 +81,7 @@ func TestStyle(t *testing.T) {
 	documented := make(map[string]bool) // by folder
 	for _, s := range sources(t) {
 		dir := filepath.Dir(s.path)
-		if s.file.Doc != nil {
-			documented[dir] = true
-		} else if !s.isTest() {
-			documented[dir] = documented[dir]
-		}
+		documented[dir] = documented[dir] || s.file.Doc != nil
 		if n := strings.Count(s.text, "\n"); n > maxLines {
 			t.Errorf("%s: %d lines, at most %d: one noun a file", s.path, n, maxLines)
 		}

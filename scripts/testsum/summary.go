@@ -25,7 +25,6 @@ type event struct {
 // run is one test, or one package where Test is empty, that has not ended yet.
 type run struct {
 	output []string
-	seeds  int // failed subtests of a fuzz target count, passed seeds do not
 }
 
 type counts struct{ passed, failed, skipped int }

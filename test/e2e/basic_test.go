@@ -1,0 +1,139 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hopLine is a line of traceroute -n -q1 with an answer: number, address, round trip, mark.
+var hopLine = regexp.MustCompile(`(?m)^ *(\d+)  ([0-9a-f.:]+)  [0-9.]+ ms(?: (![A-Z0-9<>-]+))?\s*$`)
+
+// trace runs traceroute in a node and returns its hops: "ADDRESS" or "ADDRESS !H", and "*" for silence.
+func (l *lab) trace(node string, args ...string) []string {
+	l.t.Helper()
+	out := l.exec(node, append([]string{"traceroute", "-n", "-q1", "-w2"}, args...)...).stdout
+	var hops []string
+	for line := range strings.Lines(out) {
+		if m := hopLine.FindStringSubmatch(line); m != nil {
+			hops = append(hops, strings.TrimSpace(m[2]+" "+m[3]))
+		} else if f := strings.Fields(line); len(f) == 2 && f[1] == "*" {
+			hops = append(hops, "*")
+		}
+	}
+	return hops
+}
+
+func wantHops(t testing.TB, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: hops %q, want %q", what, got, want)
+	}
+}
+
+func TestTracerouteThreeHops(t *testing.T) {
+	needs(t, "traceroute")
+	l := newLab(t)
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"ICMP", []string{"-I", serverV4}, []string{edgeV4, connectorV4, serverV4}},
+		{"UDP", []string{serverV4}, []string{edgeV4, connectorV4, serverV4}},
+		{"TCP to a closed port", []string{"-T", "-p", "81", serverV4}, []string{edgeV4, connectorV4, serverV4}},
+		{"ICMP over IPv6", []string{"-6", "-I", serverV6}, []string{edgeV6, connectorV6, serverV6}},
+		{"UDP over IPv6", []string{"-6", serverV6}, []string{edgeV6, connectorV6, serverV6}},
+		{"TCP over IPv6", []string{"-6", "-T", "-p", "81", serverV6}, []string{edgeV6, connectorV6, serverV6}},
+		{"to the connector", []string{"-I", connectorV4}, []string{edgeV4, connectorV4}},
+		{"to the edge", []string{"-I", edgeV4}, []string{edgeV4}},
+	} {
+		t.Run(c.name, func(t *testing.T) { wantHops(t, c.name, l.trace("laptop", c.args...), c.want...) })
+	}
+}
+
+func TestStopAndStart(t *testing.T) {
+	needs(t, "traceroute", "ping")
+	l := newLab(t)
+	three := []string{edgeV4, connectorV4, serverV4}
+	wantHops(t, "before", l.trace("laptop", "-I", serverV4), three...)
+
+	l.stop("connector")
+	l.poll("!H from the edge", 5*time.Second, func() bool {
+		return slices.Equal(l.trace("laptop", "-I", serverV4), []string{edgeV4, edgeV4 + " !H"})
+	})
+	l.up("connector")
+	l.poll("three hops", 5*time.Second, func() bool { return slices.Equal(l.trace("laptop", "-I", serverV4), three) })
+
+	l.stop("server")
+	hops := l.trace("laptop", "-I", "-m", "4", "-w", "5", serverV4)
+	if len(hops) < 3 || hops[0] != edgeV4 || hops[1] != connectorV4 || hops[2] != "*" && hops[2] != connectorV4+" !H" {
+		t.Errorf("server stopped: hops %q", hops)
+	}
+	l.up("server")
+	l.poll("three hops", 10*time.Second, func() bool { return slices.Equal(l.trace("laptop", "-I", serverV4), three) })
+}
+
+var pingSummary = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
+
+// ping runs ping in a node and fails unless every packet was answered.
+func (l *lab) ping(node string, count int, args ...string) string {
+	l.t.Helper()
+	r := l.exec(node, append([]string{"ping", "-n", "-c", fmt.Sprint(count), "-W2"}, args...)...)
+	m := pingSummary.FindStringSubmatch(r.stdout)
+	if r.code != 0 || m == nil || m[1] != m[2] || strings.Contains(r.stdout, "duplicates") {
+		l.t.Errorf("ping %s: exit code %d\n%s%s", strings.Join(args, " "), r.code, r.stdout, r.stderr)
+	}
+	return r.stdout
+}
+
+func TestPingSizes(t *testing.T) {
+	needs(t, "ping")
+	l := newLab(t)
+	for _, dst := range []string{serverV4, serverV6} {
+		for _, size := range []int{0, 1, 56, 1400, 1472, 8000, 65507} {
+			if dst == serverV6 && size == 65507 {
+				size = 65527 // what an IPv6 packet has room for
+			}
+			t.Run(fmt.Sprintf("%s/%d", dst, size), func(t *testing.T) {
+				out := l.ping("laptop", 2, "-i", "0.2", "-s", fmt.Sprint(size), dst)
+				if want := fmt.Sprintf("%d bytes from %s", size+8, dst); !strings.Contains(out, want) {
+					t.Errorf("no line %q in\n%s", want, out)
+				}
+				if !strings.Contains(out, "ttl=62") { // 64, less one for the connector and one for the edge
+					t.Errorf("not the reply's own TTL:\n%s", out)
+				}
+			})
+		}
+	}
+}
+
+func TestThousandPings(t *testing.T) {
+	needs(t, "ping")
+	l := newLab(t)
+	l.ping("laptop", 1000, "-i", "0.001", "-q", serverV4)
+	l.ping("laptop", 1000, "-i", "0.001", "-q", serverV6)
+}
+
+// Two laptops and the connector's own host ping one server with the same
+// identifier and the same sequences: each gets its own replies, and no other.
+func TestTwoLaptopsOneIdentifier(t *testing.T) {
+	flag, path := policy(t, everyone)
+	l := newLab(t, "--laptops", "2", flag, path)
+	for _, dst := range []string{serverV4, serverV6} {
+		var all []*process
+		for _, node := range []string{"laptop", "laptop2", "connector"} {
+			all = append(all, l.start(node, "tool", "ping", "-ident", "4242", "-n", "1000", "-i", "5ms", "-tag", node, dst))
+		}
+		for _, p := range all {
+			if r := p.wait(time.Minute); r.code != 0 {
+				t.Errorf("%s to %s:\n%s%s", p.what, dst, r.stdout, r.stderr)
+			}
+		}
+	}
+}

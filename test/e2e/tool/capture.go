@@ -1,0 +1,77 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func errnoName(n syscall.Errno) string { return unix.ErrnoName(n) }
+
+func runCapture(ctx context.Context, flags *flag.FlagSet, args []string) error {
+	args, err := parse(flags, args, 1)
+	if err != nil {
+		return err
+	}
+	dev, err := net.InterfaceByName(args[0])
+	if err != nil {
+		return err
+	}
+	all := int(htons(unix.ETH_P_ALL))
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all)
+	if err != nil {
+		return fmt.Errorf("open packet socket: %w", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: dev.Index}); err != nil {
+		return fmt.Errorf("bind packet socket: %w", err)
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 32<<20) // as much as there is
+	// A short receive time-out is how the loop sees the context.
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20000}); err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stderr, "capturing")
+	return captureLoop(ctx, fd)
+}
+
+func captureLoop(ctx context.Context, fd int) error {
+	out := bufio.NewWriterSize(os.Stdout, 1<<20)
+	defer out.Flush()
+	buf := make([]byte, 1<<17)
+	for ctx.Err() == nil {
+		n, from, err := unix.Recvfrom(fd, buf, 0)
+		switch {
+		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+			if err := out.Flush(); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return fmt.Errorf("receive: %w", err)
+		}
+		sll, ok := from.(*unix.SockaddrLinklayer)
+		if !ok || sll.Protocol != htons(unix.ETH_P_IP) && sll.Protocol != htons(unix.ETH_P_IPV6) {
+			continue
+		}
+		direction := "in"
+		if sll.Pkttype == unix.PACKET_OUTGOING {
+			direction = "out"
+		}
+		fmt.Fprintln(out, time.Now().UnixNano(), direction, hex.EncodeToString(buf[:n]))
+	}
+	return nil
+}
+
+func htons(v uint16) uint16 { return v<<8 | v>>8 }

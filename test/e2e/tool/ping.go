@@ -1,0 +1,114 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// pinger sends echo requests of one identifier and checks what comes back.
+type pinger struct {
+	dst               netip.Addr
+	conn              *net.IPConn
+	ident             uint16
+	tag               string
+	right, wrong, dup int
+	seen              map[uint16]bool
+	sent              int
+}
+
+// runPing sees every ICMP packet that the kernel accepts (a raw socket), so
+// that a reply meant for somebody else would show.
+func runPing(ctx context.Context, flags *flag.FlagSet, args []string) error {
+	ident := flags.Uint("ident", 1, "identifier")
+	count := flags.Int("n", 10, "requests, at most 65535")
+	every := flags.Duration("i", 10*time.Millisecond, "interval")
+	tag := flags.String("tag", "", "text in each payload, to tell pingers apart")
+	wait := flags.Duration("w", 2*time.Second, "how long to wait after the last request")
+	args, err := parse(flags, args, 1)
+	if err != nil {
+		return err
+	}
+	p := &pinger{ident: uint16(*ident), tag: *tag, seen: make(map[uint16]bool)}
+	if p.dst, err = netip.ParseAddr(args[0]); err != nil {
+		return err
+	}
+	network := "ip4:icmp"
+	if p.dst.Is6() {
+		network = "ip6:ipv6-icmp"
+	}
+	if p.conn, err = net.ListenIP(network, nil); err != nil {
+		return err
+	}
+	_ = p.conn.SetReadBuffer(4 << 20)
+	defer context.AfterFunc(ctx, func() { p.conn.Close() })()
+	received := make(chan struct{})
+	go func() { p.receive(); close(received) }()
+	ticker := time.NewTicker(*every)
+	defer ticker.Stop()
+	for p.sent = 0; p.sent < *count && ctx.Err() == nil; p.sent++ {
+		if err := p.send(uint16(p.sent)); err != nil {
+			return err
+		}
+		<-ticker.C
+	}
+	if err := p.conn.SetReadDeadline(time.Now().Add(*wait)); err != nil {
+		return err
+	}
+	<-received
+	fmt.Printf("%d sent, %d right, %d wrong, %d duplicate\n", p.sent, p.right, p.wrong, p.dup)
+	if p.right != p.sent || p.wrong+p.dup > 0 {
+		return fmt.Errorf("not every request had exactly its own reply")
+	}
+	return nil
+}
+
+func (p *pinger) payload(seq uint16) []byte { return fmt.Appendf(nil, "%s %d %d", p.tag, p.ident, seq) }
+
+// send sends the ICMP part; source and IPv6 checksum are the kernel's.
+func (p *pinger) send(seq uint16) error {
+	b := packet.AppendEcho(nil, &packet.Echo{Src: p.dst, Dst: p.dst, Ident: p.ident, Seq: seq, Payload: p.payload(seq)})
+	head := 20
+	if p.dst.Is6() {
+		head = 40
+	}
+	_, err := p.conn.WriteToIP(b[head:], &net.IPAddr{IP: p.dst.AsSlice()})
+	return err
+}
+
+func (p *pinger) receive() {
+	buf := make([]byte, 2048)
+	reply := byte(packet.TypeEchoReply)
+	if p.dst.Is6() {
+		reply = packet.Type6EchoReply
+	}
+	for {
+		n, from, err := p.conn.ReadFromIP(buf)
+		if err != nil {
+			return
+		}
+		b := buf[:n]
+		if n < 8 || b[0] != reply || uint16(b[4])<<8|uint16(b[5]) != p.ident {
+			continue
+		}
+		seq, src := uint16(b[6])<<8|uint16(b[7]), netip.MustParseAddr(from.IP.String())
+		switch {
+		case src != p.dst || !bytes.Equal(b[8:], p.payload(seq)):
+			fmt.Printf("wrong: from %v, sequence %d, payload %q\n", src, seq, b[8:])
+			p.wrong++
+		case p.seen[seq]:
+			p.dup++
+		default:
+			p.seen[seq] = true
+			p.right++
+		}
+	}
+}
