@@ -8,6 +8,8 @@ import (
 	"net/netip"
 
 	"github.com/quic-go/quic-go"
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 )
 
 // Listener accepts links on one UDP socket.
@@ -15,12 +17,13 @@ type Listener struct {
 	ln   *quic.Listener
 	path localPath
 	cfg  Config
+	logs *rate.Limiter // of refused handshakes: strangers must not fill the log
 }
 
 // Listen binds addr, host:port. With an empty Config.ALPN both proto.ALPN and
 // proto.EnrolALPN are accepted; see Link.ALPN.
 func Listen(addr string, cfg Config) (*Listener, error) {
-	ln := &Listener{cfg: cfg}
+	ln := &Listener{cfg: cfg, logs: rate.NewLimiter(1, 20)}
 	ln.path.sock = cfg.Socket
 	if ln.path.sock == nil {
 		s, err := listenSocket(context.Background(), "udp", addr, cfg.Control)
@@ -29,7 +32,7 @@ func Listen(addr string, cfg Config) (*Listener, error) {
 		}
 		ln.path.sock, ln.path.own = s, true
 	}
-	ln.path.tr = &quic.Transport{Conn: ln.path.sock, VerifySourceAddress: cfg.RequireRetry}
+	ln.path.tr = &quic.Transport{Conn: ln.path.sock, VerifySourceAddress: cfg.RequireRetry, ConnContext: ln.watchHandshake}
 	if cfg.ResetKey != nil {
 		// A restarted edge answers packets of links it no longer knows with a reset: the node redials at once
 		// instead of after its idle time-out.
@@ -43,6 +46,21 @@ func Listen(addr string, cfg Config) (*Listener, error) {
 	}
 	ln.ln = q
 	return ln, nil
+}
+
+// watchHandshake logs why a node gave up, or was given up, during the
+// handshake: such a link never comes out of Accept.
+func (ln *Listener) watchHandshake(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	context.AfterFunc(ctx, func() {
+		h, ok := errors.AsType[*HandshakeError](translate(context.Cause(ctx)))
+		if !ok || ln.cfg.Log == nil {
+			return
+		}
+		if _, alert := h.Alert(); alert && ln.logs.Allow() {
+			ln.cfg.Log.Warn("link refused in its handshake", zap.Stringer("remote", info.RemoteAddr), zap.String("reason", h.Error()))
+		}
+	})
+	return ctx, nil
 }
 
 // Accept returns the next link whose handshake is complete. The caller must
