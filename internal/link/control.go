@@ -29,7 +29,8 @@ type controlSender struct {
 	mu     sync.Mutex
 	queue  []byte
 	wake   chan struct{}
-	stream chan *quic.Stream // of the accepting side, once it is there
+	opened *quic.Stream      // by Dial
+	stream chan *quic.Stream // once it has its magic
 	bound  bool
 	closed bool
 }
@@ -90,14 +91,10 @@ func (l *Link) SendControl(m *proto.Control) error {
 }
 
 // runControl is the goroutine that writes the control stream. The dialling
-// side opens it, the accepting side waits for it.
+// side has opened it, the accepting side waits for it.
 func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) error {
 	defer l.control.close()
-	if l.dialled {
-		s, err := l.conn.OpenStreamSync(ctx)
-		if err != nil {
-			return fmt.Errorf("open control stream: %w", err)
-		}
+	if s := l.control.opened; s != nil {
 		if _, err := s.Write([]byte(proto.Magic)); err != nil {
 			return fmt.Errorf("open control stream: %w", err)
 		}
@@ -197,8 +194,14 @@ func (l *Link) abort(code proto.Code, text string) {
 	_ = l.conn.CloseWithError(quic.ApplicationErrorCode(code), text)
 }
 
-// sendReport tells the peer what this side has counted.
+// sendReport tells the peer what this side has counted, where that has changed
+// by more than heartbeats: an idle link stays silent.
 func (l *Link) sendReport() {
+	n := l.moved()
+	if n == l.reported {
+		return
+	}
+	l.reported = n
 	err := l.SendControl(&proto.Control{Report: &proto.Report{Sent: l.sent.Load(), Received: l.received.Load()}})
 	if err != nil {
 		l.counters.Count(packet.QueueFull)

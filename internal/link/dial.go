@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"github.com/oneping/oneping/proto"
 )
 
 // dialStagger is the head start that one address of a name has over the next
@@ -134,6 +136,14 @@ func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, er
 	}
 	l := newLink(conn, cfg)
 	l.dialled = true
+	if l.ALPN() != proto.EnrolALPN {
+		// The control stream is the first that the node opens, whatever its user does before Run.
+		if l.control.opened, err = conn.OpenStream(); err != nil {
+			_ = conn.CloseWithError(0, "")
+			p.close()
+			return nil, fmt.Errorf("%s: %w", target, translate(err))
+		}
+	}
 	l.idle = idleTimeout(cfg.keepAlive())
 	l.path = p
 	return l, nil

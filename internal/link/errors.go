@@ -111,10 +111,21 @@ func (e *HandshakeError) Error() string {
 		by = "by peer"
 	}
 	text := e.cause.ErrorMessage
+	for _, why := range e.cause.Unwrap() { // our own check of the peer's certificate, in words
+		if text == "" && why != nil && !errors.Is(why, net.ErrClosed) {
+			text = why.Error()
+		}
+	}
+	if text == "" {
+		text = e.cause.ErrorCode.Message() // of a TLS alert
+	}
 	if text == "" {
 		text = strings.ToLower(e.cause.ErrorCode.String())
 	}
-	return "refused " + by + ": " + text
+	if e.cause.ErrorCode.IsCryptoError() {
+		return "TLS handshake refused " + by + ": " + text
+	}
+	return "QUIC connection ended " + by + ": " + text
 }
 
 // Remote says whether the peer refused.

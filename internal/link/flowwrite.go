@@ -4,22 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/quic-go/quic-go"
 
 	"github.com/oneping/oneping/proto"
 )
 
-// closePatience is how long an ended flow waits for the peer's last acknowledgement.
-const closePatience = 10 * time.Second
-
 // Write writes b as data frames.
 func (f *Flow) Write(b []byte) (int, error) {
-	buf := copyBuffers.Get().(*[spliceBuffer]byte)
-	defer copyBuffers.Put(buf)
+	cb := copyBuffer{pools: &f.s.l.pools}
+	defer cb.free()
 	total := 0
 	for len(b) > 0 {
+		cb.used(len(b))
+		buf := cb.next()
 		n := copy(buf[proto.FrameHeaderSize:], b)
 		if err := f.writeData(buf[:proto.FrameHeaderSize+n]); err != nil {
 			return total, err
@@ -114,27 +112,27 @@ func (f *Flow) Reset(code proto.Code) {
 }
 
 // Close ends the flow: in order where both halves have ended, else with a
-// reset. It waits at most 10 s for the peer's last acknowledgement.
+// reset. In order means that it waits until the peer has read all: refusing its
+// last acknowledgements would make the relay between us reset the other
+// direction, and what is still under way there with it. Reset from another
+// goroutine ends the wait, and so does the end of the link.
 func (f *Flow) Close() error {
 	if !f.drained() {
 		f.Reset(proto.CodeAborted)
 		return nil
 	}
-	// Both fins have crossed. What still comes are acknowledgements and the end of the stream; refusing
-	// them would make the relay between us reset the other direction, and our own fin with it.
 	err := f.s.CloseWrite()
-	_ = f.s.SetReadDeadline(time.Now().Add(closePatience))
 	f.readMu.Lock()
 	defer f.readMu.Unlock()
 	for {
 		if _, rerr := io.ReadFull(f.s, f.head[:]); rerr != nil {
 			break
 		}
-		if h, perr := proto.ParseFlowFrame(f.head[:]); perr != nil || h.Type != proto.FrameAck {
+		h, perr := proto.ParseFlowFrame(f.head[:])
+		if perr != nil || h.Type != proto.FrameAck {
 			break
-		} else {
-			f.acked.Store(h.Value)
 		}
+		f.acked.Store(h.Value)
 	}
 	f.s.cancelRead(proto.CodeOK)
 	f.s.end()

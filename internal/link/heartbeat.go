@@ -16,6 +16,7 @@ import (
 
 const (
 	beatEvery = 2 * time.Second        // between padded heartbeats on a link in use
+	aliveUsed = time.Second            // between small ones on a link in use; the keep-alive period on an idle one
 	tickUsed  = 250 * time.Millisecond // while in use: look at quic-go's packet size, and repeat a padded heartbeat that is missing
 	tickNudge = 50 * time.Millisecond  // while path MTU discovery runs: it advances with traffic only
 	// beatPatience is how long an answer may take, or four round trips.
@@ -30,6 +31,13 @@ const (
 	switchHoldOff = 5 * time.Second
 	// switchPatience is how long a new path may take to answer before the link is given up.
 	switchPatience = 2 * time.Second
+	// silentAfter is how long nothing is heard, whatever was asked, before a link in use is given up; QUIC's own idle
+	// time-out is longer where the keep-alive period is.
+	silentAfter = 5 * time.Second
+	silentAsked = 3
+	// smallBeat is the size of a heartbeat that is not padded: the least that a restarted edge answers with a
+	// stateless reset, which has to be smaller than what it answers (RFC 9000 §10.3.3), and some more. A QUIC ping is too small.
+	smallBeat = 40
 )
 
 // heartbeat watches whether full-size packets pass. quic-go never shrinks its
@@ -52,6 +60,10 @@ type heartbeat struct {
 	activity uint64 // at the last tick
 	next     time.Time
 	holdOff  time.Time
+	alive    time.Time // when the next small one is due
+	packets  uint64    // quic-go's count of packets received, at
+	heardAt  time.Time // this time
+	asked    int       // small ones since then
 	proveBy  time.Time // a new path must have answered; zero = it has
 
 	own      atomic.Uint64 // heartbeats in Link.sent and Link.received
@@ -60,6 +72,9 @@ type heartbeat struct {
 
 // smallNonce marks requests that are not padded.
 const smallNonce = 0
+
+// errSilent ends a link on which nothing is heard.
+var errSilent = &CloseError{Code: proto.CodeTimeout, Text: "nothing heard for 5 s"}
 
 // errBlackHole ends a link whose path swallows full-size packets.
 var errBlackHole = &CloseError{Code: proto.CodePathMTU, Text: "full-size packets no longer pass"}
@@ -72,7 +87,7 @@ func (l *Link) tickInterval(used bool) time.Duration {
 	if used {
 		return tickUsed
 	}
-	return beatEvery
+	return min(beatEvery, l.cfg.keepAlive())
 }
 
 // tickHeartbeat looks after the path. It returns errBlackHole when the link cannot be saved.
@@ -81,14 +96,17 @@ func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) erro
 	size, settled := l.MaxDatagram()
 	switch {
 	case !settled:
-		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, proto.HeartbeatSize)
+		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
 		return l.beat.proven(now)
-	case !used || !l.dialled:
+	case !l.dialled:
 		return nil
+	}
+	if err := l.keepAlive(now, used); err != nil || !used {
+		return err
 	}
 	switch l.judge(now) {
 	case send:
-		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, proto.HeartbeatSize)
+		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
 		l.sendHeartbeat(proto.Heartbeat{Nonce: l.beat.request(now)}, size)
 	case leave:
 		if size > mtuStart { // a new path starts with less: worth a try
@@ -98,16 +116,44 @@ func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) erro
 	return nil
 }
 
+// keepAlive sends a small heartbeat when it is due and fails when nothing at
+// all has been heard after several.
+func (l *Link) keepAlive(now time.Time, used bool) error {
+	packets := l.conn.ConnectionStats().PacketsReceived
+	every := l.cfg.keepAlive()
+	if used {
+		every = min(every, aliveUsed)
+	}
+	b := &l.beat
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if packets != b.packets {
+		b.packets, b.heardAt, b.asked = packets, now, 0
+	}
+	if b.asked >= silentAsked && now.Sub(b.heardAt) >= silentAfter {
+		return errSilent
+	}
+	if now.Sub(b.alive) >= every {
+		b.alive = now
+		b.asked++
+		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
+	}
+	return nil
+}
+
 // inUse says whether anything but heartbeats moved since the last call, a
 // flow is open, or an answer is missing.
 func (l *Link) inUse() bool {
-	a := l.sent.Load() + l.received.Load() - l.beat.own.Load()
+	a := l.moved()
 	l.beat.mu.Lock()
 	defer l.beat.mu.Unlock()
 	moved := a != l.beat.activity
 	l.beat.activity = a
 	return moved || l.streams.Load() > 0 || l.beat.first != 0
 }
+
+// moved counts the datagrams of both directions that are not heartbeats.
+func (l *Link) moved() uint64 { return l.sent.Load() + l.received.Load() - l.beat.own.Load() }
 
 // verdict is what judge wants done.
 type verdict int
@@ -201,7 +247,7 @@ func (l *Link) receiveHeartbeat(d []byte) packet.Reason {
 		l.beat.answer(h)
 		return packet.OK
 	}
-	size := proto.HeartbeatSize
+	size := smallBeat
 	if len(d) > size {
 		size = int(l.mtu.size.Load())
 	}

@@ -102,11 +102,13 @@ type Link struct {
 	recvOver oversizeReceiver
 	mtu      mtuTracker
 	beat     heartbeat
+	pools    bufferPools
 	counters packet.Counters
 
 	sent, received    atomic.Uint64 // datagrams, both kinds
 	peerSent, peerGot atomic.Uint64
 	streams           atomic.Int64 // open flows: the link is in use
+	reported          uint64       // used by runTicks alone
 
 	pathMu  sync.Mutex
 	path    *localPath // dialling side: the socket in use
@@ -125,6 +127,7 @@ func newLink(conn *quic.Conn, cfg *Config) *Link {
 	l.send.init()
 	l.over.init()
 	l.control.init()
+	l.pools.init()
 	l.mtu.init(l.since)
 	l.learnMTU()
 	return l

@@ -35,17 +35,12 @@ func Pump(ctx context.Context, f *Flow, c Endpoint) error {
 	wg.Go(p.outbound)
 	wg.Go(p.inbound)
 	wg.Wait()
+	_ = c.Close() // both halves have ended: there is nothing left to fail
+	_ = f.Close() // waits for the peer's last acknowledgement; ctx ends that too
 	stop()
 	p.mu.Lock()
-	err := p.err
-	p.mu.Unlock()
-	if cerr := c.Close(); err == nil && cerr != nil && !errors.Is(cerr, net.ErrClosed) {
-		err = fmt.Errorf("pump flow: %w", cerr)
-	}
-	if ferr := f.Close(); err == nil {
-		err = ferr
-	}
-	return err
+	defer p.mu.Unlock()
+	return p.err
 }
 
 type pump struct {
@@ -72,12 +67,14 @@ func (p *pump) fail(err error, code proto.Code) {
 
 // outbound moves from the TCP connection to the flow.
 func (p *pump) outbound() {
-	buf := copyBuffers.Get().(*[spliceBuffer]byte)
-	defer copyBuffers.Put(buf)
+	buf := copyBuffer{pools: &p.f.s.l.pools}
+	defer buf.free()
 	for {
-		n, err := p.c.Read(buf[proto.FrameHeaderSize:])
+		b := buf.next()
+		n, err := p.c.Read(b[proto.FrameHeaderSize:])
+		buf.used(n)
 		if n > 0 {
-			if werr := p.f.writeData(buf[:proto.FrameHeaderSize+n]); werr != nil {
+			if werr := p.f.writeData(b[:proto.FrameHeaderSize+n]); werr != nil {
 				p.failFlow(werr)
 				return
 			}
@@ -97,12 +94,14 @@ func (p *pump) outbound() {
 
 // inbound moves from the flow to the TCP connection.
 func (p *pump) inbound() {
-	buf := copyBuffers.Get().(*[spliceBuffer]byte)
-	defer copyBuffers.Put(buf)
+	buf := copyBuffer{pools: &p.f.s.l.pools}
+	defer buf.free()
 	for {
-		n, err := p.f.Read(buf[:])
+		b := buf.next()
+		n, err := p.f.Read(b)
+		buf.used(n)
 		if n > 0 {
-			if _, werr := p.c.Write(buf[:n]); werr != nil {
+			if _, werr := p.c.Write(b[:n]); werr != nil {
 				p.failEndpoint(werr)
 				return
 			}

@@ -62,10 +62,6 @@ func (s *socket) WriteTo(b []byte, addr net.Addr) (int, error) {
 
 // transient says whether err may be gone at the next packet.
 func transient(err error) bool {
-	for _, e := range transientErrors {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && transientErrno(errno)
 }

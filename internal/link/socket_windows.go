@@ -1,11 +1,19 @@
 package link
 
-import "golang.org/x/sys/windows"
+import (
+	"syscall"
 
-// transientErrors are what WSASendMsg answers when an interface or a route is
+	"golang.org/x/sys/windows"
+)
+
+// transientErrno knows what WSASendMsg answers when an interface or a route is
 // missing right now, when buffers are full, or when it reports an ICMP error
 // (WSAECONNRESET for port unreachable) that came for an earlier packet.
-var transientErrors = [...]error{
-	windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH, windows.WSAENETDOWN, windows.WSAEHOSTDOWN,
-	windows.WSAECONNREFUSED, windows.WSAECONNRESET, windows.WSAENETRESET, windows.WSAENOBUFS, windows.WSAEADDRNOTAVAIL,
+func transientErrno(e syscall.Errno) bool {
+	switch e {
+	case windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH, windows.WSAENETDOWN, windows.WSAEHOSTDOWN,
+		windows.WSAECONNREFUSED, windows.WSAECONNRESET, windows.WSAENETRESET, windows.WSAENOBUFS, windows.WSAEADDRNOTAVAIL:
+		return true
+	}
+	return false
 }
