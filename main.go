@@ -69,6 +69,8 @@ Try it on this machine, without root:
 		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
 	})
 	root.AddCommand(newVersionCmd(), newLabCmd())
+	root.AddCommand(newClientCmd())
+	root.AddCommand(newConnectorCmd())
 	return root
 }
 

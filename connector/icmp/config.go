@@ -1,9 +1,11 @@
 package icmp
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -39,5 +41,17 @@ type Config struct {
 	// Count counts what ends on the way back.
 	Count func(packet.Reason)
 
+	// Wire is used instead of this host's sockets: simulation.
+	Wire sock.Wire
+
 	MaxMappings, MaxPerClient int // 0 = the bounds above
+}
+
+// ParseMode reads the value of `--icmp`.
+func ParseMode(s string) (Mode, error) {
+	switch m := Mode(s); m {
+	case Auto, Ping, Raw:
+		return m, nil
+	}
+	return "", fmt.Errorf("ICMP mode %q is none of auto, ping, raw", s)
 }

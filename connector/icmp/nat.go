@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -39,10 +40,11 @@ type NAT struct {
 	t   transport
 	ids atomic.Uint32 // IPv4 identification of the replies that we write
 
+	table *flow.Table[key, netip.Addr, *mapping]
+
 	mu    sync.Mutex
-	table *table             // guarded by mu
 	outer map[outer]*mapping // guarded by mu
-	dead  []outer            // guarded by mu: dropped, to be released without the lock
+	dead  []outer            // guarded by mu: evicted, to be released without the lock
 	bufs  sync.Pool          // *scratch
 }
 
@@ -53,6 +55,9 @@ type scratch struct{ quote, out []byte }
 // error says in its Hint what opens ICMP on this host. Run must be called for answers to
 // arrive, and frees everything.
 func Open(cfg Config) (*NAT, error) {
+	if cfg.Wire != nil {
+		return newNAT(cfg, newWired(cfg.Wire)), nil
+	}
 	t, err := newTransport(cfg.Mode)
 	if err != nil {
 		return nil, err
@@ -69,10 +74,12 @@ func newNAT(cfg Config, t transport) *NAT {
 	}
 	n := &NAT{
 		cfg: cfg, t: t,
-		table: newTable(cfg.MaxMappings, cfg.MaxPerClient),
 		outer: make(map[outer]*mapping),
 		bufs:  sync.Pool{New: func() any { return new(scratch) }},
 	}
+	n.table = flow.New[key, netip.Addr](flow.Config[key, *mapping]{
+		Max: cfg.MaxMappings, MaxPerOwner: cfg.MaxPerClient, Keep: Lifetime, OnEvict: n.evicted,
+	})
 	t.attach(n)
 	return n
 }
@@ -81,11 +88,7 @@ func newNAT(cfg Config, t transport) *NAT {
 func (n *NAT) Mode() string { return n.t.name() }
 
 // Mappings returns how many mappings live now.
-func (n *NAT) Mappings() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.table.len()
-}
+func (n *NAT) Mappings() int { return n.table.Len() }
 
 // Run receives and expires until ctx ends, then frees all sockets. Never nil.
 func (n *NAT) Run(ctx context.Context) error {
@@ -119,15 +122,12 @@ func (n *NAT) expireAll(ctx context.Context) {
 
 func (n *NAT) expire(now time.Time) {
 	n.mu.Lock()
-	for m := n.table.oldest(now.Add(-Lifetime)); m != nil; m = n.table.oldest(now.Add(-Lifetime)) {
-		n.drop(m)
-	}
-	n.unlock()
+	defer n.unlock()
+	n.table.Expire(now)
 }
 
-// drop forgets m; mu is held. Its identifier is freed by unlock.
-func (n *NAT) drop(m *mapping) {
-	n.table.remove(m.key)
+// evicted forgets a mapping that the table has let go; mu is held. Its identifier is freed by unlock.
+func (n *NAT) evicted(_ key, m *mapping) {
 	delete(n.outer, m.out)
 	n.dead = append(n.dead, m.out)
 }
@@ -146,7 +146,11 @@ func (n *NAT) unlock() {
 // The request is remembered with the TTL that it has in p.
 func (n *NAT) Send(p *packet.Packet, ttl uint8) packet.Verdict {
 	out, reason := n.admit(p)
-	if reason != packet.OK {
+	switch reason {
+	case packet.OK:
+	case packet.TableFull: // RFC 6888 REQ-8: out of resources, say host unreachable
+		return packet.Verdict{Reason: reason, Answer: packet.HostUnreachable}
+	default:
 		return packet.Verdict{Reason: reason}
 	}
 	return n.t.send(out, p, ttl)
@@ -158,8 +162,8 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 	defer n.unlock()
 	now := time.Now()
 	k := key{client: p.Src, ident: p.Ident}
-	m := n.table.use(k, now)
-	if m == nil {
+	m, ok := n.table.Touch(now, k)
+	if !ok {
 		var reason packet.Reason
 		if m, reason = n.create(k, now); reason != packet.OK {
 			return outer{}, reason
@@ -171,26 +175,22 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 	return m.out, packet.OK
 }
 
-// create makes a mapping; mu is held. What was used in the last Lifetime is
-// never evicted for it (RFC 5508 REQ-2).
+// create makes a mapping; mu is held. The table never evicts for it what was used in
+// the last Lifetime (RFC 5508 REQ-2).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
-	for n.table.full(k.client) {
-		old := n.table.oldest(now.Add(-Lifetime))
-		if old == nil {
+	m := &mapping{key: k, out: outer{v6: k.client.Is6()}}
+	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {
+		return nil, r
+	}
+	ident, err := n.t.open(m.out.v6, k.ident)
+	if err != nil {
+		n.table.Delete(k)
+		if errors.Is(err, errBusy) {
 			return nil, packet.TableFull
 		}
-		n.drop(old)
-	}
-	v6 := k.client.Is6()
-	ident, err := n.t.open(v6, k.ident)
-	switch {
-	case errors.Is(err, errBusy):
-		return nil, packet.TableFull
-	case err != nil:
 		return nil, packet.ICMPOff
 	}
-	m := &mapping{key: k, out: outer{v6: v6, ident: ident}}
-	n.table.add(m, now)
+	m.out.ident = ident
 	n.outer[m.out] = m
 	return m, packet.OK
 }

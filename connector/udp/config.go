@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -35,6 +36,9 @@ type Config struct {
 	Deliver func(d []byte) packet.Reason
 	// Count counts what ends on the way back.
 	Count func(packet.Reason)
+
+	// Wire is used instead of this host's sockets: simulation.
+	Wire sock.Wire
 
 	MaxSessions, MaxPerClient int // 0 = the bounds above
 }

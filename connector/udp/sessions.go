@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -13,11 +14,10 @@ import (
 // Sessions is the table of live sessions. Safe for concurrent use.
 type Sessions struct {
 	cfg Config
-	sys *system // sockets of this platform
+	sys sockets
 
-	mu      sync.Mutex
-	byID    map[proto.SessionID]*session // guarded by mu
-	clients map[netip.Addr]int           // guarded by mu
+	opening sync.Mutex // one registration at a time looks for its session and makes it
+	table   *flow.Table[proto.SessionID, netip.Addr, *session]
 }
 
 // Open returns an empty table. Run must be called for answers to arrive, and frees everything.
@@ -28,21 +28,24 @@ func Open(cfg Config) (*Sessions, error) {
 	if cfg.MaxPerClient == 0 {
 		cfg.MaxPerClient = MaxPerClient
 	}
-	s := &Sessions{cfg: cfg, byID: make(map[proto.SessionID]*session), clients: make(map[netip.Addr]int)}
-	sys, err := newSystem(s)
+	t := &Sessions{cfg: cfg}
+	t.table = flow.New[proto.SessionID, netip.Addr](flow.Config[proto.SessionID, *session]{
+		Max: cfg.MaxSessions, MaxPerOwner: cfg.MaxPerClient, OnEvict: t.evicted,
+	})
+	if cfg.Wire != nil {
+		t.sys = newWired(t, cfg.Wire)
+		return t, nil
+	}
+	sys, err := newSystem(t)
 	if err != nil {
 		return nil, err
 	}
-	s.sys = sys
-	return s, nil
+	t.sys = sys
+	return t, nil
 }
 
 // Len returns how many sessions live now.
-func (t *Sessions) Len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.byID)
-}
+func (t *Sessions) Len() int { return t.table.Len() }
 
 // Run receives and expires until ctx ends, then frees all sockets. Never nil.
 func (t *Sessions) Run(ctx context.Context) error {
@@ -55,9 +58,11 @@ func (t *Sessions) Run(ctx context.Context) error {
 	err := t.sys.run(ctx)
 	cancel(err)
 	<-done
-	for _, s := range t.takeIdle(time.Now().Add(1 << 20 * time.Second)) {
+	t.table.Range(func(id proto.SessionID, _ netip.Addr, s *session) bool {
+		t.table.Delete(id)
 		t.close(s)
-	}
+		return true
+	})
 	t.sys.close()
 	return err
 }
@@ -70,34 +75,15 @@ func (t *Sessions) expireAll(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			for _, s := range t.takeIdle(now) {
-				t.close(s)
-				t.event(&proto.UDPEvent{Kind: proto.EventClosed, Session: s.id})
-			}
+			t.table.Expire(now)
 		}
 	}
 }
 
-// takeIdle removes the sessions that are idle at now from the table.
-func (t *Sessions) takeIdle(now time.Time) []*session {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var idle []*session
-	for _, s := range t.byID {
-		if s.expired(now) {
-			t.forget(s)
-			idle = append(idle, s)
-		}
-	}
-	return idle
-}
-
-// forget takes s out of the table; mu is held.
-func (t *Sessions) forget(s *session) {
-	delete(t.byID, s.id)
-	if t.clients[s.src.Addr()]--; t.clients[s.src.Addr()] == 0 {
-		delete(t.clients, s.src.Addr())
-	}
+// evicted ends an idle session and tells the client.
+func (t *Sessions) evicted(id proto.SessionID, s *session) {
+	t.close(s)
+	t.event(&proto.UDPEvent{Kind: proto.EventClosed, Session: id})
 }
 
 func (t *Sessions) close(s *session) {
@@ -125,34 +111,34 @@ func (t *Sessions) Register(r *proto.UDPRegistration) packet.Reason {
 
 // find returns the session of a registration, a new one where there is none.
 func (t *Sessions) find(r *proto.UDPRegistration) (*session, packet.Verdict) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s := t.byID[r.Session]; s != nil {
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	now := time.Now()
+	if s, ok := t.table.Touch(now, r.Session); ok {
 		if s.src != r.Src || s.dst != r.Dst {
 			return nil, packet.Verdict{Reason: packet.Spoofed}
 		}
 		return s, packet.Verdict{}
 	}
-	client := r.Src.Addr()
-	if len(t.byID) >= t.cfg.MaxSessions || t.clients[client] >= t.cfg.MaxPerClient {
+	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: idleOf(r.Idle)}
+	s.sock = noSocket
+	if reason := t.table.Add(now, s.id, s.src.Addr(), s, s.idle); reason != packet.OK {
 		// RFC 6888 REQ-8: out of resources, say host unreachable
-		return nil, packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}
+		return nil, packet.Verdict{Reason: reason, Answer: packet.HostUnreachable}
 	}
-	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: idleOf(r.Idle), last: time.Now()}
-	if v := t.sys.open(s); v.Reason != packet.OK {
-		return nil, v
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := t.sys.open(s)
+	if v.Reason != packet.OK {
+		t.table.Delete(s.id)
 	}
-	t.byID[s.id] = s
-	t.clients[client]++
-	return s, packet.Verdict{}
+	return s, v
 }
 
 // Payload sends a payload of a registered session; an unknown one is answered with EventUnknown.
 func (t *Sessions) Payload(p *proto.UDPPayload) packet.Reason {
-	t.mu.Lock()
-	s := t.byID[p.Session]
-	t.mu.Unlock()
-	if s == nil {
+	s, ok := t.table.Touch(time.Now(), p.Session)
+	if !ok {
 		t.event(&proto.UDPEvent{Kind: proto.EventUnknown, Session: p.Session, Tag: p.Tag})
 		return packet.UnknownSession
 	}
@@ -165,8 +151,11 @@ func (t *Sessions) Payload(p *proto.UDPPayload) packet.Reason {
 
 func (t *Sessions) send(s *session, ttl uint8, p *proto.UDPPayload) packet.Reason {
 	s.mu.Lock()
-	s.last = time.Now()
 	s.out++
+	if s.out == 2 && s.brief { // more than one question
+		s.brief = false
+		t.table.SetIdle(time.Now(), s.id, s.idle)
+	}
 	s.ring.remember(p.Tag, p.TTL, p.Payload)
 	v := t.sys.send(s, ttl, p)
 	s.mu.Unlock()
@@ -176,15 +165,22 @@ func (t *Sessions) send(s *session, ttl uint8, p *proto.UDPPayload) packet.Reaso
 	return packet.OK
 }
 
+// received notes a packet of the origin; s.mu is held. One answer to one DNS
+// question is usually all that there is.
+func (t *Sessions) received(s *session) {
+	s.in++
+	if s.dst.Port() == 53 && s.out == 1 && s.in == 1 {
+		s.brief = true
+		t.table.SetIdle(time.Now(), s.id, IdleDNS)
+		return
+	}
+	t.table.Touch(time.Now(), s.id)
+}
+
 // Closed ends a session on the edge's order: policy or revocation.
 func (t *Sessions) Closed(id proto.SessionID) packet.Reason {
-	t.mu.Lock()
-	s := t.byID[id]
-	if s != nil {
-		t.forget(s)
-	}
-	t.mu.Unlock()
-	if s == nil {
+	s, ok := t.table.Delete(id)
+	if !ok {
 		return packet.UnknownSession
 	}
 	t.close(s)

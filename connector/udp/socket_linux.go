@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,6 +31,9 @@ type socket struct {
 	mtu    uint32 // of our own link, when it last refused a packet
 }
 
+// noSocket is a session's socket before open and after release.
+var noSocket = socket{fd: -1}
+
 // system is the platform's part of the table.
 type system struct {
 	sessions *Sessions
@@ -52,7 +54,7 @@ func newSystem(t *Sessions) (*system, error) {
 func (y *system) run(ctx context.Context) error { return y.poller.Run(ctx) }
 func (y *system) close()                        { y.poller.Close() }
 
-// open connects a socket to the session's destination.
+// open connects a socket to the session's destination; s.mu is held.
 func (y *system) open(s *session) packet.Verdict {
 	v6 := s.dst.Addr().Is6()
 	fd, err := sock.Open(v6, unix.SOCK_DGRAM, unix.IPPROTO_UDP)
@@ -63,14 +65,15 @@ func (y *system) open(s *session) packet.Verdict {
 	if err == nil {
 		err = unix.Connect(fd, sock.Sockaddr(s.dst))
 	}
+	var ticket sock.Ticket
 	if err == nil {
-		s.sock.fd = fd
-		s.sock.ticket, err = y.poller.Add(fd, func(e sock.Events) { y.event(s, e) })
+		ticket, err = y.poller.Add(fd, func(e sock.Events) { y.event(s, e) })
 	}
 	if err != nil {
 		_ = unix.Close(fd)
 		return openVerdict(err)
 	}
+	s.sock = socket{fd: fd, ticket: ticket}
 	return packet.Verdict{}
 }
 
@@ -165,8 +168,7 @@ func (y *system) receive(s *session, m *sock.Message) {
 			y.drain(s, m) // the pending error of an earlier packet
 			continue
 		}
-		s.last = time.Now()
-		s.in++
+		y.sessions.received(s)
 		if reason := y.sessions.payload(s, m.Buf, &r); reason != packet.OK {
 			y.sessions.cfg.Count(reason)
 		}

@@ -1,0 +1,141 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+)
+
+// Finding is the result of one check.
+type Finding struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Needed bool   `json:"needed"` // the connector does not do its work without it
+	Detail string `json:"detail"`
+	Fix    string `json:"fix,omitempty"` // the command that makes it pass
+}
+
+// CheckConfig names what Check looks at.
+type CheckConfig struct {
+	StateDir string
+	// Token reads the token; its error says what is wrong. ok false: none was given.
+	Token func() (edges []string, ok bool, err error)
+	// Dial says whether an edge answers at addr.
+	Dial func(ctx context.Context, addr string) error
+}
+
+// dialWait is how long an edge may take to answer a check.
+const dialWait = 5 * time.Second
+
+// Check tries every precondition of a connector on this host.
+func Check(ctx context.Context, cfg CheckConfig) []Finding {
+	fs := platformChecks()
+	fs = append(fs, checkIPv6(), checkStateDir(cfg.StateDir))
+	edges, ok, err := cfg.Token()
+	switch {
+	case err != nil:
+		fs = append(fs, failed("token", true, err, ""))
+	case !ok:
+		fs = append(fs, Finding{
+			Name: "token", OK: true, Detail: "none given: a connector that has enrolled already needs none",
+		})
+	default:
+		fs = append(fs, Finding{Name: "token", OK: true, Needed: true, Detail: "readable"})
+	}
+	for _, e := range edges {
+		fs = append(fs, checkEdge(ctx, cfg, e))
+	}
+	return fs
+}
+
+// Passed says whether everything needed is there.
+func Passed(fs []Finding) bool {
+	for _, f := range fs {
+		if !f.OK && f.Needed {
+			return false
+		}
+	}
+	return true
+}
+
+// WriteFindings writes a table for people.
+func WriteFindings(w io.Writer, fs []Finding) error {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, f := range fs {
+		verdict := "pass"
+		if !f.OK {
+			verdict = "FAIL"
+		}
+		if !f.OK && !f.Needed {
+			verdict = "warn"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", verdict, f.Name, f.Detail)
+		if f.Fix != "" && !f.OK {
+			fmt.Fprintf(t, "\t\tfix: %s\n", f.Fix)
+		}
+	}
+	return t.Flush()
+}
+
+// failed makes a finding of an error, with its hint where it has one.
+func failed(name string, needed bool, err error, fix string) Finding {
+	var h interface{ Hint() string }
+	if fix == "" && errors.As(err, &h) {
+		fix = h.Hint()
+	}
+	return Finding{Name: name, Needed: needed, Detail: err.Error(), Fix: fix}
+}
+
+func checkIPv6() Finding {
+	const name = "IPv6"
+	addr, ok := anyAddr(false)
+	if !ok {
+		return Finding{Name: name, Detail: "this host has no global IPv6 address: IPv4 only"}
+	}
+	return Finding{Name: name, OK: true, Detail: addr.String()}
+}
+
+func checkStateDir(dir string) Finding {
+	const name = "state directory"
+	f, err := os.CreateTemp(dir, ".check-*")
+	if errors.Is(err, os.ErrNotExist) {
+		f, err = os.CreateTemp(existing(dir), ".check-*")
+	}
+	if err != nil {
+		fix := fmt.Sprintf("install -d -o %d -g %d %s", os.Geteuid(), os.Getegid(), dir)
+		return failed(name, false, fmt.Errorf("not writable, the identity would be kept in memory: %w", err), fix)
+	}
+	err = errors.Join(f.Close(), os.Remove(f.Name()))
+	if err != nil {
+		return failed(name, false, err, "")
+	}
+	return Finding{Name: name, OK: true, Detail: dir + " is writable"}
+}
+
+// existing returns the nearest parent of dir that exists: run makes the rest.
+func existing(dir string) string {
+	for parent := filepath.Dir(dir); parent != dir; dir, parent = parent, filepath.Dir(parent) {
+		if _, err := os.Stat(parent); err == nil {
+			return parent
+		}
+	}
+	return dir
+}
+
+// checkEdge asks an edge for an answer over UDP.
+func checkEdge(ctx context.Context, cfg CheckConfig, addr string) Finding {
+	name := "edge " + addr
+	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
+	if err := cfg.Dial(ctx, addr); err != nil {
+		_, port, _ := net.SplitHostPort(addr)
+		return failed(name, true, err, "let UDP port "+port+" through to the edge, and start it: oneping edge run")
+	}
+	return Finding{Name: name, OK: true, Needed: true, Detail: "answers"}
+}

@@ -1,0 +1,78 @@
+package connector
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/sock"
+	"github.com/oneping/oneping/proto"
+)
+
+// Config is what a connector needs to know. Only Edges and TLS are required.
+type Config struct {
+	// Edges are host:port of edges, tried in turn.
+	Edges []string
+	// TLS returns the configuration of one dial attempt: certificate and verification.
+	TLS func() (*tls.Config, error)
+	// Renew keeps the certificate of this node valid while a link is up; nil = it is never renewed.
+	Renew Renewer
+
+	// ICMP chooses how ICMP is sent; icmp.Auto when empty.
+	ICMP icmp.Mode
+	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and the edges.
+	Allow []netip.Prefix
+	// Deny refuses prefixes; it wins over Allow.
+	Deny []netip.Prefix
+
+	// Socket is used for the link instead of a kernel UDP socket: simulation.
+	Socket net.PacketConn
+	// Wire is used instead of this host's sockets and routes, and there is no TCP: simulation.
+	Wire sock.Wire
+	// KeepAlive of the link; 0 = 1 s.
+	KeepAlive time.Duration
+
+	// StateDir holds the local socket; "" = none.
+	StateDir string
+	Version  string
+	// Ready is called once, when the first link has been welcomed; may be nil.
+	Ready func()
+	Log   *zap.Logger
+}
+
+// Renewer keeps a certificate valid; *node.Node is one.
+type Renewer interface {
+	// Request returns the message that asks for a new certificate when one is due, else nil.
+	Request(now time.Time) (*proto.Renew, error)
+	// Renewed takes the answer.
+	Renewed(r proto.Renewed) error
+	// LinkEnded is told why a link ended: an expired or unknown certificate is replaced before the next attempt.
+	LinkEnded(err error)
+}
+
+// withDefaults checks cfg and fills in what is left out.
+func (cfg Config) withDefaults() (Config, error) {
+	switch {
+	case len(cfg.Edges) == 0:
+		return cfg, errors.New("configure connector: no edge address")
+	case cfg.TLS == nil:
+		return cfg, errors.New("configure connector: no TLS configuration")
+	}
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	return cfg, nil
+}
+
+func (cfg *Config) socketPath() string { return local.Socket(cfg.StateDir) }
+
+func (cfg *Config) linkConfig() link.Config {
+	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Log: cfg.Log}
+}

@@ -1,0 +1,145 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/connector/tcp"
+	"github.com/oneping/oneping/connector/udp"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Connector is one connector. Make it with New, start it with Run, once.
+type Connector struct {
+	cfg      Config
+	log      *zap.Logger
+	boot     string
+	started  time.Time
+	counters packet.Counters
+	host     *host
+	ttls     *lastTTL
+	up       uplink
+	dispatch dispatch
+	dialer   *tcp.Dialer
+	icmpOff  error // why there is no ICMP, nil where there is
+	ready    sync.Once
+
+	mu        sync.Mutex
+	welcomed  *link.Link // nil: no link
+	edge      string
+	conf      proto.Config
+	since     time.Time // up or down
+	lastError string
+}
+
+// New checks cfg and returns a connector that has not touched anything yet.
+func New(cfg Config) (*Connector, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Connector{cfg: cfg, log: cfg.Log, boot: proto.NewID(), host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL()}
+	for _, e := range cfg.Edges {
+		if ap, err := netip.ParseAddrPort(e); err == nil {
+			c.host.setEdge(ap.Addr().Unmap())
+		}
+	}
+	c.dispatch = dispatch{host: c.host, limit: newLimiter(), up: &c.up, counters: &c.counters}
+	return c, nil
+}
+
+// Run connects and serves until ctx ends; it never returns nil. On return all
+// sockets are closed and every goroutine is gone.
+func (c *Connector) Run(ctx context.Context) error {
+	c.started = time.Now()
+	c.since = c.started
+	if limit, err := raiseDescriptorLimit(); err != nil {
+		c.log.Warn("few descriptors, few sessions", zap.Uint64("limit", limit), zap.Error(err))
+	}
+	ln, err := c.listen()
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if err := c.open(ctx, g); err != nil {
+		g.Go(func() error { return err }) // ends what has been opened
+		return errors.Join(g.Wait(), closeListener(ln))
+	}
+	g.Go(func() error { return c.runLinks(ctx) })
+	if ln != nil {
+		g.Go(func() error { return local.ServeListener(ctx, ln, c.api()) })
+	}
+	return g.Wait()
+}
+
+// listen takes the local socket, which also makes sure that no other connector uses the state directory.
+func (c *Connector) listen() (net.Listener, error) {
+	if c.cfg.StateDir == "" {
+		return nil, nil
+	}
+	ln, err := local.Listen(c.cfg.socketPath())
+	if err != nil {
+		return nil, fmt.Errorf("start connector: %w", err)
+	}
+	return ln, nil
+}
+
+func closeListener(ln net.Listener) error {
+	if ln == nil {
+		return nil
+	}
+	return ln.Close()
+}
+
+// open starts the rooms. Without ICMP the others still work.
+func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
+	sessions, err := udp.Open(udp.Config{
+		Forward: c.forward, Reporter: c.dispatch.reporter, Own: c.host.own, Seen: c.ttls.seen,
+		Deliver: c.up.send, Count: c.counters.Count,
+	})
+	if err != nil {
+		return fmt.Errorf("start connector: %w", err)
+	}
+	c.dispatch.udp = sessions
+	g.Go(func() error { return sessions.Run(ctx) })
+	c.dialer, err = tcp.Open(tcp.Config{
+		Forward: c.forward, Reporter: c.dispatch.reporter, Own: c.host.own, LastTTL: c.ttls.get,
+	})
+	if err != nil {
+		return fmt.Errorf("start connector: %w", err)
+	}
+	g.Go(func() error { return c.dialer.Run(ctx) })
+	c.openICMP(ctx, g)
+	return nil
+}
+
+func (c *Connector) openICMP(ctx context.Context, g *errgroup.Group) {
+	nat, err := icmp.Open(icmp.Config{
+		Mode: c.cfg.ICMP, Own: c.host.own, Seen: c.ttls.seen, Deliver: c.up.send, Count: c.counters.Count,
+	})
+	if err != nil {
+		c.icmpOff = err
+		c.log.Error("ICMP is off; UDP and TCP work", zap.String(obs.FieldReason, err.Error()), hintField(err))
+		return
+	}
+	c.dispatch.icmp = nat
+	g.Go(func() error { return nat.Run(ctx) })
+}
+
+// forward is host.forward for rooms that also know the client.
+func (c *Connector) forward(_, dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
+	return c.host.forward(dst, ttl)
+}

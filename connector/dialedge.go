@@ -1,0 +1,22 @@
+package connector
+
+import (
+	"context"
+	"crypto/tls"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+)
+
+// DialEdge says whether an edge answers at addr over UDP. It shows no
+// certificate, trusts nobody and says nothing: it is for `connector check`.
+func DialEdge(ctx context.Context, addr string) error {
+	l, err := link.Dial(ctx, addr, link.Config{
+		ALPN: proto.EnrolALPN,
+		TLS:  &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, ServerName: proto.EdgeName},
+	})
+	if err != nil {
+		return err
+	}
+	return l.Close(proto.CodeOK, "check")
+}

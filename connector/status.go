@@ -1,0 +1,65 @@
+package connector
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/local"
+)
+
+// Status is what GET /v1/status on the local socket answers.
+type Status struct {
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+	Up      bool      `json:"up"`
+	Since   time.Time `json:"since"` // up or down
+	// LastError says why the link is down, or why the last attempt failed.
+	LastError string   `json:"last_error,omitempty"`
+	Edges     []string `json:"edges"` // configured
+	Edge      string   `json:"edge,omitempty"`
+	// Link is nil while the link is down.
+	Link    *link.Info `json:"link,omitempty"`
+	Tunnel  string     `json:"tunnel,omitempty"`
+	Replica string     `json:"replica,omitempty"`
+
+	ICMP     string `json:"icmp"`               // "ping", "raw", "off: REASON"
+	ICMPHint string `json:"icmp_fix,omitempty"` // the command that opens it
+
+	Mappings int               `json:"icmp_mappings"`
+	Sessions int               `json:"udp_sessions"`
+	Flows    int               `json:"tcp_flows"`
+	Reasons  map[string]uint64 `json:"reasons"`
+}
+
+// Status returns a snapshot. Only while Run runs.
+func (c *Connector) Status() Status {
+	c.mu.Lock()
+	l, edge, conf, since, lastError := c.welcomed, c.edge, c.conf, c.since, c.lastError
+	c.mu.Unlock()
+	s := Status{
+		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
+		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
+		ICMP: c.icmpMode(), Sessions: c.dispatch.udp.Len(), Flows: c.dialer.Flows(), Reasons: c.counters.Snapshot(),
+	}
+	if c.dispatch.icmp != nil {
+		s.Mappings = c.dispatch.icmp.Mappings()
+	}
+	var h interface{ Hint() string }
+	if errors.As(c.icmpOff, &h) {
+		s.ICMPHint = h.Hint()
+	}
+	if l != nil {
+		info := l.Info()
+		s.Link = &info
+	}
+	return s
+}
+
+// api is the local socket's handler.
+func (c *Connector) api() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { local.WriteJSON(w, c.Status()) })
+	return mux
+}

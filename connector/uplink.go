@@ -1,0 +1,42 @@
+package connector
+
+import (
+	"sync/atomic"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// uplink is where the rooms' answers go: the newest link. Mappings and sessions
+// outlive links and answer over whatever is there.
+type uplink struct{ link atomic.Pointer[link.Link] }
+
+// set makes l the newest link.
+func (u *uplink) set(l *link.Link) { u.link.Store(l) }
+
+// unset forgets l, unless a newer one has come.
+func (u *uplink) unset(l *link.Link) { u.link.CompareAndSwap(l, nil) }
+
+// send sends a datagram to the edge; d may be reused afterwards.
+func (u *uplink) send(d []byte) packet.Reason {
+	l := u.link.Load()
+	if l == nil {
+		return packet.LinkDown
+	}
+	return l.Send(classOf(d), d)
+}
+
+// smallPayload is the size of the largest UDP payload that counts as interactive, in bytes.
+const smallPayload = 256
+
+// classOf returns the urgency of a datagram.
+func classOf(d []byte) link.Class {
+	switch {
+	case proto.DatagramType(d[0]) != proto.TypeUDPPayload:
+		return link.Urgent
+	case len(d) <= proto.PayloadOverhead+smallPayload:
+		return link.Interactive
+	}
+	return link.Bulk
+}
