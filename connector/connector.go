@@ -52,6 +52,9 @@ func New(cfg Config) (*Connector, error) {
 		return nil, err
 	}
 	c := &Connector{cfg: cfg, log: cfg.Log, boot: proto.NewID(), host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL()}
+	if cfg.Wire != nil {
+		c.host.route = cfg.Wire.Source
+	}
 	for _, e := range cfg.Edges {
 		if ap, err := netip.ParseAddrPort(e); err == nil {
 			c.host.setEdge(ap.Addr().Unmap())
@@ -108,13 +111,17 @@ func closeListener(ln net.Listener) error {
 func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 	sessions, err := udp.Open(udp.Config{
 		Forward: c.forward, Reporter: c.dispatch.reporter, Own: c.host.own, Seen: c.ttls.seen,
-		Deliver: c.up.send, Count: c.counters.Count,
+		Deliver: c.up.send, Count: c.counters.Count, Wire: c.cfg.Wire,
 	})
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
 	}
 	c.dispatch.udp = sessions
 	g.Go(func() error { return sessions.Run(ctx) })
+	if c.cfg.Wire != nil { // no kernel, no TCP
+		c.openICMP(ctx, g)
+		return nil
+	}
 	c.dialer, err = tcp.Open(tcp.Config{
 		Forward: c.forward, Reporter: c.dispatch.reporter, Own: c.host.own, LastTTL: c.ttls.get,
 	})
@@ -128,7 +135,7 @@ func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 
 func (c *Connector) openICMP(ctx context.Context, g *errgroup.Group) {
 	nat, err := icmp.Open(icmp.Config{
-		Mode: c.cfg.ICMP, Own: c.host.own, Seen: c.ttls.seen, Deliver: c.up.send, Count: c.counters.Count,
+		Mode: c.cfg.ICMP, Own: c.host.own, Seen: c.ttls.seen, Deliver: c.up.send, Count: c.counters.Count, Wire: c.cfg.Wire,
 	})
 	if err != nil {
 		c.icmpOff = err

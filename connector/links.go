@@ -64,10 +64,8 @@ func (c *Connector) serve(ctx context.Context, l *link.Link) error {
 	}()
 	err := l.Run(ctx, link.Handler{
 		Datagram: c.dispatch.datagram,
-		Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
-			c.counters.Count(c.dialer.Serve(ctx, s, h))
-		},
-		Control: c.control,
+		Flow:     c.flow,
+		Control:  c.control,
 	})
 	cancel()
 	<-renewed
@@ -106,6 +104,15 @@ func (c *Connector) down(l *link.Link, err error) {
 	if (c.fails(err) || was) && !errors.Is(err, context.Canceled) {
 		c.log.Warn("link down", zap.Error(err))
 	}
+}
+
+// flow serves one TCP flow.
+func (c *Connector) flow(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+	if c.dialer == nil { // a simulation has no TCP
+		s.Reset(proto.CodeRefused)
+		return
+	}
+	c.counters.Count(c.dialer.Serve(ctx, s, h))
 }
 
 // control handles one message of the edge.

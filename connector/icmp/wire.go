@@ -45,4 +45,3 @@ func (t *wired) run(ctx context.Context) error {
 }
 
 var _ transport = (*wired)(nil)
-
