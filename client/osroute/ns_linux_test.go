@@ -3,6 +3,7 @@
 package osroute
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"os"
@@ -20,21 +21,34 @@ import (
 
 const inNamespace = "ONEPING_OSROUTE_NAMESPACE"
 
-// namespaced runs the calling test again in a child process with a network namespace of its own and returns true in
-// that child; the parent reports the child's result. It skips where namespaces need rights that the test lacks.
+// namespaced runs the calling test again in a child process with a network namespace of its own, without root in a user
+// namespace, too, and returns true in that child; the parent reports the child's result. It skips where that is not allowed.
 func namespaced(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inNamespace) == t.Name() {
 		return true
 	}
-	if os.Getuid() != 0 {
-		t.Skip("needs root: makes a network namespace and a TUN device")
+	const reason = "needs root, or user namespaces and a readable /dev/net/tun: "
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skip(reason, err)
 	}
+	_ = unix.Close(fd)
+	var out bytes.Buffer
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), inNamespace+"="+t.Name())
+	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("in its namespace: %v\n%s", err, out)
+	if os.Getuid() != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skip(reason, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("in its namespace: %v\n%s", err, out.Bytes())
 	}
 	return false
 }
@@ -168,4 +182,3 @@ func (m *machine) name(index int) string {
 	}
 	return l.Attrs().Name
 }
-

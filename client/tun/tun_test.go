@@ -336,3 +336,15 @@ func TestHints(t *testing.T) {
 		t.Errorf("no hint in %v", err)
 	}
 }
+
+func BenchmarkWriteOne(b *testing.B) {
+	d, err := wrap(&discard{fakeVendor{batch: 4}}, 1500, 10, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pkt := udp4(1400)
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = d.WriteOne(pkt)
+	}
+}
