@@ -1,0 +1,197 @@
+// Package admin is the edge's admin API: HTTP with JSON bodies below /v1/ on
+// the local socket. The command line is its client; the types in view.go are
+// what it answers.
+//
+//	GET    /v1/tunnels                     POST {name}
+//	GET    /v1/tunnels/NAME                DELETE
+//	POST   /v1/tunnels/NAME/token {rotate}
+//	GET    /v1/routes                      POST {prefix, tunnel}     DELETE ?prefix=
+//	GET    /v1/routes/lookup?addr=
+//	GET    /v1/capture                     POST {prefix}             DELETE ?prefix=
+//	GET    /v1/devices                     GET /v1/devices/ID        POST /v1/devices/ID/revoke
+//	POST   /v1/tokens {user, ttl_seconds}
+//	GET    /v1/policy                      PUT {text}
+//	GET    /v1/explain?id=                 GET ?src=&dst=
+//	GET    /v1/audit?n=
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/edge/identity"
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/proto"
+)
+
+// maxBody bounds a request, in bytes: a policy is the largest.
+const maxBody = 1 << 20
+
+// Config is what the API speaks for.
+type Config struct {
+	Store     *state.Store
+	Authority *identity.Authority
+	Denials   *policy.Log
+	Policy    func() *policy.Compiled               // in force now
+	Connected func(proto.Identity) (Presence, bool) // whether a node has a link now
+	Log       *zap.Logger
+}
+
+// Presence is a node's link, as lists show it.
+type Presence struct {
+	Remote  netip.AddrPort `json:"remote"`
+	Since   time.Time      `json:"since"`
+	Version string         `json:"version,omitempty"`
+	ICMP    string         `json:"icmp,omitempty"` // a connector's way to send ICMP
+}
+
+// Handler serves the API. It is ready when the store is.
+type Handler struct {
+	cfg Config
+	mux *http.ServeMux
+}
+
+// New returns the API's handler.
+func New(cfg Config) *Handler {
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	h := &Handler{cfg: cfg, mux: http.NewServeMux()}
+	h.routes()
+	return h
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	h.mux.ServeHTTP(w, r)
+}
+
+func (h *Handler) routes() {
+	for pattern, f := range map[string]func(*http.Request) (any, error){
+		"GET /v1/tunnels":               h.listTunnels,
+		"POST /v1/tunnels":              h.createTunnel,
+		"GET /v1/tunnels/{name}":        h.showTunnel,
+		"DELETE /v1/tunnels/{name}":     h.deleteTunnel,
+		"POST /v1/tunnels/{name}/token": h.tunnelToken,
+		"GET /v1/routes":                h.listRoutes,
+		"POST /v1/routes":               h.addRoute,
+		"DELETE /v1/routes":             h.deleteRoute,
+		"GET /v1/routes/lookup":         h.lookup,
+		"GET /v1/capture":               h.listCapture,
+		"POST /v1/capture":              h.addCapture,
+		"DELETE /v1/capture":            h.removeCapture,
+		"GET /v1/devices":               h.listDevices,
+		"GET /v1/devices/{id}":          h.showDevice,
+		"POST /v1/devices/{id}/revoke":  h.revokeDevice,
+		"POST /v1/tokens":               h.deviceToken,
+		"GET /v1/policy":                h.showPolicy,
+		"PUT /v1/policy":                h.applyPolicy,
+		"GET /v1/explain":               h.explain,
+		"GET /v1/audit":                 h.audit,
+	} {
+		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			v, err := f(r)
+			if err != nil {
+				local.WriteError(w, statusOf(err), err)
+				return
+			}
+			local.WriteJSON(w, v)
+		})
+	}
+}
+
+// Error is a request that cannot be served, with a hint.
+type Error struct {
+	Text   string
+	Advice string
+}
+
+// Error returns the text, without the hint.
+func (e *Error) Error() string { return e.Text }
+
+// Hint returns what to do about it, or "".
+func (e *Error) Hint() string { return e.Advice }
+
+func statusOf(err error) int {
+	var h interface{ Hint() string }
+	switch {
+	case errors.Is(err, state.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, state.ErrNotReady):
+		return http.StatusServiceUnavailable
+	case errors.As(err, &h):
+		return http.StatusBadRequest // whoever wrote a hint wrote it for the asker
+	}
+	return http.StatusInternalServerError
+}
+
+func body(r *http.Request, v any) error {
+	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
+		return &Error{Text: "read request: " + err.Error(), Advice: "is the command of another version than the edge?"}
+	}
+	return nil
+}
+
+func prefixOf(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return p, &Error{Text: fmt.Sprintf("%q is not a prefix", s), Advice: "write it as 10.0.0.0/8, fd00::/64, or one address"}
+	}
+	return p, nil
+}
+
+// record writes an audit event: what has been done stays done when that fails.
+func (h *Handler) record(r *http.Request, action, object, detail string) {
+	actor := "unknown"
+	if p, ok := local.PeerOf(r); ok {
+		actor = "uid " + strconv.Itoa(p.UID)
+	}
+	e := state.AuditEvent{Actor: actor, Action: action, Object: object, Detail: detail}
+	if err := h.cfg.Store.Audit(r.Context(), e); err != nil {
+		h.cfg.Log.Error("audit event lost", zap.String("action", action), zap.String("object", object), zap.Error(err))
+	}
+	h.cfg.Log.Info(action, zap.String("actor", actor), zap.String("object", object), zap.String("detail", detail))
+}
+
+func (h *Handler) snapshot() (*state.Snapshot, error) {
+	sn := h.cfg.Store.Snapshot()
+	if sn == nil {
+		return nil, state.ErrNotReady
+	}
+	return sn, nil
+}
+
+func (h *Handler) presence(id proto.Identity) *Presence {
+	if h.cfg.Connected == nil {
+		return nil
+	}
+	p, ok := h.cfg.Connected(id)
+	if !ok {
+		return nil
+	}
+	return &p
+}
+
+// done is the answer to a change that has nothing else to say.
+type done struct{}
+
+func (h *Handler) audit(r *http.Request) (any, error) {
+	n, err := strconv.Atoi(r.URL.Query().Get("n"))
+	if err != nil || n <= 0 {
+		n = 100
+	}
+	return h.cfg.Store.AuditLog(r.Context(), n)
+}

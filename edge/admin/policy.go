@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/proto"
+)
+
+func (h *Handler) showPolicy(*http.Request) (any, error) {
+	sn, err := h.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return sn.Policy, nil
+}
+
+func (h *Handler) applyPolicy(r *http.Request) (any, error) {
+	var req struct {
+		Text string `json:"text"` // YAML
+	}
+	if err := body(r, &req); err != nil {
+		return nil, err
+	}
+	sn, err := h.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	p, err := policy.Parse([]byte(req.Text))
+	if err != nil {
+		return nil, refused(err)
+	}
+	compiled, err := policy.Compile(p, sn.Tunnels)
+	if err != nil {
+		return nil, refused(err)
+	}
+	if err := compiled.Check(func(a netip.Addr) string { route, _ := sn.Lookup(a); return route.Tunnel }); err != nil {
+		return nil, refused(err)
+	}
+	if err := h.cfg.Store.PutPolicy(r.Context(), p); err != nil {
+		return nil, err
+	}
+	out := Applied{Grants: len(p.Grants), Groups: len(p.Groups), Tests: len(p.Tests)}
+	for _, route := range sn.Routes {
+		if !reached(&p, route.Prefix, sn.Tunnels[route.Tunnel].Name) {
+			out.Unreached = append(out.Unreached, route.Prefix)
+		}
+	}
+	h.record(r, "policy apply", "", fmt.Sprintf("%d grants, %d groups, %d tests", out.Grants, out.Groups, out.Tests))
+	return out, nil
+}
+
+// refused makes every fault of a document the asker's, hint or not.
+func refused(err error) error {
+	advice := "the policy in force stays as it was"
+	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
+		advice = h.Hint() + "; " + advice
+	}
+	return &Error{Text: err.Error(), Advice: advice}
+}
+
+func (h *Handler) explain(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	if id := q.Get("id"); id != "" {
+		return h.explainDecision(id)
+	}
+	return h.explainNow(q.Get("src"), q.Get("dst"))
+}
+
+func (h *Handler) explainDecision(text string) (any, error) {
+	id, err := proto.ParseDecisionID(text)
+	if err != nil {
+		return nil, &Error{Text: err.Error(), Advice: "list a client's denials there: oneping client status --denials"}
+	}
+	e, err := h.cfg.Denials.Explain(id, h.cfg.Policy())
+	if err != nil {
+		return nil, err
+	}
+	return Explanation{Explanation: e}, nil
+}
+
+// explainNow says what the policy answers at this moment.
+func (h *Handler) explainNow(src, dst string) (any, error) {
+	sn, err := h.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	target, err := parseTarget(dst)
+	if err != nil {
+		return nil, err
+	}
+	compiled := h.cfg.Policy()
+	who, err := principal(sn, compiled, src)
+	if err != nil {
+		return nil, err
+	}
+	lookup := h.lookupAddr(sn, target.Dst)
+	if route, ok := sn.Lookup(target.Dst); ok {
+		target.Tunnel = route.Tunnel
+	}
+	return Explanation{Explanation: compiled.Explain(who, target), Route: lookup}, nil
+}
+
+// principal reads who asks: a device's address or id, else a user.
+func principal(sn *state.Snapshot, c *policy.Compiled, src string) (policy.Principal, error) {
+	_, notAddr := netip.ParseAddr(src)
+	d, err := findDevice(sn, src)
+	switch {
+	case err == nil:
+		return c.Principal(d.ID, d.User), nil
+	case notAddr == nil:
+		return policy.Principal{}, err // an address that is no device's
+	case src == "":
+		return policy.Principal{}, &Error{Text: "explain: no source named", Advice: "oneping policy explain alice@example.com 172.16.10.120:22"}
+	}
+	return c.Principal("", strings.TrimPrefix(src, "user:")), nil
+}
+
+// parseTarget reads ADDRESS (ICMP), ADDRESS:PORT (TCP) or ADDRESS:PORT/udp.
+func parseTarget(dst string) (policy.Target, error) {
+	if a, err := netip.ParseAddr(strings.Trim(dst, "[]")); err == nil {
+		return policy.Target{Dst: a.Unmap(), Proto: policy.ICMP}, nil
+	}
+	host, name, hasProto := strings.Cut(dst, "/")
+	ap, err := netip.ParseAddrPort(host)
+	if err != nil {
+		return policy.Target{}, &Error{
+			Text:   fmt.Sprintf("%q is not a destination", dst),
+			Advice: "write ADDRESS for ICMP, ADDRESS:PORT for TCP, ADDRESS:PORT/udp for UDP, [ADDRESS]:PORT for IPv6",
+		}
+	}
+	t := policy.Target{Dst: ap.Addr().Unmap(), Port: ap.Port(), Proto: policy.TCP}
+	if hasProto {
+		p, ok := policy.ParseProto(name)
+		if !ok || p == policy.ICMP {
+			return t, &Error{Text: fmt.Sprintf("%q: unknown protocol %q", dst, name), Advice: "write /tcp or /udp"}
+		}
+		t.Proto = p
+	}
+	return t, nil
+}

@@ -1,0 +1,140 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+
+	"github.com/oneping/oneping/edge/state"
+)
+
+func (h *Handler) routeView(sn *state.Snapshot, r state.Route) Route {
+	t := Tunnel{Connectors: h.connectors(sn, r.Tunnel)}
+	return Route{Prefix: r.Prefix, Tunnel: sn.Tunnels[r.Tunnel].Name, Connected: t.Connected(), Created: r.Created}
+}
+
+func (h *Handler) listRoutes(*http.Request) (any, error) {
+	sn, err := h.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	out := []Route{}
+	for _, r := range sn.Routes {
+		out = append(out, h.routeView(sn, r))
+	}
+	return out, nil
+}
+
+func (h *Handler) addRoute(r *http.Request) (any, error) {
+	var req struct {
+		Prefix string `json:"prefix"`
+		Tunnel string `json:"tunnel"`
+	}
+	if err := body(r, &req); err != nil {
+		return nil, err
+	}
+	p, err := prefixOf(req.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	route, err := h.cfg.Store.AddRoute(r.Context(), p, req.Tunnel)
+	if err != nil {
+		return nil, err
+	}
+	sn := h.cfg.Store.Snapshot()
+	v := h.routeView(sn, route)
+	if !reached(&sn.Policy, p, v.Tunnel) {
+		v.Hint = "no grant reaches " + p.String() + " yet, so everything there is denied: oneping policy apply -f FILE"
+	}
+	h.record(r, "route add", p.String(), "tunnel "+v.Tunnel)
+	return v, nil
+}
+
+// reached says whether any grant names a part of p.
+func reached(policy *state.Policy, p netip.Prefix, tunnel string) bool {
+	for _, g := range policy.Grants {
+		for _, to := range g.To {
+			if to == "*" || to == "tunnel:"+tunnel {
+				return true
+			}
+			if q, err := prefixOf(to); err == nil && q.Overlaps(p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (h *Handler) deleteRoute(r *http.Request) (any, error) {
+	p, err := prefixOf(r.URL.Query().Get("prefix"))
+	if err != nil {
+		return nil, err
+	}
+	if err := h.cfg.Store.DeleteRoute(r.Context(), p); err != nil {
+		return nil, err
+	}
+	h.record(r, "route delete", p.String(), "")
+	return done{}, nil
+}
+
+func (h *Handler) lookup(r *http.Request) (any, error) {
+	a, err := netip.ParseAddr(r.URL.Query().Get("addr"))
+	if err != nil {
+		return nil, &Error{Text: fmt.Sprintf("%q is not an address", r.URL.Query().Get("addr")), Advice: "write it as 172.16.10.120 or fd00::1"}
+	}
+	sn, err := h.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return h.lookupAddr(sn, a.Unmap()), nil
+}
+
+func (h *Handler) lookupAddr(sn *state.Snapshot, a netip.Addr) *Lookup {
+	out := &Lookup{Addr: a}
+	for _, p := range sn.Capture {
+		out.Captured = out.Captured || p.Contains(a)
+	}
+	if route, ok := sn.Lookup(a); ok {
+		v := h.routeView(sn, route)
+		out.Route, out.Connectors = &v, h.connectors(sn, route.Tunnel)
+	}
+	return out
+}
+
+func (h *Handler) listCapture(*http.Request) (any, error) {
+	sn, err := h.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return append([]netip.Prefix{}, sn.Capture...), nil
+}
+
+func (h *Handler) addCapture(r *http.Request) (any, error) {
+	var req struct {
+		Prefix string `json:"prefix"`
+	}
+	if err := body(r, &req); err != nil {
+		return nil, err
+	}
+	p, err := prefixOf(req.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.cfg.Store.AddCapture(r.Context(), p); err != nil {
+		return nil, err
+	}
+	h.record(r, "capture add", p.String(), "")
+	return done{}, nil
+}
+
+func (h *Handler) removeCapture(r *http.Request) (any, error) {
+	p, err := prefixOf(r.URL.Query().Get("prefix"))
+	if err != nil {
+		return nil, err
+	}
+	if err := h.cfg.Store.RemoveCapture(r.Context(), p); err != nil {
+		return nil, err
+	}
+	h.record(r, "capture delete", p.String(), "")
+	return done{}, nil
+}

@@ -1,0 +1,93 @@
+package admin
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/oneping/oneping/edge/policy"
+)
+
+// Tunnel is a tunnel with its routes and connectors.
+type Tunnel struct {
+	ID         string         `json:"id"`
+	Name       string         `json:"name"`
+	Created    time.Time      `json:"created"`
+	Routes     []netip.Prefix `json:"routes"`
+	Connectors []Connector    `json:"connectors"`
+}
+
+// Connected counts the connectors that have a link now.
+func (t *Tunnel) Connected() int {
+	n := 0
+	for _, c := range t.Connectors {
+		if c.Link != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Connector is one enrolled replica of a tunnel.
+type Connector struct {
+	ID       string    `json:"id"`
+	Hostname string    `json:"hostname"`
+	OS       string    `json:"os"`
+	Created  time.Time `json:"created"`
+	LastSeen time.Time `json:"last_seen,omitzero"`
+	Revoked  bool      `json:"revoked,omitempty"`
+	Link     *Presence `json:"link,omitempty"` // nil: not connected
+}
+
+// Route is a route with its tunnel's name.
+type Route struct {
+	Prefix    netip.Prefix `json:"prefix"`
+	Tunnel    string       `json:"tunnel"`
+	Connected int          `json:"connected"` // connectors with a link now
+	Created   time.Time    `json:"created"`
+	Hint      string       `json:"hint,omitempty"` // of a route that was just added: what is still missing
+}
+
+// Lookup says where an address goes.
+type Lookup struct {
+	Addr       netip.Addr  `json:"addr"`
+	Route      *Route      `json:"route,omitempty"` // nil: no route
+	Connectors []Connector `json:"connectors,omitempty"`
+	Captured   bool        `json:"captured"` // by clients
+}
+
+// Device is an enrolled client.
+type Device struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"`
+	User     string     `json:"user"`
+	OS       string     `json:"os"`
+	Addr4    netip.Addr `json:"addr4,omitzero"`
+	Addr6    netip.Addr `json:"addr6,omitzero"`
+	Created  time.Time  `json:"created"`
+	LastSeen time.Time  `json:"last_seen,omitzero"`
+	Revoked  bool       `json:"revoked,omitempty"`
+	Link     *Presence  `json:"link,omitempty"` // nil: not connected
+}
+
+// Token is a token that was made or printed again.
+type Token struct {
+	Token   string    `json:"token"`
+	ID      string    `json:"id"`
+	Edges   []string  `json:"edges"`
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// Explanation is a decision with the route that goes with it.
+type Explanation struct {
+	policy.Explanation
+	Route *Lookup `json:"route,omitempty"`
+}
+
+// Applied says what came of a new policy.
+type Applied struct {
+	Grants int `json:"grants"`
+	Groups int `json:"groups"`
+	Tests  int `json:"tests"`
+	// Unreached are the routed prefixes that no grant reaches.
+	Unreached []netip.Prefix `json:"unreached,omitempty"`
+}
