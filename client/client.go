@@ -8,7 +8,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -51,6 +50,7 @@ type Client struct {
 	net       network // as the edge last said, or as it was kept
 	since     time.Time
 	lastError string
+	edges     []string
 }
 
 // state is the link as the packet path sees it; replaced, never changed.
@@ -66,6 +66,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), udp: newSessions(maxSessions)}
+	c.edges = cfg.Edges
 	c.in = newInbound(c.udp)
 	c.state.Store(&state{})
 	return c, nil
@@ -88,9 +89,9 @@ func (c *Client) Run(ctx context.Context) error {
 		return errors.Join(err, closeListener(ln), c.dev.Close())
 	}
 	c.out = newOutbound(c.udp, c.tcp)
-	control := c.startRoutes(ctx)
+	c.startRoutes(ctx)
 	g.Go(func() error { return c.runDevice(ctx) })
-	g.Go(func() error { return c.runLinks(ctx, control) })
+	g.Go(func() error { return c.runLinks(ctx) })
 	g.Go(func() error { return c.runSweeper(ctx) })
 	g.Go(func() error { return c.routes.watch(ctx) })
 	g.Go(func() error { return c.teardown(ctx) })
@@ -136,11 +137,7 @@ func (c *Client) open() error {
 		return fmt.Errorf("start client: %w", err)
 	}
 	c.dev = d
-	mark := c.cfg.Mark
-	if mark == 0 {
-		mark = osroute.DefaultMark
-	}
-	c.routes.start(osroute.New(c.log), osroute.Config{Device: d.Name(), MTU: d.MTU(), Mark: mark})
+	c.routes.start(osroute.New(c.log), osroute.Config{Device: d.Name(), MTU: d.MTU(), Mark: c.cfg.Mark})
 	return nil
 }
 
@@ -159,23 +156,25 @@ func (c *Client) startTCP(ctx context.Context) error {
 }
 
 // startRoutes captures what was captured when the client last ran: nothing
-// leaks between its start and the edge's first answer. It returns how the link's sockets are kept out of the TUN.
-func (c *Client) startRoutes(ctx context.Context) func(network, address string, conn syscall.RawConn) error {
+// leaks between its start and the edge's first answer.
+func (c *Client) startRoutes(ctx context.Context) {
 	if c.routes.router == nil {
-		return nil
+		return
 	}
-	if kept, err := readCache(c.cfg.StateDir, c.cfg.cachePath()); err != nil {
+	kept, err := readCache(c.cfg.StateDir, c.cfg.cachePath())
+	if err != nil {
 		c.log.Warn("cannot read the last configuration", zap.Error(err))
-	} else if len(kept.Addrs) > 0 {
-		c.mu.Lock()
-		c.net = kept
-		c.mu.Unlock()
-		c.publish(nil, 0)
-		if err := c.routes.apply(ctx, kept, nil); err != nil {
-			c.log.Warn("cannot capture what was captured before", zap.Error(err))
-		}
 	}
-	return osroute.LinkControl(c.routes.cfg.Mark)
+	if len(kept.Addrs) == 0 {
+		return
+	}
+	c.mu.Lock()
+	c.net = kept
+	c.mu.Unlock()
+	c.publish(nil, 0)
+	if err := c.routes.apply(ctx, kept, nil); err != nil {
+		c.log.Warn("cannot capture what was captured before", zap.Error(err), hintField(err))
+	}
 }
 
 // teardown gives the host back what the client took, once ctx ends; it frees runDevice.

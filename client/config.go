@@ -6,14 +6,14 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/internal/node"
 )
 
 // Device is where the host's packets come from and go to: a TUN device
@@ -27,22 +27,22 @@ type Device interface {
 	Close() error
 }
 
-// Config is what a client needs to know. Only Edges and TLS are required.
+// Config is what a client needs to know. Node is required, or Edges and TLS in its place.
 type Config struct {
-	// Edges are host:port of edges, tried in turn.
+	// Node is who this device is: it enrols, names the edges and keeps its certificate valid.
+	Node *node.Node
+	// Edges are host:port of edges, tried in turn, where there is no Node.
 	Edges []string
-	// TLS returns the configuration of one dial attempt: certificate and verification.
+	// TLS returns the configuration of one dial attempt, where there is no Node.
 	TLS func() (*tls.Config, error)
-	// Renew keeps the certificate of this node valid while a link is up; nil = it is never renewed.
-	Renew Renewer
 
 	// Device is used instead of a TUN device; then nothing of the host is changed.
 	Device Device
-	// TUN is the name of the TUN device; "" = tun.DefaultName.
+	// TUN is the name of the TUN device; "" = DefaultTUN.
 	TUN string
-	// MTU of the device in bytes; 0 = tun.DefaultMTU.
+	// MTU of the device in bytes; 0 = DefaultMTU.
 	MTU int
-	// Mark is the firewall mark of the link's sockets; 0 = osroute.DefaultMark.
+	// Mark is the firewall mark of the link's sockets; 0 = DefaultMark.
 	Mark uint32
 
 	// Socket is used for the link instead of a kernel UDP socket: simulation.
@@ -61,13 +61,12 @@ type Config struct {
 	Log   *zap.Logger
 }
 
-// Renewer keeps a certificate valid; *node.Node is one.
-type Renewer interface {
-	// Request returns the message that asks for a new certificate when one is due, else nil.
-	Request(now time.Time) (*proto.Renew, error)
-	// Renewed takes the answer.
-	Renewed(r proto.Renewed) error
-}
+// Defaults of Config.
+const (
+	DefaultTUN  = tun.DefaultName
+	DefaultMTU  = tun.DefaultMTU
+	DefaultMark = osroute.DefaultMark
+)
 
 // SocketName is the name of the local socket in the state directory.
 const SocketName = "oneping.sock"
@@ -76,14 +75,14 @@ const cacheName = "config.json"
 
 // withDefaults checks cfg and fills in what is left out.
 func (cfg Config) withDefaults() (Config, error) {
-	switch {
-	case len(cfg.Edges) == 0:
-		return cfg, errors.New("configure client: no edge address")
-	case cfg.TLS == nil:
-		return cfg, errors.New("configure client: no TLS configuration")
+	if cfg.Node == nil && (len(cfg.Edges) == 0 || cfg.TLS == nil) {
+		return cfg, errors.New("configure client: neither a node nor edges and TLS")
+	}
+	if cfg.Mark == 0 {
+		cfg.Mark = DefaultMark
 	}
 	if cfg.MTU == 0 {
-		cfg.MTU = tun.DefaultMTU
+		cfg.MTU = DefaultMTU
 	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
@@ -94,9 +93,23 @@ func (cfg Config) withDefaults() (Config, error) {
 func (cfg *Config) socketPath() string { return filepath.Join(cfg.StateDir, SocketName) }
 func (cfg *Config) cachePath() string  { return filepath.Join(cfg.StateDir, cacheName) }
 
+// LinkConfig returns how connections to the edge are dialled, enrolment included: past the TUN device. mark 0 is
+// DefaultMark.
+func LinkConfig(mark uint32, log *zap.Logger) link.Config {
+	if mark == 0 {
+		mark = DefaultMark
+	}
+	return link.Config{Control: osroute.LinkControl(mark), Log: log}
+}
+
 // linkConfig returns how links are dialled.
-func (cfg *Config) linkConfig(control func(network, address string, c syscall.RawConn) error) link.Config {
-	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Control: control, Log: cfg.Log}
+func (cfg *Config) linkConfig() link.Config {
+	c := link.Config{Log: cfg.Log}
+	if cfg.Device == nil {
+		c = LinkConfig(cfg.Mark, cfg.Log)
+	}
+	c.KeepAlive, c.Socket = cfg.KeepAlive, cfg.Socket
+	return c
 }
 
 // network is what the edge has told this device about itself: kept over restarts.

@@ -3,10 +3,11 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
-	"syscall"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,14 +18,20 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// renewEvery is how often a link asks whether the certificate is due.
-const renewEvery = time.Minute
-
 func newBoot() string { return proto.NewID() }
 
-// runLinks keeps one link to an edge.
-func (c *Client) runLinks(ctx context.Context, control func(network, address string, conn syscall.RawConn) error) error {
-	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(control), TLS: c.cfg.TLS, OnAttempt: c.attempted}
+// runLinks enrols where that is due and keeps one link to an edge.
+func (c *Client) runLinks(ctx context.Context) error {
+	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(), TLS: c.cfg.TLS, OnAttempt: c.attempted}
+	if n := c.cfg.Node; n != nil {
+		if err := n.Enrol(ctx); err != nil {
+			return fmt.Errorf("start client: %w", err)
+		}
+		r.Addrs, r.TLS = n.Edges(), n.TLS
+		c.mu.Lock()
+		c.edges = r.Addrs
+		c.mu.Unlock()
+	}
 	return r.Run(ctx, c.serve)
 }
 
@@ -58,17 +65,19 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	renewed := make(chan struct{})
-	go func() {
-		defer close(renewed)
-		c.renew(ctx, l)
-	}()
+	var renewal sync.WaitGroup
+	if n := c.cfg.Node; n != nil {
+		renewal.Go(func() { _ = n.Renewal(ctx, l.SendControl) }) // ends with the link
+	}
 	err := l.Run(ctx, link.Handler{
 		Datagram: c.fromEdge,
 		Control:  func(l *link.Link, m proto.Control) error { return c.control(ctx, l, m) },
 	})
 	cancel()
-	<-renewed
+	renewal.Wait()
+	if n := c.cfg.Node; n != nil {
+		n.LinkEnded(err)
+	}
 	c.down(err)
 	return err
 }
@@ -99,8 +108,8 @@ func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) err
 		c.configure(ctx, l, m.Config)
 	case m.Denial != nil:
 		c.denials.add(m.Denial)
-	case m.Renewed != nil && c.cfg.Renew != nil:
-		if err := c.cfg.Renew.Renewed(*m.Renewed); err != nil {
+	case m.Renewed != nil && c.cfg.Node != nil:
+		if err := c.cfg.Node.Renewed(*m.Renewed); err != nil {
 			c.log.Warn("cannot renew the certificate", zap.Error(err), hintField(err))
 		}
 	case m.Event != nil:
@@ -156,25 +165,4 @@ func (c *Client) publish(l *link.Link, newEpoch uint64) {
 	s := &state{link: l, view: view{up: l != nil, epoch: old.view.epoch + newEpoch, idle: c.net.Idle}}
 	s.view.setAddrs(c.net.Addrs, c.net.Hops)
 	c.state.Store(s)
-}
-
-// renew asks for a new certificate when one is due, as long as ctx lives.
-func (c *Client) renew(ctx context.Context, l *link.Link) {
-	if c.cfg.Renew == nil {
-		return
-	}
-	t := time.NewTicker(renewEvery)
-	defer t.Stop()
-	for {
-		if req, err := c.cfg.Renew.Request(time.Now()); err != nil {
-			c.log.Warn("cannot ask for a new certificate", zap.Error(err))
-		} else if req != nil {
-			_ = l.SendControl(&proto.Control{Renew: req}) // asked again in a minute
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-	}
 }

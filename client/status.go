@@ -8,6 +8,7 @@ import (
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -33,6 +34,7 @@ type Status struct {
 	Capture  []netip.Prefix `json:"capture"`
 
 	Sessions int               `json:"udp_sessions"`
+	Identity *node.Status      `json:"identity,omitempty"`
 	Held     int               `json:"tcp_opening"`
 	Flows    int               `json:"tcp_flows"`
 	Reasons  map[string]uint64 `json:"reasons"`
@@ -48,17 +50,21 @@ type Denials struct {
 func (c *Client) Status() Status {
 	l, v := c.look()
 	c.mu.Lock()
-	n, since, lastError := c.net, c.since, c.lastError
+	n, since, lastError, edges := c.net, c.since, c.lastError, c.edges
 	c.mu.Unlock()
 	s := Status{
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
-		Edges: c.cfg.Edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
+		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture,
 		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Warnings: c.routes.warnings(),
 	}
 	if l != nil {
 		info := l.Info()
 		s.Link, s.InnerMTU = &info, v.innerMTU(false)
+	}
+	if c.cfg.Node != nil {
+		id := c.cfg.Node.Status()
+		s.Identity = &id
 	}
 	if c.tcp != nil {
 		s.Held, s.Flows = c.tcp.counts()

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/client"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+)
+
+func newClientCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "client",
+		Short: "Connect this machine: take captured traffic through the edge",
+		Long: `The client takes the prefixes that the edge names off this machine's network
+and carries them over one QUIC link. It answers nothing by itself: what ping,
+traceroute and curl report comes from the path behind it.`,
+	}
+	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd())
+	return cmd
+}
+
+func newClientUpCmd() *cobra.Command {
+	var (
+		cfg       client.Config
+		tokenFile string
+		level     string
+	)
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run the client in the foreground until it is interrupted",
+		Long: `Enrols with a device token on the first start (later starts need none), opens
+the TUN device and stays connected. On exit its routes, rules and device are gone.`,
+		Example: "  oneping client up --token-file device.token\n  ONEPING_TOKEN=op1_… oneping client up",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			log, err := obs.NewLogger(level)
+			if err != nil {
+				return &usageError{err: err}
+			}
+			if cfg.StateDir == "" {
+				cfg.StateDir = node.StateDir(proto.RoleClient)
+			}
+			if err := node.MakeStateDir(cfg.StateDir); err != nil {
+				return err
+			}
+			cfg.Version, cfg.Log = version, log
+			cfg.Node = node.New(node.Config{
+				Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(tokenFile), Version: version,
+				Link: client.LinkConfig(cfg.Mark, log), Log: log,
+			})
+			cfg.Ready = func() {
+				if err := node.NotifyReady(); err != nil {
+					log.Warn("cannot tell the supervisor", zap.Error(err))
+				}
+			}
+			cl, err := client.New(cfg)
+			if err != nil {
+				return err
+			}
+			return cl.Run(c.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&tokenFile, "token-file", "", "file with the device token; - reads standard input")
+	f.StringVar(&cfg.StateDir, "state-dir", "", "directory of key, certificate and local socket (default "+node.StateDir(proto.RoleClient)+")")
+	f.StringVar(&cfg.TUN, "tun", "", "name of the TUN device (default "+client.DefaultTUN+")")
+	f.IntVar(&cfg.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in bytes")
+	f.Uint32Var(&cfg.Mark, "mark", client.DefaultMark, "firewall mark of the link's own packets")
+	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	return cmd
+}
+
+func newClientStatusCmd() *cobra.Command {
+	var (
+		dir             string
+		denials, asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the link, the addresses, what is captured and what was denied",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if dir == "" {
+				dir = node.StateDir(proto.RoleClient)
+			}
+			socket, out := filepath.Join(dir, client.SocketName), c.OutOrStdout()
+			if denials {
+				var d client.Denials
+				if err := local.Get(c.Context(), socket, "/v1/denials", &d); err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(out).Encode(d)
+				}
+				return client.WriteDenials(out, d.Denials)
+			}
+			var s client.Status
+			if err := local.Get(c.Context(), socket, "/v1/status", &s); err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(out).Encode(s)
+			}
+			return client.WriteStatus(out, &s, time.Now())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&dir, "state-dir", "", "state directory of the client (default "+node.StateDir(proto.RoleClient)+")")
+	f.BoolVar(&denials, "denials", false, "list the last hundred denials")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
