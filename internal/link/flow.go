@@ -36,6 +36,7 @@ type Flow struct {
 	wfin    bool
 	ackHead [proto.FrameHeaderSize]byte
 
+	ended   atomic.Bool   // reset
 	acked   atomic.Uint64 // offset that the peer has acknowledged
 	ackDue  atomic.Uint64 // offset to acknowledge plus one; 0 = nothing due
 	ackLast uint64        // guarded by readMu

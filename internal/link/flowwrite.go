@@ -93,13 +93,16 @@ func (f *Flow) unlockWrite() {
 // Acked returns the offset up to which the peer has acknowledged what was written.
 func (f *Flow) Acked() uint64 { return f.acked.Load() }
 
-// Reset ends the flow at once. The peer reads what was written before where it
-// still gets through, then *ResetError with code.
+// Reset ends the flow at once. With proto.CodeReset, the RST of a TCP
+// connection, the peer reads what was written before where it still gets through, then *ResetError with code. Later calls do nothing.
 func (f *Flow) Reset(code proto.Code) {
+	if f.ended.Swap(true) {
+		return
+	}
 	var head [proto.FrameHeaderSize]byte
 	proto.PutFlowFrame(head[:], proto.FlowFrame{Type: proto.FrameRst, Value: uint64(code)})
 	if f.writeMu.TryLock() {
-		told := !f.wfin && f.s.s.TryWriteAll(head[:]) == nil && f.s.CloseWrite() == nil
+		told := !f.wfin && code == proto.CodeReset && f.s.s.TryWriteAll(head[:]) == nil && f.s.CloseWrite() == nil
 		f.wfin = true
 		f.writeMu.Unlock()
 		if told {
@@ -117,6 +120,9 @@ func (f *Flow) Reset(code proto.Code) {
 // direction, and what is still under way there with it. Reset from another
 // goroutine ends the wait, and so does the end of the link.
 func (f *Flow) Close() error {
+	if f.ended.Load() {
+		return nil
+	}
 	if !f.drained() {
 		f.Reset(proto.CodeAborted)
 		return nil

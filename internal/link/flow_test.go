@@ -1,0 +1,312 @@
+package link_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+)
+
+// tcpEnd is a kernel TCP connection as an Endpoint.
+type tcpEnd struct{ *net.TCPConn }
+
+func (e tcpEnd) Abort() {
+	_ = e.SetLinger(0) // close sends RST
+	_ = e.Close()
+}
+
+// slice is client – edge – connector in one process, over loopback.
+type slice struct {
+	t      testing.TB
+	client *link.Link
+	edge   *link.Link // the edge's end of the client's link
+	origin *net.TCPListener
+}
+
+func newSlice(t testing.TB) *slice {
+	origin, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = origin.Close() })
+	edgeC, connector := connect(t, link.Config{}, link.Config{})
+	edge, client := connect(t, link.Config{}, link.Config{})
+	run(t, connector, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
+		f := link.NewFlow(s)
+		c, err := net.DialTCP("tcp4", nil, origin.Addr().(*net.TCPAddr))
+		if err != nil {
+			_ = f.Answer(proto.FlowAnswer{Kind: proto.AnswerRefused})
+			_ = f.Close()
+			return
+		}
+		if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}); err != nil {
+			t.Error(err)
+		}
+		_ = link.Pump(ctx, f, tcpEnd{c})
+	}})
+	run(t, edgeC, link.Handler{})
+	run(t, edge, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+		out, err := edgeC.OpenFlow(ctx, &h)
+		if err != nil {
+			s.Reset(proto.CodeLinkDown)
+			return
+		}
+		_ = link.Splice(ctx, s, out)
+	}})
+	run(t, client, link.Handler{})
+	return &slice{t: t, client: client, edge: edge, origin: origin}
+}
+
+func header() *proto.FlowHeader {
+	return &proto.FlowHeader{
+		Flow: proto.NewFlowID(), TTL: 63,
+		Src: netip.MustParseAddrPort("100.96.0.1:40000"), Dst: netip.MustParseAddrPort("172.16.10.120:80"),
+	}
+}
+
+// open opens a flow and returns the application's end of it and what Pump
+// returned at the client.
+func (s *slice) open() (*net.TCPConn, <-chan error) {
+	t := s.t
+	t.Helper()
+	stream, err := s.client.OpenFlow(t.Context(), header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := link.NewFlow(stream)
+	a, err := f.Await(t.Context())
+	if err != nil || a.Kind != proto.AnswerConnected || a.TTL != 62 {
+		t.Fatalf("answer %+v, %v", a, err)
+	}
+	app, inner := tcpPair(t)
+	pumped := make(chan error, 1)
+	go func() { pumped <- link.Pump(t.Context(), f, tcpEnd{inner}) }()
+	t.Cleanup(func() { _ = app.Close() })
+	return app, pumped
+}
+
+func (s *slice) accept() *net.TCPConn {
+	s.t.Helper()
+	c, err := s.origin.AcceptTCP()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func tcpPair(t testing.TB) (a, b *net.TCPConn) {
+	ln, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	a, err = net.DialTCP("tcp4", nil, ln.Addr().(*net.TCPAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = ln.AcceptTCP(); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}
+
+func TestAFlowCarriesBytesAndHalfClosesBothWays(t *testing.T) {
+	const up, down = 9<<20 + 7, 5<<20 + 3
+	s := newSlice(t)
+	app, pumped := s.open()
+	origin := s.accept()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		h := sha256.New()
+		n, err := io.Copy(h, origin) // until the application's FIN
+		want := sha256.New()
+		_, _ = io.Copy(want, pattern(up))
+		if n != up || err != nil || !bytes.Equal(h.Sum(nil), want.Sum(nil)) {
+			t.Errorf("origin got %d bytes, %v", n, err)
+		}
+		// The half-closed flow lives on.
+		if _, err := io.Copy(origin, pattern(down)); err != nil {
+			t.Error(err)
+		}
+		_ = origin.Close()
+	})
+	if _, err := io.Copy(app, pattern(up)); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	h, want := sha256.New(), sha256.New()
+	n, err := io.Copy(h, app)
+	_, _ = io.Copy(want, pattern(down))
+	if n != down || err != nil || !bytes.Equal(h.Sum(nil), want.Sum(nil)) {
+		t.Errorf("application got %d bytes, %v", n, err)
+	}
+	wg.Wait()
+	if err := <-pumped; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnAbortReachesTheOriginAsRST(t *testing.T) {
+	s := newSlice(t)
+	app, pumped := s.open()
+	origin := s.accept()
+	_ = app.SetLinger(0)
+	_ = app.Close()
+	if _, err := origin.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("origin reads %v", err)
+	}
+	if err := <-pumped; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("pump returned %v", err)
+	}
+}
+
+func TestAnOriginsRSTReachesTheApplicationBehindItsData(t *testing.T) {
+	s := newSlice(t)
+	app, pumped := s.open()
+	origin := s.accept()
+	if _, err := origin.Write([]byte("last words")); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 10)
+	if _, err := io.ReadFull(app, got); err != nil || string(got) != "last words" {
+		t.Fatalf("read %q, %v", got, err)
+	}
+	_ = origin.SetLinger(0)
+	_ = origin.Close()
+	if _, err := app.Read(got); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("application reads %v", err)
+	}
+	if code, ok := link.ResetCode(<-pumped); !ok || code != proto.CodeReset {
+		t.Errorf("pump returned %v", code)
+	}
+}
+
+func TestASlowReaderSlowsItsWriter(t *testing.T) {
+	s := newSlice(t)
+	app, _ := s.open()
+	origin := s.accept()
+	_ = origin.SetWriteDeadline(time.Now().Add(2 * time.Second))
+	n, err := io.Copy(origin, pattern(1<<30)) // nobody reads app
+	if !errors.Is(err, context.DeadlineExceeded) && err == nil {
+		t.Fatalf("wrote %d bytes to a reader that does not read", n)
+	}
+	if n > 96<<20 { // two links' windows and the kernels' buffers
+		t.Errorf("%d bytes were buffered", n)
+	}
+	// The other direction does not wait for it.
+	if _, err := app.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(origin, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAbortedDownloadsLeaveTheWindowOpen(t *testing.T) {
+	s := newSlice(t)
+	for range 50 {
+		app, pumped := s.open()
+		origin := s.accept()
+		go func() { _, _ = io.Copy(origin, pattern(64<<20)) }()
+		if _, err := io.ReadFull(app, make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		_ = app.SetLinger(0)
+		_ = app.Close()
+		<-pumped
+	}
+	app, _ := s.open()
+	origin := s.accept()
+	const size = 40 << 20 // more than the connection's window
+	go func() {
+		_, _ = io.Copy(origin, pattern(size))
+		_ = origin.Close()
+	}()
+	_ = app.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if n, err := io.Copy(io.Discard, app); n != size || err != nil {
+		t.Fatalf("fresh flow: %d bytes, %v", n, err)
+	}
+}
+
+func TestManyFlowsAtOnce(t *testing.T) {
+	s := newSlice(t)
+	const flows = 300
+	go func() {
+		for range flows {
+			c, err := s.origin.AcceptTCP()
+			if err != nil {
+				return
+			}
+			go func() {
+				_, _ = io.Copy(c, c)
+				_ = c.Close()
+			}()
+		}
+	}()
+	var wg sync.WaitGroup
+	for i := range flows {
+		wg.Go(func() {
+			app, pumped := s.open()
+			msg := bytes.Repeat([]byte{byte(i)}, 1000)
+			_, _ = app.Write(msg)
+			_ = app.CloseWrite()
+			got, err := io.ReadAll(app)
+			if err != nil || !bytes.Equal(got, msg) {
+				t.Errorf("flow %d: %d bytes, %v", i, len(got), err)
+			}
+			if err := <-pumped; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestARefusedFlowIsAnswered(t *testing.T) {
+	s := newSlice(t)
+	_ = s.origin.Close()
+	stream, err := s.client.OpenFlow(t.Context(), header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := link.NewFlow(stream)
+	defer f.Close()
+	if a, err := f.Await(t.Context()); err != nil || a.Kind != proto.AnswerRefused {
+		t.Fatalf("answer %+v, %v", a, err)
+	}
+}
+
+func TestAwaitEndsWithItsContext(t *testing.T) {
+	server, client := connect(t, link.Config{}, link.Config{})
+	hold := make(chan struct{})
+	run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
+		<-hold
+		s.Reset(proto.CodeAborted)
+	}})
+	defer close(hold)
+	run(t, client, link.Handler{})
+	stream, err := client.OpenFlow(t.Context(), header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := link.NewFlow(stream)
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := f.Await(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+}
