@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -17,17 +18,22 @@ func (e *Edge) handler() http.Handler {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { local.WriteJSON(w, e.Status()) })
 	mux.Handle("GET /metrics", obs.Handler(reg))
 	mux.Handle("/v1/", admin.New(admin.Config{
-		Store: e.store, Authority: e.authority, Denials: e.denials, Policy: e.policy.Load, Connected: e.link, Log: e.cfg.Log.Named("admin"),
+		Store:     e.store,
+		Authority: e.authority,
+		Denials:   e.denials,
+		Policy:    func() *policy.Compiled { return e.policy.Load() },
+		Connected: e.presence,
+		Log:       e.cfg.Log.Named("admin"),
 	}))
 	return mux
 }
 
-// link returns the link of a node, for the lists of the admin API.
-func (e *Edge) link(id proto.Identity) (admin.Presence, bool) {
+// presence returns a node's link as lists show it.
+func (e *Edge) presence(id proto.Identity) (admin.Presence, bool) {
 	n := e.acceptor.present.get(id)
 	if n == nil {
 		return admin.Presence{}, false
 	}
-	s := n.status()
-	return admin.Presence{Remote: s.Link.Remote, Since: s.Link.Since, Version: s.Version, ICMP: s.ICMP}, true
+	st := n.status()
+	return admin.Presence{Remote: st.Link.Remote, Since: st.Link.Since, Version: st.Version, ICMP: st.ICMP}, true
 }

@@ -1,0 +1,57 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zaptest"
+
+	"github.com/oneping/oneping/internal/local"
+)
+
+// startEdge runs an edge on loopback until the test ends.
+func startEdge(t *testing.T, cfg Config) *Edge {
+	t.Helper()
+	cfg.Listen, cfg.Log = "127.0.0.1:0", zaptest.NewLogger(t)
+	e, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("Run returned %v, want context canceled", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("Run does not end")
+		}
+	})
+	select {
+	case <-e.Ready():
+	case err := <-done:
+		t.Fatalf("Run ended: %v", err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the edge is not ready after 20 s")
+	}
+	return e
+}
+
+func TestStatus(t *testing.T) {
+	dir := t.TempDir()
+	e := startEdge(t, Config{StateDir: dir, Version: "test"})
+	var s Status
+	if err := local.Get(t.Context(), filepath.Join(dir, local.SocketName), "/v1/status", &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Version != "test" || s.Edge == "" || s.Listen != e.listener.Addr() || len(s.Hops) != 2 || s.Hops[0].String() != "100.111.255.254" {
+		t.Errorf("status %+v", s)
+	}
+}
