@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,12 +44,10 @@ the TUN device and stays connected. On exit its routes, rules and device are gon
 			if err != nil {
 				return &usageError{err: err}
 			}
-			if cfg.StateDir == "" {
-				cfg.StateDir = node.StateDir(proto.RoleClient)
-			}
 			if err := node.MakeStateDir(cfg.StateDir); err != nil {
 				return err
 			}
+			log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
 			cfg.Version, cfg.Log = version, log
 			cfg.Node = node.New(node.Config{
 				Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(tokenFile), Version: version,
@@ -69,12 +66,12 @@ the TUN device and stays connected. On exit its routes, rules and device are gon
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&tokenFile, "token-file", "", "file with the device token; - reads standard input")
-	f.StringVar(&cfg.StateDir, "state-dir", "", "directory of key, certificate and local socket (default "+node.StateDir(proto.RoleClient)+")")
-	f.StringVar(&cfg.TUN, "tun", "", "name of the TUN device (default "+client.DefaultTUN+")")
+	f.StringVar(&tokenFile, "token-file", "", `file with the device token ("-": standard input; default: $ONEPING_TOKEN)`)
+	f.StringVar(&cfg.StateDir, "state-dir", node.StateDir(proto.RoleClient), "where key, certificate and local socket are kept")
+	f.StringVar(&cfg.TUN, "tun", client.DefaultTUN, "name of the TUN device")
 	f.IntVar(&cfg.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in bytes")
 	f.Uint32Var(&cfg.Mark, "mark", client.DefaultMark, "firewall mark of the link's own packets")
-	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&level, "log", "info", "log level: debug, info, warn, error")
 	return cmd
 }
 
@@ -88,10 +85,7 @@ func newClientStatusCmd() *cobra.Command {
 		Short: "Show the link, the addresses, what is captured and what was denied",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if dir == "" {
-				dir = node.StateDir(proto.RoleClient)
-			}
-			socket, out := filepath.Join(dir, client.SocketName), c.OutOrStdout()
+			socket, out := local.Socket(dir), c.OutOrStdout()
 			if denials {
 				var d client.Denials
 				if err := local.Get(c.Context(), socket, "/v1/denials", &d); err != nil {
@@ -113,7 +107,7 @@ func newClientStatusCmd() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "state-dir", "", "state directory of the client (default "+node.StateDir(proto.RoleClient)+")")
+	f.StringVar(&dir, "state-dir", node.StateDir(proto.RoleClient), "state directory of the client")
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

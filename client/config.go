@@ -13,6 +13,7 @@ import (
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 )
 
@@ -68,9 +69,6 @@ const (
 	DefaultMark = osroute.DefaultMark
 )
 
-// SocketName is the name of the local socket in the state directory.
-const SocketName = "oneping.sock"
-
 const cacheName = "config.json"
 
 // withDefaults checks cfg and fills in what is left out.
@@ -90,7 +88,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func (cfg *Config) socketPath() string { return filepath.Join(cfg.StateDir, SocketName) }
+func (cfg *Config) socketPath() string { return local.Socket(cfg.StateDir) }
 func (cfg *Config) cachePath() string  { return filepath.Join(cfg.StateDir, cacheName) }
 
 // LinkConfig returns how connections to the edge are dialled, enrolment included: past the TUN device. mark 0 is
