@@ -1,0 +1,81 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// device is a laptop's TUN device in memory (client.Device).
+type device struct {
+	out    chan []byte // from the host into the client
+	closed chan struct{}
+	once   sync.Once
+
+	mu sync.Mutex
+	in []arrival // from the client to the host
+}
+
+// arrival is a packet that the laptop received.
+type arrival struct {
+	packet.Packet
+	at time.Time
+}
+
+func newDevice() *device {
+	return &device{out: make(chan []byte, 4096), closed: make(chan struct{})}
+}
+
+func (d *device) Read(bufs [][]byte, sizes []int) (int, error) {
+	select {
+	case b := <-d.out:
+		sizes[0] = copy(bufs[0], b)
+		return 1, nil
+	case <-d.closed:
+		return 0, os.ErrClosed
+	}
+}
+
+func (d *device) Write(pkts [][]byte) error {
+	for _, b := range pkts {
+		if err := d.WriteOne(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *device) WriteOne(b []byte) error {
+	a := arrival{at: time.Now()}
+	if r := packet.Parse(bytes.Clone(b), &a.Packet); r != packet.OK {
+		return fmt.Errorf("the client wrote a packet that is %v: %x", r, b)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.in = append(d.in, a)
+	return nil
+}
+
+func (d *device) BatchSize() int { return 1 }
+
+func (d *device) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return nil
+}
+
+// send lets the laptop send a packet.
+func (d *device) send(b []byte) { d.out <- b }
+
+// take returns what has arrived since the last take.
+func (d *device) take() []arrival {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	got := slices.Clone(d.in)
+	d.in = nil
+	return got
+}

@@ -1,0 +1,132 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// subnet is what lies behind the connector (sock.Wire): hosts that answer after
+// a millisecond.
+type subnet struct {
+	prefix netip.Prefix
+	own    netip.Addr // the connector's address in it
+
+	mu    sync.Mutex
+	hosts map[netip.Addr]host
+	taps  map[chan []byte]struct{} // who receives what comes back
+	seen  []packet.Packet          // what reached a host
+	wg    sync.WaitGroup
+}
+
+// host returns what it answers to a packet, and after how long.
+type host func(p *packet.Packet) (answer []byte, after time.Duration)
+
+func newSubnet(prefix, own string) *subnet {
+	return &subnet{
+		prefix: netip.MustParsePrefix(prefix), own: netip.MustParseAddr(own),
+		hosts: make(map[netip.Addr]host), taps: make(map[chan []byte]struct{}),
+	}
+}
+
+// plainHost answers echo, echoes UDP on port 7 and refuses other ports.
+func plainHost(p *packet.Packet) ([]byte, time.Duration) {
+	switch {
+	case p.IsEchoRequest():
+		return packet.AppendEchoReply(nil, p), 0
+	case p.Class == packet.ClassUDP && p.DstPort == 7:
+		return packet.AppendUDP(nil, &packet.UDPPacket{Src: p.DstAddrPort(), Dst: p.SrcAddrPort(), Payload: p.Payload()}), 0
+	case p.Class == packet.ClassUDP:
+		typ, code := packet.PortUnreachable.TypeCode(p.V6)
+		b, _ := packet.AppendError(nil, packet.Error{Src: p.Dst, Type: typ, Code: code}, p)
+		return b, 0
+	}
+	return nil, 0
+}
+
+func (s *subnet) Source(dst netip.Addr) netip.Addr {
+	if s.prefix.Contains(dst) {
+		return s.own
+	}
+	return netip.Addr{}
+}
+
+func (s *subnet) Send(b []byte) {
+	b = bytes.Clone(b)
+	s.wg.Add(1)
+	time.AfterFunc(time.Millisecond, func() { defer s.wg.Done(); s.arrive(b) })
+}
+
+// arrive hands a packet to its host, if there is one.
+func (s *subnet) arrive(b []byte) {
+	var p packet.Packet
+	if packet.Parse(b, &p) != packet.OK {
+		return
+	}
+	s.mu.Lock()
+	s.seen = append(s.seen, p)
+	h := s.hosts[p.Dst]
+	s.mu.Unlock()
+	if h == nil {
+		return
+	}
+	if answer, after := h(&p); answer != nil {
+		s.back(answer, after+time.Millisecond)
+	}
+}
+
+// back sends a packet to the connector's host.
+func (s *subnet) back(b []byte, after time.Duration) {
+	s.wg.Add(1)
+	time.AfterFunc(after, func() {
+		defer s.wg.Done()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for tap := range s.taps {
+			select {
+			case tap <- b:
+			default: // a full socket buffer
+			}
+		}
+	})
+}
+
+func (s *subnet) Receive(ctx context.Context, f func(b []byte)) error {
+	tap := make(chan []byte, 1024)
+	s.mu.Lock()
+	s.taps[tap] = struct{}{}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.taps, tap)
+	}()
+	for {
+		select {
+		case b := <-tap:
+			f(b)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// set makes h the host at an address; nil takes it away.
+func (s *subnet) set(addr netip.Addr, h host) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hosts[addr] = h
+}
+
+// reached returns what has reached hosts, and forgets it.
+func (s *subnet) reached() []packet.Packet {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.seen
+	s.seen = nil
+	return seen
+}

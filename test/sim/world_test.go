@@ -1,0 +1,203 @@
+package sim
+
+import (
+	"context"
+	"crypto/tls"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/client"
+	"github.com/oneping/oneping/connector"
+	"github.com/oneping/oneping/edge"
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/relay"
+	"github.com/oneping/oneping/edge/route"
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+)
+
+const (
+	edgeSocket      = "10.0.0.1:7844"
+	clientSocket    = "10.0.0.2:40000"
+	connectorSocket = "10.0.0.3:40000"
+)
+
+var (
+	hop4    = netip.MustParseAddr("172.68.101.57")
+	laptop4 = netip.MustParseAddr("100.96.0.1")
+	server4 = netip.MustParseAddr("172.16.10.120")
+	nobody4 = netip.MustParseAddr("172.16.10.200")
+)
+
+// world is a client, an edge and a connector in one bubble.
+type world struct {
+	t      *testing.T
+	net    *network
+	sim    *simnet.Simnet
+	ca     *authority
+	relay  *relay.Relay
+	laptop *device
+	subnet *subnet
+
+	welcomes  atomic.Int32 // links that the edge has welcomed
+	keepAlive time.Duration
+	client    *role
+	connector *role
+	edge      *role
+	sockets   map[string]*simnet.SimConn
+	log       *zap.Logger
+}
+
+// role is a running part of the world.
+type role struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	ready  chan struct{}
+}
+
+// start runs f until the role is stopped.
+func start(f func(ctx context.Context, ready func()) error) *role {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &role{cancel: cancel, done: make(chan struct{}), ready: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		_ = f(ctx, sync.OnceFunc(func() { close(r.ready) })) // Run never returns nil
+	}()
+	return r
+}
+
+func (r *role) stop() { r.cancel(); <-r.done }
+
+// inWorld runs f in a bubble where all three roles are connected, and joins
+// everything afterwards: a goroutine left behind fails the test.
+func inWorld(t *testing.T, keepAlive time.Duration, f func(w *world)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, keepAlive)
+		defer w.close()
+		w.startEdge()
+		w.startConnector()
+		w.startClient()
+		<-w.connector.ready
+		<-w.client.ready
+		f(w)
+	})
+}
+
+func newWorld(t *testing.T, keepAlive time.Duration) *world {
+	w := &world{
+		t: t, net: newNetwork(), ca: newAuthority(t), subnet: newSubnet("172.16.10.0/24", "172.16.10.100"),
+		keepAlive: keepAlive, sockets: make(map[string]*simnet.SimConn), log: zap.NewNop(),
+	}
+	if os.Getenv("SIM_LOG") != "" {
+		w.log, _ = zap.NewDevelopment()
+	}
+	w.sim = &simnet.Simnet{Router: w.net}
+	for _, addr := range []string{edgeSocket, clientSocket, connectorSocket} {
+		conn, err := endpoint(w.sim, addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.sockets[addr] = conn
+	}
+	if err := w.sim.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.subnet.set(server4, plainHost)
+	return w
+}
+
+func (w *world) close() {
+	for _, r := range []*role{w.client, w.connector, w.edge} {
+		if r != nil {
+			r.stop()
+		}
+	}
+	w.net.pending.Wait()
+	w.subnet.wg.Wait()
+	for _, s := range w.sockets {
+		_ = s.Close()
+	}
+	_ = w.sim.Close()
+}
+
+// startEdge starts listener, acceptor and relay: the edge without its store.
+func (w *world) startEdge() {
+	w.relay = relay.New(relay.Config{Hops: []netip.Addr{hop4}, Log: w.log})
+	compiled, err := policy.Compile(state.Policy{Grants: []state.Grant{{ID: "all", Who: []string{"*"}, To: []string{"*"}, How: []string{"*"}}}}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.relay.SetState(relay.State{
+		FIB:      route.Compile([]state.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
+		Policy:   compiled,
+		Devices:  []relay.Device{{ID: "d", User: "alice", Addrs: []netip.Addr{laptop4}}},
+		Replicas: []relay.Replica{{ID: "r", Tunnel: "t"}},
+	})
+	ln, err := link.Listen(edgeSocket, link.Config{TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Socket: w.sockets[edgeSocket], Log: w.log})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	a := &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: edge.Gate{Identify: identify, Welcome: w.welcome}}
+	w.edge = start(func(ctx context.Context, ready func()) error {
+		defer func() { _ = ln.Close() }()
+		var sweeper sync.WaitGroup
+		sweeper.Go(func() { _ = w.relay.Run(ctx) })
+		defer sweeper.Wait()
+		return a.Run(ctx)
+	})
+}
+
+func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
+	w.welcomes.Add(1)
+	welcome := proto.Welcome{Edge: "e", Hops: []netip.Addr{hop4}, Config: proto.Config{Device: id.ID, Tunnel: id.Tunnel}}
+	if id.Role == proto.RoleClient {
+		welcome.Addrs = []netip.Addr{laptop4}
+		welcome.Capture = []netip.Prefix{w.subnet.prefix}
+		welcome.User = "alice"
+	}
+	return welcome, nil
+}
+
+func (w *world) nodeTLS(id proto.Identity) func() (*tls.Config, error) {
+	cfg := w.ca.tls(w.t, id)
+	return func() (*tls.Config, error) { return cfg, nil }
+}
+
+func (w *world) startConnector() {
+	id := w.nodeTLS(proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "r"})
+	w.connector = start(func(ctx context.Context, ready func()) error {
+		c, err := connector.New(connector.Config{
+			Edges: []string{edgeSocket}, TLS: id, Socket: w.sockets[connectorSocket], Wire: w.subnet, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
+		})
+		if err != nil {
+			w.t.Error(err)
+			return err
+		}
+		return c.Run(ctx)
+	})
+}
+
+func (w *world) startClient() {
+	id := w.nodeTLS(proto.Identity{Role: proto.RoleClient, ID: "d"})
+	w.laptop = newDevice()
+	w.client = start(func(ctx context.Context, ready func()) error {
+		c, err := client.New(client.Config{
+			Edges: []string{edgeSocket}, TLS: id, Device: w.laptop, Socket: w.sockets[clientSocket], NoTCP: true, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
+		})
+		if err != nil {
+			w.t.Error(err)
+			return err
+		}
+		return c.Run(ctx)
+	})
+}
