@@ -11,8 +11,11 @@ import (
 
 const (
 	defaultKeepAlive = time.Second
-	// dialTimeout bounds one attempt on one address.
-	dialTimeout = 3 * time.Second
+	// dialTimeout bounds one attempt on one address. quic-go repeats its first packet after 0.2, 0.6 and 1.4 s; with
+	// Redial's pauses the next attempt comes soon enough for a node to be back within two seconds of its edge listening.
+	dialTimeout = 2 * time.Second
+	// handshakeTimeout is how long an edge waits for a silent handshake.
+	handshakeTimeout = 3 * time.Second
 	// maxStreams bounds the streams that a peer has open at a time.
 	maxStreams = 4096
 	// maxUniStreams: one oversize stream, and room for its successors while old ones are reset.
@@ -46,7 +49,7 @@ func quicConfig() *quic.Config {
 		MaxConnectionReceiveWindow:     32 << 20,
 		MaxIncomingStreams:             maxStreams,
 		MaxIncomingUniStreams:          maxUniStreams,
-		HandshakeIdleTimeout:           dialTimeout,
+		HandshakeIdleTimeout:           handshakeTimeout,
 	}
 }
 

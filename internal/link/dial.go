@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -19,7 +20,7 @@ const dialStagger = 250 * time.Millisecond
 
 // Dial opens a link to addr, host:port. All addresses of the host are tried,
 // each a moment after the one before it; the first to finish its handshake
-// wins. One attempt takes at most 3 s. The caller must Run or Close the link.
+// wins. One attempt takes at most 2 s. The caller must Run or Close the link.
 func Dial(ctx context.Context, addr string, cfg Config) (*Link, error) {
 	targets, err := resolve(ctx, addr)
 	if err != nil {
@@ -81,6 +82,9 @@ func dialAny(ctx context.Context, targets []netip.AddrPort, cfg *Config) (*Link,
 		running++
 		go func() {
 			l, err := dialOne(ctx, target, cfg)
+			if err != nil && len(targets) > 1 {
+				err = fmt.Errorf("%s: %w", target, err)
+			}
 			results <- dialResult{l, err}
 		}()
 	}
@@ -129,10 +133,10 @@ func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, er
 	conn, err := p.tr.Dial(ctx, net.UDPAddrFromAddrPort(target), dialTLS(cfg), dialConfig(cfg))
 	if err != nil {
 		p.close()
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %s", dialTimeout)
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || isTimeout(err) {
+			err = &NoAnswerError{Target: target, After: dialTimeout}
 		}
-		return nil, fmt.Errorf("%s: %w", target, translate(err))
+		return nil, translate(err)
 	}
 	l := newLink(conn, cfg)
 	l.dialled = true
@@ -141,7 +145,7 @@ func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, er
 		if l.control.opened, err = conn.OpenStream(); err != nil {
 			_ = conn.CloseWithError(0, "")
 			p.close()
-			return nil, fmt.Errorf("%s: %w", target, translate(err))
+			return nil, translate(err)
 		}
 	}
 	l.idle = idleTimeout(cfg.keepAlive())

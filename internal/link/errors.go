@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -97,6 +98,30 @@ func translateIdle(err error, idle time.Duration) error {
 		return fmt.Errorf("nothing heard for %s: %w", idle, err)
 	}
 	return translate(err)
+}
+
+// NoAnswerError is how a dial ends that nobody answered.
+type NoAnswerError struct {
+	Target netip.AddrPort
+	After  time.Duration
+}
+
+// Error says how long was waited.
+func (e *NoAnswerError) Error() string { return fmt.Sprintf("no answer within %s", e.After) }
+
+// Hint says what to look at.
+func (e *NoAnswerError) Hint() string {
+	return fmt.Sprintf("is the edge running, and may UDP go from here to %s?", e.Target)
+}
+
+// Timeout makes it a time-out as package net knows them.
+func (e *NoAnswerError) Timeout() bool { return true }
+
+// isTimeout knows quic-go's time-outs of a handshake.
+func isTimeout(err error) bool {
+	_, idle := errors.AsType[*quic.IdleTimeoutError](err)
+	_, handshake := errors.AsType[*quic.HandshakeTimeoutError](err)
+	return idle || handshake
 }
 
 // HandshakeError is a failure of TLS or of QUIC itself.

@@ -130,7 +130,7 @@ func (l *Link) keepAlive(now time.Time, used bool) error {
 	if packets != b.packets {
 		b.packets, b.heardAt, b.asked = packets, now, 0
 	}
-	if b.asked >= silentAsked && now.Sub(b.heardAt) >= silentAfter {
+	if used && b.asked >= silentAsked && now.Sub(b.heardAt) >= silentAfter {
 		return errSilent
 	}
 	if now.Sub(b.alive) >= every {

@@ -12,8 +12,7 @@ import (
 
 const (
 	redialFirst = 100 * time.Millisecond
-	// redialCap: with the pauses inside a handshake (0.3, 0.6, 1.2 s) and those of
-	// half to one and a half times this between them, a node is back within two seconds of its edge listening again.
+	// redialCap is the longest pause but for its jitter, half to one and a half times of it; see dialTimeout.
 	redialCap = 500 * time.Millisecond
 	// redialLived is how long a link must have lived to start over with the shortest pause.
 	redialLived = 5 * time.Second
@@ -31,7 +30,7 @@ type Redial struct {
 
 // Run dials, calls serve with the link, and dials again when serve returns,
 // with growing pauses (0.1 s to about 0.5 s, with jitter; an attempt that nobody
-// answers takes 3 s itself), until ctx ends or no address is configured. serve
+// answers takes 2 s itself), until ctx ends or no address is configured. serve
 // should call Link.Run; the link is closed when serve returns. Run never returns nil.
 func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *Link) error) error {
 	if len(r.Addrs) == 0 {

@@ -1,0 +1,177 @@
+package link_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/quic-go/quic-go/testutils/simnet"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// cable is a simulated network that can be cut.
+type cable struct {
+	simnet.Router
+	cut chan struct{}
+}
+
+func (c *cable) SendPacket(p simnet.Packet) error {
+	select {
+	case <-c.cut:
+		return nil
+	default:
+		return c.Router.SendPacket(p)
+	}
+}
+
+// simulated runs f with both ends of a link in virtual time.
+func simulated(t *testing.T, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &cable{Router: &simnet.PerfectRouter{}, cut: make(chan struct{})}
+		n := &simnet.Simnet{Router: c}
+		settings := simnet.NodeBiDiLinkSettings{
+			Latency: 10 * time.Millisecond, Downlink: simnet.LinkSettings{MTU: 1500}, Uplink: simnet.LinkSettings{MTU: 1500},
+		}
+		edgeSock := n.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 1).To4(), Port: proto.Port}, settings)
+		nodeSock := n.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 2).To4(), Port: 4000}, settings)
+		if err := n.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = edgeSock.Close()
+			_ = nodeSock.Close()
+			_ = n.Close()
+		}()
+		st, ct := testTLS(t)
+		ln, err := link.Listen("", link.Config{TLS: st, Socket: edgeSock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = ln.Close() }()
+		node.TLS, node.Socket = ct, nodeSock
+		client, err := link.Dial(t.Context(), "1.0.0.1:7844", node)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := ln.Accept(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(t, server, client, c)
+	})
+}
+
+// both runs both ends, and stops them.
+func both(t *testing.T, server, client *link.Link, hs, hc link.Handler) (stop func() (server, client error)) {
+	ctx, cancel := context.WithCancel(t.Context())
+	es, ec := make(chan error, 1), make(chan error, 1)
+	go func() { es <- server.Run(ctx, hs) }()
+	go func() { ec <- client.Run(ctx, hc) }()
+	return func() (error, error) {
+		cancel()
+		return <-es, <-ec
+	}
+}
+
+func TestALostPeerIsNoticedAfterTheIdleTime(t *testing.T) {
+	for _, c := range []struct {
+		keepAlive time.Duration
+		text      string
+		after     time.Duration
+	}{
+		{0, "nothing heard for 5s", 5 * time.Second},
+		{15 * time.Second, "nothing heard for 1m1s", 61 * time.Second},
+	} {
+		simulated(t, link.Config{KeepAlive: c.keepAlive}, func(t *testing.T, server, client *link.Link, cable *cable) {
+			ended := make(chan error, 1)
+			go func() { ended <- client.Run(t.Context(), link.Handler{}) }()
+			go func() { _ = server.Run(t.Context(), link.Handler{}) }()
+			time.Sleep(time.Hour)
+			select {
+			case err := <-ended:
+				t.Fatal("an idle link ended:", err)
+			default:
+			}
+			close(cable.cut)
+			cut := time.Now()
+			err := <-ended
+			if d := time.Since(cut); d > c.after+time.Second || d < c.after-c.keepAlive-2*time.Second {
+				t.Errorf("noticed after %v, want about %v", d, c.after)
+			}
+			if !strings.Contains(err.Error(), c.text) {
+				t.Errorf("got %q, want %q in it", err, c.text)
+			}
+			<-server.Done()
+		})
+	}
+}
+
+func TestALinkInUseNoticesItsLossSoonerThanAnIdleOne(t *testing.T) {
+	simulated(t, link.Config{KeepAlive: 15 * time.Second}, func(t *testing.T, server, client *link.Link, cable *cable) {
+		ended := make(chan error, 1)
+		go func() { ended <- client.Run(t.Context(), link.Handler{}) }()
+		go func() {
+			_ = server.Run(t.Context(), link.Handler{Datagram: func(*link.Link, []byte) packet.Reason { return packet.OK }})
+		}()
+		time.Sleep(10 * time.Second)
+		close(cable.cut)
+		cut := time.Now()
+		for {
+			select {
+			case err := <-ended:
+				if d := time.Since(cut); d > 8*time.Second || !strings.Contains(err.Error(), "nothing heard for 5 s") {
+					t.Errorf("%v after %v", err, d)
+				}
+				<-server.Done()
+				return
+			case <-time.After(100 * time.Millisecond):
+				client.Send(link.Urgent, []byte{byte(proto.TypePacket)})
+			}
+		}
+	})
+}
+
+func TestBothEndsReportWhatTheyMoved(t *testing.T) {
+	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+		got := 0
+		stop := both(t, server, client, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason { got++; return packet.OK }}, link.Handler{})
+		for range 100 {
+			if r := client.Send(link.Bulk, []byte{byte(proto.TypePacket)}); r != packet.OK {
+				t.Fatal(r)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(6 * time.Second)
+		s, c := server.Info(), client.Info()
+		if got != 100 || s.PeerSent < 100 || c.PeerGot < 100 || s.PeerSent > c.Sent || c.PeerGot > s.Received {
+			t.Errorf("%d arrived; server %+v, client %+v", got, s, c)
+		}
+		if n, settled := client.MaxDatagram(); n != 1163 || !settled {
+			t.Errorf("largest datagram %d, settled %v", n, settled) // simnet has no DF, so quic-go does not search
+		}
+		stop()
+	})
+}
+
+func TestMTUIsNotSettledBeforeItsTime(t *testing.T) {
+	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+		stop := both(t, server, client, link.Handler{}, link.Handler{})
+		time.Sleep(2900 * time.Millisecond)
+		if _, settled := client.MaxDatagram(); settled {
+			t.Error("settled after 2.9 s")
+		}
+		time.Sleep(200 * time.Millisecond)
+		if _, settled := client.MaxDatagram(); !settled {
+			t.Error("not settled after 3.1 s")
+		}
+		if errS, errC := stop(); errS == nil || errC == nil {
+			t.Errorf("Run returned %v and %v", errS, errC)
+		}
+	})
+}
