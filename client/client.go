@@ -98,12 +98,7 @@ func (c *Client) Run(ctx context.Context) error {
 	if ln != nil {
 		g.Go(func() error { return local.ServeListener(ctx, ln, c.api()) })
 	}
-	err = g.Wait()
-	if c.tcp != nil {
-		c.tcp.wait()
-		c.stack.Close()
-	}
-	return err
+	return g.Wait()
 }
 
 // listen takes the local socket, which also makes sure that no other client uses the state directory.
@@ -180,6 +175,10 @@ func (c *Client) startRoutes(ctx context.Context) {
 // teardown gives the host back what the client took, once ctx ends; it frees runDevice.
 func (c *Client) teardown(ctx context.Context) error {
 	<-ctx.Done()
+	if c.tcp != nil { // while the device is there, so that the resets reach the applications
+		c.tcp.close()
+		c.stack.Close()
+	}
 	if err := c.routes.stop(); err != nil {
 		c.log.Warn("cannot undo routing", zap.Error(err))
 	}

@@ -105,7 +105,7 @@ func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) err
 	case m.Welcome != nil:
 		c.welcome(ctx, l, m.Welcome)
 	case m.Config != nil:
-		c.configure(ctx, l, m.Config)
+		c.configure(ctx, l, m.Config, 0)
 	case m.Denial != nil:
 		c.denials.add(m.Denial)
 	case m.Renewed != nil && c.cfg.Node != nil:
@@ -130,8 +130,7 @@ func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
 	c.net.Hops, c.net.Edge = w.Hops, w.Edge
 	c.since, c.lastError = time.Now(), ""
 	c.mu.Unlock()
-	c.publish(l, 1)
-	c.configure(ctx, l, &w.Config)
+	c.configure(ctx, l, &w.Config, 1)
 	c.log.Info("link up", zap.String(obs.FieldRemote, l.Remote().String()), zap.String(obs.FieldUser, w.User),
 		zap.String(obs.FieldDevice, w.Device), zap.Stringers("addrs", w.Addrs), zap.Int("captured", len(w.Capture)))
 	c.readyOne.Do(func() {
@@ -141,14 +140,14 @@ func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
 	})
 }
 
-// configure applies what the edge wants of this device.
-func (c *Client) configure(ctx context.Context, l *link.Link, cfg *proto.Config) {
+// configure applies what the edge wants of this device; newEpoch is 1 on a new link.
+func (c *Client) configure(ctx context.Context, l *link.Link, cfg *proto.Config, newEpoch uint64) {
 	c.mu.Lock()
 	c.net.Addrs, c.net.Capture, c.net.Idle = cfg.Addrs, cfg.Capture, cfg.IdleSeconds
 	c.net.User, c.net.Device = cfg.User, cfg.Device
 	n := c.net
 	c.mu.Unlock()
-	c.publish(l, 0)
+	c.publish(l, newEpoch)
 	if err := c.routes.apply(ctx, n, []netip.AddrPort{l.Remote()}); err != nil {
 		c.log.Error("cannot apply routing", zap.Error(err), hintField(err))
 	}

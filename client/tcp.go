@@ -54,9 +54,10 @@ type heldSYNs struct {
 	max  int
 	wg   sync.WaitGroup
 
-	mu   sync.Mutex
-	held map[tuple]*heldSYN
-	live map[tuple]struct{} // connections whose SYN went to the netstack
+	mu     sync.Mutex
+	held   map[tuple]*heldSYN
+	closed bool
+	live   map[tuple]struct{} // connections whose SYN went to the netstack
 }
 
 // newHeldSYNs returns an empty table whose flows end with ctx.
@@ -110,6 +111,9 @@ func (t *heldSYNs) renew(h *heldSYN, p *packet.Packet, now time.Time) bool {
 
 // hold keeps a new SYN and opens its flow. The caller holds the lock.
 func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) packet.Reason {
+	if t.closed {
+		return packet.Closed
+	}
 	if len(t.held) >= t.max {
 		return packet.TableFull
 	}
@@ -231,5 +235,10 @@ func (t *heldSYNs) counts() (held, live int) {
 	return len(t.held), len(t.live)
 }
 
-// wait returns when every flow has ended; its context must be over.
-func (t *heldSYNs) wait() { t.wg.Wait() }
+// close takes no more SYNs and returns when every flow has ended; the table's context must be over.
+func (t *heldSYNs) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.wg.Wait()
+}

@@ -45,7 +45,7 @@ func newTCPBed(t *testing.T) *tcpBed {
 		count: b.counts.Count,
 		now:   time.Now,
 	})
-	t.Cleanup(func() { stop(); b.table.wait() })
+	t.Cleanup(func() { stop(); b.table.close() })
 	return b
 }
 

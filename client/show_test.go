@@ -1,0 +1,114 @@
+package client
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/proto"
+)
+
+func TestStatusForPeople(t *testing.T) {
+	s := Status{
+		Up: true, Since: start, Edge: "e1", User: "alice@example.com", Device: "d1", TUN: "oneping0", MTU: 1500,
+		Link: &link.Info{
+			Remote: netip.MustParseAddrPort("192.0.2.1:7844"), RTT: 1234567 * time.Nanosecond, PathMTU: 1452,
+		},
+		InnerMTU: 1410,
+		Addrs:    []netip.Addr{laptop4, laptop6}, Hops: []netip.Addr{hop4},
+		Capture:  []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")},
+		Sessions: 2, Flows: 1, Held: 3,
+		Reasons:  map[string]uint64{"ok": 5, "denied": 9, "link down": 9, "malformed": 10},
+		Identity: &node.Status{Identity: "oneping://client/d1"},
+		Warnings: []osroute.Warning{{Text: "strict rp_filter", Hint: "loosen it"}},
+	}
+	var b strings.Builder
+	if err := WriteStatus(&b, &s, start.Add(90*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	want := `link      up for 1m30s to 192.0.2.1:7844 (edge e1)
+path      RTT 1.23ms, path MTU 1452, packets up to 1410 cross whole
+device    oneping0, MTU 1500, user alice@example.com, id d1
+address   100.96.0.7, fd00:1::7
+hop       172.68.101.57
+captured  172.16.0.0/12
+traffic   2 UDP sessions, 1 TCP flow, 3 opening
+packets   5 ok, 10 malformed, 9 denied, 9 link down
+warning   strict rp_filter
+          hint: loosen it
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+
+	b.Reset()
+	down := Status{Since: start, LastError: "dial edge:7844: no answer within 3s", MTU: 1500}
+	if err := WriteStatus(&b, &down, start.Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	want = `link      down for 1m0s; captured traffic is answered with host unreachable
+          dial edge:7844: no answer within 3s
+device    MTU 1500
+address   none
+hop       none
+captured  none
+traffic   0 UDP sessions, 0 TCP flows, 0 opening
+packets   none
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestDenialsForPeople(t *testing.T) {
+	var b strings.Builder
+	at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.Local)
+	if err := WriteDenials(&b, []proto.Denial{{ID: 0xabc, Time: at, Protocol: "tcp", Dst: "172.16.10.120:22"}}); err != nil {
+		t.Fatal(err)
+	}
+	want := `TIME                 ID                PROTO  DESTINATION
+2026-01-01 12:00:00  0000000000000abc  tcp    172.16.10.120:22
+why: oneping policy explain ID, on the edge
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+	b.Reset()
+	if err := WriteDenials(&b, nil); err != nil || b.String() != "nothing has been denied\n" {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
+func TestConfigurationIsKept(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, cacheName)
+	want := network{
+		Hops: []netip.Addr{hop4, hop6}, Addrs: []netip.Addr{laptop4}, Capture: []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")},
+		User: "alice", Device: "d1", Edge: "e1", Idle: 300,
+	}
+	if got, err := readCache(dir, path); err != nil || !reflect.DeepEqual(got, network{}) {
+		t.Errorf("before the first write: %+v, %v", got, err)
+	}
+	if err := writeCache(dir, path, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readCache(dir, path); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v, %v", got, err)
+	}
+	if fi, err := os.Stat(path); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", fi.Mode(), err)
+	}
+	if err := os.WriteFile(path, []byte(`{"hops":`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readCache(dir, path); err == nil || !reflect.DeepEqual(got, network{}) {
+		t.Errorf("a torn file: %+v, %v", got, err)
+	}
+}
