@@ -41,7 +41,10 @@ func (c *Connector) Status() Status {
 	s := Status{
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
-		ICMP: c.icmpMode(), Sessions: c.dispatch.udp.Len(), Flows: c.dialer.Flows(), Reasons: c.counters.Snapshot(),
+		ICMP: c.icmpMode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
+	}
+	if c.dialer != nil { // a simulation has no TCP
+		s.Flows = c.dialer.Flows()
 	}
 	if c.dispatch.icmp != nil {
 		s.Mappings = c.dispatch.icmp.Mappings()

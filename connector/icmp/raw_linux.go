@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"sync"
@@ -158,21 +159,34 @@ func (s *rawSocket) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict 
 	return sock.Verdict(err, mtu)
 }
 
-// linkMTU asks the kernel for the MTU of the way to dst; 0 where it does not say.
+// linkMTU returns the MTU of the interface that leads to dst; 0 where that is
+// not known. The kernel's own answer (IP_MTU) would be what a router once said of the path.
 func linkMTU(dst netip.Addr) uint32 {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(dst, 9)))
 	if err != nil {
 		return 0
 	}
-	defer func() { _ = unix.Close(fd) }()
-	if unix.Connect(fd, sock.Sockaddr(netip.AddrPortFrom(dst, 9))) != nil {
+	defer func() { _ = c.Close() }() // nothing was sent
+	local, ok := c.LocalAddr().(*net.UDPAddr)
+	if !ok {
 		return 0
 	}
-	mtu, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU)
+	ifaces, err := net.Interfaces()
 	if err != nil {
 		return 0
 	}
-	return uint32(mtu)
+	for _, i := range ifaces {
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(local.IP) {
+				return uint32(i.MTU)
+			}
+		}
+	}
+	return 0
 }
 
 func (t *rawSockets) receive(s *rawSocket, m *sock.Message) {

@@ -3,8 +3,10 @@ package tcp
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
@@ -48,29 +50,28 @@ type outcome struct {
 // Serve connects the flow h to its destination, answers, and pumps until it has ended. It owns s.
 // The reason is for the counters.
 func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h proto.FlowHeader) packet.Reason {
-	f := link.NewFlow(s)
 	if int(d.flows.Add(1)) > d.cfg.MaxFlows {
 		d.flows.Add(-1)
 		// RFC 6888 REQ-8: out of resources, say host unreachable
-		return d.refuse(f, h, packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable})
+		return d.refuse(s, h, packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable})
 	}
 	defer d.flows.Add(-1)
 	ttl, v := d.cfg.Forward(h.Src.Addr(), h.Dst.Addr(), h.TTL)
 	if v.Reason != packet.OK {
-		return d.refuse(f, h, v)
+		return d.refuse(s, h, v)
 	}
 	o, err := d.dial(ctx, s, h, ttl)
 	switch {
 	case err != nil: // the opener gave up, or nothing came
-		return d.silent(ctx, f)
+		return d.silent(ctx, s)
 	case o.conn != nil:
-		return d.pump(ctx, f, h, o)
+		return d.pump(ctx, s, h, o)
 	case o.refused:
-		return d.end(f, proto.FlowAnswer{Kind: proto.AnswerRefused}, packet.Refused)
+		return d.end(s, proto.FlowAnswer{Kind: proto.AnswerRefused}, packet.Refused)
 	case o.report != nil:
-		return d.end(f, d.reported(h, o.report), packet.Unreachable)
+		return d.end(s, d.reported(h, o.report), packet.Unreachable)
 	}
-	return d.refuse(f, h, o.verdict)
+	return d.refuse(s, h, o.verdict)
 }
 
 // dial connects while the opener waits and Patience lasts.
@@ -83,7 +84,8 @@ func (d *Dialer) dial(ctx context.Context, s *link.Stream, h proto.FlowHeader, t
 }
 
 // pump answers "connected" and moves bytes.
-func (d *Dialer) pump(ctx context.Context, f *link.Flow, h proto.FlowHeader, o outcome) packet.Reason {
+func (d *Dialer) pump(ctx context.Context, s *link.Stream, h proto.FlowHeader, o outcome) packet.Reason {
+	f := link.NewFlow(s)
 	c := endpoint{o.conn}
 	if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: d.synAckTTL(h, o.ttl)}); err != nil {
 		c.Abort()
@@ -112,13 +114,13 @@ func (d *Dialer) synAckTTL(h proto.FlowHeader, ttl uint8) uint8 {
 }
 
 // refuse answers with an ICMP error of this host, or in silence where none may be sent.
-func (d *Dialer) refuse(f *link.Flow, h proto.FlowHeader, v packet.Verdict) packet.Reason {
+func (d *Dialer) refuse(s *link.Stream, h proto.FlowHeader, v packet.Verdict) packet.Reason {
 	from, ok := d.cfg.Reporter(h.Src.Addr(), h.Dst.Addr())
 	if !ok || v.Answer == packet.NoError {
-		return d.end(f, proto.FlowAnswer{Kind: proto.AnswerSilent}, v.Reason)
+		return d.end(s, proto.FlowAnswer{Kind: proto.AnswerSilent}, v.Reason)
 	}
 	typ, code := v.Answer.TypeCode(h.Dst.Addr().Is6())
-	return d.end(f, proto.FlowAnswer{
+	return d.end(s, proto.FlowAnswer{
 		Kind: proto.AnswerICMP, ICMPType: typ, ICMPCode: code, TTL: packet.DefaultTTL, QuotedTTL: max(h.TTL, 1),
 		MTU: uint16(min(v.MTU, 1<<16-1)), Reporter: from,
 	}, v.Reason)
@@ -147,21 +149,28 @@ func (d *Dialer) reported(h proto.FlowHeader, r *report) proto.FlowAnswer {
 }
 
 // silent ends a flow for which nothing came.
-func (d *Dialer) silent(ctx context.Context, f *link.Flow) packet.Reason {
-	if ctx.Err() != nil {
-		f.Reset(proto.CodeAborted)
+func (d *Dialer) silent(ctx context.Context, s *link.Stream) packet.Reason {
+	if ctx.Err() != nil || s.Context().Err() != nil {
+		s.Reset(proto.CodeAborted)
 		return packet.Closed
 	}
-	return d.end(f, proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Timeout)
+	return d.end(s, proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Timeout)
 }
 
-// end answers and closes a flow that was not connected.
-func (d *Dialer) end(f *link.Flow, a proto.FlowAnswer, r packet.Reason) packet.Reason {
-	if err := f.Answer(a); err != nil {
-		f.Reset(proto.CodeAborted) // the opener has left already
+// leaveWait is how long an opener may take to leave after it was told no.
+const leaveWait = 5 * time.Second
+
+// end answers a flow that was not connected and waits until the opener leaves:
+// to refuse what it may still send would make the edge between us reset the
+// stream, and the answer with it.
+func (d *Dialer) end(s *link.Stream, a proto.FlowAnswer, r packet.Reason) packet.Reason {
+	if err := errors.Join(link.NewFlow(s).Answer(a), s.CloseWrite()); err != nil {
+		s.Reset(proto.CodeAborted) // the opener has left already
 		return r
 	}
-	_ = f.Close() // an opener that left meanwhile
+	_ = s.SetReadDeadline(time.Now().Add(leaveWait))
+	_, _ = io.Copy(io.Discard, s) // nothing is expected
+	_ = s.Close()
 	return r
 }
 
