@@ -71,6 +71,7 @@ Try it on this machine, without root:
 	root.AddCommand(newVersionCmd(), newLabCmd())
 	root.AddCommand(newClientCmd())
 	root.AddCommand(newConnectorCmd())
+	root.AddCommand(newEdgeCmd(), newTunnelCmd(), newRouteCmd(), newDeviceCmd(), newPolicyCmd())
 	return root
 }
 

@@ -49,6 +49,9 @@ const (
 
 func (a *Authority) path(name string) string { return filepath.Join(a.cfg.Dir, name) }
 
+// KeyPath returns where the authority's key is kept.
+func (a *Authority) KeyPath() string { return a.path(keyFile) }
+
 // readOrMake returns the contents of a file; where it is missing, what create
 // returns, written with mode.
 func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]byte, error)) ([]byte, error) {
@@ -63,13 +66,18 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 	if err != nil {
 		return nil, err
 	}
-	if err := writeNew(a.path(name), b, mode); err != nil {
+	err = writeNew(a.path(name), b, mode)
+	if errors.Is(err, fs.ErrExist) { // another process was first
+		b, err = os.ReadFile(a.path(name))
+	}
+	if err != nil {
 		return nil, &fileError{a.path(name), err, adviceOwner}
 	}
 	return b, nil
 }
 
-// writeNew writes a file that is either complete or absent, also after a power cut.
+// writeNew writes a file that is either complete or absent, also after a power
+// cut, and never over another one.
 func writeNew(path string, b []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
 	if err != nil {
@@ -81,7 +89,7 @@ func writeNew(path string, b []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return os.Link(f.Name(), path)
 }
 
 func (a *Authority) loadKey() error {

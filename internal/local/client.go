@@ -35,25 +35,26 @@ func Client(path string) *http.Client {
 // Get reads url (a path such as "/v1/status") from the process that serves the
 // socket path and decodes the answer into out, which may be nil.
 func Get(ctx context.Context, path, url string, out any) error {
-	return do(ctx, path, http.MethodGet, url, nil, out)
+	return Do(ctx, path, http.MethodGet, url, nil, out)
 }
 
 // Post sends in as JSON; both in and out may be nil.
 func Post(ctx context.Context, path, url string, in, out any) error {
-	return do(ctx, path, http.MethodPost, url, in, out)
+	return Do(ctx, path, http.MethodPost, url, in, out)
 }
 
 // Put is Post with the method PUT.
 func Put(ctx context.Context, path, url string, in, out any) error {
-	return do(ctx, path, http.MethodPut, url, in, out)
+	return Do(ctx, path, http.MethodPut, url, in, out)
 }
 
 // Delete is Get with the method DELETE.
 func Delete(ctx context.Context, path, url string, out any) error {
-	return do(ctx, path, http.MethodDelete, url, nil, out)
+	return Do(ctx, path, http.MethodDelete, url, nil, out)
 }
 
-func do(ctx context.Context, path, method, url string, in, out any) error {
+// Do is Get, Post, Put or Delete by the name of the method.
+func Do(ctx context.Context, path, method, url string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/edge/admin"
+)
+
+func newDeviceCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "device",
+		Short: "Manage devices: the machines that clients run on",
+		Long: `A device enrols once with a token made for its user, keeps its own key and gets
+one stable address per family.
+
+These commands speak to the edge on this machine.`,
+		Example: "  oneping device token --user alice@example.com > laptop.token\n  oneping device list",
+		Args:    cobra.NoArgs,
+	}
+	cmd.AddCommand(newDeviceTokenCmd(), newDeviceListCmd(), newDeviceShowCmd(), newDeviceRevokeCmd())
+	return cmd
+}
+
+func newDeviceTokenCmd() *cobra.Command {
+	var a adminFlags
+	var user string
+	var ttl time.Duration
+	cmd := &cobra.Command{
+		Use:   "token --user USER",
+		Short: "Make a token that enrols one device, once",
+		Long: `token prints a new token and nothing else on standard output. It enrols one
+device for the user, once, within --ttl. A token is a secret: keep it in a file
+of mode 0600.`,
+		Example: "  umask 077; oneping device token --user alice@example.com > laptop.token\n  oneping device token --user alice@example.com --ttl 24h > laptop.token",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if user == "" {
+				return &usageError{err: fmt.Errorf("%s needs --user", c.CommandPath()), hint: "say whose device it is: --user alice@example.com"}
+			}
+			if ttl < time.Second {
+				return &usageError{err: fmt.Errorf("--ttl %s is too short", ttl), hint: "write it as 30m or 24h"}
+			}
+			var t admin.Token
+			in := map[string]any{"user": user, "ttl_seconds": int(ttl.Seconds())}
+			if err := a.do(c, http.MethodPost, "/v1/tokens", in, &t); err != nil {
+				return err
+			}
+			hint(c, "good once, until %s; on the laptop: sudo oneping client up --token-file FILE", t.Expires.Local().Format(time.DateTime))
+			return a.print(c, &t, line("%s", t.Token))
+		},
+	}
+	cmd.Flags().StringVar(&user, "user", "", "user whose device it will be")
+	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good")
+	return a.bind(cmd)
+}
+
+func newDeviceListCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "list",
+		Short: "List devices",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var ds []admin.Device
+			return a.show(c, "/v1/devices", &ds, func(w io.Writer) error {
+				if len(ds) == 0 {
+					hint(c, "there is no device yet: oneping device token --user USER")
+					return nil
+				}
+				return admin.WriteDevices(w, ds, time.Now())
+			})
+		},
+	})
+}
+
+func newDeviceShowCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "show ID",
+		Short: "Show one device, by its id, the beginning of that, or an address",
+		Args:  exactArgs("ID"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var d admin.Device
+			return a.show(c, "/v1/devices/"+url.PathEscape(args[0]), &d, func(w io.Writer) error {
+				return admin.WriteDevice(w, &d, time.Now())
+			})
+		},
+	})
+}
+
+func newDeviceRevokeCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "revoke ID",
+		Short: "Shut a device out for good; its link ends within a second",
+		Long: `revoke ends a device's link, sessions and flows within a second and refuses it
+from now on. The same machine may enrol again with a new token.`,
+		Args: exactArgs("ID"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var d admin.Device
+			if err := a.do(c, http.MethodPost, "/v1/devices/"+url.PathEscape(args[0])+"/revoke", nil, &d); err != nil {
+				return err
+			}
+			return a.print(c, &d, line("device %s of %s revoked", d.ID, d.User))
+		},
+	})
+}

@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/edge"
+	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/conf"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
+)
+
+func newEdgeCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "edge",
+		Short: "Run the edge: let nodes in, decide, route, answer as a router",
+		Long: `The edge is the one machine that clients and connectors reach over the Internet:
+UDP port 7844. It is a certificate authority of its own, decides who may reach
+what, routes by prefix to a connector and answers as a router on the path.
+
+Its tunnels, routes, devices and policy are managed on this machine with
+oneping tunnel, route, device and policy.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeConfigCmd())
+	return cmd
+}
+
+// edgeFlags are the flags of init and run.
+type edgeFlags struct {
+	file, config, level string
+	edge                edge.File
+	hops, capture       []string
+}
+
+func (f *edgeFlags) bind(cmd *cobra.Command) {
+	set := cmd.Flags()
+	set.StringVar(&f.edge.StateDir, "state-dir", "", "data directory: authority, store, local socket (default "+edgeDirWords+")")
+	set.StringVar(&f.edge.Listen, "listen", "", "UDP address for nodes, HOST:PORT (default :7844)")
+	set.StringArrayVar(&f.edge.Advertise, "advertise", nil, "address under which nodes reach this edge, HOST:PORT; goes into tokens (repeatable)")
+	set.StringArrayVar(&f.hops, "hop", nil, "address from which the edge answers as a router, one per family (repeatable)")
+	set.StringArrayVar(&f.capture, "capture", nil, "prefix that clients take off their hosts, beside every prefix ever routed (repeatable)")
+	set.StringVar(&f.edge.Unreachable, "unreachable", "", "how refusals look: answer (as a router would) or silent (default answer)")
+	set.IntVar(&f.edge.MTU, "mtu", 0, "MTU of the clients' TUN devices in bytes (default 1500)")
+	set.StringVar(&f.config, "config", "", "configuration file; flags win over it (default "+conf.Default(string(proto.RoleEdge))+", where it exists and --state-dir is not given)")
+	set.StringVar(&f.level, "log-level", "", "debug, info, warn or error (default info)")
+}
+
+const edgeDirWords = "/var/lib/oneping/edge as root, ~/.local/state/oneping/edge as a user"
+
+// build merges file and flags into a checked edge.
+func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
+	file, err := f.load(cmd)
+	if err != nil {
+		return nil, edge.Config{}, err
+	}
+	if file.Hops, err = merge(cmd, "hop", f.hops, file.Hops, netip.ParseAddr); err != nil {
+		return nil, edge.Config{}, err
+	}
+	if file.Capture, err = merge(cmd, "capture", f.capture, file.Capture, netip.ParsePrefix); err != nil {
+		return nil, edge.Config{}, err
+	}
+	cfg, err := file.Config()
+	if err != nil {
+		return nil, cfg, &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+	}
+	if cfg.StateDir == "" {
+		cfg.StateDir = node.StateDir(proto.RoleEdge)
+	}
+	cfg.Version = version
+	if cfg.Log, err = obs.NewLogger(file.LogLevel); err != nil {
+		return nil, cfg, &usageError{err: err}
+	}
+	e, err := edge.New(cfg)
+	return e, cfg, err
+}
+
+// load reads the file and lays the flags over it.
+func (f *edgeFlags) load(cmd *cobra.Command) (edge.File, error) {
+	var file edge.File
+	path := f.config
+	if path == "" && f.edge.StateDir == "" {
+		path = conf.Default(string(proto.RoleEdge))
+		if _, err := os.Stat(path); err != nil {
+			path = ""
+		}
+	}
+	if path != "" {
+		var err error
+		if file, err = edge.LoadFile(path); err != nil {
+			return file, err
+		}
+		f.file = path
+	}
+	set := cmd.Flags()
+	for name, lay := range map[string]func(){
+		"state-dir":   func() { file.StateDir = f.edge.StateDir },
+		"listen":      func() { file.Listen = f.edge.Listen },
+		"advertise":   func() { file.Advertise = f.edge.Advertise },
+		"unreachable": func() { file.Unreachable = f.edge.Unreachable },
+		"mtu":         func() { file.MTU = f.edge.MTU },
+		"log-level":   func() { file.LogLevel = f.level },
+	} {
+		if set.Changed(name) {
+			lay()
+		}
+	}
+	return file, nil
+}
+
+// merge returns the values of a repeated flag, or those of the file where it was not given.
+func merge[T any](cmd *cobra.Command, flag string, words []string, file []T, parse func(string) (T, error)) ([]T, error) {
+	if !cmd.Flags().Changed(flag) {
+		return file, nil
+	}
+	var out []T
+	for _, w := range words {
+		v, err := parse(w)
+		if err != nil {
+			return nil, &usageError{err: fmt.Errorf("--%s %s: %w", flag, w, err), hint: "see " + cmd.CommandPath() + " --help"}
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// guide returns what to type next. run says whether the edge must be started first.
+func guide(setup edge.Setup, cfg edge.Config, run bool) *admin.Guide {
+	g := &admin.Guide{Edges: setup.Edges, Pin: setup.Pin}
+	if cfg.StateDir != node.StateDir(proto.RoleEdge) {
+		g.StateDir = cfg.StateDir
+	}
+	if run {
+		g.Run = admin.CommandLine(append([]string{"oneping", "edge", "run"}, os.Args[min(3, len(os.Args)):]...)...)
+	}
+	return g
+}
+
+func newEdgeInitCmd() *cobra.Command {
+	var f edgeFlags
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make the authority and print the commands to type next",
+		Long: `init makes the data directory and the certificate authority, and prints the
+commands to type on the edge, on the connector's host and on the laptop. It may
+be repeated and changes nothing that exists. "oneping edge run" does the same at
+its first start.`,
+		Example: "  oneping edge init --advertise edge.example.com:7844",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			e, cfg, err := f.build(c)
+			if err != nil {
+				return err
+			}
+			setup, err := e.Init()
+			if err != nil {
+				return err
+			}
+			return guide(setup, cfg, true).Write(c.OutOrStdout())
+		},
+	}
+	f.bind(cmd)
+	return cmd
+}
+
+func newEdgeRunCmd() *cobra.Command {
+	var f edgeFlags
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the edge in the foreground until it is interrupted",
+		Long: `run keeps its state in --state-dir, which one edge at a time may use, and
+serves nodes on UDP port 7844. At the first start it makes the authority and
+prints the commands to type next. Without --advertise, tokens name this host's
+own addresses: name the public one where there is address translation in front.`,
+		Example: `  oneping edge run --advertise edge.example.com:7844
+  oneping edge run --state-dir ./edge --listen 127.0.0.1:7844 --hop 100.111.255.254`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			e, cfg, err := f.build(c)
+			if err != nil {
+				return err
+			}
+			setup, err := e.Init()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithCancel(c.Context())
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			defer cancel()
+			if setup.First {
+				wg.Go(func() {
+					select {
+					case <-e.Ready():
+						_ = guide(setup, cfg, false).Write(c.ErrOrStderr()) // for people; nothing depends on it
+					case <-ctx.Done():
+					}
+				})
+			}
+			return e.Run(ctx)
+		},
+	}
+	f.bind(cmd)
+	return cmd
+}
+
+func newEdgeConfigCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Check the configuration file", Args: cobra.NoArgs}
+	var f edgeFlags
+	check := &cobra.Command{
+		Use:     "check",
+		Short:   "Read the configuration as run does and say what is wrong",
+		Example: "  oneping edge config check --config /etc/oneping/edge.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if _, _, err := f.build(c); err != nil {
+				return err
+			}
+			if f.file == "" {
+				_, err := fmt.Fprintln(c.OutOrStdout(), "no configuration file: the defaults hold")
+				return err
+			}
+			_, err := fmt.Fprintln(c.OutOrStdout(), f.file+": good")
+			return err
+		},
+	}
+	f.bind(check)
+	cmd.AddCommand(check)
+	return cmd
+}
+
+func newEdgeStatusCmd() *cobra.Command {
+	var a adminFlags
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what the edge does now",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var s edge.Status
+			return a.show(c, "/v1/status", &s, func(w io.Writer) error { return edge.WriteStatus(w, &s, time.Now()) })
+		},
+	}
+	return a.bind(cmd)
+}
+
+// adminFlags are the flags of every command that asks a running edge.
+type adminFlags struct {
+	stateDir string
+	json     bool
+}
+
+func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data directory of the edge (default "+edgeDirWords+")")
+	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
+	return cmd
+}
+
+// do asks the edge: out takes the answer.
+func (a *adminFlags) do(c *cobra.Command, method, url string, in, out any) error {
+	dir := a.stateDir
+	if dir == "" {
+		dir = node.StateDir(proto.RoleEdge)
+	}
+	err := local.Do(c.Context(), local.Socket(dir), method, url, in, out)
+	if errors.Is(err, local.ErrNotRunning) {
+		return &local.Error{
+			Text:   "no edge is running with state directory " + dir,
+			Advice: "start it: oneping edge run; or name the directory of the one that runs: --state-dir DIR",
+			Cause:  err,
+		}
+	}
+	return err
+}
+
+// show gets url into v and prints it, for people with text.
+func (a *adminFlags) show(c *cobra.Command, url string, v any, text func(io.Writer) error) error {
+	if err := a.do(c, http.MethodGet, url, nil, v); err != nil {
+		return err
+	}
+	return a.print(c, v, text)
+}
+
+func (a *adminFlags) print(c *cobra.Command, v any, text func(io.Writer) error) error {
+	if a.json {
+		enc := json.NewEncoder(c.OutOrStdout())
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	return text(c.OutOrStdout())
+}
+
+// hint tells a person what comes next, beside the output.
+func hint(c *cobra.Command, format string, args ...any) {
+	_, _ = fmt.Fprintf(c.ErrOrStderr(), "hint: "+format+"\n", args...)
+}
+
+// line returns a text function that prints one line.
+func line(format string, args ...any) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, format+"\n", args...)
+		return err
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/state"
+)
+
+func newPolicyCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "policy",
+		Short: "Manage the policy: who may reach what, and why not",
+		Long: `The policy denies what no grant allows. A grant says who may reach what and how:
+
+  groups: {eng: [alice@example.com]}
+  grants:
+    - {id: eng-lab, who: [group:eng], to: [172.16.10.0/24], how: [icmp, "udp:53", "tcp:*"]}
+  tests:
+    - {who: alice@example.com, accept: ["tcp 172.16.10.120:22"], deny: ["udp 172.16.10.120:161"]}
+
+  who   USER, user:USER, group:NAME, device:ID, *
+  to    PREFIX, ADDRESS, tunnel:NAME, *
+  how   icmp, udp:53, tcp:22,443, tcp:8000-8100, tcp:*, *
+
+A policy whose own tests fail is refused. These commands speak to the edge on
+this machine.`,
+		Example: `  oneping policy apply -f policy.yaml
+  oneping policy explain alice@example.com 172.16.10.120:22
+  oneping policy explain 5f0c1d2e3a4b5968`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(newPolicyShowCmd(), newPolicyApplyCmd(), newPolicyExplainCmd())
+	return cmd
+}
+
+func newPolicyShowCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "show",
+		Short: "Print the policy in force, as apply reads it",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var p state.Policy
+			return a.show(c, "/v1/policy", &p, func(w io.Writer) error {
+				text, err := policy.Format(p)
+				if err != nil {
+					return err
+				}
+				_, err = w.Write(text)
+				return err
+			})
+		},
+	})
+}
+
+func newPolicyApplyCmd() *cobra.Command {
+	var a adminFlags
+	var file string
+	cmd := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "Check a policy, run its tests and put it in force",
+		Long: `apply replaces the policy as a whole. Unknown keys, malformed terms and failed
+tests are refused with their lines, and the policy in force stays. Live flows are
+looked at once and those no longer allowed end.`,
+		Example: "  oneping policy apply -f policy.yaml\n  oneping policy show | sed s/alice/bob/ | oneping policy apply -f -",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			text, err := readPolicy(c, file)
+			if err != nil {
+				return err
+			}
+			var applied admin.Applied
+			if err := a.do(c, http.MethodPut, "/v1/policy", map[string]string{"text": string(text)}, &applied); err != nil {
+				return err
+			}
+			for _, p := range applied.Unreached {
+				hint(c, "no grant reaches the route %s: everything there is denied", p)
+			}
+			return a.print(c, &applied, func(w io.Writer) error { return admin.WriteApplied(w, &applied) })
+		},
+	}
+	cmd.Flags().StringVarP(&file, "file", "f", "", "policy file (YAML); - reads standard input")
+	return a.bind(cmd)
+}
+
+func readPolicy(c *cobra.Command, file string) ([]byte, error) {
+	switch file {
+	case "":
+		return nil, &usageError{err: fmt.Errorf("%s needs -f FILE", c.CommandPath()), hint: "write -f - for standard input"}
+	case "-":
+		return io.ReadAll(c.InOrStdin())
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read policy: %w", err)
+	}
+	return text, nil
+}
+
+func newPolicyExplainCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "explain DECISION-ID | SRC DST[:PORT[/PROTO]]",
+		Short: "Say why something was denied, or what would be answered now",
+		Long: `With the id of a denial ("oneping client status --denials" lists them) explain
+names the principal, the destination, the time, and each grant that was
+considered with the reason why it did not match.
+
+With SRC and DST it says what the policy answers now. SRC is a user, a device id
+or a device's address; DST alone means ICMP, with a port TCP, or UDP with /udp.`,
+		Example: `  oneping policy explain 5f0c1d2e3a4b5968
+  oneping policy explain alice@example.com 172.16.10.120
+  oneping policy explain 100.96.0.1 172.16.10.53:53/udp`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 || len(args) == 2 {
+				return nil
+			}
+			return &usageError{err: fmt.Errorf("%s takes DECISION-ID, or SRC and DST", c.CommandPath()), hint: "see " + c.CommandPath() + " --help"}
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			q := url.Values{"id": {args[0]}}
+			if len(args) == 2 {
+				q = url.Values{"src": {args[0]}, "dst": {args[1]}}
+			}
+			var e admin.Explanation
+			return a.show(c, "/v1/explain?"+q.Encode(), &e, func(w io.Writer) error { return admin.WriteExplanation(w, &e) })
+		},
+	})
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/edge/admin"
+)
+
+// exactArgs wants one argument for each name, and names what is missing.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		return &usageError{
+			err:  fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names)),
+			hint: "see " + c.CommandPath() + " --help",
+		}
+	}
+}
+
+func newRouteCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "route",
+		Short: "Manage routes: which prefix goes to which tunnel",
+		Long: `A route points a prefix to a tunnel; of several that contain an address the
+longest wins. Every prefix ever routed is captured by clients, also after its
+route is deleted, until "oneping route capture delete" gives it back: traffic for
+it must never leave a laptop by another way.
+
+These commands speak to the edge on this machine.`,
+		Example: `  oneping route add 172.16.10.0/24 office
+  oneping route get 172.16.10.120`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(newRouteAddCmd(), newRouteListCmd(), newRouteGetCmd(), newRouteDeleteCmd(), newRouteCaptureCmd())
+	return cmd
+}
+
+func newRouteAddCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:     "add PREFIX TUNNEL",
+		Short:   "Route a prefix to a tunnel",
+		Example: "  oneping route add 172.16.10.0/24 office\n  oneping route add fd00:10::/64 office",
+		Args:    exactArgs("PREFIX", "TUNNEL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var r admin.Route
+			in := map[string]string{"prefix": args[0], "tunnel": args[1]}
+			if err := a.do(c, http.MethodPost, "/v1/routes", in, &r); err != nil {
+				return err
+			}
+			if r.Hint != "" {
+				hint(c, "%s", r.Hint)
+			}
+			return a.print(c, &r, line("route %s to tunnel %s added", r.Prefix, r.Tunnel))
+		},
+	})
+}
+
+func newRouteListCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "list",
+		Short: "List routes",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var rs []admin.Route
+			return a.show(c, "/v1/routes", &rs, func(w io.Writer) error {
+				if len(rs) == 0 {
+					hint(c, "there is no route yet: oneping route add PREFIX TUNNEL")
+					return nil
+				}
+				return admin.WriteRoutes(w, rs)
+			})
+		},
+	})
+}
+
+func newRouteGetCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:     "get ADDRESS",
+		Short:   "Say where an address goes: route, tunnel, connectors",
+		Example: "  oneping route get 172.16.10.120",
+		Args:    exactArgs("ADDRESS"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var l admin.Lookup
+			return a.show(c, "/v1/routes/lookup?addr="+url.QueryEscape(args[0]), &l, func(w io.Writer) error {
+				return admin.WriteLookup(w, &l, time.Now())
+			})
+		},
+	})
+}
+
+func newRouteDeleteCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "delete PREFIX",
+		Short: "Delete the route of exactly that prefix",
+		Long: `delete removes a route. Its prefix stays captured, so that nothing of it leaves
+a laptop by another way: see "oneping route capture".`,
+		Args: exactArgs("PREFIX"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.do(c, http.MethodDelete, "/v1/routes?prefix="+url.QueryEscape(args[0]), nil, nil); err != nil {
+				return err
+			}
+			hint(c, "clients still capture it; to give it back to their networks: oneping route capture delete %s", args[0])
+			return a.print(c, struct{}{}, line("route %s deleted", args[0]))
+		},
+	})
+}
+
+func newRouteCaptureCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "capture",
+		Short: "Manage the prefixes that clients take off their hosts",
+		Args:  cobra.NoArgs,
+	}
+	var list, add, del adminFlags
+	cmd.AddCommand(list.bind(&cobra.Command{
+		Use:   "list",
+		Short: "List the prefixes that were ever routed or added",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var ps []netip.Prefix
+			return list.show(c, "/v1/capture", &ps, func(w io.Writer) error { return admin.WritePrefixes(w, ps) })
+		},
+	}), add.bind(&cobra.Command{
+		Use:   "add PREFIX",
+		Short: "Make clients capture a prefix without a route",
+		Args:  exactArgs("PREFIX"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := add.do(c, http.MethodPost, "/v1/capture", map[string]string{"prefix": args[0]}, nil); err != nil {
+				return err
+			}
+			return add.print(c, struct{}{}, line("clients capture %s", args[0]))
+		},
+	}), del.bind(&cobra.Command{
+		Use:   "delete PREFIX",
+		Short: "Give a prefix back to the clients' own networks",
+		Args:  exactArgs("PREFIX"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := del.do(c, http.MethodDelete, "/v1/capture?prefix="+url.QueryEscape(args[0]), nil, nil); err != nil {
+				return err
+			}
+			return del.print(c, struct{}{}, line("clients leave %s to their own networks", args[0]))
+		},
+	}))
+	return cmd
+}

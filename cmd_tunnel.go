@@ -1,0 +1,124 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/edge/admin"
+)
+
+func newTunnelCmd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tunnel",
+		Short: "Manage tunnels: what routes point to and connectors serve",
+		Long: `A tunnel is what routes point to. One or more connectors enrol with its token
+and serve it together; each keeps a key of its own.
+
+These commands speak to the edge on this machine.`,
+		Example: `  oneping tunnel create office
+  oneping route add 172.16.10.0/24 office
+  oneping tunnel token office > connector.token`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(newTunnelCreateCmd(), newTunnelListCmd(), newTunnelShowCmd(), newTunnelTokenCmd(), newTunnelDeleteCmd())
+	return cmd
+}
+
+func tunnelURL(name string) string { return "/v1/tunnels/" + url.PathEscape(name) }
+
+func newTunnelCreateCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:     "create NAME",
+		Short:   "Create a tunnel",
+		Example: "  oneping tunnel create office",
+		Args:    exactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var t admin.Tunnel
+			if err := a.do(c, http.MethodPost, "/v1/tunnels", map[string]string{"name": args[0]}, &t); err != nil {
+				return err
+			}
+			hint(c, "next: oneping route add PREFIX %s, and oneping tunnel token %s > connector.token", t.Name, t.Name)
+			return a.print(c, &t, line("tunnel %s created", t.Name))
+		},
+	})
+}
+
+func newTunnelListCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "list",
+		Short: "List tunnels, their connectors and routes",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			var ts []admin.Tunnel
+			return a.show(c, "/v1/tunnels", &ts, func(w io.Writer) error {
+				if len(ts) == 0 {
+					hint(c, "there is no tunnel yet: oneping tunnel create NAME")
+					return nil
+				}
+				return admin.WriteTunnels(w, ts)
+			})
+		},
+	})
+}
+
+func newTunnelShowCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "show NAME",
+		Short: "Show one tunnel and each of its connectors",
+		Args:  exactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var t admin.Tunnel
+			return a.show(c, tunnelURL(args[0]), &t, func(w io.Writer) error { return admin.WriteTunnel(w, &t, time.Now()) })
+		},
+	})
+}
+
+func newTunnelTokenCmd() *cobra.Command {
+	var a adminFlags
+	var rotate bool
+	cmd := &cobra.Command{
+		Use:   "token NAME",
+		Short: "Print the token that a tunnel's connectors enrol with",
+		Long: `token prints the tunnel's token and nothing else on standard output. It may be
+used by any number of connectors and is the same each time, until --rotate makes
+a new one; the earlier ones then enrol nobody any more, and connectors that
+enrolled with them stay. A token is a secret: keep it in a file of mode 0600.`,
+		Example: `  umask 077; oneping tunnel token office > connector.token
+  oneping tunnel token office --rotate > connector.token`,
+		Args: exactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			var t admin.Token
+			if err := a.do(c, http.MethodPost, tunnelURL(args[0])+"/token", map[string]bool{"rotate": rotate}, &t); err != nil {
+				return err
+			}
+			hint(c, "on a host of the private subnet: oneping connector run --token-file FILE")
+			return a.print(c, &t, line("%s", t.Token))
+		},
+	}
+	cmd.Flags().BoolVar(&rotate, "rotate", false, "make a new token and refuse the earlier ones")
+	return a.bind(cmd)
+}
+
+func newTunnelDeleteCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:   "delete NAME",
+		Short: "Delete a tunnel; its connectors are disconnected",
+		Long: `delete removes a tunnel with its tokens and disconnects its connectors. It is
+refused while routes point to the tunnel.`,
+		Args: exactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.do(c, http.MethodDelete, tunnelURL(args[0]), nil, nil); err != nil {
+				return err
+			}
+			return a.print(c, struct{}{}, line("tunnel %s deleted", args[0]))
+		},
+	})
+}

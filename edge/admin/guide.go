@@ -1,0 +1,75 @@
+package admin
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Guide is what a person types next, on each machine, after an edge was set up.
+type Guide struct {
+	StateDir string // "" = the default, which needs no flag
+	Run      string // the command line that starts this edge; "" = it runs already
+	Edges    []string
+	Pin      [32]byte
+}
+
+// Write writes the commands in order, each on a line of its own, ready to be copied.
+func (g *Guide) Write(w io.Writer) error {
+	dir := ""
+	if g.StateDir != "" {
+		dir = " --state-dir " + quote(g.StateDir)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "The authority of this edge is set up; its key is SHA-256 %x.\n", g.Pin)
+	if len(g.Edges) > 0 {
+		fmt.Fprintf(&b, "Nodes reach the edge at %s (UDP).\n", strings.Join(g.Edges, ", "))
+	}
+	step := 1
+	say := func(title string, commands ...string) {
+		fmt.Fprintf(&b, "\n%d. %s\n\n", step, title)
+		for _, c := range commands {
+			fmt.Fprintf(&b, "   %s\n", c)
+		}
+		step++
+	}
+	if g.Run != "" {
+		say("Start the edge, here:", g.Run)
+	}
+	say("Say what is behind it and who may reach that, here, in another terminal:",
+		"oneping tunnel create office"+dir,
+		"oneping route add 172.16.10.0/24 office"+dir,
+		`echo 'grants: [{id: alice-office, who: [alice@example.com], to: [172.16.10.0/24], how: ["*"]}]' > policy.yaml`,
+		"oneping policy apply -f policy.yaml"+dir,
+		"umask 077",
+		"oneping tunnel token office"+dir+" > connector.token",
+		"oneping device token --user alice@example.com"+dir+" > laptop.token",
+	)
+	say("On a host inside 172.16.10.0/24, with connector.token copied there (no root needed):",
+		"oneping connector run --token-file connector.token")
+	say("On the laptop, with laptop.token copied there (good once, within an hour):",
+		"sudo oneping client up --token-file laptop.token")
+	say("On the laptop, see the path:",
+		"traceroute -I 172.16.10.120")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// quote makes a word safe for a shell where it needs that.
+func quote(s string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-:@%+=,[]", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// CommandLine joins words as a shell reads them.
+func CommandLine(words ...string) string {
+	for i, w := range words {
+		words[i] = quote(w)
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,53 @@
+package edge
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/oneping/oneping/internal/conf"
+)
+
+// File is an edge's configuration file, /etc/oneping/edge.yaml. Keys that are
+// left out keep their defaults; flags win over the file.
+type File struct {
+	StateDir    string         `yaml:"state_dir"`
+	Listen      string         `yaml:"listen"`
+	Advertise   []string       `yaml:"advertise"`
+	Hops        []netip.Addr   `yaml:"hops"`
+	Capture     []netip.Prefix `yaml:"capture"`
+	Unreachable string         `yaml:"unreachable"` // answer, silent
+	MTU         int            `yaml:"mtu"`
+	IdleSeconds uint16         `yaml:"idle_seconds"`
+	Prefix4     netip.Prefix   `yaml:"prefix4"`
+	Prefix6     netip.Prefix   `yaml:"prefix6"`
+	Store       struct {
+		URL string `yaml:"url"`
+	} `yaml:"store"`
+	LogLevel string `yaml:"log_level"`
+}
+
+// LoadFile reads the file path strictly: unknown keys are errors with their lines.
+func LoadFile(path string) (File, error) {
+	var f File
+	if err := conf.Load(path, &f); err != nil {
+		return File{}, err
+	}
+	_, err := f.Config()
+	return f, err
+}
+
+// Config returns what f configures. It refuses an unknown word; the rest is checked by New.
+func (f *File) Config() (Config, error) {
+	c := Config{
+		StateDir: f.StateDir, Listen: f.Listen, Advertise: f.Advertise, Hops: f.Hops, Capture: f.Capture, MTU: f.MTU,
+		Idle: f.IdleSeconds, StoreURL: f.Store.URL, Prefix4: f.Prefix4, Prefix6: f.Prefix6,
+	}
+	switch f.Unreachable {
+	case "", "answer":
+	case "silent":
+		c.Silent = true
+	default:
+		return c, &ConfigError{Field: "unreachable", Text: fmt.Sprintf("unknown word %q", f.Unreachable), Advice: "write answer or silent"}
+	}
+	return c, nil
+}

@@ -1,0 +1,30 @@
+package edge
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/oneping/oneping/internal/node"
+)
+
+// Setup is what an edge is to its nodes, before it runs.
+type Setup struct {
+	First bool     // the authority was made by this call
+	Pin   [32]byte // SHA-256 of the authority's public key
+	Edges []string // addresses for tokens, host:port
+}
+
+// Init makes the data directory and the authority's keys where they are
+// missing. It may be repeated and changes nothing that exists.
+func (e *Edge) Init() (Setup, error) {
+	if err := node.MakeStateDir(e.cfg.StateDir); err != nil {
+		return Setup{}, err
+	}
+	_, err := os.Stat(e.authority.KeyPath())
+	first := errors.Is(err, fs.ErrNotExist)
+	if err := e.authority.Load(); err != nil {
+		return Setup{}, err
+	}
+	return Setup{First: first, Pin: e.authority.Pin(), Edges: e.advertise()}, nil
+}

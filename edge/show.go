@@ -1,0 +1,59 @@
+package edge
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// WriteStatus writes s for people; now is when it was asked for.
+func WriteStatus(w io.Writer, s *Status, now time.Time) error {
+	up := 0
+	for _, t := range s.Tunnels {
+		if len(t.Replicas) > 0 {
+			up++
+		}
+	}
+	rows := [][2]string{
+		{"edge", fmt.Sprintf("%s, version %s, up %s", s.Edge, s.Version, now.Sub(s.Started).Round(time.Second))},
+		{"listens", s.Listen.String() + " (UDP)"},
+		{"hops", addrs(s.Hops)},
+		{"unreachable", map[bool]string{false: "answer", true: "silent"}[s.Silent]},
+		{"tunnels", fmt.Sprintf("%d, %d with a connector", len(s.Tunnels), up)},
+		{"routes", fmt.Sprint(s.Routes)},
+		{"devices", fmt.Sprintf("%d connected", len(s.Devices))},
+		{"traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows)},
+		{"packets", reasons(s.Reasons)},
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		if _, err := fmt.Fprintf(tw, "%s\t%s\n", r[0], r[1]); err != nil {
+			return err
+		}
+	}
+	return tw.Flush()
+}
+
+func addrs(list []netip.Addr) string {
+	words := make([]string, len(list))
+	for i, a := range list {
+		words[i] = a.String()
+	}
+	return strings.Join(words, ", ")
+}
+
+func reasons(m map[string]uint64) string {
+	if len(m) == 0 {
+		return "none yet"
+	}
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		words = append(words, fmt.Sprintf("%s %d", name, m[name]))
+	}
+	return strings.Join(words, ", ")
+}
