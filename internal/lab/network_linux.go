@@ -11,13 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const bridgeName = "br0"
+const (
+	bridgeName = "br0"
+	firstIndex = 100 // beyond what the kernel hands out in a lab's namespace
+)
 
 // network is the topology made real.
 type network struct {
 	topology *Topology
 	spaces   map[string]*namespace
 	ipv6     bool
+	// devices counts the veths made.
+	devices int
 	// cables are the device pairs of shaped links, by link name.
 	cables map[string][2]*os.File
 }
@@ -92,16 +97,24 @@ func (n *network) addLink(link Link) error {
 	return nil
 }
 
+// addVeth joins two nodes. The device of A gets a number that B's cannot have:
+// the kernel takes a veth with the number of its peer for no veth and may be a
+// second late in noticing that it has a carrier (linkwatch_urgent_event).
 func (n *network) addVeth(link Link, mtu int) error {
 	peer := n.spaces[link.B.Node]
 	return n.spaces[link.A.Node].do(func() error {
 		return netlink.LinkAdd(&netlink.Veth{
-			LinkAttrs:     netlink.LinkAttrs{Name: link.A.Device, MTU: mtu},
+			LinkAttrs:     netlink.LinkAttrs{Name: link.A.Device, MTU: mtu, Index: n.nextIndex()},
 			PeerName:      link.B.Device,
 			PeerNamespace: netlink.NsFd(int(peer.file.Fd())),
 			PeerMTU:       uint32(mtu),
 		})
 	})
+}
+
+func (n *network) nextIndex() int {
+	n.devices++
+	return firstIndex + n.devices
 }
 
 // addCable makes a TAP device in each node; the link process joins them.
