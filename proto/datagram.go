@@ -3,6 +3,7 @@ package proto
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 )
 
 // DatagramType is the first byte of every datagram.
@@ -316,8 +317,9 @@ func AppendHeartbeat(b []byte, h Heartbeat, size int) []byte {
 	}
 	start := len(b)
 	b = binary.BigEndian.AppendUint64(append(b, byte(TypeHeartbeat), echo), h.Nonce)
-	if pad := size - (len(b) - start); pad > 0 {
-		b = append(b, make([]byte, pad)...)
+	if end := len(b); start+size > end {
+		b = slices.Grow(b, start+size-end)[:start+size]
+		clear(b[end:])
 	}
 	return b
 }
