@@ -95,6 +95,7 @@ func (l *Link) SendControl(m *proto.Control) error {
 func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) error {
 	defer l.control.close()
 	if s := l.control.opened; s != nil {
+		s.SetPriority(0, true) // before any flow
 		if _, err := s.Write([]byte(proto.Magic)); err != nil {
 			return fmt.Errorf("open control stream: %w", err)
 		}

@@ -58,9 +58,17 @@ func (f *Flow) Await(ctx context.Context) (proto.FlowAnswer, error) {
 	return a, nil
 }
 
-// Answer writes the answer to the flow's opening.
+// Answer writes the answer to the flow's opening. Any but AnswerConnected ends
+// the flow in order: the answer arrives, Reset and Close do nothing any more.
 func (f *Flow) Answer(a proto.FlowAnswer) error {
 	if _, err := f.s.Write(proto.AppendFlowAnswer(nil, &a)); err != nil {
+		return fmt.Errorf("answer flow: %w", err)
+	}
+	if a.Kind == proto.AnswerConnected {
+		return nil
+	}
+	f.ended.Store(true)
+	if err := f.s.Close(); err != nil {
 		return fmt.Errorf("answer flow: %w", err)
 	}
 	return nil

@@ -18,6 +18,8 @@ import (
 const (
 	// oversizeQueue is the bound of the queue in bytes: some 16 of the largest datagrams, many fragments' worth of usual ones.
 	oversizeQueue = 1 << 20
+	// oversizeKeep is the largest buffer that is kept for the next burst.
+	oversizeKeep = 256 << 10
 	// oversizePatience is how long the stream may accept nothing before it is reset and opened anew.
 	oversizePatience = 5 * time.Second
 )
@@ -58,6 +60,9 @@ func (s *oversizeSender) take() []byte {
 	defer s.mu.Unlock()
 	q := s.queue
 	s.queue, s.spare = s.spare[:0], q
+	if cap(q) > oversizeKeep {
+		s.spare = nil
+	}
 	return q
 }
 

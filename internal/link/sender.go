@@ -15,6 +15,9 @@ import (
 // packets/s, and traceroute's and mtr's bursts many times over.
 const queueLen = 512
 
+// maxFree is how many unused buffers a link keeps after a burst.
+const maxFree = 128
+
 // bufferSize holds any datagram that fits a QUIC packet (quic-go: 1452 bytes at most).
 const bufferSize = 1500
 
@@ -56,7 +59,7 @@ func (r *ring) pop() *buffer {
 type sender struct {
 	mu     sync.Mutex
 	rings  [numClasses]ring
-	free   []*buffer // at most all of the queues' buffers; a sync.Pool is emptied by each GC and then allocates again
+	free   []*buffer // at most maxFree; a sync.Pool is emptied by each GC and then allocates again
 	wake   chan struct{}
 	closed bool
 }
@@ -98,7 +101,7 @@ func (s *sender) take() *buffer {
 func (s *sender) next(done *buffer) *buffer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if done != nil {
+	if done != nil && len(s.free) < maxFree {
 		s.free = append(s.free, done)
 	}
 	for c := range s.rings {
