@@ -36,7 +36,7 @@ type Config struct {
 
 	Mark     uint32 // firewall mark on the link's sockets (Linux); must not be 0 there
 	Table    int    // own routing table (Linux), and the one after it; 0 = a pair chosen by the device's name
-	Priority int    // of the first of four consecutive ip rule priorities (Linux); 0 = chosen by the device's name
+	Priority int    // of the first of five consecutive ip rule priorities (Linux); 0 = chosen by the device's name
 }
 
 // DefaultMark is the firewall mark for the link's sockets where none is configured ("1p" in ASCII, shifted out of the

@@ -16,12 +16,17 @@ import (
 // depends on no device, so that a crash (the kernel removes the TUN and its routes) leaves "host unreachable" instead of
 // the default route; and "throw" for what stays with the host.
 //
-//	P    from DEVICE-ADDRESS lookup T+1           packets of the device, and every reverse-path check on the TUN
-//	P+1  to EDGE ipproto udp dport PORT lookup main      the underlay, for reverse-path checks on its own interface
-//	P+2  to CONNECTED lookup main suppress_prefixlength BITS-1   connected prefixes win, a default route does not
-//	P+3  not fwmark MARK lookup T                 everything captured
+//	P    from DEVICE-ADDRESS lookup T             packets of the device: the same routes as without a source
+//	P+1  from DEVICE-ADDRESS lookup T+1           what else has that source, and every reverse-path check on the TUN
+//	P+2  to EDGE ipproto udp dport PORT lookup main      the underlay, for reverse-path checks on its own interface
+//	P+3  to CONNECTED lookup main suppress_prefixlength BITS-1   connected prefixes win, a default route does not
+//	P+4  not fwmark MARK lookup T                 everything captured
 //
-// Why P: the kernel checks the source of a packet that arrives on the TUN by looking up the way back, from the device's
+// Why P: a "packet too big" is learnt for the route of the packet that it quotes, which has a source, and must hold for
+// the next packet of a socket that has none yet: both must find the same route (measured: with P+1 alone ping never
+// learns).
+//
+// Why P+1: the kernel checks the source of a packet that arrives on the TUN by looking up the way back, from the device's
 // address to that source. Loose rp_filter (2) wants any route, strict (1, and conf.all=1 makes it so where the TUN's own
 // value is 0) wants one through the TUN. A router behind the connector may have any address, and a laptop may have no
 // default route; with this rule the answer is always "through the TUN" (measured with rp_filter 0, 1 and 2).
@@ -35,8 +40,8 @@ const (
 	tableMain    = 254
 	slots        = 1000
 
-	offsetFrom, offsetUnderlay, offsetConnected, offsetCapture = 0, 1, 2, 3
-	priorities                                                 = 4
+	offsetFrom, offsetDefault, offsetUnderlay, offsetConnected, offsetCapture = 0, 1, 2, 3, 4
+	priorities                                                                = 5
 
 	metricDevice   = 100
 	metricBackstop = 65000
@@ -121,7 +126,9 @@ func wantRules(cfg Config, connected []onlink, host families) []rule {
 		add(rule{v6: c.prefix.Addr().Is6(), priority: cfg.Priority + offsetConnected, to: c.prefix, table: tableMain, suppress: c.prefix.Bits() - 1})
 	}
 	for _, a := range cfg.Addrs {
-		add(rule{v6: a.Addr().Is6(), priority: cfg.Priority + offsetFrom, from: netip.PrefixFrom(a.Addr(), a.Addr().BitLen()), table: cfg.Table + 1, suppress: -1})
+		from := netip.PrefixFrom(a.Addr(), a.Addr().BitLen())
+		add(rule{v6: a.Addr().Is6(), priority: cfg.Priority + offsetFrom, from: from, table: cfg.Table, suppress: -1})
+		add(rule{v6: a.Addr().Is6(), priority: cfg.Priority + offsetDefault, from: from, table: cfg.Table + 1, suppress: -1})
 	}
 	for _, v6 := range []bool{false, true} {
 		add(rule{v6: v6, priority: cfg.Priority + offsetCapture, not: true, mark: cfg.Mark, table: cfg.Table, suppress: -1})

@@ -37,13 +37,15 @@ func TestWantRules(t *testing.T) {
 	}
 	none := "invalid Prefix"
 	want := []string{
-		"5001 v6=false from " + none + " to 198.51.100.9/32 not=false mark=0x0 proto=17 dport=7844 table=254 suppress=-1",
-		"5002 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
-		"5002 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=254 suppress=63",
-		"5000 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
-		"5000 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
-		"5003 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
-		"5003 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
+		"5002 v6=false from " + none + " to 198.51.100.9/32 not=false mark=0x0 proto=17 dport=7844 table=254 suppress=-1",
+		"5003 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
+		"5003 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=254 suppress=63",
+		"5000 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7844 suppress=-1",
+		"5001 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5000 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7844 suppress=-1",
+		"5001 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5004 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
+		"5004 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -127,8 +129,8 @@ func TestSlots(t *testing.T) {
 		}
 	}
 	cfg := withDefaults(Config{Device: "oneping1"})
-	if cfg.Table != 7846 || cfg.Priority != 5004 {
-		t.Errorf("oneping1 has table %d and priority %d, want 7846 and 5004", cfg.Table, cfg.Priority)
+	if cfg.Table != 7846 || cfg.Priority != 5005 {
+		t.Errorf("oneping1 has table %d and priority %d, want 7846 and 5005", cfg.Table, cfg.Priority)
 	}
 	if cfg := withDefaults(Config{Device: "oneping1", Table: 9, Priority: 8}); cfg.Table != 9 || cfg.Priority != 8 {
 		t.Errorf("given table and priority became %d and %d", cfg.Table, cfg.Priority)
