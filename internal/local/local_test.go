@@ -1,0 +1,160 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// serve serves h on a socket in a directory of its own until the test ends.
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), SocketName)
+	ln, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- ServeListener(ctx, ln, h) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("serve ended with %v", err)
+		}
+	})
+	return path
+}
+
+func hintOf(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+func TestAnswersAndErrorsCross(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		p, ok := PeerOf(r)
+		WriteJSON(w, map[string]any{"up": true, "known": ok, "pid": p.PID})
+	})
+	mux.HandleFunc("POST /v1/things", func(w http.ResponseWriter, _ *http.Request) {
+		WriteError(w, http.StatusBadRequest, &Error{Text: "that is no thing", Advice: "name a thing"})
+	})
+	mux.HandleFunc("DELETE /v1/things", func(http.ResponseWriter, *http.Request) {})
+	path := serve(t, mux)
+	var got struct {
+		Up, Known bool
+		PID       int
+	}
+	if err := Get(t.Context(), path, "/v1/status", &got); err != nil {
+		t.Fatal(err)
+	}
+	if !got.Up || got.Known && got.PID != os.Getpid() {
+		t.Errorf("got %+v", got)
+	}
+	err := Post(t.Context(), path, "/v1/things", map[string]string{"a": "b"}, nil)
+	var e *Error
+	if !errors.As(err, &e) || e.Status != http.StatusBadRequest || err.Error() != "that is no thing" || hintOf(err) != "name a thing" {
+		t.Errorf("got %v, hint %q", err, hintOf(err))
+	}
+	if err := Delete(t.Context(), path, "/v1/things", nil); err != nil {
+		t.Errorf("an answer without a body: %v", err)
+	}
+	if err := Put(t.Context(), path, "/v1/nothing", nil, nil); err == nil || err.Error() != "Not Found" {
+		t.Errorf("unknown path: %v", err)
+	}
+}
+
+func TestSocketMode(t *testing.T) {
+	path := serve(t, http.NotFoundHandler())
+	fi, err := os.Stat(path)
+	if err != nil || fi.Mode().Perm() != 0o660 {
+		t.Errorf("mode %v, %v; want 0660", fi.Mode(), err)
+	}
+}
+
+func TestLiveSocketIsRefusedByName(t *testing.T) {
+	path := serve(t, http.NotFoundHandler())
+	_, err := Listen(path)
+	if err == nil || !strings.HasPrefix(err.Error(), path+" is in use by process ") || !strings.Contains(err.Error(), os.Args[0]) {
+		t.Errorf("got %v", err)
+	}
+	if err := Get(t.Context(), path, "/", nil); err == nil || err.Error() != "Not Found" {
+		t.Errorf("the first server after the attempt: %v", err)
+	}
+}
+
+func TestStaleSocketIsReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), SocketName)
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.SetUnlinkOnClose(false)
+	if err := ln.Close(); err != nil { // as kill -9 leaves it
+		t.Fatal(err)
+	}
+	if err := Get(t.Context(), path, "/", nil); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("a socket that nobody serves: %v", err)
+	}
+	again, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Close()
+}
+
+func TestWhatIsNoSocketIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), SocketName)
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); err == nil || err.Error() != path+" exists and is not a socket" {
+		t.Errorf("got %v", err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "mine" {
+		t.Error("the file is gone")
+	}
+}
+
+func TestErrorsOfListenAndDial(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "no", SocketName)
+	if _, err := Listen(missing); hintOf(err) != "the state directory does not exist; create it or pass another --state-dir" {
+		t.Errorf("listen: %v, hint %q", err, hintOf(err))
+	}
+	long := "/" + strings.Repeat("x", maxPath)
+	if _, err := Listen(long); hintOf(err) != "choose a shorter --state-dir" {
+		t.Errorf("long path: %v, hint %q", err, hintOf(err))
+	}
+	err := Get(t.Context(), missing, "/", nil)
+	if !errors.Is(err, ErrNotRunning) || err.Error() != "connect to "+missing+": no process is listening there" {
+		t.Errorf("dial: %v", err)
+	}
+}
+
+func TestChangesAreForRootAndOwner(t *testing.T) {
+	for _, c := range []struct {
+		method     string
+		uid, owner int
+		want       bool
+	}{
+		{http.MethodGet, 1000, 65534, true},
+		{http.MethodHead, 1000, 65534, true},
+		{http.MethodPost, 1000, 65534, false},
+		{http.MethodDelete, 1000, 0, false},
+		{http.MethodPut, 0, 65534, true},
+		{http.MethodPost, 65534, 65534, true},
+	} {
+		if got := mayDo(c.method, c.uid, c.owner); got != c.want {
+			t.Errorf("%s by uid %d at owner %d: %v, want %v", c.method, c.uid, c.owner, got, c.want)
+		}
+	}
+}
