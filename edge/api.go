@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"net/netip"
 
 	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/edge/policy"
@@ -23,6 +24,7 @@ func (e *Edge) handler() http.Handler {
 		Denials:   e.denials,
 		Policy:    func() *policy.Compiled { return e.policy.Load() },
 		Connected: e.presence,
+		Capture:   func() []netip.Prefix { return e.capture(e.store.Snapshot()) },
 		Log:       e.cfg.Log.Named("admin"),
 	}))
 	return mux

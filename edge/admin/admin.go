@@ -43,7 +43,9 @@ type Config struct {
 	Denials   *policy.Log
 	Policy    func() *policy.Compiled               // in force now
 	Connected func(proto.Identity) (Presence, bool) // whether a node has a link now
-	Log       *zap.Logger
+	// Capture returns what clients take off their hosts; nil = the stored list.
+	Capture func() []netip.Prefix
+	Log     *zap.Logger
 }
 
 // Presence is a node's link, as lists show it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/oneping/oneping/edge/state"
 )
@@ -90,10 +91,11 @@ func (h *Handler) lookup(r *http.Request) (any, error) {
 }
 
 func (h *Handler) lookupAddr(sn *state.Snapshot, a netip.Addr) *Lookup {
-	out := &Lookup{Addr: a}
-	for _, p := range sn.Capture {
-		out.Captured = out.Captured || p.Contains(a)
+	captured := sn.Capture
+	if h.cfg.Capture != nil {
+		captured = h.cfg.Capture()
 	}
+	out := &Lookup{Addr: a, Captured: slices.ContainsFunc(captured, func(p netip.Prefix) bool { return p.Contains(a) })}
 	if route, ok := sn.Lookup(a); ok {
 		v := h.routeView(sn, route)
 		out.Route, out.Connectors = &v, h.connectors(sn, route.Tunnel)

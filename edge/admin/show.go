@@ -155,13 +155,13 @@ func WriteLookup(w io.Writer, l *Lookup, now time.Time) error {
 	t.row("address", l.Addr.String())
 	t.row("captured", captured)
 	if l.Route == nil {
-		t.row("route", "none: net unreachable, traceroute prints !N")
+		t.row("route", "none: what policy grants is answered with net unreachable, traceroute prints !N")
 		return t.write(w)
 	}
 	t.row("route", l.Route.Prefix.String())
 	t.row("tunnel", l.Route.Tunnel)
 	if l.Route.Connected == 0 {
-		t.row("connectors", "none connected: host unreachable, traceroute prints !H")
+		t.row("connectors", "none connected: what policy grants is answered with host unreachable, traceroute prints !H")
 	} else {
 		t.row("connectors", fmt.Sprintf("%d connected", l.Route.Connected))
 	}

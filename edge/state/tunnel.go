@@ -100,7 +100,7 @@ func routed(name string, routes []Route) error {
 		lines = append(lines, "oneping route delete "+r.Prefix.String())
 	}
 	return &Error{
-		Text:   fmt.Sprintf("delete tunnel %s: %d routes point to it", name, len(routes)),
+		Text:   fmt.Sprintf("delete tunnel %s: routes point to it (%d)", name, len(routes)),
 		Advice: "delete them first: " + strings.Join(lines, "; "),
 	}
 }
