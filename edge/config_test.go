@@ -1,0 +1,68 @@
+package edge
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func TestConfigErrors(t *testing.T) {
+	addr := netip.MustParseAddr
+	tests := []struct {
+		name string
+		cfg  Config
+		err  string
+	}{
+		{"no directory", Config{}, "edge configuration: state-dir: it is empty"},
+		{"no port to listen on", Config{StateDir: "x", Listen: "0.0.0.0"}, "edge configuration: listen: address 0.0.0.0: missing port"},
+		{"a bad port", Config{StateDir: "x", Listen: "0.0.0.0:port"}, "listen: \"0.0.0.0:port\" has no valid port"},
+		{"advertised without host", Config{StateDir: "x", Advertise: []string{":7844"}}, "advertise: \":7844\" names no host"},
+		{"advertised port 0", Config{StateDir: "x", Advertise: []string{"a:0"}}, "advertise: \"a:0\" has no valid port"},
+		{"two hops of a family", Config{StateDir: "x", Hops: []netip.Addr{addr("10.0.0.1"), addr("10.0.0.2")}}, "hop: more than one address of a family"},
+		{"multicast hop", Config{StateDir: "x", Hops: []netip.Addr{addr("224.0.0.1")}}, "hop: 224.0.0.1 is not a unicast address"},
+		{"link-local hop", Config{StateDir: "x", Hops: []netip.Addr{addr("fe80::1")}}, "hop: fe80::1 is not a unicast address"},
+		{"small MTU", Config{StateDir: "x", MTU: 1279}, "mtu: 1279 is not between 1280 and 65535"},
+		{"capture with host bits", Config{StateDir: "x", Capture: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}}, "capture: 10.0.0.1/8 has bits set behind its length"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := New(tt.cfg)
+			var ce *ConfigError
+			if !errors.As(err, &ce) || !strings.Contains(err.Error(), tt.err) || ce.Hint() == "" {
+				t.Errorf("error %v with hint, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
+func TestLastHost(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"100.96.0.0/12": "100.111.255.254",
+		"10.0.0.0/24":   "10.0.0.254",
+		"fd00::/64":     "fd00::ffff:ffff:ffff:fffe",
+	} {
+		if got := lastHost(netip.MustParsePrefix(prefix)); got.String() != want {
+			t.Errorf("%s: %s, want %s", prefix, got, want)
+		}
+	}
+}
+
+func TestAdvertise(t *testing.T) {
+	for listen, want := range map[string]string{"192.0.2.1:99": "192.0.2.1:99", "edge.example.com:99": "edge.example.com:99"} {
+		e, err := New(Config{StateDir: t.TempDir(), Listen: listen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := e.advertise(); len(got) != 1 || got[0] != want {
+			t.Errorf("listening on %s advertises %v, want %s", listen, got, want)
+		}
+	}
+	e, err := New(Config{StateDir: t.TempDir(), Listen: ":99", Advertise: []string{"a.example.com:1", "b.example.com:2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.advertise(); len(got) != 2 {
+		t.Errorf("advertises %v, want what is configured", got)
+	}
+}

@@ -1,0 +1,116 @@
+package relay
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+func header(src, dst netip.Addr, port uint16, ttl uint8) *proto.FlowHeader {
+	return &proto.FlowHeader{Flow: proto.FlowID{1}, Src: netip.AddrPortFrom(src, 4000), Dst: netip.AddrPortFrom(dst, port), TTL: ttl}
+}
+
+func icmpAnswer(hop netip.Addr, typ, code, quoted uint8) proto.FlowAnswer {
+	return proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: typ, ICMPCode: code, TTL: 64, QuotedTTL: quoted, Reporter: hop}
+}
+
+func TestFlowVerdicts(t *testing.T) {
+	silent := proto.FlowAnswer{Kind: proto.AnswerSilent}
+	tests := []struct {
+		name    string
+		cfg     Config
+		h       *proto.FlowHeader
+		reason  packet.Reason
+		answer  proto.FlowAnswer
+		forward bool
+		denied  bool // the answer names a decision
+		told    bool // a control message does
+	}{
+		{name: "v4", h: header(alice4, server4, 22, 9), forward: true},
+		{name: "v6", h: header(alice6, server6, 22, 9), forward: true},
+		{name: "spoofed", h: header(mallory, server4, 22, 9), reason: packet.Spoofed},
+		{name: "multicast", h: header(alice4, netip.MustParseAddr("239.0.0.1"), 22, 9), reason: packet.Multicast},
+		{name: "mixed families", h: header(alice4, server6, 22, 9), reason: packet.Malformed},
+		{name: "hop", h: header(alice4, hop4, 22, 1), reason: packet.Refused, answer: proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 64, QuotedTTL: 1}},
+		{name: "v4 TTL 1", h: header(alice4, server4, 22, 1), reason: packet.TTLExpired, answer: icmpAnswer(hop4, 11, 0, 1)},
+		{name: "v6 TTL 1", h: header(alice6, server6, 22, 1), reason: packet.TTLExpired, answer: icmpAnswer(hop6, 3, 0, 1)},
+		{name: "no hop address", cfg: Config{Hops: []netip.Addr{hop6}}, h: header(alice4, server4, 22, 1), reason: packet.TTLExpired, answer: silent},
+		{name: "v4 denied", h: header(alice4, server4, 23, 9), reason: packet.Denied, answer: icmpAnswer(hop4, 3, 13, 9), denied: true},
+		{name: "v6 denied", h: header(alice6, denied6, 22, 9), reason: packet.Denied, answer: icmpAnswer(hop6, 1, 1, 9), denied: true},
+		{name: "v4 no route", h: header(alice4, lost4, 22, 9), reason: packet.NoRoute, answer: icmpAnswer(hop4, 3, 0, 9)},
+		{name: "v6 no route", h: header(alice6, lost6, 22, 9), reason: packet.NoRoute, answer: icmpAnswer(hop6, 1, 0, 9)},
+		{name: "v4 no connector", h: header(alice4, other4, 22, 9), reason: packet.ConnectorDown, answer: icmpAnswer(hop4, 3, 1, 9)},
+		{name: "v6 no connector", h: header(alice6, other6, 22, 9), reason: packet.ConnectorDown, answer: icmpAnswer(hop6, 1, 3, 9)},
+		{name: "silent denied", cfg: Config{Silent: true}, h: header(alice4, server4, 23, 9), reason: packet.Denied, answer: silent, denied: true, told: true},
+		{name: "silent no route", cfg: Config{Silent: true}, h: header(alice4, lost4, 22, 9), reason: packet.NoRoute, answer: silent},
+		{name: "silent no connector", cfg: Config{Silent: true}, h: header(alice4, other4, 22, 9), reason: packet.ConnectorDown, answer: silent},
+		{name: "silent still says TTL", cfg: Config{Silent: true}, h: header(alice4, server4, 22, 1), reason: packet.TTLExpired, answer: icmpAnswer(hop4, 11, 0, 1)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, tt.cfg)
+			v := w.alice.flow(w.r.state.Load(), tt.h)
+			if v.reason != tt.reason || (v.to == w.home) != tt.forward || (v.denied != nil) != tt.told {
+				t.Errorf("reason %v, forwarded %v, told %v; want %v, %v, %v", v.reason, v.to == w.home, v.denied != nil, tt.reason, tt.forward, tt.told)
+			}
+			if tt.denied {
+				if _, err := w.r.Denials().Explain(v.answer.Decision, nil); err != nil {
+					t.Errorf("decision %v: %v", v.answer.Decision, err)
+				}
+				v.answer.Decision = 0
+			}
+			if diff := cmp.Diff(tt.answer, v.answer, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBackAnswer(t *testing.T) {
+	silent := proto.FlowAnswer{Kind: proto.AnswerSilent}
+	tests := []struct {
+		name     string
+		in, want proto.FlowAnswer
+		reason   packet.Reason
+	}{
+		{"connected", proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}, proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 61}, packet.OK},
+		{"connected, TTL unseen", proto.FlowAnswer{Kind: proto.AnswerConnected}, proto.FlowAnswer{Kind: proto.AnswerConnected}, packet.OK},
+		{"connected, expired", proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 1}, silent, packet.TTLExpired},
+		{"refused", proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 62}, proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 61}, packet.Refused},
+		{"silent", silent, silent, packet.Timeout},
+		{"error", icmpAnswer(router4, 3, 1, 4), proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 63, QuotedTTL: 4, Reporter: router4}, packet.Unreachable},
+		{"error in the edge's name", icmpAnswer(hop4, 3, 1, 4), silent, packet.Unsolicited},
+		{"error of another family", icmpAnswer(router6, 1, 3, 4), silent, packet.Unsolicited},
+		{"not an error", icmpAnswer(router4, 0, 0, 4), silent, packet.Unsolicited},
+		{"error from nobody", icmpAnswer(netip.Addr{}, 3, 1, 4), silent, packet.Unsolicited},
+	}
+	w := newWorld(t, Config{})
+	for _, tt := range tests {
+		got, reason := w.r.backAnswer(tt.in, false)
+		if reason != tt.reason || got != tt.want {
+			t.Errorf("%s: %+v, %v; want %+v, %v", tt.name, got, reason, tt.want, tt.reason)
+		}
+	}
+}
+
+func TestFlowsAreBounded(t *testing.T) {
+	w := newWorld(t, Config{})
+	fl := newFlows(3, 2)
+	mk := func(c *Client) (*liveFlow, bool) { return fl.open(&tuple{dev: c.dev}) }
+	a, ok1 := mk(w.alice)
+	_, ok2 := mk(w.alice)
+	_, ok3 := mk(w.alice)
+	_, ok4 := mk(w.mallory)
+	_, ok5 := mk(w.mallory)
+	if !ok1 || !ok2 || ok3 || !ok4 || ok5 || fl.len() != 3 {
+		t.Errorf("opened %v %v %v %v %v, want true true false true false", ok1, ok2, ok3, ok4, ok5)
+	}
+	fl.end(a)
+	if _, ok := mk(w.alice); !ok || len(fl.all()) != 3 {
+		t.Error("the place of a flow that ended is not free")
+	}
+}
