@@ -484,11 +484,15 @@ func TestEdgeOfAnotherAuthority(t *testing.T) {
 // eventually waits for what another goroutine is about to do.
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(5 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatal("it did not come")
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
