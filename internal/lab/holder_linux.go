@@ -97,7 +97,7 @@ func (h *holder) open(ctx context.Context) error {
 	}
 	h.listener = listener
 	if err := h.build(); err != nil {
-		return explainDenied(err)
+		return explainDenied(err, !h.charter.Rootless)
 	}
 	go h.accept(ctx)
 	if !h.charter.Options.Bare {

@@ -274,3 +274,18 @@ func TestIDMapCovers(t *testing.T) {
 		}
 	}
 }
+
+func TestExplainDenied(t *testing.T) {
+	plain := errors.New("other")
+	if explainDenied(plain, false) != plain {
+		t.Error("explainDenied changed an error that is not about permission")
+	}
+	full := &os.PathError{Op: "fork/exec", Path: "x", Err: syscall.ENOSPC}
+	var help *Error
+	if err := explainDenied(full, false); !errors.As(err, &help) || help.Hint() != "as root: sysctl -w user.max_user_namespaces=15000" {
+		t.Errorf("explainDenied(%v) = %v, %+v", full, err, help)
+	}
+	if again := explainDenied(help, false); again != help {
+		t.Error("explainDenied hid a hint that was there")
+	}
+}

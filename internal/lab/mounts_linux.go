@@ -76,7 +76,8 @@ func populateRoot() error {
 	return os.Remove(hostDir)
 }
 
-// showHost makes one entry of the host's root visible in the new one.
+// showHost makes one entry of the host's root visible in the new one. What cannot
+// be shown, because this user may not see it or it is just going away, is empty.
 func showHost(entry os.DirEntry) error {
 	source, target := filepath.Join(hostDir, entry.Name()), "/"+entry.Name()
 	switch {
@@ -90,13 +91,13 @@ func showHost(entry os.DirEntry) error {
 		if err := os.Mkdir(target, 0o755); err != nil {
 			return err
 		}
-		return bind(source, target)
 	default:
 		if err := os.WriteFile(target, nil, 0o644); err != nil {
 			return err
 		}
-		return bind(source, target)
 	}
+	_ = bind(source, target)
+	return nil
 }
 
 // mountProc shows the processes of the lab. Where a container hides parts of

@@ -60,8 +60,8 @@ func covers(table string, id uint64) bool {
 }
 
 // explainDenied adds the line of configuration that stands between this user
-// and a lab, if err looks like it.
-func explainDenied(err error) error {
+// and a lab, if err looks like it. root says that no user namespace was tried.
+func explainDenied(err error, root bool) error {
 	var help *Error
 	if errors.As(err, &help) {
 		return err
@@ -75,7 +75,7 @@ func explainDenied(err error) error {
 		return hinted(err, "as root: sysctl -w kernel.unprivileged_userns_clone=1")
 	case setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
 		return hinted(err, "as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
-	case os.Geteuid() == 0:
+	case root:
 		return hinted(err, "this root may not create namespaces; start the container with: --privileged")
 	}
 	return hinted(err, "this system forbids unprivileged user namespaces (a container?); run it as root: sudo oneping lab")

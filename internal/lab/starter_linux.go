@@ -63,7 +63,7 @@ func launch(ctx context.Context, o Options, progress *Progress) (*starter, error
 	}
 	s, err := startHolder(o)
 	if err != nil {
-		return nil, explainDenied(err)
+		return nil, explainDenied(err, os.Geteuid() == 0)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.lease.unix.Close() })
 	defer stop()
