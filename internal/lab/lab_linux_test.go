@@ -282,7 +282,7 @@ func TestExplainDenied(t *testing.T) {
 	}
 	full := &os.PathError{Op: "fork/exec", Path: "x", Err: syscall.ENOSPC}
 	var help *Error
-	if err := explainDenied(full, false); !errors.As(err, &help) || help.Hint() != "as root: sysctl -w user.max_user_namespaces=15000" {
+	if err := explainDenied(full, false); !errors.As(err, &help) || help.Hint() != "as root: sysctl -w user.max_user_namespaces=15000 user.max_net_namespaces=15000" {
 		t.Errorf("explainDenied(%v) = %v, %+v", full, err, help)
 	}
 	if again := explainDenied(help, false); again != help {

@@ -67,8 +67,8 @@ func explainDenied(err error, root bool) error {
 		return err
 	}
 	switch {
-	case errors.Is(err, unix.ENOSPC) || setting("user/max_user_namespaces") == "0":
-		return hinted(err, "as root: sysctl -w user.max_user_namespaces=15000")
+	case errors.Is(err, unix.ENOSPC):
+		return hinted(err, "as root: sysctl -w user.max_user_namespaces=15000 user.max_net_namespaces=15000")
 	case !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES):
 		return err
 	case setting("kernel/unprivileged_userns_clone") == "0":
