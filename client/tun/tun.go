@@ -25,8 +25,8 @@ const (
 	DefaultMTU = 1500
 	// MinMTU and MaxMTU bound what Open accepts: the least IPv4 link (RFC 791) and the largest IP packet.
 	MinMTU, MaxMTU = 68, 65535
-	// MaxPacket is the largest packet that Write and WriteOne accept, in bytes.
-	MaxPacket = 65535
+	// MaxPacket is the largest packet that Write and WriteOne accept, in bytes: an IPv6 header does not count itself.
+	MaxPacket = 40 + 65535
 )
 
 // ErrPacketSize is returned by Write and WriteOne for an empty packet or one beyond MaxPacket.
