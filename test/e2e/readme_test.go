@@ -1,0 +1,143 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fence is a fenced block of the README with a language and a place: ```sh NODE or ```yaml FILE.
+var fence = regexp.MustCompile("(?ms)^```(sh|yaml) ?(\\S*)\n(.*?)^```$")
+
+// block is one fenced block: the commands for a node, or a file.
+type block struct {
+	lang, place string
+	text        string
+}
+
+// commands returns the lines of a block without their comments.
+func (b block) commands() []string {
+	var out []string
+	for line := range strings.Lines(b.text) {
+		line, _, _ = strings.Cut(line, " #")
+		if line = strings.TrimSpace(line); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+func readme(t *testing.T) []block {
+	t.Helper()
+	path := "../../README.md"
+	if own := os.Getenv("ONEPING_README"); own != "" { // the test binary runs elsewhere
+		path = own
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []block
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		out = append(out, block{lang: m[1], place: m[2], text: m[3]})
+	}
+	return out
+}
+
+// TestReadmeDeploy does what the README says about three machines, line by
+// line, on three nodes where nothing runs yet.
+func TestReadmeDeploy(t *testing.T) {
+	needs(t, "traceroute")
+	l := newLab(t, "--bare")
+	places := []string{"edge", "connector", "laptop"}
+	blocks := readme(t)
+	for _, b := range blocks {
+		if b.lang == "yaml" && b.place != "" {
+			l.file(b.place, b.text)
+		}
+	}
+	ran := make(map[string]int)
+	for _, b := range blocks {
+		if b.lang != "sh" || !slices.Contains(places, b.place) {
+			continue
+		}
+		for _, line := range b.commands() {
+			out := l.readmeLine(b.place, line)
+			if strings.HasPrefix(line, "traceroute") {
+				wantHops(t, line, addresses(out), edgeV4, connectorV4, serverV4)
+			}
+			ran[b.place]++
+		}
+	}
+	for _, node := range places {
+		if ran[node] == 0 {
+			t.Errorf("the README has no commands for the %s", node)
+		}
+	}
+}
+
+// readmeLine runs one line of the README in a node, in the test's folder: it stands for carrying the tokens. A line that ends in & is left running until its role is ready.
+func (l *lab) readmeLine(node, line string) string {
+	l.t.Helper()
+	cmd, background := strings.CutSuffix(line, " &")
+	if !background {
+		return l.run(node, "sh", "-c", cmd)
+	}
+	p := l.start(node, "sh", "-c", "exec "+cmd)
+	role := strings.Fields(cmd)[1]
+	l.poll(role+" answers: "+line, 10*time.Second, func() bool {
+		select {
+		case <-p.done:
+			o := p.output()
+			l.t.Fatalf("%s: %s ended with %d\n%s%s", node, line, o.code, o.stdout, o.stderr)
+		default:
+		}
+		r := l.exec(node, "oneping", role, "status")
+		return r.code == 0 && (role == "edge" || regexp.MustCompile(`(?m)^link +up`).MatchString(r.stdout))
+	})
+	return ""
+}
+
+var inBrackets = regexp.MustCompile(`(?m)^ *\d+  \S+ \(([0-9a-f.:]+)\)`)
+
+// addresses returns the hops of a traceroute that printed names.
+func addresses(out string) []string {
+	var hops []string
+	for _, m := range inBrackets.FindAllStringSubmatch(out, -1) {
+		hops = append(hops, m[1])
+	}
+	return hops
+}
+
+// TestReadmePlay does what the README says about playing with the lab.
+func TestReadmePlay(t *testing.T) {
+	needs(t, "traceroute", "ping", "mtr")
+	l := newLab(t, "--bare") // for its folder; the README makes its own lab
+	name := l.name + "-readme"
+	t.Cleanup(func() { l.oneping("lab", "down", "--name", name) })
+	verb := regexp.MustCompile(`^oneping lab (\w+)`)
+	ran := 0
+	for _, b := range readme(t) {
+		if b.place != "lab" {
+			continue
+		}
+		for _, line := range b.commands() {
+			r := l.oneping(strings.Fields(verb.ReplaceAllString(line, "lab $1 --name "+name))...)
+			if r.code != 0 {
+				t.Fatalf("%s: exit code %d\n%s%s", line, r.code, r.stdout, r.stderr)
+			}
+			if strings.Contains(line, "-w 1 ") && !strings.Contains(r.stdout, "(172.68.101.57)  ") && !strings.Contains(r.stdout, "!H") {
+				t.Errorf("%s: want hop 1, then !H\n%s", line, r.stdout)
+			}
+			ran++
+		}
+	}
+	if ran < 5 {
+		t.Errorf("ran %d lines of the README", ran)
+	}
+}
