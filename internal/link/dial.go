@@ -140,6 +140,7 @@ func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, er
 	}
 	l := newLink(conn, cfg)
 	l.dialled = true
+	l.remote = target
 	if l.ALPN() != proto.EnrolALPN {
 		// The control stream is the first that the node opens, whatever its user does before Run.
 		if l.control.opened, err = conn.OpenStream(); err != nil {

@@ -220,7 +220,7 @@ func TestAbortedDownloadsLeaveTheWindowOpen(t *testing.T) {
 	for range 50 {
 		app, pumped := s.open()
 		origin := s.accept()
-		go func() { _, _ = io.Copy(origin, pattern(64<<20)) }()
+		go func() { _, _ = io.Copy(origin, pattern(4<<20)) }()
 		if _, err := io.ReadFull(app, make([]byte, 1<<20)); err != nil {
 			t.Fatal(err)
 		}

@@ -90,6 +90,8 @@ type Info struct {
 // Link is one authenticated QUIC connection. See the package comment.
 type Link struct {
 	conn    *quic.Conn
+	tls     tls.ConnectionState // of the handshake
+	remote  netip.AddrPort      // where a dialled link goes
 	cfg     *Config
 	log     *zap.Logger
 	dialled bool
@@ -120,7 +122,9 @@ type Link struct {
 }
 
 func newLink(conn *quic.Conn, cfg *Config) *Link {
-	l := &Link{conn: conn, cfg: cfg, log: cfg.Log, since: time.Now()}
+	// quic-go's ConnectionState, and on the dialling side RemoteAddr and LocalAddr, read without a lock what a path
+	// switch writes: they are not called after this.
+	l := &Link{conn: conn, cfg: cfg, log: cfg.Log, since: time.Now(), tls: conn.ConnectionState().TLS}
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}
@@ -134,16 +138,34 @@ func newLink(conn *quic.Conn, cfg *Config) *Link {
 }
 
 // ALPN returns the protocol that was agreed on: proto.ALPN or proto.EnrolALPN.
-func (l *Link) ALPN() string { return l.conn.ConnectionState().TLS.NegotiatedProtocol }
+func (l *Link) ALPN() string { return l.tls.NegotiatedProtocol }
 
 // Peer returns the certificate chain that the peer showed; empty on an enrolment connection.
-func (l *Link) Peer() []*x509.Certificate { return l.conn.ConnectionState().TLS.PeerCertificates }
+func (l *Link) Peer() []*x509.Certificate { return l.tls.PeerCertificates }
 
 // TLS returns the state of the handshake.
-func (l *Link) TLS() tls.ConnectionState { return l.conn.ConnectionState().TLS }
+func (l *Link) TLS() tls.ConnectionState { return l.tls }
 
-// Remote returns the peer's address now; it changes when the peer migrates.
-func (l *Link) Remote() netip.AddrPort { return addrPort(l.conn.RemoteAddr()) }
+// Remote returns the peer's address now; on the accepting side it changes when the peer migrates.
+func (l *Link) Remote() netip.AddrPort {
+	if l.dialled {
+		return l.remote
+	}
+	return addrPort(l.conn.RemoteAddr())
+}
+
+// local returns the address of our socket.
+func (l *Link) local() netip.AddrPort {
+	if !l.dialled {
+		return addrPort(l.conn.LocalAddr())
+	}
+	l.pathMu.Lock()
+	defer l.pathMu.Unlock()
+	if l.path == nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(l.path.sock.LocalAddr())
+}
 
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.conn.Context().Done() }
@@ -162,7 +184,7 @@ func (l *Link) Info() Info {
 	remote := l.Remote()
 	return Info{
 		Remote:      remote,
-		Local:       addrPort(l.conn.LocalAddr()),
+		Local:       l.local(),
 		Since:       l.since,
 		RTT:         l.conn.ConnectionStats().SmoothedRTT,
 		MaxDatagram: n,
