@@ -13,8 +13,12 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// errBusy is returned by a transport's open when the host has no identifier or descriptor left.
-var errBusy = errors.New("no identifier or descriptor left")
+// errBusy is returned by a transport's open when the host has no identifier or descriptor left, errNoFamily
+// when it does not speak the mapping's family.
+var (
+	errBusy     = errors.New("no identifier or descriptor left")
+	errNoFamily = errors.New("this host has no IPv6")
+)
 
 // transport sends and receives on one platform. The NAT calls open with its
 // lock held, everything else without: a transport may hold locks of its own while it calls the NAT.

@@ -2,13 +2,11 @@ package icmp
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -26,48 +24,30 @@ import (
 //	sendmsg(2)    EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES, EPERM, ENOBUFS, EAGAIN
 //	recvmsg(2)    EAGAIN when empty
 
-// rawSockets is the transport with one raw socket for each family.
-type rawSockets struct {
-	*idents
-	poller *sock.Poller
-	nat    *NAT
-	v4, v6 *rawSocket // v6 nil without IPv6
-}
-
-type rawSocket struct {
-	ip6 bool
-	fd  int
-
-	mu  sync.Mutex
-	msg *sock.Message // guarded by mu: sending
-	buf []byte        // guarded by mu
-	df  bool          // guarded by mu
-}
-
-// newRaw returns the transport where this process has the capability.
-func newRaw() (*rawSockets, error) {
+// newRaw returns the table strategy over raw sockets where this process has the capability.
+func newRaw() (transport, error) {
 	v4, err := openRaw(false)
 	if err != nil {
 		return nil, err
 	}
 	v6, err := openRaw(true)
-	if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
-		_ = unix.Close(v4.fd)
-		return nil, err
+	switch {
+	case err == nil:
+		return newShared(Raw, v4, v6), nil
+	case errors.Is(err, unix.EAFNOSUPPORT):
+		return newShared(Raw, v4, nil), nil
 	}
-	t := &rawSockets{idents: newIdents(), v4: v4, v6: v6}
-	if t.poller, err = sock.NewPoller(); err != nil {
-		t.closeSockets()
-		return nil, err
-	}
-	for _, s := range t.sockets() {
-		in := sock.NewMessage(0, sock.MaxPayload)
-		if _, err := t.poller.Add(s.fd, func(sock.Events) { t.receive(s, in) }); err != nil {
-			t.close()
-			return nil, fmt.Errorf("open raw socket: %w", err)
-		}
-	}
-	return t, nil
+	v4.close()
+	return nil, err
+}
+
+// rawSocket is the port of one family.
+type rawSocket struct {
+	ip6    bool
+	fd     int
+	poller *sock.Poller
+	msg    *sock.Message // for write
+	df     bool          // what SetDF set last
 }
 
 func openRaw(v6 bool) (*rawSocket, error) {
@@ -79,22 +59,23 @@ func openRaw(v6 bool) (*rawSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open raw socket: %w", os.NewSyscallError("socket", err))
 	}
-	err = filter(fd, v6)
-	if err == nil {
-		err = sock.SetDF(fd, v6, false)
-	}
-	if err != nil {
+	s := &rawSocket{ip6: v6, fd: fd, msg: sock.NewMessage(0, 0)}
+	if err := errors.Join(filter(fd, v6), sock.SetDF(fd, v6, false)); err != nil {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("open raw socket: %w", err)
 	}
-	return &rawSocket{ip6: v6, fd: fd, msg: sock.NewMessage(0, 0)}, nil
+	if s.poller, err = sock.NewPoller(); err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("open raw socket: %w", err)
+	}
+	return s, nil
 }
 
 // filter lets only echo replies and errors through and asks for what the IPv6 header would say.
 func filter(fd int, v6 bool) error {
 	if !v6 {
 		block := ^(1<<packet.TypeEchoReply | 1<<packet.TypeUnreachable | 1<<packet.TypeTimeExceeded | 1<<packet.TypeParamProblem)
-		return unix.SetsockoptInt(fd, unix.SOL_RAW, unix.ICMP_FILTER, int(int32(block)))
+		return unix.SetsockoptInt(fd, unix.SOL_RAW, unix.ICMP_FILTER, block)
 	}
 	var f unix.ICMPv6Filter // a set bit blocks
 	for i := range f.Data {
@@ -110,51 +91,17 @@ func filter(fd int, v6 bool) error {
 	)
 }
 
-func (t *rawSockets) name() string  { return string(Raw) }
-func (t *rawSockets) attach(n *NAT) { t.nat = n }
-
-func (t *rawSockets) sockets() []*rawSocket {
-	if t.v6 == nil {
-		return []*rawSocket{t.v4}
-	}
-	return []*rawSocket{t.v4, t.v6}
-}
-
-func (t *rawSockets) open(v6 bool, want uint16) (uint16, error) {
-	if v6 && t.v6 == nil {
-		return 0, unix.EAFNOSUPPORT
-	}
-	return t.acquire(v6, want)
-}
-
-func (t *rawSockets) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
-	s := t.v4
-	if out.v6 {
-		s = t.v6
-	}
-	return s.send(out, p, ttl)
-}
-
-func (s *rawSocket) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if df := p.DF && !p.V6; df != s.df {
-		if err := sock.SetDF(s.fd, p.V6, df); err != nil {
+func (s *rawSocket) write(icmp []byte, to sending) packet.Verdict {
+	if to.df != s.df {
+		if err := sock.SetDF(s.fd, s.ip6, to.df); err != nil {
 			return packet.Verdict{Reason: packet.SendFailed}
 		}
-		s.df = df
+		s.df = to.df
 	}
-	s.buf = append(s.buf[:0], p.Transport()...)
-	binary.BigEndian.PutUint16(s.buf[4:], out.ident)
-	if !p.V6 {
-		s.buf[2], s.buf[3] = 0, 0
-		binary.BigEndian.PutUint16(s.buf[2:], packet.Checksum(s.buf, 0))
-	}
-	to := sock.Send{Dst: netip.AddrPortFrom(p.Dst, 0), V6: p.V6, TTL: ttl, TOS: p.TOS}
-	err := s.msg.SendTo(s.fd, s.buf, to)
+	err := s.msg.SendTo(s.fd, icmp, sock.Send{Dst: netip.AddrPortFrom(to.dst, 0), V6: s.ip6, TTL: to.ttl, TOS: to.tos})
 	var mtu uint32
 	if err == unix.EMSGSIZE {
-		mtu = linkMTU(p.Dst)
+		mtu = linkMTU(to.dst)
 	}
 	return sock.Verdict(err, mtu)
 }
@@ -189,32 +136,31 @@ func linkMTU(dst netip.Addr) uint32 {
 	return 0
 }
 
-func (t *rawSockets) receive(s *rawSocket, m *sock.Message) {
+func (s *rawSocket) read(ctx context.Context, n *NAT) error {
+	m := sock.NewMessage(0, sock.MaxPayload)
+	ticket, err := s.poller.Add(s.fd, func(sock.Events) { s.receive(m, n) })
+	if err != nil {
+		return fmt.Errorf("read raw socket: %w", err)
+	}
+	defer s.poller.Remove(s.fd, ticket)
+	return s.poller.Run(ctx)
+}
+
+func (s *rawSocket) receive(m *sock.Message, n *NAT) {
 	for range readBatch {
 		var r sock.Received
 		if m.Receive(s.fd, 0, &r) != nil {
 			return
 		}
 		if s.ip6 {
-			t.nat.incoming(r.Data, message{from: r.From.Addr(), ttl: r.TTL, tos: r.TOS})
+			n.incoming(r.Data, message{from: r.From.Addr(), ttl: r.TTL, tos: r.TOS})
 		} else {
-			t.nat.incoming4(r.Data)
+			n.incoming4(r.Data)
 		}
 	}
 }
 
-func (t *rawSockets) run(ctx context.Context) error { return t.poller.Run(ctx) }
-
-func (t *rawSockets) close() {
-	t.poller.Close()
-	t.closeSockets()
-}
-
-func (t *rawSockets) closeSockets() {
-	for _, s := range t.sockets() {
-		s.mu.Lock()
-		_ = unix.Close(s.fd)
-		s.fd = -1
-		s.mu.Unlock()
-	}
+func (s *rawSocket) close() {
+	s.poller.Close()
+	_ = unix.Close(s.fd)
 }

@@ -1,0 +1,107 @@
+//go:build !linux
+
+package tcp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// Without an error queue a failed connect says what happened in one error
+// number and not who said it: macOS and Windows treat ICMP errors during the handshake
+// as hints and go on trying (RFC 1122 §4.2.3.9) until the time-out, unless the network or
+// host is unreachable by their own routes. Windows 10 2004 and newer keep the error's source
+// (TCP_ICMP_ERROR_INFO), but package net closes the socket before it can be asked. Routers
+// behind this connector therefore do not show as hops for TCP probes there; the SYN
+// carries the right TTL all the same. Calls and their documented errors:
+//
+//	socket, setsockopt EMFILE, ENOBUFS; ENOPROTOOPT, EINVAL
+//	connect            ECONNREFUSED (reset), ETIMEDOUT (silence), ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL; on Windows WSAE…
+
+// system is the platform's part of the dialer: package net.
+type system struct{}
+
+func newSystem() (*system, error) { return &system{}, nil }
+
+func (y *system) run(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// dial connects. An error means that ctx ended first or that nothing came.
+func (y *system) dial(ctx context.Context, t target) (outcome, error) {
+	v6 := t.dst.Addr().Is6()
+	d := net.Dialer{
+		Timeout:       Patience,
+		FallbackDelay: -1 * time.Millisecond,
+		Control: func(_, _ string, c syscall.RawConn) error {
+			var serr error
+			err := c.Control(func(fd uintptr) { serr = setSYN(fd, v6, t) })
+			if err != nil {
+				return err
+			}
+			return serr
+		},
+	}
+	c, err := d.DialContext(ctx, "tcp", t.dst.String())
+	if err != nil {
+		return refusal(ctx, err)
+	}
+	conn, ok := c.(*net.TCPConn)
+	if !ok {
+		_ = c.Close()
+		return outcome{verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
+	}
+	if v6 {
+		err = ipv6.NewConn(conn).SetHopLimit(packet.DefaultTTL)
+	} else {
+		err = ipv4.NewConn(conn).SetTTL(packet.DefaultTTL)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return outcome{verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
+	}
+	return outcome{conn: conn}, nil
+}
+
+// refusal turns the error of a connect into an outcome.
+func refusal(ctx context.Context, err error) (outcome, error) {
+	switch {
+	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isAny(err, winTimedOut):
+		return outcome{}, err
+	case errors.Is(err, syscall.ECONNREFUSED), isAny(err, winRefused):
+		return outcome{refused: true}, nil
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), isAny(err, winNetUnreachable):
+		return outcome{verdict: packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}}, nil
+	case errors.Is(err, syscall.EHOSTUNREACH), isAny(err, winHostUnreachable):
+		return outcome{verdict: packet.Verdict{Reason: packet.Unreachable, Answer: packet.HostUnreachable}}, nil
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS):
+		return outcome{verdict: packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}}, nil
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return outcome{verdict: packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}}, nil
+	}
+	return outcome{verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
+}
+
+// Numbers of winsock2.h. Windows' syscall.ECONNREFUSED and its like are
+// inventions of package syscall; connect fails with these.
+const (
+	winNetUnreachable  = syscall.Errno(10051)
+	winTimedOut        = syscall.Errno(10060)
+	winRefused         = syscall.Errno(10061)
+	winHostUnreachable = syscall.Errno(10065)
+)
+
+func isAny(err error, want syscall.Errno) bool {
+	var e syscall.Errno
+	return errors.As(err, &e) && e == want
+}
