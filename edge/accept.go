@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/internal/link"
@@ -25,6 +28,11 @@ const (
 	enrolWait = 15 * time.Second
 	// maxEnrols bounds the enrolments under way.
 	maxEnrols = 64
+	// requestEvery and requestBurst bound the renewals and reports of one link.
+	requestEvery = 10 * time.Second
+	requestBurst = 10
+	// maxName bounds what a node says of itself, in bytes.
+	maxName = 253
 )
 
 // Gate is who decides about nodes: the certificate authority of a real edge, or
@@ -95,7 +103,10 @@ func (a *Acceptor) serve(ctx context.Context, l *link.Link) {
 		refuse(l, log, err)
 		return
 	}
-	n := &nodeLink{a: a, l: l, id: id, log: log.With(zap.Stringer(obs.FieldIdentity, id))}
+	n := &nodeLink{
+		a: a, l: l, id: id, log: log.With(zap.Stringer(obs.FieldIdentity, id)),
+		requests: rate.NewLimiter(rate.Every(requestEvery), requestBurst),
+	}
 	n.run(ctx)
 }
 
@@ -157,6 +168,8 @@ type nodeLink struct {
 	log   *zap.Logger
 	ready atomic.Pointer[attached] // nil until it said hello
 
+	requests *rate.Limiter // what costs a signature or a line in the log
+
 	mu    sync.Mutex
 	hello proto.Hello
 	sent  proto.Config // what the node was told last
@@ -212,7 +225,7 @@ func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 		return n.greet(ctx, m.Hello)
 	case m.Renew != nil:
 		return n.renew(ctx, m.Renew)
-	case m.Event != nil:
+	case m.Event != nil && n.requests.Allow():
 		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
 	}
 	return nil
@@ -235,14 +248,14 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 		return nil
 	}
 	n.mu.Lock()
-	n.hello, n.sent = *h, w.Config
+	n.hello, n.sent = printable(h), w.Config
 	n.mu.Unlock()
 	n.ready.Store(at)
 	n.a.present.add(n)
 	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
 		return fmt.Errorf("send welcome: %w", err)
 	}
-	n.log.Info("node connected", zap.String("hostname", h.Hostname), zap.String("os", h.OS), zap.String("version", h.Version))
+	n.log.Info("node connected", zap.String("hostname", n.hello.Hostname), zap.String("os", n.hello.OS), zap.String("version", n.hello.Version))
 	if n.a.Gate.Seen != nil {
 		n.a.Gate.Seen(ctx, n.id)
 	}
@@ -270,7 +283,10 @@ func (n *nodeLink) attach() (*attached, error) {
 
 func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
 	answer := proto.Renewed{Error: "this edge does not renew"}
-	if n.a.Gate.Renew != nil {
+	switch {
+	case !n.requests.Allow():
+		answer.Error = "too many requests; try again in a minute"
+	case n.a.Gate.Renew != nil:
 		answer = n.a.Gate.Renew(ctx, n.id, r.CSR)
 	}
 	if answer.Error != "" {
@@ -295,4 +311,21 @@ func (n *nodeLink) refresh() {
 		return
 	}
 	n.sent = w.Config
+}
+
+// printable makes what a node says of itself fit for lists and logs.
+func printable(h *proto.Hello) proto.Hello {
+	out := *h
+	for _, s := range []*string{&out.Version, &out.Hostname, &out.OS, &out.Arch, &out.Boot, &out.ICMP} {
+		*s = strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) {
+				return -1
+			}
+			return r
+		}, *s)
+		if len(*s) > maxName {
+			*s = strings.ToValidUTF8((*s)[:maxName], "")
+		}
+	}
+	return out
 }

@@ -8,8 +8,10 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap/zaptest"
 
@@ -343,5 +345,38 @@ func TestNewerLinkReplaces(t *testing.T) {
 	var p packet.Packet
 	if r := packet.Parse(second.datagram1()[1:], &p); r != packet.OK || !p.IsEchoReply() || p.TTL != 64 {
 		t.Errorf("the hop answered %v with TTL %d", r, p.TTL)
+	}
+}
+
+func TestRenewal(t *testing.T) {
+	s := newSite(t)
+	var tok admin.Token
+	s.post("/v1/tokens", map[string]string{"user": "bob"}, &tok)
+	n := enrol(t, proto.RoleClient, tok.Token)
+	p := connect(t, n)
+	req, err := n.Request(time.Now().Add(4 * 24 * time.Hour)) // past half of its life
+	if err != nil || req == nil {
+		t.Fatalf("request %v: %v", req, err)
+	}
+	for i := range requestBurst + 1 {
+		if err := p.l.SendControl(&proto.Control{Renew: req}); err != nil {
+			t.Fatal(err)
+		}
+		r := p.message1().Renewed
+		if r == nil || (r.Error == "") != (i < requestBurst) {
+			t.Fatalf("renewal %d: %+v", i, r)
+		}
+		if i == 0 {
+			if err := n.Renewed(*r); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestHelloIsMadePrintable(t *testing.T) {
+	h := printable(&proto.Hello{Hostname: "a\x1b[31mb\n", Version: strings.Repeat("é", 200)})
+	if h.Hostname != "a[31mb" || len(h.Version) > maxName || !utf8.ValidString(h.Version) {
+		t.Errorf("%q, %d bytes", h.Hostname, len(h.Version))
 	}
 }
