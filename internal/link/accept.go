@@ -15,7 +15,8 @@ import (
 // headerTimeout is how long a new stream may take to say what it is.
 const headerTimeout = 10 * time.Second
 
-func isEOF(err error) bool { return err == io.EOF } //nolint:errorlint // quic-go returns io.EOF itself, as io.Reader demands
+// isEOF knows the end of a stream: io.EOF itself, as io.Reader demands, and not an error that wraps it.
+func isEOF(err error) bool { return err == io.EOF }
 
 // runAccept accepts bidirectional streams, each into a goroutine of its own;
 // at most maxStreams at a time.

@@ -29,7 +29,6 @@ func (e tcpEnd) Abort() {
 type slice struct {
 	t      testing.TB
 	client *link.Link
-	edge   *link.Link // the edge's end of the client's link
 	origin *net.TCPListener
 }
 
@@ -64,7 +63,7 @@ func newSlice(t testing.TB) *slice {
 		_ = link.Splice(ctx, s, out)
 	}})
 	run(t, client, link.Handler{})
-	return &slice{t: t, client: client, edge: edge, origin: origin}
+	return &slice{t: t, client: client, origin: origin}
 }
 
 func header() *proto.FlowHeader {
