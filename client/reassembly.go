@@ -156,8 +156,9 @@ func (r *reassembler) remove(key fragmentKey, q *partial) {
 	delete(r.parts, key)
 }
 
-// join returns the whole packet: the header of the first fragment, without its
-// fragment header in IPv6, and all data.
+// join returns the whole packet: the header of the first fragment and all data. An IPv6
+// packet of ICMP keeps its fragment header, as an atomic fragment (RFC 6946) where there is room
+// for it: that tells the next hops that it was fragmented, and need not be "too big" for any.
 func (r *reassembler) join(q *partial) ([]byte, packet.Reason) {
 	var p packet.Packet
 	if reason := packet.Parse(q.first, &p); reason != packet.OK {
@@ -167,11 +168,19 @@ func (r *reassembler) join(q *partial) ([]byte, packet.Reason) {
 	if q.total > maxData(p.V6, head) {
 		return nil, packet.Malformed
 	}
+	atomic := p.V6 && p.Proto == packet.ICMPv6 && q.total <= maxData(true, head+8)
+	if atomic {
+		head += 8
+	}
 	b := append(r.buf[:0], q.first[:head]...)
 	b = append(b, q.data[:q.total]...)
 	r.buf = b
 	if p.V6 {
-		setNextHeader(b[:head], p.Proto)
+		if atomic {
+			b[head-6], b[head-5] = 0, 0 // offset and "more"
+		} else {
+			setNextHeader(b[:head], p.Proto)
+		}
 		binary.BigEndian.PutUint16(b[4:], uint16(head-40+q.total))
 		return b, packet.OK
 	}

@@ -35,6 +35,9 @@ func TestReassemblyRestoresThePacket(t *testing.T) {
 			if len(frags) == 1 { // an atomic fragment never reaches the reassembler
 				continue
 			}
+			if v6 { // ICMPv6 stays an atomic fragment
+				want = fragment6(want[:40], packet.ICMPv6, want[40:], 0, false)
+			}
 			for range 5 {
 				r := newReassembler(maxFragmentBytes)
 				if got := addAll(t, r, frags); !bytes.Equal(got, want) {
@@ -53,17 +56,31 @@ func TestReassemblyBehindExtensionHeaders(t *testing.T) {
 	plain := echoPacket(true, false, 3000)
 	head := append(bytes.Clone(plain[:40]), packet.ICMPv6, 0, 1, 4, 0, 0, 0, 0) // destination options
 	head[6] = 60
-	want := append(bytes.Clone(head), plain[40:]...)
-	want[4], want[5] = byte((len(want)-40)>>8), byte(len(want)-40)
 	mk := func(data []byte, off int, more bool) []byte {
 		f := fragment6(head, packet.ICMPv6, data, off, more)
 		f[6], f[40] = 60, 44
 		return f
 	}
 	data := plain[40:]
+	want := mk(data, 0, false) // ICMPv6 stays an atomic fragment
 	got := addAll(t, newReassembler(maxFragmentBytes), [][]byte{mk(data[:1200], 0, true), mk(data[1200:], 1200, false)})
 	if !bytes.Equal(got, want) {
 		t.Fatalf("got  %x\nwant %x", got[:64], want[:64])
+	}
+}
+
+// An IPv6 packet that was fragmented is not "too big" for anybody, however its parts are put together.
+func TestReassembledPacketsMayBeFragmented(t *testing.T) {
+	for _, size := range []int{1400, 65507} {
+		var p packet.Packet
+		whole := addAll(t, newReassembler(maxFragmentBytes), fragments(t, echoPacket(true, false, size), 1280))
+		if r := packet.Parse(whole, &p); r != packet.OK || p.DF || !p.IsEchoRequest() || !p.TransportOK() {
+			t.Errorf("%d bytes: %v, DF %v, %+v", size, r, p.DF, p)
+		}
+	}
+	largest := addAll(t, newReassembler(maxFragmentBytes), fragments(t, echoPacket(true, false, 65527), 1280))
+	if !bytes.Equal(largest, echoPacket(true, false, 65527)) { // no room for a fragment header
+		t.Error("the largest packet differs")
 	}
 }
 

@@ -40,7 +40,7 @@ type Packet struct {
 	Proto    uint8 // transport protocol, behind IPv6 extension headers
 	Class    Class
 	V6       bool
-	DF       bool // IPv4 DF; always true for IPv6
+	DF       bool // IPv4 DF; true for IPv6, except in an atomic fragment (RFC 6946): its sender let it be fragmented
 	MF       bool // more fragments
 	TTL      uint8
 	TOS      uint8  // traffic class
@@ -184,6 +184,7 @@ func (p *Packet) skipExtensions(next uint8, off int) Reason {
 				p.Proto, p.Hdr = next, off
 				return OK
 			}
+			p.DF = false
 		default:
 			p.Proto, p.Hdr = next, off
 			return OK

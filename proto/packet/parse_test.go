@@ -21,7 +21,7 @@ func TestParseKinds(t *testing.T) {
 		"fragment4": {Src: laptop4, Dst: server4, Proto: UDP, Class: ClassFragment, MF: true, TTL: 64, Hdr: 20},
 		"fragment6": {Src: laptop6, Dst: server6, Proto: UDP, Class: ClassFragment, V6: true, DF: true, MF: true, TTL: 64, ID: 0xdeadbeef, FragOff: 8, FragHdr: 40, Hdr: 48},
 		"extensions6": {
-			Src: laptop6, Dst: server6, Proto: UDP, Class: ClassUDP, V6: true, DF: true, TTL: 5, TOS: 0x12, ID: 7, FragHdr: 56, Hdr: 64, SrcPort: 5000, DstPort: 53,
+			Src: laptop6, Dst: server6, Proto: UDP, Class: ClassUDP, V6: true, TTL: 5, TOS: 0x12, ID: 7, FragHdr: 56, Hdr: 64, SrcPort: 5000, DstPort: 53,
 		},
 	} {
 		b := goodPackets(t)[name]
