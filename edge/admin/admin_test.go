@@ -1,0 +1,240 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oneping/oneping/edge/identity"
+	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/proto"
+)
+
+// api is a handler over a real store, with presence that tests set.
+type api struct {
+	t       *testing.T
+	h       *Handler
+	store   *state.Store
+	denials *policy.Log
+	present map[proto.Identity]Presence
+}
+
+func newAPI(t *testing.T) *api {
+	t.Helper()
+	dir := t.TempDir()
+	a := &api{t: t, store: state.New(state.Config{Dir: dir}), denials: policy.NewLog(), present: map[proto.Identity]Presence{}}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := a.store.Run(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("store ended with %v", err)
+		}
+	})
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	select {
+	case <-a.store.Ready():
+	case <-time.After(20 * time.Second):
+		t.Fatal("the store is not ready")
+	}
+	authority := identity.New(identity.Config{Dir: dir, Store: a.store, Advertise: func() []string { return []string{"e:7844"} }})
+	if err := authority.Load(); err != nil {
+		t.Fatal(err)
+	}
+	a.h = New(Config{
+		Store: a.store, Authority: authority, Denials: a.denials, Policy: a.compiled,
+		Connected: func(id proto.Identity) (Presence, bool) { p, ok := a.present[id]; return p, ok },
+	})
+	return a
+}
+
+func (a *api) compiled() *policy.Compiled {
+	sn := a.store.Snapshot()
+	c, err := policy.Compile(sn.Policy, sn.Tunnels)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return c
+}
+
+// do sends a request and decodes the answer; it returns the HTTP status.
+func (a *api) do(method, url string, in, out any) int {
+	a.t.Helper()
+	body, err := json.Marshal(in)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	rec := httptest.NewRecorder()
+	a.h.ServeHTTP(rec, httptest.NewRequest(method, url, bytes.NewReader(body)).WithContext(a.t.Context()))
+	answer, err := io.ReadAll(rec.Body)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if out != nil {
+		if err := json.Unmarshal(answer, out); err != nil {
+			a.t.Fatalf("%s %s: %q: %v", method, url, answer, err)
+		}
+	}
+	return rec.Code
+}
+
+func TestStatusCodes(t *testing.T) {
+	a := newAPI(t)
+	for _, c := range []struct {
+		method, url string
+		in          any
+		want        int
+	}{
+		{"GET", "/v1/tunnels", nil, http.StatusOK},
+		{"POST", "/v1/tunnels", map[string]string{"name": "lab"}, http.StatusOK},
+		{"POST", "/v1/tunnels", map[string]string{"name": "Lab!"}, http.StatusBadRequest},
+		{"POST", "/v1/tunnels", "nonsense", http.StatusBadRequest},
+		{"POST", "/v1/tunnels", map[string]string{"name": strings.Repeat("x", maxBody)}, http.StatusBadRequest},
+		{"GET", "/v1/tunnels/none", nil, http.StatusNotFound},
+		{"DELETE", "/v1/routes?prefix=10.0.0.0/8", nil, http.StatusNotFound},
+		{"GET", "/v1/routes/lookup?addr=x", nil, http.StatusBadRequest},
+		{"POST", "/v1/devices/none/revoke", nil, http.StatusNotFound},
+		{"GET", "/v1/explain?id=zz", nil, http.StatusBadRequest},
+		{"GET", "/v1/explain?src=&dst=10.0.0.1", nil, http.StatusBadRequest},
+		{"GET", "/v1/explain?src=alice&dst=nowhere", nil, http.StatusBadRequest},
+		{"GET", "/v1/nothing", nil, http.StatusNotFound},
+		{"PATCH", "/v1/tunnels", nil, http.StatusMethodNotAllowed},
+	} {
+		if got := a.do(c.method, c.url, c.in, nil); got != c.want {
+			t.Errorf("%s %s: %d, want %d", c.method, c.url, got, c.want)
+		}
+	}
+	var events []state.AuditEvent
+	a.do("GET", "/v1/audit", nil, &events)
+	if len(events) != 1 || events[0].Action != "tunnel create" || events[0].Object != "lab" {
+		t.Errorf("audit log %+v", events)
+	}
+}
+
+func TestExplainADenial(t *testing.T) {
+	a := newAPI(t)
+	a.do("PUT", "/v1/policy", map[string]string{"text": `grants: [{id: eng, who: [alice], to: [10.0.0.0/8], how: [icmp]}]`}, nil)
+	d, err := a.store.AllocateDevice(t.Context(), state.Device{ID: "bobsdevice", User: "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := a.compiled()
+	id, _ := a.denials.Deny(c, c.Principal(d.ID, d.User), policy.Target{Dst: netip.MustParseAddr("10.0.0.1"), Proto: policy.TCP, Port: 22})
+	var e Explanation
+	if code := a.do("GET", "/v1/explain?id="+id.String(), nil, &e); code != http.StatusOK {
+		t.Fatalf("status %d", code)
+	}
+	var out strings.Builder
+	e.Time = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	if err := WriteExplanation(&out, &e); err != nil {
+		t.Fatal(err)
+	}
+	want := `decision     ` + id.String() + `
+time         2026-11-22 12:00:00
+principal    bob; device bobsdevice
+destination  tcp 10.0.0.1:22
+tunnel       none: no route
+answer       denied: no grant matches
+
+GRANT  MATCH  WHY NOT
+eng    no     who: bob, device:bobsdevice is not among alice; how: tcp:22 is not among icmp
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	// The same principal, asked for by its address, now.
+	if code := a.do("GET", "/v1/explain?src="+d.Addr4.String()+"&dst=10.0.0.1:22", nil, &e); code != http.StatusOK || e.Principal.Device != d.ID || e.Allowed {
+		t.Errorf("by address: %d, %+v", code, e)
+	}
+	if code := a.do("GET", "/v1/explain?src=100.96.7.7&dst=10.0.0.1", nil, nil); code != http.StatusNotFound {
+		t.Errorf("an address that no device has: %d", code)
+	}
+}
+
+func TestConnectedNodesInLists(t *testing.T) {
+	now := time.Now()
+	a := newAPI(t)
+	ctx := t.Context()
+	tun, err := a.store.CreateTunnel(ctx, "lab")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.store.AddRoute(ctx, netip.MustParsePrefix("10.0.0.0/8"), "lab"); err != nil {
+		t.Fatal(err)
+	}
+	up, err := a.store.PutReplica(ctx, state.Replica{ID: "up", Tunnel: tun.ID, Hostname: "one", OS: "linux/amd64", KeyHash: []byte{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.store.PutReplica(ctx, state.Replica{ID: "down", Tunnel: tun.ID, Hostname: "two", OS: "linux/arm64", KeyHash: []byte{2}}); err != nil {
+		t.Fatal(err)
+	}
+	a.present[proto.Identity{Role: proto.RoleConnector, ID: up.ID, Tunnel: tun.ID}] = Presence{
+		Remote: netip.MustParseAddrPort("192.0.2.1:50000"), Since: now.Add(-90 * time.Second), ICMP: "ping",
+	}
+	var l Lookup
+	a.do("GET", "/v1/routes/lookup?addr=10.1.2.3", nil, &l)
+	var out strings.Builder
+	if err := WriteLookup(&out, &l, now); err != nil {
+		t.Fatal(err)
+	}
+	want := `address     10.1.2.3
+captured    clients send it into oneping
+route       10.0.0.0/8
+tunnel      lab
+connectors  1 connected
+
+CONNECTOR  HOST  STATE            FROM             ICMP  SYSTEM
+up         one   up 1m            192.0.2.1:50000  ping  linux/amd64
+down       two   never connected  -                -     linux/arm64
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	var tunnels []Tunnel
+	a.do("GET", "/v1/tunnels", nil, &tunnels)
+	if len(tunnels) != 1 || tunnels[0].Connected() != 1 {
+		t.Errorf("tunnels %+v", tunnels)
+	}
+}
+
+func TestWriteDevices(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	devices := []Device{
+		{
+			ID: "a", User: "alice", Name: "laptop", Addr4: netip.MustParseAddr("100.96.0.1"),
+			Link: &Presence{Remote: netip.MustParseAddrPort("198.51.100.7:1"), Since: now.Add(-3 * time.Hour)},
+		},
+		{ID: "b", User: "bob", Name: "desk", Addr4: netip.MustParseAddr("100.96.0.2"), LastSeen: now.Add(-72 * time.Hour)},
+		{ID: "c", User: "carol", Name: "lost", Addr4: netip.MustParseAddr("100.96.0.3"), Revoked: true},
+	}
+	var out strings.Builder
+	if err := WriteDevices(&out, devices, now); err != nil {
+		t.Fatal(err)
+	}
+	want := `DEVICE  USER   HOST    ADDRESS     STATE        FROM
+a       alice  laptop  100.96.0.1  up 3h        198.51.100.7:1
+b       bob    desk    100.96.0.2  seen 3d ago  -
+c       carol  lost    100.96.0.3  revoked      -
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestQuote(t *testing.T) {
+	if got := CommandLine("oneping", "edge", "run", "--state-dir", "/my edge", "--hop", "fd00::1", "it's"); got != `oneping edge run --state-dir '/my edge' --hop fd00::1 'it'\''s'` {
+		t.Error(got)
+	}
+}
