@@ -35,5 +35,5 @@ func TestHarness(t *testing.T) {
 		t.Error("a stopped host answers")
 	}
 	l.up("server")
-	l.run("host2", "ping", "-c1", "-W1", serverV4)
+	l.poll("ping", 5*time.Second, func() bool { return l.exec("host2", "ping", "-c1", "-W1", serverV4).code == 0 })
 }

@@ -217,6 +217,38 @@ func (l *lab) poll(what string, within time.Duration, ok func() bool) {
 	}
 }
 
+// settle waits until path MTU discovery of both links is done: from then on
+// "packet too big" is answered, and always with the same number.
+func (l *lab) settle() {
+	l.t.Helper()
+	for node, role := range map[string]string{"laptop": "client", "connector": "connector"} {
+		l.poll("path MTU of "+node, 10*time.Second, func() bool {
+			var status struct{ Link *struct{ Settled bool } }
+			l.json(node, &status, "oneping", role, "status", "--json")
+			return status.Link != nil && status.Link.Settled
+		})
+	}
+	l.poll("path MTU of the edge", 10*time.Second, func() bool {
+		var status struct {
+			Devices []struct{ Link struct{ Settled bool } }
+			Tunnels []struct {
+				Replicas []struct{ Link struct{ Settled bool } }
+			}
+		}
+		l.json("edge", &status, "oneping", "edge", "status", "--json")
+		settled := len(status.Devices) > 0 && len(status.Tunnels) > 0
+		for _, d := range status.Devices {
+			settled = settled && d.Link.Settled
+		}
+		for _, t := range status.Tunnels {
+			for _, r := range t.Replicas {
+				settled = settled && r.Link.Settled
+			}
+		}
+		return settled
+	})
+}
+
 // rootless says that the lab runs in a user namespace.
 func (l *lab) rootless() bool {
 	l.t.Helper()

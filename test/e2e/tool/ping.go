@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -17,7 +20,7 @@ import (
 // pinger sends echo requests of one identifier and checks what comes back.
 type pinger struct {
 	dst               netip.Addr
-	conn              *net.IPConn
+	conn              net.PacketConn
 	ident             uint16
 	tag               string
 	right, wrong, dup int
@@ -26,12 +29,14 @@ type pinger struct {
 }
 
 // runPing sees every ICMP packet that the kernel accepts (a raw socket), so
-// that a reply meant for somebody else would show.
+// that a reply meant for somebody else would show. With -dgram it uses a ping socket, which
+// owns its identifier on this host.
 func runPing(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	ident := flags.Uint("ident", 1, "identifier")
 	count := flags.Int("n", 10, "requests, at most 65535")
 	every := flags.Duration("i", 10*time.Millisecond, "interval")
 	tag := flags.String("tag", "", "text in each payload, to tell pingers apart")
+	dgram := flags.Bool("dgram", false, "use a ping socket")
 	wait := flags.Duration("w", 2*time.Second, "how long to wait after the last request")
 	args, err := parse(flags, args, 1)
 	if err != nil {
@@ -41,15 +46,11 @@ func runPing(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if p.dst, err = netip.ParseAddr(args[0]); err != nil {
 		return err
 	}
-	network := "ip4:icmp"
-	if p.dst.Is6() {
-		network = "ip6:ipv6-icmp"
-	}
-	if p.conn, err = net.ListenIP(network, nil); err != nil {
+	if err := p.open(*dgram); err != nil {
 		return err
 	}
-	_ = p.conn.SetReadBuffer(4 << 20)
 	defer context.AfterFunc(ctx, func() { p.conn.Close() })()
+	fmt.Fprintln(os.Stderr, "pinging")
 	received := make(chan struct{})
 	go func() { p.receive(); close(received) }()
 	ticker := time.NewTicker(*every)
@@ -71,6 +72,50 @@ func runPing(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	return nil
 }
 
+// open makes the socket.
+func (p *pinger) open(dgram bool) (err error) {
+	if dgram {
+		p.conn, err = pingSocket(p.dst.Is6(), int(p.ident))
+		return err
+	}
+	network := "ip4:icmp"
+	if p.dst.Is6() {
+		network = "ip6:ipv6-icmp"
+	}
+	conn, err := net.ListenIP(network, nil)
+	if err == nil {
+		_ = conn.SetReadBuffer(4 << 20)
+		p.conn = conn
+	}
+	return err
+}
+
+// pingSocket opens a ping socket bound to an identifier.
+func pingSocket(v6 bool, ident int) (net.PacketConn, error) {
+	family, proto, addr := unix.AF_INET, unix.IPPROTO_ICMP, unix.Sockaddr(&unix.SockaddrInet4{Port: ident})
+	if v6 {
+		family, proto, addr = unix.AF_INET6, unix.IPPROTO_ICMPV6, &unix.SockaddrInet6{Port: ident}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, proto)
+	if err != nil {
+		return nil, fmt.Errorf("open ping socket: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "ping")
+	defer f.Close()
+	if err := unix.Bind(fd, addr); err != nil {
+		return nil, fmt.Errorf("bind ping socket: %w", err)
+	}
+	return net.FilePacketConn(f)
+}
+
+// addr is where requests go, in the form that the socket wants.
+func (p *pinger) addr() net.Addr {
+	if _, raw := p.conn.(*net.IPConn); raw {
+		return &net.IPAddr{IP: p.dst.AsSlice()}
+	}
+	return &net.UDPAddr{IP: p.dst.AsSlice()}
+}
+
 func (p *pinger) payload(seq uint16) []byte { return fmt.Appendf(nil, "%s %d %d", p.tag, p.ident, seq) }
 
 // send sends the ICMP part; source and IPv6 checksum are the kernel's.
@@ -80,8 +125,20 @@ func (p *pinger) send(seq uint16) error {
 	if p.dst.Is6() {
 		head = 40
 	}
-	_, err := p.conn.WriteToIP(b[head:], &net.IPAddr{IP: p.dst.AsSlice()})
+	_, err := p.conn.WriteTo(b[head:], p.addr())
 	return err
+}
+
+func addrOf(a net.Addr) netip.Addr {
+	var ip net.IP
+	switch a := a.(type) {
+	case *net.IPAddr:
+		ip = a.IP
+	case *net.UDPAddr:
+		ip = a.IP
+	}
+	addr, _ := netip.AddrFromSlice(ip)
+	return addr.Unmap()
 }
 
 func (p *pinger) receive() {
@@ -91,7 +148,7 @@ func (p *pinger) receive() {
 		reply = packet.Type6EchoReply
 	}
 	for {
-		n, from, err := p.conn.ReadFromIP(buf)
+		n, peer, err := p.conn.ReadFrom(buf)
 		if err != nil {
 			return
 		}
@@ -99,11 +156,12 @@ func (p *pinger) receive() {
 		if n < 8 || b[0] != reply || uint16(b[4])<<8|uint16(b[5]) != p.ident {
 			continue
 		}
-		seq, src := uint16(b[6])<<8|uint16(b[7]), netip.MustParseAddr(from.IP.String())
+		seq, src := uint16(b[6])<<8|uint16(b[7]), addrOf(peer)
 		switch {
 		case src != p.dst || !bytes.Equal(b[8:], p.payload(seq)):
-			fmt.Printf("wrong: from %v, sequence %d, payload %q\n", src, seq, b[8:])
-			p.wrong++
+			if p.wrong++; p.wrong <= 5 {
+				fmt.Printf("wrong: from %v, sequence %d, payload %q\n", src, seq, b[8:])
+			}
 		case p.seen[seq]:
 			p.dup++
 		default:
