@@ -2,6 +2,7 @@ package connector
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -18,6 +19,11 @@ func (s *stage) ask(e packet.Echo) ([]byte, error) {
 		e.Src = s.client
 	}
 	p := packet.AppendEcho(nil, &e)
+	if s.v6 && !e.DF { // an atomic fragment: its sender let it be fragmented
+		p = append(append(append([]byte(nil), p[:40]...), packet.ICMPv6, 0, 0, 0, 0, 0, 0, 1), p[40:]...)
+		p[6] = 44
+		binary.BigEndian.PutUint16(p[4:], uint16(len(p)-40))
+	}
 	if r := s.link.Send(link.Urgent, proto.AppendPacket(nil, p)); r != packet.OK {
 		return nil, fmt.Errorf("send: %v", r)
 	}
@@ -124,7 +130,7 @@ func icmpReply(s *stage) error {
 func icmpSizes(s *stage) error {
 	sizes := []int{0, 1, 1400, 8000, 65507}
 	if s.v6 {
-		sizes[4] = 65487 // what an IPv6 packet without jumbo option holds
+		sizes[4] = 65479 // what an IPv6 packet without jumbo option holds
 	}
 	for i, n := range sizes {
 		payload := bytes.Repeat([]byte{byte(i + 1)}, n)
@@ -206,15 +212,17 @@ func icmpTwoClients(s *stage) error {
 
 // icmpTooBig: the narrow link of r1, and our own.
 func icmpTooBig(s *stage) error {
+	head := 28
 	if s.v6 {
-		return nil // sent as a host sends it: in fragments
+		head = 48
 	}
+	typ, code := packet.TooBig.TypeCode(s.v6)
 	for _, c := range []struct {
 		size int
 		who  netip.Addr
 		mtu  uint32
 	}{{1450, s.r1, 1400}, {1600, s.c, 1500}} {
-		sent, err := s.ask(packet.Echo{Dst: s.o, Ident: 4715, Seq: uint16(c.size), DF: true, Payload: make([]byte, c.size-28)})
+		sent, err := s.ask(packet.Echo{Dst: s.o, Ident: 4715, Seq: uint16(c.size), DF: true, Payload: make([]byte, c.size-head)})
 		if err != nil {
 			return err
 		}
@@ -222,7 +230,7 @@ func icmpTooBig(s *stage) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(want("type", p.Type, 3), want("code", p.Code, 4), want("mtu", p.MTU(), c.mtu), want("from", p.Src, c.who)); err != nil {
+		if err := errors.Join(want("type", p.Type, typ), want("code", p.Code, code), want("mtu", p.MTU(), c.mtu), want("from", p.Src, c.who)); err != nil {
 			return err
 		}
 		ttl := uint8(63) // as r1 got it

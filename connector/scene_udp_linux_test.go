@@ -185,9 +185,11 @@ func udpSpoofed(s *stage) error {
 }
 
 func udpTooBig(s *stage) error {
+	head := 28
 	if s.v6 {
-		return nil // sent as a host sends it: in fragments
+		head = 48
 	}
+	typ, code := packet.TooBig.TypeCode(s.v6)
 	for _, c := range []struct {
 		size   int
 		who    netip.Addr
@@ -195,11 +197,11 @@ func udpTooBig(s *stage) error {
 		ttl    uint8
 		quoted uint8
 	}{{1450, s.r1, 1400, 63, 63}, {1600, s.c, 1500, 64, 64}} {
-		if err := s.say(1, 64, uint16(c.size), true, make([]byte, c.size-28)); err != nil {
+		if err := s.say(1, 64, uint16(c.size), true, make([]byte, c.size-head)); err != nil {
 			return err
 		}
 		e := proto.UDPEvent{
-			Session: 1, Kind: proto.EventICMP, Tag: uint16(c.size), ICMPType: 3, ICMPCode: 4, MTU: c.mtu, TTL: c.ttl, QuotedTTL: c.quoted, Reporter: c.who,
+			Session: 1, Kind: proto.EventICMP, Tag: uint16(c.size), ICMPType: typ, ICMPCode: code, MTU: c.mtu, TTL: c.ttl, QuotedTTL: c.quoted, Reporter: c.who,
 		}
 		if err := s.expectEvent(3*time.Second, e); err != nil {
 			return err

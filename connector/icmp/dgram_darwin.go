@@ -36,6 +36,7 @@ const (
 	ip6TClass       = 36
 	ip6RecvHopLimit = 37
 	ip6HopLimit     = 47
+	ip6DontFrag     = 62
 )
 
 // newTransport returns the table strategy over datagram sockets. There is no choice on macOS.
@@ -128,12 +129,15 @@ func (d *dgram) set(to sending) error {
 			return err
 		}
 	}
-	if to.df != d.last.df && !d.ip6 {
-		v := 0
+	if to.df != d.last.df {
+		option, v := ipDontFrag, 0
+		if d.ip6 {
+			option = ip6DontFrag
+		}
 		if to.df {
 			v = 1
 		}
-		_ = unix.SetsockoptInt(d.fd, level, ipDontFrag, v) // refused before macOS 11
+		_ = unix.SetsockoptInt(d.fd, level, option, v) // IPv4: refused before macOS 11
 	}
 	d.last = to
 	return nil

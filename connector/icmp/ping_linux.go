@@ -165,11 +165,11 @@ func (t *pingSockets) send(out outer, p *packet.Packet, ttl uint8) packet.Verdic
 	if s.fd < 0 {
 		return packet.Verdict{Reason: packet.Closed}
 	}
-	if df := p.DF && !p.V6; df != s.df {
-		if err := sock.SetDF(s.fd, p.V6, df); err != nil {
+	if p.DF != s.df {
+		if err := sock.SetDF(s.fd, p.V6, p.DF); err != nil {
 			return packet.Verdict{Reason: packet.SendFailed}
 		}
-		s.df = df
+		s.df = p.DF
 	}
 	to := sock.Send{Dst: netip.AddrPortFrom(p.Dst, 0), V6: p.V6, TTL: ttl, TOS: p.TOS}
 	return sock.Verdict(t.sendLocked(s, m, p.Transport(), to), s.mtu)

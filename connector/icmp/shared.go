@@ -24,7 +24,7 @@ type port interface {
 type sending struct {
 	dst      netip.Addr
 	ttl, tos uint8
-	df       bool // IPv4
+	df       bool
 }
 
 // shared is the table strategy: all mappings of a family share one port, so
@@ -75,7 +75,7 @@ func (t *shared) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
 		s.buf[2], s.buf[3] = 0, 0
 		binary.BigEndian.PutUint16(s.buf[2:], packet.Checksum(s.buf, 0))
 	}
-	return s.write(s.buf, sending{dst: p.Dst, ttl: ttl, tos: p.TOS, df: p.DF && !p.V6})
+	return s.write(s.buf, sending{dst: p.Dst, ttl: ttl, tos: p.TOS, df: p.DF})
 }
 
 func (t *shared) run(ctx context.Context) error {

@@ -101,11 +101,11 @@ func (y *system) send(s *session, ttl uint8, p *proto.UDPPayload) packet.Verdict
 		return packet.Verdict{Reason: packet.Closed}
 	}
 	v6 := s.dst.Addr().Is6()
-	if df := p.DF && !v6; df != s.sock.df {
-		if err := sock.SetDF(s.sock.fd, v6, df); err != nil {
+	if p.DF != s.sock.df {
+		if err := sock.SetDF(s.sock.fd, v6, p.DF); err != nil {
 			return packet.Verdict{Reason: packet.SendFailed}
 		}
-		s.sock.df = df
+		s.sock.df = p.DF
 	}
 	m := y.msgs.Get().(*sock.Message)
 	defer y.msgs.Put(m)

@@ -39,11 +39,14 @@ func watch(fd int, v6 bool) error {
 
 // SetDF sets don't-fragment for what is sent from now on. Set means PROBE,
 // never DO: with DO our own kernel answers in the place of the router whose
-// link is too narrow. An IPv6 socket always fragments as a host does, because
-// nothing tells here whether the packet came in fragments.
+// link is too narrow. For IPv6, clear means that our kernel fragments as the sender's did.
 func SetDF(fd int, v6, df bool) error {
 	if v6 {
-		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DONT)
+		mode := unix.IPV6_PMTUDISC_DONT
+		if df {
+			mode = unix.IPV6_PMTUDISC_PROBE
+		}
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, mode)
 	}
 	mode := unix.IP_PMTUDISC_DONT
 	if df {
