@@ -42,7 +42,8 @@ type Gate struct {
 	Identify func(*link.Link) (proto.Identity, error)
 	// Welcome returns what the node is greeted with. It is called again when the state has changed.
 	Welcome func(proto.Identity) (proto.Welcome, error)
-	// Enrol serves one enrolment connection, closes it and logs what came of it; nil refuses all.
+	// Enrol serves one enrolment connection, closes it and logs what it decided; an error is of a
+	// connection that ended before that. nil refuses all.
 	Enrol func(context.Context, *link.Link) error
 	// Renew makes a new certificate; nil refuses all.
 	Renew func(context.Context, proto.Identity, []byte) proto.Renewed
@@ -134,7 +135,9 @@ func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, enrolWait)
 	defer cancel()
-	_ = a.Gate.Enrol(ctx, l)
+	if err := a.Gate.Enrol(ctx, l); err != nil && context.Cause(ctx) == nil {
+		log.Warn("enrolment ended without an answer", zap.String(obs.FieldReason, err.Error()))
+	}
 }
 
 // Refresh tells every connected node whose Config has changed the new one.
