@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/oneping/oneping/proto"
 )
 
 const (
@@ -16,6 +18,10 @@ const (
 	redialCap = 500 * time.Millisecond
 	// redialLived is how long a link must have lived to start over with the shortest pause.
 	redialLived = 5 * time.Second
+	// refusedFirst and refusedCap are the pauses after a peer's no, which seldom turns into a yes:
+	// a thousand revoked devices must not keep an edge busy.
+	refusedFirst = 200 * time.Millisecond
+	refusedCap   = 30 * time.Second
 )
 
 // Redial keeps one link to one of several edges for as long as its context lives.
@@ -30,22 +36,26 @@ type Redial struct {
 
 // Run dials, calls serve with the link, and dials again when serve returns,
 // with growing pauses (0.1 s to about 0.5 s, with jitter; an attempt that nobody
-// answers takes 2 s itself), until ctx ends or no address is configured. serve
-// should call Link.Run; the link is closed when serve returns. Run never returns nil.
+// answers takes 2 s itself; while the edge refuses, up to 30 s), until ctx ends or no
+// address is configured. serve should call Link.Run and return its error; the link is closed
+// when serve returns. Run never returns nil.
 func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *Link) error) error {
 	if len(r.Addrs) == 0 {
 		return errors.New("redial: no edge address configured")
 	}
-	pause := &backoff.ExponentialBackOff{
-		InitialInterval: redialFirst, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: redialCap,
-	}
-	pause.Reset()
+	pause, refused := pauses(redialFirst, redialCap), pauses(refusedFirst, refusedCap)
 	for i := 0; ; i++ {
 		started := time.Now()
-		if r.once(ctx, r.Addrs[i%len(r.Addrs)], serve) && time.Since(started) >= redialLived {
+		linked, err := r.once(ctx, r.Addrs[i%len(r.Addrs)], serve)
+		if linked && time.Since(started) >= redialLived {
 			pause.Reset()
+			refused.Reset()
 		}
-		t := time.NewTimer(pause.NextBackOff())
+		next := pause
+		if isRefusal(err) {
+			next = refused
+		}
+		t := time.NewTimer(next.NextBackOff())
 		select {
 		case <-ctx.Done():
 			t.Stop()
@@ -55,26 +65,47 @@ func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *Lin
 	}
 }
 
-// once makes one attempt and serves its link; it says whether there was one.
-func (r *Redial) once(ctx context.Context, addr string, serve func(ctx context.Context, l *Link) error) bool {
+func pauses(first, longest time.Duration) *backoff.ExponentialBackOff {
+	b := &backoff.ExponentialBackOff{InitialInterval: first, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: longest}
+	b.Reset()
+	return b
+}
+
+// isRefusal says whether err is the peer's considered no, as opposed to a failure on the way.
+func isRefusal(err error) bool {
+	if e, ok := errors.AsType[*HandshakeError](err); ok {
+		return e.cause.ErrorCode.IsCryptoError() // one side rejects the other's certificate
+	}
+	c, ok := errors.AsType[*CloseError](err)
+	if !ok || !c.Remote {
+		return false
+	}
+	switch c.Code {
+	case proto.CodeRefused, proto.CodeRevoked, proto.CodeExpired, proto.CodeProtocol, proto.CodeTooMany:
+		return true
+	}
+	return false
+}
+
+// once makes one attempt and serves its link; it says whether there was one and why it ended.
+func (r *Redial) once(ctx context.Context, addr string, serve func(ctx context.Context, l *Link) error) (linked bool, err error) {
 	cfg := r.Config
-	var err error
 	if r.TLS != nil {
 		if cfg.TLS, err = r.TLS(); err != nil {
 			r.tell(addr, err)
-			return false
+			return false, err
 		}
 	}
 	l, err := Dial(ctx, addr, cfg)
 	if err != nil {
 		r.tell(addr, err)
-		return false
+		return false, err
 	}
 	r.tell(addr, nil)
-	_ = serve(ctx, l) // serve knows the link and reports its end
+	err = serve(ctx, l) // serve knows the link and reports its end
 	code, text := endCode(ctx)
 	_ = l.Close(code, text)
-	return true
+	return true, err
 }
 
 func (r *Redial) tell(addr string, err error) {
