@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -89,12 +91,17 @@ func (c *Connector) Run(ctx context.Context) error {
 }
 
 // listen takes the local socket, which also makes sure that no other connector uses the state directory.
+// Where the directory cannot be written the connector works without one.
 func (c *Connector) listen() (net.Listener, error) {
 	if c.cfg.StateDir == "" {
 		return nil, nil
 	}
 	ln, err := local.Listen(c.cfg.socketPath())
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EROFS):
+		c.log.Warn("no local socket: connector status cannot ask this process", zap.Error(err), hintField(err))
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("start connector: %w", err)
 	}
 	return ln, nil

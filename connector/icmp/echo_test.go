@@ -1,0 +1,246 @@
+package icmp
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// fakeAPI is Windows' echo API: requests wait until the test ends them.
+type fakeAPI struct {
+	flying  map[uint16]func(echoReplied, bool) // by sequence
+	started []*echoRequest
+	refuse  uint32
+	closed  bool
+}
+
+type fakeEnd struct {
+	got echoReplied
+	ok  bool
+}
+
+func newFakeAPI() *fakeAPI {
+	return &fakeAPI{flying: make(map[uint16]func(echoReplied, bool))}
+}
+
+func (a *fakeAPI) start(r *echoRequest, done func(*echoRequest)) uint32 {
+	if a.refuse != 0 {
+		return a.refuse
+	}
+	a.started = append(a.started, r)
+	a.flying[r.p.Seq] = func(got echoReplied, ok bool) {
+		r.handle = fakeEnd{got, ok}
+		done(r)
+	}
+	return 0
+}
+
+func (a *fakeAPI) finish(r *echoRequest) (echoReplied, bool) {
+	end, _ := r.handle.(fakeEnd)
+	return end.got, end.ok
+}
+
+func (a *fakeAPI) close() { a.closed = true }
+
+// echoBench is a NAT over the echo API.
+func echoBench(t *testing.T) (*bench, *echoes, *fakeAPI) {
+	api := newFakeAPI()
+	tr := newEchoes(api)
+	b := &bench{t: t, seen: make(map[netip.Addr]uint8)}
+	b.NAT = newNAT(b.config(Config{}), tr)
+	return b, tr, api
+}
+
+func TestEchoReplies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, api := echoBench(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.Run(ctx) }()
+		payloads := [][]byte{[]byte("dead"), nil, []byte("live")} // one of size 0
+		for i, payload := range payloads {
+			p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: uint16(i), TOS: 0x48, DF: i == 2, Payload: payload})
+			if v := b.Send(&p, uint8(30+i)); v.Reason != packet.OK {
+				t.Fatal(v)
+			}
+		}
+		if r := api.started[2]; r.ttl != 32 || r.tos != 0x48 || !r.df || string(r.packet[8:]) != "live" {
+			t.Errorf("asked the system for %+v", r)
+		}
+		for _, seq := range []uint16{2, 1} { // 0 is a dead target: nobody waits for it
+			api.flying[seq](echoReplied{from: server4, ttl: 60, tos: 0x48, data: payloads[seq]}, true)
+			synctest.Wait()
+			p := b.took()
+			if p.Seq != seq || p.TTL != 59 || p.TOS != 0x48 || !bytes.Equal(p.Payload(), payloads[seq]) {
+				t.Errorf("reply %+v", p)
+			}
+		}
+		time.Sleep(echoTimeout)
+		api.flying[0](echoReplied{}, false)
+		synctest.Wait()
+		if p := b.took(); p.Raw != nil {
+			t.Errorf("a time-out was answered: %+v", p)
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) || !api.closed {
+			t.Errorf("Run: %v, closed %v", err, api.closed)
+		}
+	})
+}
+
+func TestEchoErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		v6        bool
+		status    uint32
+		typ, code uint8
+	}{
+		"no route":          {status: 11002, typ: 3, code: 0},
+		"host":              {status: 11003, typ: 3, code: 1},
+		"protocol":          {status: 11004, typ: 3, code: 2},
+		"port":              {status: 11005, typ: 3, code: 3},
+		"too big":           {status: 11009, typ: 3, code: 4},
+		"ttl":               {status: 11013, typ: 11, code: 0},
+		"reassembly":        {status: 11014, typ: 11, code: 1},
+		"parameter":         {status: 11015, typ: 12, code: 0},
+		"v6 no route":       {v6: true, status: 11002, typ: 1, code: 0},
+		"v6 prohibited":     {v6: true, status: 11004, typ: 1, code: 1},
+		"v6 scope":          {v6: true, status: 11045, typ: 1, code: 2},
+		"v6 address":        {v6: true, status: 11003, typ: 1, code: 3},
+		"v6 port":           {v6: true, status: 11005, typ: 1, code: 4},
+		"v6 too big":        {v6: true, status: 11009, typ: 2, code: 0},
+		"v6 ttl":            {v6: true, status: 11013, typ: 3, code: 0},
+		"v6 time":           {v6: true, status: 11041, typ: 3, code: 0},
+		"v6 header":         {v6: true, status: 11042, typ: 4, code: 0},
+		"v6 next header":    {v6: true, status: 11043, typ: 4, code: 1},
+		"v6 unreachable":    {v6: true, status: 11040, typ: 1, code: 3},
+		"time-out":          {status: 11010},
+		"general failure":   {status: 11050},
+		"scope is v6's own": {status: 11045},
+	} {
+		b, tr, api := echoBench(t)
+		e, from := packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, TTL: 5, Payload: []byte("hello")}, router4
+		if c.v6 {
+			e.Src, e.Dst, from = alice6, server6, router6
+		}
+		p := echoOf(t, e)
+		if v := b.Send(&p, 4); v.Reason != packet.OK {
+			t.Fatal(v)
+		}
+		api.flying[1](echoReplied{from: from, status: c.status}, true)
+		tr.handle(<-tr.done)
+		got := b.took()
+		if c.typ == 0 {
+			if got.Raw != nil {
+				t.Errorf("%s: answered %+v", name, got)
+			}
+			continue
+		}
+		var q packet.Packet
+		if got.Type != c.typ || got.Code != c.code || got.Src != from || !got.Quoted(&q) || q.Dst != e.Dst || q.Ident != 7 || q.Seq != 1 {
+			t.Errorf("%s: got %d/%d from %v quoting %+v", name, got.Type, got.Code, got.Src, q)
+		}
+	}
+}
+
+func TestEchoRefusedBySystem(t *testing.T) {
+	for status, want := range map[uint32]packet.Verdict{
+		8:     {Reason: packet.NoBuffers},
+		5:     {Reason: packet.Forbidden, Answer: packet.AdminProhibited},
+		1231:  {Reason: packet.NoRoute, Answer: packet.NetUnreachable},
+		1232:  {Reason: packet.Unreachable, Answer: packet.HostUnreachable},
+		11050: {Reason: packet.SendFailed},
+	} {
+		b, tr, api := echoBench(t)
+		api.refuse = status
+		p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 7})
+		if v := b.Send(&p, 4); v != want {
+			t.Errorf("%d: %v, want %v", status, v, want)
+		}
+		if tr.flying != 0 {
+			t.Errorf("%d: a place was not given back", status)
+		}
+	}
+}
+
+func TestEchoBound(t *testing.T) {
+	b, tr, _ := echoBench(t)
+	tr.flying = maxEchoes
+	p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 7})
+	if v := b.Send(&p, 4); v.Reason != packet.NoBuffers {
+		t.Errorf("got %v", v)
+	}
+}
+
+// echoReplyBuffer is what Windows writes for an IPv4 reply when the buffer lies at base.
+func echoReplyBuffer(base uint64, data []byte) []byte {
+	b := make([]byte, echoReplySize, echoReplySize+len(data)+echoExtra)
+	copy(b, []byte{172, 16, 10, 120})
+	binary.LittleEndian.PutUint16(b[12:], uint16(len(data)))
+	binary.LittleEndian.PutUint64(b[16:], base+echoReplySize)
+	b[24], b[25] = 62, 0x48
+	return append(b, data...)
+}
+
+func TestParseEchoReply(t *testing.T) {
+	const base = 0x1_0000_0000
+	for _, data := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("y"), 65500)} {
+		got, ok := parseEchoReply(echoReplyBuffer(base, data), base)
+		if !ok || got.from != server4 || got.status != 0 || got.ttl != 62 || got.tos != 0x48 || !bytes.Equal(got.data, data) {
+			t.Errorf("%d bytes: %+v, %v", len(data), got, ok)
+		}
+	}
+	far := echoReplyBuffer(base, []byte("abc"))
+	binary.LittleEndian.PutUint64(far[16:], base+41)
+	if _, ok := parseEchoReply(far, base); ok {
+		t.Error("data behind the buffer was accepted")
+	}
+	binary.LittleEndian.PutUint64(far[16:], base-1)
+	if _, ok := parseEchoReply(far, base); ok {
+		t.Error("data in front of the buffer was accepted")
+	}
+	empty := echoReplyBuffer(base, nil)
+	binary.LittleEndian.PutUint64(empty[16:], 0) // size 0: the pointer says nothing
+	if got, ok := parseEchoReply(empty, base); !ok || len(got.data) != 0 {
+		t.Errorf("size 0: %+v, %v", got, ok)
+	}
+}
+
+func echoReply6Buffer(data []byte) []byte {
+	b := make([]byte, echoReply6Size, echoReply6Size+len(data))
+	addr := server6.As16()
+	copy(b[6:], addr[:])
+	return append(b, data...)
+}
+
+func TestParseEchoReply6(t *testing.T) {
+	got, ok := parseEchoReply6(echoReply6Buffer([]byte("hello")), 5)
+	if !ok || got.from != server6 || got.status != 0 || string(got.data) != "hello" {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	if _, ok := parseEchoReply6(echoReply6Buffer([]byte("hell")), 5); ok {
+		t.Error("a reply shorter than the request was accepted")
+	}
+	b := echoReply6Buffer(nil)
+	binary.LittleEndian.PutUint32(b[28:], statusTTLTransit)
+	if got, ok := parseEchoReply6(b, 5); !ok || got.status != statusTTLTransit || len(got.data) != 0 {
+		t.Errorf("an error: %+v, %v", got, ok)
+	}
+}
+
+func FuzzParseEchoReply(f *testing.F) {
+	good := echoReplyBuffer(1000, []byte("hello"))
+	for n := range len(good) + 1 {
+		f.Add(good[:n], uint64(1000), 5)
+	}
+	f.Fuzz(func(_ *testing.T, b []byte, base uint64, size int) {
+		parseEchoReply(b, base)
+		parseEchoReply6(b, min(max(size, 0), 1<<16)) // what a request can hold
+	})
+}

@@ -1,0 +1,136 @@
+package icmp
+
+import (
+	"context"
+	"net/netip"
+	"testing"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+var (
+	alice4  = netip.MustParseAddr("100.96.0.1")
+	bob4    = netip.MustParseAddr("100.96.0.2")
+	server4 = netip.MustParseAddr("172.16.10.120")
+	router4 = netip.MustParseAddr("10.0.0.9")
+	self4   = netip.MustParseAddr("172.16.10.100")
+	alice6  = netip.MustParseAddr("fd00::a")
+	server6 = netip.MustParseAddr("fd00:1::120")
+	router6 = netip.MustParseAddr("fd00:1::9")
+)
+
+// sentEcho is what a fake transport was asked to send.
+type sentEcho struct {
+	out outer
+	dst netip.Addr
+	seq uint16
+	ttl uint8
+}
+
+// fakeTransport gives each mapping what it asks for, unless it is taken.
+type fakeTransport struct {
+	*idents
+	sent    []sentEcho
+	opened  int
+	openErr error
+}
+
+func (t *fakeTransport) name() string { return "fake" }
+func (t *fakeTransport) attach(*NAT)  {}
+func (t *fakeTransport) close()       {}
+
+func (t *fakeTransport) open(v6 bool, want uint16) (uint16, error) {
+	if t.openErr != nil {
+		return 0, t.openErr
+	}
+	t.opened++
+	return t.acquire(v6, want)
+}
+
+func (t *fakeTransport) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
+	t.sent = append(t.sent, sentEcho{out: out, dst: p.Dst, seq: p.Seq, ttl: ttl})
+	return packet.Verdict{}
+}
+
+func (t *fakeTransport) run(ctx context.Context) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// bench is a NAT and everything around it.
+type bench struct {
+	*NAT
+	t        *testing.T
+	fake     *fakeTransport
+	back     [][]byte
+	counters packet.Counters
+	seen     map[netip.Addr]uint8
+}
+
+func newBench(t *testing.T, cfg Config) *bench {
+	b := &bench{t: t, fake: &fakeTransport{idents: newIdents()}, seen: make(map[netip.Addr]uint8)}
+	b.NAT = newNAT(b.config(cfg), b.fake)
+	return b
+}
+
+func (b *bench) config(cfg Config) Config {
+	cfg.Own = func(a netip.Addr) bool { return a == self4 }
+	cfg.Seen = func(a netip.Addr, ttl uint8) { b.seen[a] = ttl }
+	cfg.Count = b.counters.Count
+	cfg.Deliver = func(d []byte) packet.Reason {
+		b.back = append(b.back, append([]byte(nil), d...))
+		return packet.OK
+	}
+	return cfg
+}
+
+// echoOf parses an echo request of e.
+func echoOf(t *testing.T, e packet.Echo) packet.Packet {
+	t.Helper()
+	var p packet.Packet
+	if r := packet.Parse(packet.AppendEcho(nil, &e), &p); r != packet.OK {
+		t.Fatalf("parse: %v", r)
+	}
+	return p
+}
+
+// ask sends an echo request and returns it and the identifier that left.
+func (b *bench) ask(e packet.Echo) (packet.Packet, outer) {
+	b.t.Helper()
+	p := echoOf(b.t, e)
+	if v := b.Send(&p, max(e.TTL, 2)-1); v.Reason != packet.OK {
+		b.t.Fatalf("send: %v", v)
+	}
+	return p, b.fake.sent[len(b.fake.sent)-1].out
+}
+
+// took returns the only packet that went back since the last call, the zero Packet where there was none.
+func (b *bench) took() packet.Packet {
+	b.t.Helper()
+	back := b.back
+	b.back = nil
+	var p packet.Packet
+	if len(back) == 0 {
+		return p
+	}
+	if len(back) != 1 {
+		b.t.Fatalf("%d packets came back", len(back))
+	}
+	ip, err := proto.ParsePacket(back[0])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if r := packet.Parse(ip, &p); r != packet.OK || !p.TransportOK() {
+		b.t.Fatalf("came back %x: %v", ip, r)
+	}
+	return p
+}
+
+// icmpOf returns the ICMP message of p under another identifier, as a router quotes it.
+func icmpOf(p packet.Packet, out outer) []byte {
+	raw := append([]byte(nil), p.Raw...)
+	p.Raw = raw
+	p.SetIdent(out.ident)
+	return p.Transport()
+}

@@ -1,0 +1,221 @@
+package icmp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+func TestReplyGoesToItsClient(t *testing.T) {
+	b := newBench(t, Config{})
+	_, a := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, TTL: 62, Payload: []byte("alice")})
+	_, c := b.ask(packet.Echo{Src: bob4, Dst: server4, Ident: 7, Seq: 1, TTL: 62, Payload: []byte("bob")})
+	if a.ident != 7 || c.ident == 7 {
+		t.Fatalf("identifiers %d, %d: the first is free, the second is not", a.ident, c.ident)
+	}
+	for _, want := range []struct {
+		out     outer
+		client  netip.Addr
+		payload string
+	}{{c, bob4, "bob"}, {a, alice4, "alice"}} {
+		b.reply(&arrived{out: want.out, from: server4, seq: 1, ttl: 60, tos: 0x48, payload: []byte(want.payload)})
+		p := b.took()
+		got := []any{p.Src, p.Dst, p.Ident, p.Seq, p.TTL, p.TOS, p.IsEchoReply(), string(p.Payload())}
+		exp := []any{server4, want.client, uint16(7), uint16(1), uint8(59), uint8(0x48), true, want.payload}
+		for i := range got {
+			if got[i] != exp[i] {
+				t.Errorf("reply to %s: got %v, want %v", want.client, got, exp)
+				break
+			}
+		}
+	}
+	if b.seen[server4] != 60 {
+		t.Errorf("seen TTL %d, want 60", b.seen[server4])
+	}
+}
+
+func TestOwnAddressKeepsItsTTL(t *testing.T) {
+	b := newBench(t, Config{})
+	_, out := b.ask(packet.Echo{Src: alice4, Dst: self4, Ident: 7, TTL: 1})
+	b.reply(&arrived{out: out, from: self4, ttl: 64})
+	if p := b.took(); p.TTL != 64 {
+		t.Errorf("TTL %d, want 64: this host did not cross itself", p.TTL)
+	}
+}
+
+func TestUnsolicited(t *testing.T) {
+	for name, change := range map[string]func(a *arrived){
+		"another host":       func(a *arrived) { a.from = router4 },
+		"another sequence":   func(a *arrived) { a.seq++ },
+		"another identifier": func(a *arrived) { a.out.ident++ },
+		"another family":     func(a *arrived) { a.out.v6 = true },
+		"another payload":    func(a *arrived) { a.payload = []byte("forged!") },
+	} {
+		b := newBench(t, Config{})
+		_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: []byte("genuine")})
+		a := &arrived{out: out, from: server4, seq: 1, ttl: 60, payload: []byte("genuine")}
+		change(a)
+		b.reply(a)
+		if len(b.back) != 0 || b.counters.Get(packet.Unsolicited) != 1 {
+			t.Errorf("%s: %d delivered, %v", name, len(b.back), b.counters.Snapshot())
+		}
+	}
+}
+
+func TestReplyCutShort(t *testing.T) { // some hosts return less than they were sent
+	b := newBench(t, Config{})
+	_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Payload: bytes.Repeat([]byte("x"), 1000)})
+	b.reply(&arrived{out: out, from: server4, ttl: 60, payload: []byte("xxxx")})
+	if p := b.took(); string(p.Payload()) != "xxxx" {
+		t.Errorf("payload %q", p.Payload())
+	}
+}
+
+func TestReplyExpires(t *testing.T) {
+	b := newBench(t, Config{})
+	_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7})
+	b.reply(&arrived{out: out, from: server4, ttl: 1})
+	if len(b.back) != 0 || b.counters.Get(packet.TTLExpired) != 1 {
+		t.Errorf("%d delivered, %v", len(b.back), b.counters.Snapshot())
+	}
+}
+
+func TestRequestsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1})
+		time.Sleep(50 * time.Second)
+		b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 2})
+		time.Sleep(11 * time.Second)
+		b.reply(&arrived{out: out, from: server4, seq: 1, ttl: 60}) // 61 s old
+		b.reply(&arrived{out: out, from: server4, seq: 2, ttl: 60}) // 11 s old
+		if p := b.took(); p.Seq != 2 {
+			t.Errorf("sequence %d, want 2", p.Seq)
+		}
+		if b.counters.Get(packet.Unsolicited) != 1 {
+			t.Errorf("counted %v", b.counters.Snapshot())
+		}
+	})
+}
+
+func TestRingRemembersSixtyFour(t *testing.T) {
+	b := newBench(t, Config{})
+	var out outer
+	for i := range ringSize + 1 {
+		_, out = b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: uint16(i)})
+	}
+	b.reply(&arrived{out: out, from: server4, seq: 0, ttl: 60})
+	if len(b.back) != 0 {
+		t.Error("the 65th last request was remembered")
+	}
+	b.reply(&arrived{out: out, from: server4, seq: 1, ttl: 60})
+	b.reply(&arrived{out: out, from: server4, seq: ringSize, ttl: 60})
+	if len(b.back) != 2 {
+		t.Errorf("%d of the last 64 requests were remembered, asked for 2", len(b.back))
+	}
+}
+
+func TestFullPerClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		for i := range MaxPerClient {
+			b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: uint16(i + 1)})
+		}
+		p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 9999})
+		if v := b.Send(&p, 9); v != (packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}) {
+			t.Errorf("newcomer: %v", v)
+		}
+		if b.fake.opened != MaxPerClient {
+			t.Errorf("%d sockets opened for %d mappings", b.fake.opened, MaxPerClient)
+		}
+		b.ask(packet.Echo{Src: bob4, Dst: server4, Ident: 9999}) // another client
+		time.Sleep(Lifetime)
+		b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 9999}) // old ones make room
+	})
+}
+
+func TestFullInAll(t *testing.T) {
+	b := newBench(t, Config{MaxMappings: 2})
+	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 1})
+	b.ask(packet.Echo{Src: bob4, Dst: server4, Ident: 1})
+	p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 2})
+	if v := b.Send(&p, 9); v.Reason != packet.TableFull {
+		t.Errorf("newcomer: %v", v)
+	}
+	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 1}) // those who are there go on
+}
+
+func TestOpenFails(t *testing.T) {
+	for err, want := range map[error]packet.Reason{errBusy: packet.TableFull, errors.New("no"): packet.ICMPOff} {
+		b := newBench(t, Config{})
+		b.fake.openErr = err
+		p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 1})
+		if v := b.Send(&p, 9); v.Reason != want || b.Mappings() != 0 {
+			t.Errorf("%v: %v, %d mappings, want %v and none", err, v, b.Mappings(), want)
+		}
+	}
+}
+
+func TestRunExpiresAndFrees(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- b.Run(ctx) }()
+		b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 1})
+		time.Sleep(30 * time.Second)
+		b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 2})
+		time.Sleep(35 * time.Second)
+		if got := b.Mappings(); got != 1 {
+			t.Errorf("%d mappings after 65 s, want the one of 35 s ago", got)
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+		if len(b.fake.used) != 0 {
+			t.Errorf("%d identifiers not released", len(b.fake.used))
+		}
+	})
+}
+
+func TestAllocs(t *testing.T) {
+	b := newBench(t, Config{})
+	b.cfg.Deliver = func([]byte) packet.Reason { return packet.OK }
+	b.cfg.Seen = func(netip.Addr, uint8) {}
+	p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: make([]byte, 56)})
+	b.fake.sent = make([]sentEcho, 0, 10_000)
+	for range ringSize {
+		b.Send(&p, 9)
+	}
+	if n := testing.AllocsPerRun(1000, func() { b.Send(&p, 9) }); n != 0 {
+		t.Errorf("%v allocations for a request", n)
+	}
+	a := &arrived{out: outer{ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}
+	if n := testing.AllocsPerRun(1000, func() { b.reply(a) }); n != 0 {
+		t.Errorf("%v allocations for a reply", n)
+	}
+	if n := b.counters.Get(packet.Unsolicited); n != 0 {
+		t.Errorf("%d replies did not match", n)
+	}
+}
+
+func BenchmarkRoundTrip(b *testing.B) {
+	n := newBench(&testing.T{}, Config{})
+	n.cfg.Deliver = func([]byte) packet.Reason { return packet.OK }
+	n.cfg.Seen = func(netip.Addr, uint8) {}
+	var p packet.Packet
+	packet.Parse(packet.AppendEcho(nil, &packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: make([]byte, 56)}), &p)
+	a := &arrived{out: outer{ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}
+	for b.Loop() {
+		n.fake.sent = n.fake.sent[:0]
+		n.Send(&p, 9)
+		n.reply(a)
+	}
+}
