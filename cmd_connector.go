@@ -76,6 +76,9 @@ func runConnector(ctx context.Context, stateDir string, f *connectorFlags) error
 		return &usageError{err: err}
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
+	if err := node.MakeStateDir(stateDir); err != nil {
+		log.Warn("no state directory", zap.Error(err)) // the connector lives in memory then
+	}
 	n := node.New(node.Config{
 		Role: proto.RoleConnector, StateDir: stateDir, Version: version, Log: log,
 		TokenSource: node.TokenFrom(f.tokenFile),
