@@ -34,14 +34,15 @@ func (r *ring) remember(tag uint16, ttl uint8, payload []byte) {
 	s.known = uint8(copy(s.prefix[:], payload))
 }
 
-// match finds the packet of which a router quoted the payload data: the newest
-// that no error has named yet, else the newest. Routers may quote less than
-// the payload, down to nothing (RFC 792: 64 bits, the UDP header), or pad it
-// (RFC 4884). nil where nothing agrees.
+// match finds the packet of which a router quoted the payload data: the one
+// that agrees in most bytes; among equals the newest that no error has named yet, else the newest.
+// Routers may quote less than the payload, down to nothing (RFC 792: 64 bits,
+// the UDP header), or pad it (RFC 4884). nil where nothing agrees.
 func (r *ring) match(data []byte) *sent {
-	var named *sent
+	var best *sent
+	agree := -1
 	for i := range len(r.last) {
-		at := (r.next - 1 - i + 2*ringSize) % ringSize
+		at := (r.next - 1 - i + 2*ringSize) % ringSize // newest first
 		if at >= len(r.last) {
 			continue
 		}
@@ -50,13 +51,12 @@ func (r *ring) match(data []byte) *sent {
 		if !bytes.Equal(s.prefix[:n], data[:n]) {
 			continue
 		}
-		if !s.answered {
-			s.answered = true
-			return s
-		}
-		if named == nil {
-			named = s
+		if n > agree || n == agree && best.answered && !s.answered {
+			best, agree = s, n
 		}
 	}
-	return named
+	if best != nil {
+		best.answered = true
+	}
+	return best
 }

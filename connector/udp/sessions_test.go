@@ -1,0 +1,311 @@
+package udp
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+var (
+	client = netip.MustParseAddrPort("100.96.0.1:5000")
+	server = netip.MustParseAddrPort("172.16.10.120:7")
+	dns    = netip.MustParseAddrPort("172.16.10.53:53")
+	router = netip.MustParseAddr("10.0.0.9")
+	self   = netip.MustParseAddr("172.16.10.100")
+)
+
+// memory is a sock.Wire: what is sent is kept, what arrives comes through a channel.
+type memory struct {
+	sent chan []byte
+	in   chan []byte
+}
+
+func (m *memory) Source(netip.Addr) netip.Addr { return self }
+func (m *memory) Send(b []byte)                { m.sent <- append([]byte(nil), b...) }
+
+func (m *memory) Receive(ctx context.Context, f func([]byte)) error {
+	for {
+		select {
+		case b := <-m.in:
+			f(b)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// bench is a table of sessions over memory.
+type bench struct {
+	*Sessions
+	t        *testing.T
+	wire     *memory
+	events   []proto.UDPEvent
+	payloads []proto.UDPPayload
+	counters packet.Counters
+}
+
+func newBench(t *testing.T, cfg Config) *bench {
+	t.Helper()
+	b := &bench{t: t, wire: &memory{sent: make(chan []byte, 1000), in: make(chan []byte)}}
+	cfg.Wire = b.wire
+	cfg.Forward = func(_, dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
+		next, ok := packet.NextTTL(ttl)
+		if !ok {
+			return 0, packet.Verdict{Reason: packet.TTLExpired, Answer: packet.TimeExceeded}
+		}
+		if dst.IsLoopback() {
+			return 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}
+		}
+		return next, packet.Verdict{}
+	}
+	cfg.Reporter = func(_, _ netip.Addr) (netip.Addr, bool) { return self, true }
+	cfg.Own = func(a netip.Addr) bool { return a == self }
+	cfg.Seen = func(netip.Addr, uint8) {}
+	cfg.Count = b.counters.Count
+	cfg.Deliver = b.take
+	var err error
+	if b.Sessions, err = Open(cfg); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return b
+}
+
+func (b *bench) take(d []byte) packet.Reason {
+	d = append([]byte(nil), d...)
+	var e proto.UDPEvent
+	var p proto.UDPPayload
+	switch {
+	case proto.ParseUDPEvent(d, &e) == nil:
+		b.events = append(b.events, e)
+	case proto.ParseUDPPayload(d, &p) == nil:
+		b.payloads = append(b.payloads, p)
+	default:
+		b.t.Errorf("delivered %x", d)
+	}
+	return packet.OK
+}
+
+func (b *bench) register(id proto.SessionID, src, dst netip.AddrPort, payload string) packet.Reason {
+	return b.Register(&proto.UDPRegistration{Session: id, Src: src, Dst: dst, Tag: 1, TTL: 62, Payload: []byte(payload)})
+}
+
+// left returns the next packet that left this host.
+func (b *bench) left() packet.Packet {
+	b.t.Helper()
+	var p packet.Packet
+	select {
+	case raw := <-b.wire.sent:
+		if r := packet.Parse(raw, &p); r != packet.OK {
+			b.t.Fatalf("sent %x: %v", raw, r)
+		}
+	default:
+		b.t.Fatal("nothing was sent")
+	}
+	return p
+}
+
+// answer lets the destination of p say text.
+func (b *bench) answer(p packet.Packet, text string) {
+	b.wire.in <- packet.AppendUDP(nil, &packet.UDPPacket{Src: p.DstAddrPort(), Dst: p.SrcAddrPort(), TTL: 60, TOS: 0x48, Payload: []byte(text)})
+	synctest.Wait()
+}
+
+func TestRegistrationCarriesAPayload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		for range 2 { // idempotent: the second one finds the session
+			if r := b.register(1, client, server, "hello"); r != packet.OK {
+				t.Fatal(r)
+			}
+		}
+		p, again := b.left(), b.left()
+		if p.TTL != 61 || string(p.Payload()) != "hello" || p.SrcPort != again.SrcPort || b.Len() != 1 {
+			t.Errorf("left %+v and %+v, %d sessions", p, again, b.Len())
+		}
+		registered := proto.UDPEvent{Session: 1, Kind: proto.EventRegistered, Tag: 1}
+		if len(b.events) != 2 || b.events[0] != registered || b.events[1] != registered {
+			t.Errorf("events %+v", b.events)
+		}
+		b.answer(p, "hi")
+		if len(b.payloads) != 1 || b.payloads[0].TTL != 59 || b.payloads[0].Class != 0x48 || string(b.payloads[0].Payload) != "hi" {
+			t.Errorf("payloads %+v", b.payloads)
+		}
+	})
+}
+
+func TestSessionBelongsToItsSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.register(1, client, server, "hello")
+		for _, thief := range [][2]netip.AddrPort{{netip.MustParseAddrPort("100.96.0.9:5000"), server}, {client, dns}} {
+			if r := b.register(1, thief[0], thief[1], "mine"); r != packet.Spoofed {
+				t.Errorf("%v: %v, want spoofed", thief, r)
+			}
+		}
+		if len(b.events) != 1 {
+			t.Errorf("events %+v", b.events)
+		}
+	})
+}
+
+func TestUnknownSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		if r := b.Payload(&proto.UDPPayload{Session: 404, Tag: 9, TTL: 62}); r != packet.UnknownSession {
+			t.Error(r)
+		}
+		if want := (proto.UDPEvent{Session: 404, Kind: proto.EventUnknown, Tag: 9}); len(b.events) != 1 || b.events[0] != want {
+			t.Errorf("events %+v", b.events)
+		}
+	})
+}
+
+func TestErrorsOfThisHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{MaxPerClient: 1})
+		b.register(1, client, server, "hello")
+		b.events = nil
+		loop := netip.MustParseAddrPort("127.0.0.1:53")
+		for i, c := range []struct {
+			reg       proto.UDPRegistration
+			reason    packet.Reason
+			typ, code uint8
+			quoted    uint8
+		}{
+			{proto.UDPRegistration{Session: 1, Src: client, Dst: server, TTL: 1}, packet.TTLExpired, 11, 0, 1},
+			{proto.UDPRegistration{Session: 2, Src: client, Dst: loop, TTL: 62}, packet.Forbidden, 3, 13, 62},
+			{proto.UDPRegistration{Session: 2, Src: client, Dst: dns, TTL: 62}, packet.TableFull, 3, 1, 62},
+		} {
+			c.reg.Tag = uint16(i)
+			if r := b.Register(&c.reg); r != c.reason {
+				t.Errorf("%d: %v, want %v", i, r, c.reason)
+			}
+			want := proto.UDPEvent{
+				Session: c.reg.Session, Kind: proto.EventICMP, Tag: c.reg.Tag, ICMPType: c.typ, ICMPCode: c.code,
+				TTL: 64, QuotedTTL: c.quoted, Reporter: self,
+			}
+			if got := b.events[len(b.events)-1]; got != want {
+				t.Errorf("%d: %+v, want %+v", i, got, want)
+			}
+		}
+	})
+}
+
+func TestErrorOfARouter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.register(1, client, server, "hello")
+		p := b.left()
+		b.events = nil
+		for _, e := range []packet.Error{
+			{Src: router, Type: 11, TTL: 63}, {Src: router, Type: 3, Code: 4, TTL: 63, MTU: 1400}, {Src: self, Type: 3, Code: 1, TTL: 64}, {Src: router, Type: 3, Code: 13, TTL: 1},
+		} {
+			raw, ok := packet.AppendError(nil, e, &p)
+			if !ok {
+				t.Fatal("no error")
+			}
+			b.wire.in <- raw
+			synctest.Wait()
+		}
+		want := []proto.UDPEvent{
+			{Session: 1, Kind: proto.EventICMP, Tag: 1, ICMPType: 11, TTL: 62, QuotedTTL: 1, Reporter: router},
+			{Session: 1, Kind: proto.EventICMP, Tag: 1, ICMPType: 3, ICMPCode: 4, TTL: 62, QuotedTTL: 60, MTU: 1400, Reporter: router},
+			{Session: 1, Kind: proto.EventICMP, Tag: 1, ICMPType: 3, ICMPCode: 1, TTL: 64, QuotedTTL: 61, Reporter: self},
+		}
+		if len(b.events) != len(want) {
+			t.Fatalf("events %+v", b.events)
+		}
+		for i := range want {
+			if b.events[i] != want[i] {
+				t.Errorf("event %d: %+v, want %+v", i, b.events[i], want[i])
+			}
+		}
+		if b.counters.Get(packet.TTLExpired) != 1 {
+			t.Errorf("counted %v", b.counters.Snapshot())
+		}
+	})
+}
+
+func TestIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.register(1, client, server, "kept by payloads")
+		b.register(2, client, server, "idle")
+		b.Register(&proto.UDPRegistration{Session: 3, Src: client, Dst: server, TTL: 62, Idle: 1}) // not under two minutes
+		b.events = nil
+		alive := func(want ...proto.SessionID) {
+			t.Helper()
+			if b.Len() != len(want) {
+				t.Errorf("%v: %d sessions, want %v", time.Now(), b.Len(), want)
+			}
+			for _, id := range want {
+				if _, ok := b.table.Get(id); !ok {
+					t.Errorf("session %v has ended", id)
+				}
+			}
+		}
+		time.Sleep(MinIdle - time.Second)
+		alive(1, 2, 3)
+		b.Payload(&proto.UDPPayload{Session: 1, TTL: 62})
+		time.Sleep(7 * time.Second)
+		alive(1, 2)
+		time.Sleep(Idle - MinIdle)
+		alive(1)
+		time.Sleep(MinIdle)
+		alive()
+		want := []proto.SessionID{3, 2, 1}
+		if len(b.events) != len(want) {
+			t.Fatalf("events %+v", b.events)
+		}
+		for i, id := range want {
+			if b.events[i] != (proto.UDPEvent{Kind: proto.EventClosed, Session: id}) {
+				t.Errorf("event %d: %+v", i, b.events[i])
+			}
+		}
+	})
+}
+
+func TestIdleDNS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.register(1, client, dns, "one question")
+		one := b.left()
+		b.register(2, client, dns, "first question")
+		two := b.left()
+		b.answer(one, "answer")
+		b.answer(two, "answer")
+		b.Payload(&proto.UDPPayload{Session: 2, TTL: 62, Payload: []byte("second question")})
+		time.Sleep(IdleDNS + 6*time.Second)
+		if _, ok := b.table.Get(1); ok || b.Len() != 1 {
+			t.Errorf("%d sessions, want the one with two questions", b.Len())
+		}
+	})
+}
+
+func TestClosedByTheEdge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.register(1, client, server, "hello")
+		if r := b.Closed(1); r != packet.OK || b.Len() != 0 {
+			t.Errorf("%v, %d sessions", r, b.Len())
+		}
+		if r := b.Closed(1); r != packet.UnknownSession {
+			t.Errorf("twice: %v", r)
+		}
+	})
+}

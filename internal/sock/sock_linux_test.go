@@ -1,0 +1,203 @@
+package sock
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+var loopbacks = map[string]netip.Addr{"v4": netip.MustParseAddr("127.0.0.1"), "v6": netip.IPv6Loopback()}
+
+// bound returns a UDP socket on a loopback address, and where it is.
+func bound(t *testing.T, a netip.Addr) (int, netip.AddrPort) {
+	t.Helper()
+	fd, err := Open(a.Is6(), unix.SOCK_DGRAM, unix.IPPROTO_UDP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.Bind(fd, Sockaddr(netip.AddrPortFrom(a, 0))); err != nil {
+		t.Fatal(err)
+	}
+	at, err := LocalAddr(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, at
+}
+
+// ready waits until fd has an event.
+func ready(t *testing.T, fd int, events int16) {
+	t.Helper()
+	p := []unix.PollFd{{Fd: int32(fd), Events: events}}
+	if n, err := unix.Poll(p, 5000); err != nil || n != 1 {
+		t.Fatalf("poll: %d, %v", n, err)
+	}
+}
+
+func TestTTLAndClassCross(t *testing.T) {
+	for name, a := range loopbacks {
+		t.Run(name, func(t *testing.T) {
+			from, fromAt := bound(t, a)
+			to, toAt := bound(t, a)
+			m := NewMessage(14, MaxPayload)
+			for _, payload := range [][]byte{[]byte("hello"), nil, bytes.Repeat([]byte("x"), 9000)} {
+				s := Send{Dst: toAt, V6: a.Is6(), TTL: 7, TOS: 0x48}
+				if err := m.SendTo(from, payload, s); err != nil {
+					t.Fatal(err)
+				}
+				ready(t, to, unix.POLLIN)
+				var r Received
+				if err := m.Receive(to, 14, &r); err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(r.Data, payload) || r.From != fromAt || r.TTL != 7 || r.TOS != 0x48 {
+					t.Errorf("got %d bytes from %v, TTL %d, class %#x", len(r.Data), r.From, r.TTL, r.TOS)
+				}
+			}
+			if err := m.Receive(to, 14, &Received{}); err != unix.EAGAIN {
+				t.Errorf("empty: %v", err)
+			}
+		})
+	}
+}
+
+func TestErrorQueue(t *testing.T) {
+	for name, a := range loopbacks {
+		t.Run(name, func(t *testing.T) {
+			gone, at := bound(t, a)
+			_ = unix.Close(gone)
+			fd, _ := bound(t, a)
+			if err := unix.Connect(fd, Sockaddr(at)); err != nil {
+				t.Fatal(err)
+			}
+			m := NewMessage(0, MaxPayload)
+			if err := m.SendTo(fd, []byte("anyone?"), Send{V6: a.Is6(), TTL: 9}); err != nil {
+				t.Fatal(err)
+			}
+			ready(t, fd, 0)
+			if err := m.SendTo(fd, []byte("again"), Send{V6: a.Is6(), TTL: 9}); err != unix.ECONNREFUSED {
+				t.Errorf("the pending error did not fail the next send: %v", err)
+			}
+			var r Report
+			if err := m.ReadError(fd, &r); err != nil {
+				t.Fatal(err)
+			}
+			typ, code := packet.PortUnreachable.TypeCode(a.Is6())
+			if r.Type != typ || r.Code != code || r.From != a || r.Local || r.Dst != at || r.TTL != 64 ||
+				r.Errno != unix.ECONNREFUSED || string(r.Data) != "anyone?" {
+				t.Errorf("report %+v", r)
+			}
+			if err := m.ReadError(fd, &r); err != unix.EAGAIN {
+				t.Errorf("empty: %v", err)
+			}
+			if err := ClearError(fd); err != 0 {
+				t.Errorf("still pending: %v", err)
+			}
+		})
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	from, _ := bound(t, loopbacks["v4"])
+	to, toAt := bound(t, loopbacks["v4"])
+	m, payload := NewMessage(0, MaxPayload), []byte("hello")
+	var r Received
+	var e Report
+	n := testing.AllocsPerRun(200, func() {
+		_ = m.SendTo(from, payload, Send{Dst: toAt, TTL: 9})
+		_ = m.ReadError(from, &e)
+		_ = m.Receive(to, 0, &r)
+	})
+	if n != 0 {
+		t.Errorf("%v allocations for a send, a look at the error queue and a receive", n)
+	}
+}
+
+func TestPollerWakesForAnErrorAlone(t *testing.T) {
+	p, err := NewPoller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- p.Run(ctx) }()
+
+	gone, at := bound(t, loopbacks["v4"])
+	_ = unix.Close(gone)
+	fd, _ := bound(t, loopbacks["v4"])
+	if err := unix.Connect(fd, Sockaddr(at)); err != nil {
+		t.Fatal(err)
+	}
+	woken := make(chan Events, 100)
+	m := NewMessage(0, MaxPayload)
+	ticket, err := p.Add(fd, func(e Events) {
+		var r Report
+		for m.ReadError(fd, &r) == nil {
+		}
+		ClearError(fd)
+		woken <- e
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := NewMessage(0, 0).SendTo(fd, []byte("anyone?"), Send{TTL: 9}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case e := <-woken:
+		if !e.Error || e.Readable {
+			t.Errorf("events %+v, want the error alone", e)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("not woken")
+	}
+	p.Remove(fd, ticket)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run: %v", err)
+	}
+	p.Close()
+	p.Close() // twice is fine
+	if _, err := p.Add(fd, func(Events) {}); err == nil {
+		t.Error("a closed poller took a socket")
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	for err, want := range map[error]packet.Verdict{
+		nil:              {},
+		unix.ENOBUFS:     {Reason: packet.NoBuffers},
+		unix.ENETUNREACH: {Reason: packet.NoRoute, Answer: packet.NetUnreachable},
+		unix.EHOSTUNREACH: {
+			Reason: packet.Unreachable, Answer: packet.HostUnreachable,
+		},
+		unix.EACCES:   {Reason: packet.Forbidden, Answer: packet.AdminProhibited},
+		unix.EMSGSIZE: {Reason: packet.TooLarge, Answer: packet.TooBig, MTU: 1500},
+		unix.EINVAL:   {Reason: packet.SendFailed},
+	} {
+		if got := Verdict(err, 1500); got != want {
+			t.Errorf("%v: %+v, want %+v", err, got, want)
+		}
+	}
+	if got := Verdict(unix.EMSGSIZE, 0); got.Answer != packet.NoError {
+		t.Errorf("too large by an unknown MTU is answered with %v", got)
+	}
+	if !Exhausted(errors.Join(errors.New("open"), unix.EMFILE)) || Exhausted(unix.EACCES) {
+		t.Error("Exhausted")
+	}
+}
+
+func TestDescriptorLimit(t *testing.T) {
+	n, err := RaiseDescriptorLimit()
+	if err != nil || n == 0 {
+		t.Errorf("limit %d, %v", n, err)
+	}
+}
