@@ -1,0 +1,118 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+)
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	fs := Check(t.Context(), CheckConfig{
+		StateDir: filepath.Join(dir, "not", "yet"),
+		Token:    func() ([]string, bool, error) { return []string{"a:7844", "b:7844"}, true, nil },
+		Dial: func(_ context.Context, addr string) error {
+			if addr == "b:7844" {
+				return errors.New("no answer")
+			}
+			return nil
+		},
+	})
+	found := make(map[string]Finding)
+	for _, f := range fs {
+		found[f.Name] = f
+	}
+	for name, ok := range map[string]bool{"state directory": true, "token": true, "edge a:7844": true, "edge b:7844": false} {
+		if f, there := found[name]; !there || f.OK != ok {
+			t.Errorf("%s: %+v, want ok %v", name, f, ok)
+		}
+	}
+	if f := found["edge b:7844"]; f.Fix != "let UDP port 7844 through to the edge, and start it: oneping edge run" || !f.Needed {
+		t.Errorf("dead edge: %+v", f)
+	}
+	if Passed(fs) {
+		t.Error("passed with a dead edge")
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("check left %v, %v", left, err)
+	}
+}
+
+func TestCheckWithoutToken(t *testing.T) {
+	for _, err := range []error{nil, errors.New("cut short")} {
+		fs := Check(t.Context(), CheckConfig{
+			StateDir: t.TempDir(), Token: func() ([]string, bool, error) { return nil, false, err },
+		})
+		f := fs[len(fs)-1]
+		if f.Name != "token" || f.OK != (err == nil) {
+			t.Errorf("%v: %+v", err, f)
+		}
+	}
+}
+
+func TestWriteFindings(t *testing.T) {
+	var b strings.Builder
+	err := WriteFindings(&b, []Finding{
+		{Name: "token", OK: true, Detail: "readable", Fix: "never shown"},
+		{Name: "ping socket IPv4", Needed: true, Detail: "permission denied", Fix: `sysctl -w net.ipv4.ping_group_range="5 5"`},
+		{Name: "IPv6", Detail: "none"},
+	})
+	want := `pass  token             readable
+FAIL  ping socket IPv4  permission denied
+                        fix: sysctl -w net.ipv4.ping_group_range="5 5"
+warn  IPv6              none
+`
+	if err != nil || b.String() != want {
+		t.Errorf("%v\ngot\n%s\nwant\n%s", err, b.String(), want)
+	}
+}
+
+func TestStatusText(t *testing.T) {
+	since := time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		s    Status
+		want string
+	}{
+		{
+			Status{
+				Up: true, Since: since, Edge: "e1", Tunnel: "lab", Replica: "r1", ICMP: "ping", Mappings: 2, Sessions: 3, Flows: 4,
+				Link: &link.Info{RTT: 1234567, PathMTU: 1452}, Reasons: map[string]uint64{"ok": 5, "forbidden": 1},
+			},
+			`link               up since 2026-11-22T05:00:00Z
+edge               invalid AddrPort (e1)
+rtt                1.23ms
+path mtu           1452 (still being discovered)
+tunnel             lab
+replica            r1
+icmp               ping
+mappings           2
+udp sessions       3
+tcp flows          4
+packets forbidden  1
+packets ok         5
+`,
+		},
+		{
+			Status{Since: since, LastError: "no answer", Edges: []string{"e:7844"}, ICMP: "off: no", ICMPHint: "do this"},
+			`link          down since 2026-11-22T05:00:00Z: no answer
+edges         [e:7844]
+icmp          off: no
+              to open it: do this
+mappings      0
+udp sessions  0
+tcp flows     0
+`,
+		},
+	} {
+		var b strings.Builder
+		if err := c.s.WriteText(&b); err != nil || b.String() != c.want {
+			t.Errorf("%v\ngot\n%s\nwant\n%s", err, b.String(), c.want)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package connector
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+var (
+	self   = netip.MustParseAddr("172.16.10.100")
+	server = netip.MustParseAddr("172.16.10.120")
+	outer  = netip.MustParseAddr("203.0.113.2") // this host's other address, toward the edge
+	edge   = netip.MustParseAddr("192.0.2.1")
+)
+
+// testHost has two addresses and a route to its subnet and to the edge.
+func testHost(allow, deny string) *host {
+	parse := func(s string) []netip.Prefix {
+		if s == "" {
+			return nil
+		}
+		return []netip.Prefix{netip.MustParsePrefix(s)}
+	}
+	h := newHost(parse(allow), parse(deny))
+	h.route = func(dst netip.Addr) netip.Addr {
+		switch {
+		case dst == self || dst == outer || dst.IsLoopback():
+			return dst // a host speaks to itself from the same address
+		case netip.MustParsePrefix("172.16.10.0/24").Contains(dst), dst.IsLinkLocalUnicast():
+			return self
+		case dst == edge:
+			return outer
+		}
+		return netip.Addr{}
+	}
+	h.setEdge(edge)
+	return h
+}
+
+func TestForward(t *testing.T) {
+	elsewhere := netip.MustParseAddr("10.9.9.9")
+	none := packet.Verdict{}
+	for _, c := range []struct {
+		name, allow, deny string
+		dst               netip.Addr
+		ttl, want         uint8
+		verdict           packet.Verdict
+	}{
+		{"server", "", "", server, 62, 61, none},
+		{"expired", "", "", server, 1, 0, packet.Verdict{Reason: packet.TTLExpired, Answer: packet.TimeExceeded}},
+		{"expired long ago", "", "", server, 0, 0, packet.Verdict{Reason: packet.TTLExpired, Answer: packet.TimeExceeded}},
+		{"our own, TTL 1", "", "", self, 1, 1, none},
+		{"our own, TTL 0", "", "", self, 0, 1, none},
+		{"our own, TTL 62", "", "", self, 62, 62, none},
+		{"expired without a route", "", "", elsewhere, 1, 0, packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}},
+		{"loopback", "", "", netip.MustParseAddr("127.0.0.1"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"loopback 6", "", "", netip.IPv6Loopback(), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"loopback, allowed", "127.0.0.0/8", "", netip.MustParseAddr("127.0.0.1"), 62, 62, none},
+		{"metadata", "", "", netip.MustParseAddr("169.254.169.254"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"metadata, allowed", "169.254.169.254/32", "", netip.MustParseAddr("169.254.169.254"), 62, 61, none},
+		{"the edge", "", "", edge, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"denied", "", "172.16.10.0/24", server, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"denied wins", "172.16.0.0/12", "172.16.10.120/32", server, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+	} {
+		ttl, v := testHost(c.allow, c.deny).forward(c.dst, c.ttl)
+		if ttl != c.want || v != c.verdict {
+			t.Errorf("%s: TTL %d, %+v, want %d, %+v", c.name, ttl, v, c.want, c.verdict)
+		}
+	}
+}
+
+func TestReporter(t *testing.T) {
+	h := testHost("", "")
+	for dst, want := range map[netip.Addr]netip.Addr{
+		server:                            self,
+		netip.MustParseAddr("10.9.9.9"):   outer, // no route: the address that faces the edge
+		netip.MustParseAddr("172.16.0.1"): outer,
+	} {
+		if got, ok := h.reporter(dst); !ok || got != want {
+			t.Errorf("toward %v: %v, want %v", dst, got, want)
+		}
+	}
+}
+
+func TestWaysAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, asked := newHost(nil, nil), 0
+		h.route = func(netip.Addr) netip.Addr { asked++; return self }
+		for range 3 {
+			h.source(server)
+		}
+		time.Sleep(wayLife + time.Millisecond)
+		h.source(server)
+		if asked != 2 {
+			t.Errorf("asked the routing table %d times, want 2", asked)
+		}
+	})
+}
+
+func TestLimiter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter()
+		burst := func(client netip.Addr) (n int) {
+			for range 1000 {
+				if l.allow(client) {
+					n++
+				}
+			}
+			return n
+		}
+		if n := burst(self); n != errorBurst {
+			t.Errorf("%d errors at once, want %d", n, errorBurst)
+		}
+		if n := burst(server); n != errorBurst {
+			t.Errorf("another client: %d, want %d", n, errorBurst)
+		}
+		time.Sleep(time.Second)
+		if n := burst(self); n != errorRate {
+			t.Errorf("%d a second later, want %d", n, errorRate)
+		}
+	})
+}
+
+func TestClassOf(t *testing.T) {
+	payload := func(n int) []byte { return proto.AppendUDPPayload(nil, &proto.UDPPayload{Payload: make([]byte, n)}) }
+	for _, c := range []struct {
+		d    []byte
+		want link.Class
+	}{
+		{proto.AppendPacket(nil, make([]byte, 1400)), link.Urgent},
+		{proto.AppendUDPEvent(nil, &proto.UDPEvent{}), link.Urgent},
+		{payload(0), link.Interactive},
+		{payload(256), link.Interactive},
+		{payload(257), link.Bulk},
+	} {
+		if got := classOf(c.d); got != c.want {
+			t.Errorf("%d bytes of type %d: class %d, want %d", len(c.d), c.d[0], got, c.want)
+		}
+	}
+}
+
+func TestDispatchRefuses(t *testing.T) {
+	d := dispatch{host: testHost("", ""), limit: newLimiter(), up: &uplink{}, counters: &packet.Counters{}}
+	reply := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Reply: true})
+	udp := packet.AppendUDP(nil, &packet.UDPPacket{Src: netip.AddrPortFrom(edge, 1), Dst: netip.AddrPortFrom(server, 2)})
+	request := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Ident: 1, TTL: 62})
+	for _, c := range []struct {
+		name string
+		in   []byte
+		want packet.Reason
+	}{
+		{"nothing", nil, packet.Malformed},
+		{"unknown type", []byte{99}, packet.UnknownType},
+		{"a short packet", []byte{byte(proto.TypePacket), 0x45}, packet.Malformed},
+		{"a short registration", []byte{byte(proto.TypeUDPRegistration)}, packet.Malformed},
+		{"a short payload", []byte{byte(proto.TypeUDPPayload)}, packet.Malformed},
+		{"a short event", []byte{byte(proto.TypeUDPEvent)}, packet.Malformed},
+		{"an echo reply", proto.AppendPacket(nil, reply), packet.Unsupported},
+		{"a UDP packet", proto.AppendPacket(nil, udp), packet.Unsupported},
+		{"a request without ICMP and link", proto.AppendPacket(nil, request), packet.LinkDown},
+	} {
+		if got := d.datagram(nil, c.in); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	if v := d.echo(&packet.Packet{}, 9); v != (packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}) {
+		t.Errorf("without ICMP: %+v", v)
+	}
+}
