@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // hopLine is a line of traceroute -n -q1 with an answer: number, address, round trip, mark.
@@ -18,16 +17,20 @@ var hopLine = regexp.MustCompile(`(?m)^ *(\d+)  ([0-9a-f.:]+)  [0-9.]+ ms(?: (![
 // trace runs traceroute in a node and returns its hops: "ADDRESS" or "ADDRESS !H", and "*" for silence.
 func (l *lab) trace(node string, args ...string) []string {
 	l.t.Helper()
-	out := l.exec(node, append([]string{"traceroute", "-n", "-q1", "-w2"}, args...)...).stdout
-	var hops []string
+	return hops(l.exec(node, append([]string{"traceroute", "-n", "-q1", "-w2"}, args...)...).stdout)
+}
+
+// hops reads what traceroute -n -q1 has printed.
+func hops(out string) []string {
+	var list []string
 	for line := range strings.Lines(out) {
 		if m := hopLine.FindStringSubmatch(line); m != nil {
-			hops = append(hops, strings.TrimSpace(m[2]+" "+m[3]))
+			list = append(list, strings.TrimSpace(m[2]+" "+m[3]))
 		} else if f := strings.Fields(line); len(f) == 2 && f[1] == "*" {
-			hops = append(hops, "*")
+			list = append(list, "*")
 		}
 	}
-	return hops
+	return list
 }
 
 func wantHops(t testing.TB, what string, got []string, want ...string) {
@@ -35,49 +38,6 @@ func wantHops(t testing.TB, what string, got []string, want ...string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%s: hops %q, want %q", what, got, want)
 	}
-}
-
-func TestTracerouteThreeHops(t *testing.T) {
-	needs(t, "traceroute")
-	l := newLab(t)
-	for _, c := range []struct {
-		name string
-		args []string
-		want []string
-	}{
-		{"ICMP", []string{"-I", serverV4}, []string{edgeV4, connectorV4, serverV4}},
-		{"UDP", []string{serverV4}, []string{edgeV4, connectorV4, serverV4}},
-		{"TCP to a closed port", []string{"-T", "-p", "81", serverV4}, []string{edgeV4, connectorV4, serverV4}},
-		{"ICMP over IPv6", []string{"-6", "-I", serverV6}, []string{edgeV6, connectorV6, serverV6}},
-		{"UDP over IPv6", []string{"-6", serverV6}, []string{edgeV6, connectorV6, serverV6}},
-		{"TCP over IPv6", []string{"-6", "-T", "-p", "81", serverV6}, []string{edgeV6, connectorV6, serverV6}},
-		{"to the connector", []string{"-I", connectorV4}, []string{edgeV4, connectorV4}},
-		{"to the edge", []string{"-I", edgeV4}, []string{edgeV4}},
-	} {
-		t.Run(c.name, func(t *testing.T) { wantHops(t, c.name, l.trace("laptop", c.args...), c.want...) })
-	}
-}
-
-func TestStopAndStart(t *testing.T) {
-	needs(t, "traceroute", "ping")
-	l := newLab(t)
-	three := []string{edgeV4, connectorV4, serverV4}
-	wantHops(t, "before", l.trace("laptop", "-I", serverV4), three...)
-
-	l.stop("connector")
-	l.poll("!H from the edge", 5*time.Second, func() bool {
-		return slices.Equal(l.trace("laptop", "-I", serverV4), []string{edgeV4, edgeV4 + " !H"})
-	})
-	l.up("connector")
-	l.poll("three hops", 5*time.Second, func() bool { return slices.Equal(l.trace("laptop", "-I", serverV4), three) })
-
-	l.stop("server")
-	hops := l.trace("laptop", "-I", "-m", "4", "-w", "5", serverV4)
-	if len(hops) < 3 || hops[0] != edgeV4 || hops[1] != connectorV4 || hops[2] != "*" && hops[2] != connectorV4+" !H" {
-		t.Errorf("server stopped: hops %q", hops)
-	}
-	l.up("server")
-	l.poll("three hops", 10*time.Second, func() bool { return slices.Equal(l.trace("laptop", "-I", serverV4), three) })
 }
 
 var pingSummary = regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`)
@@ -94,6 +54,7 @@ func (l *lab) ping(node string, count int, args ...string) string {
 }
 
 func TestPingSizes(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping")
 	l := newLab(t)
 	l.settle()
@@ -117,6 +78,7 @@ func TestPingSizes(t *testing.T) {
 // What does not fit the link and may not be cut is answered with the size that
 // does fit, by the hop whose link it is.
 func TestPathMTU(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping")
 	l := newLab(t)
 	l.settle()
@@ -143,32 +105,11 @@ func TestPathMTU(t *testing.T) {
 }
 
 func TestThousandPings(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping")
 	l := newLab(t)
 	l.ping("laptop", 1000, "-i", "0.001", "-q", serverV4)
 	l.ping("laptop", 1000, "-i", "0.001", "-q", serverV6)
-}
-
-// Two laptops and the connector's own host ping one server with the same
-// identifier and the same sequences: each gets its own replies, and no other.
-func TestTwoLaptopsOneIdentifier(t *testing.T) {
-	flag, path := policy(t, everyone)
-	l := newLab(t, "--laptops", "2", flag, path)
-	for _, dst := range []string{serverV4, serverV6} {
-		args := []string{"tool", "ping", "-ident", "4242", "-n", "1000", "-i", "5ms", dst}
-		// The host's own ping socket owns its identifier; the connector, of the same host, has to take others.
-		own := append(slices.Clone(l.asConnector()), "tool", "ping", "-dgram", "-tag", "host", "-ident", "4242", "-n", "1000", "-i", "5ms", dst)
-		all := []*process{l.start("connector", own...)}
-		all[0].waitFor("pinging")
-		for _, node := range []string{"laptop", "laptop2"} {
-			all = append(all, l.start(node, slices.Insert(slices.Clone(args), 2, "-tag", node)...))
-		}
-		for _, p := range all {
-			if r := p.wait(time.Minute); r.code != 0 {
-				t.Errorf("%s:\n%s%s", p.what, r.stdout, r.stderr)
-			}
-		}
-	}
 }
 
 // asConnector returns the beginning of a command line that runs as the

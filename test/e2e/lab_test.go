@@ -272,3 +272,25 @@ func needs(t testing.TB, programs ...string) {
 		t.Skip("not installed: " + strings.Join(missing, ", "))
 	}
 }
+
+// pids returns the process ids of the roles, by node; another one says that a role was restarted.
+func (l *lab) pids() []string {
+	l.t.Helper()
+	r := l.oneping("lab", "status", "--json", "--name", l.name)
+	var list []struct {
+		Nodes []struct {
+			Name, Role string
+			PID        int
+		}
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &list); err != nil || len(list) != 1 {
+		l.t.Fatalf("lab status: %v: %s%s", err, r.stdout, r.stderr)
+	}
+	var pids []string
+	for _, n := range list[0].Nodes {
+		if n.Role != "" {
+			pids = append(pids, fmt.Sprintf("%s %d", n.Name, n.PID))
+		}
+	}
+	return pids
+}

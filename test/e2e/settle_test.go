@@ -1,0 +1,54 @@
+//go:build linux
+
+package e2e
+
+import (
+	"regexp"
+	"testing"
+)
+
+var (
+	tooBig = map[string]*regexp.Regexp{
+		"-4": regexp.MustCompile(`(?m)^From (\S+) icmp_seq=(\d+) Frag needed and DF set \(mtu = (\d+)\)$`),
+		"-6": regexp.MustCompile(`(?m)^From (\S+) icmp_seq=(\d+) Packet too big: mtu=(\d+)$`),
+	}
+	answered = regexp.MustCompile(`(?m)^1408 bytes from (\S+): icmp_seq=(\d+) ttl=62 `)
+)
+
+// Before path MTU discovery has settled nothing is too big: a number that is not
+// yet true would poison the host for ten minutes.
+func TestUnsettled(t *testing.T) {
+	t.Parallel()
+	needs(t, "ping")
+	l := newLab(t, "--link", "laptop-edge:delay=150ms", "--link", "edge-connector:delay=150ms")
+	for _, f := range families {
+		out := l.exec("laptop", "ping", "-n", "-c1", "-W2", "-M", "do", "-s", "1400", f.server).stdout
+		var status struct{ Link struct{ Settled bool } }
+		l.json("laptop", &status, "oneping", "client", "status", "--json")
+		if status.Link.Settled {
+			t.Fatalf("settled before the first ping of 1400 bytes to %s has ended: the delay is too short for this test", f.server)
+		}
+		if !answered.MatchString(out) {
+			t.Errorf("not settled, and a ping of 1400 bytes has not crossed:\n%s", out)
+		}
+	}
+}
+
+// Afterwards it is as with a router: the first is refused with the number, by
+// the hop whose link it is, and the host cuts the next ones into what fits.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	needs(t, "ping")
+	l := newLab(t)
+	l.settle()
+	for _, f := range families {
+		out := l.exec("laptop", "ping", "-n", "-c3", "-i0.2", "-W2", "-s", "1400", f.server).stdout
+		said, got := tooBig[f.flag].FindAllStringSubmatch(out, -1), answered.FindAllStringSubmatch(out, -1)
+		if len(said) != 1 || said[0][1] != f.edge || said[0][2] != "1" {
+			t.Errorf("%s: the first, and only that, is refused by %s:\n%s", f.server, f.edge, out)
+		}
+		if len(got) != 2 || got[0][2] != "2" || got[1][2] != "3" || got[0][1] != f.server {
+			t.Errorf("%s: the second and third are answered:\n%s", f.server, out)
+		}
+	}
+}
