@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -137,14 +138,40 @@ func merge[T any](cmd *cobra.Command, flag string, words []string, file []T, par
 	return out, nil
 }
 
-// guide returns what to type next. run says whether the edge must be started first.
-func guide(setup edge.Setup, cfg edge.Config, run bool) *admin.Guide {
+// words returns the flags that were given, for the command line that the guide prints.
+func (f *edgeFlags) words(cmd *cobra.Command) []string {
+	var out []string
+	for _, flag := range []struct {
+		name   string
+		values []string
+	}{
+		{"config", []string{f.config}},
+		{"state-dir", []string{f.edge.StateDir}},
+		{"listen", []string{f.edge.Listen}},
+		{"advertise", f.edge.Advertise},
+		{"hop", f.hops},
+		{"capture", f.capture},
+		{"unreachable", []string{f.edge.Unreachable}},
+		{"mtu", []string{strconv.Itoa(f.edge.MTU)}},
+		{"log-level", []string{f.level}},
+	} {
+		if cmd.Flags().Changed(flag.name) {
+			for _, v := range flag.values {
+				out = append(out, "--"+flag.name, v)
+			}
+		}
+	}
+	return out
+}
+
+// guide returns what to type next; run is the command line that starts the edge, empty when it runs.
+func guide(setup edge.Setup, cfg edge.Config, run ...string) *admin.Guide {
 	g := &admin.Guide{Edges: setup.Edges, Pin: setup.Pin}
 	if cfg.StateDir != node.StateDir(proto.RoleEdge) {
 		g.StateDir = cfg.StateDir
 	}
-	if run {
-		g.Run = admin.CommandLine(append([]string{"oneping", "edge", "run"}, os.Args[min(3, len(os.Args)):]...)...)
+	if len(run) > 0 {
+		g.Run = admin.CommandLine(run...)
 	}
 	return g
 }
@@ -169,7 +196,7 @@ its first start.`,
 			if err != nil {
 				return err
 			}
-			return guide(setup, cfg, true).Write(c.OutOrStdout())
+			return guide(setup, cfg, append([]string{"oneping", "edge", "run"}, f.words(c)...)...).Write(c.OutOrStdout())
 		},
 	}
 	f.bind(cmd)
@@ -205,7 +232,7 @@ own addresses: name the public one where there is address translation in front.`
 				wg.Go(func() {
 					select {
 					case <-e.Ready():
-						_ = guide(setup, cfg, false).Write(c.ErrOrStderr()) // for people; nothing depends on it
+						_ = guide(setup, cfg).Write(c.ErrOrStderr()) // for people; nothing depends on it
 					case <-ctx.Done():
 					}
 				})

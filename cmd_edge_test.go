@@ -250,6 +250,7 @@ func TestEdgeInitIsRepeatable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Nodes reach the edge at edge.example.com:7844 (UDP).",
+		"   oneping edge run --state-dir " + dir + " --advertise edge.example.com:7844",
 		"   oneping tunnel create office --state-dir " + dir,
 		"   oneping tunnel token office --state-dir " + dir + " > connector.token",
 		"   oneping connector run --token-file connector.token",

@@ -146,7 +146,9 @@ func (e *Edge) open(ctx context.Context) error {
 	e.relay = relay.New(relay.Config{Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Denials: e.denials, Log: e.cfg.Log.Named("relay")})
 	e.apply(e.store.Snapshot())
 	key := e.authority.ResetKey()
-	ln, err := link.Listen(e.cfg.Listen, link.Config{TLS: e.authority.ServerTLS(), ResetKey: &key, Log: e.cfg.Log.Named("link")})
+	ln, err := link.Listen(e.cfg.Listen, link.Config{
+		TLS: e.authority.ServerTLS(), ResetKey: &key, RequireRetry: e.authority.RequireRetry, Log: e.cfg.Log.Named("link"),
+	})
 	if err != nil {
 		return err
 	}
@@ -203,6 +205,9 @@ func (e *Edge) upkeep(ctx context.Context) error {
 			e.acceptor.Touch(ctx)
 			if _, err := e.store.ForgetReplicas(ctx, e.connected); err != nil && ctx.Err() == nil {
 				e.cfg.Log.Warn("cannot forget connectors that left", zap.Error(err))
+			}
+			if _, err := e.store.ForgetTokens(ctx); err != nil && ctx.Err() == nil {
+				e.cfg.Log.Warn("cannot forget old tokens", zap.Error(err))
 			}
 		}
 	}

@@ -128,6 +128,34 @@ func TestTokensThatAreRefused(t *testing.T) {
 	refused(t, dial(t, e, first), proto.CodeRevoked, "the tunnel was deleted")
 }
 
+// A connector that was away for longer than the edge remembers it comes back
+// by itself, with its tunnel's token and under a new id.
+func TestForgottenConnectorEnrolsAgain(t *testing.T) {
+	c := newClock()
+	e := newEdge(t, t.TempDir(), c)
+	if _, err := e.store.CreateTunnel(t.Context(), "lab"); err != nil {
+		t.Fatal(err)
+	}
+	n := newNode(proto.RoleConnector, t.TempDir(), c, e.tunnelToken(t, "lab", false))
+	if err := enrol(t, n); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := n.Identity()
+	c.forward(25 * time.Hour)
+	if forgot, err := e.store.ForgetReplicas(t.Context(), nil); forgot != 1 || err != nil {
+		t.Fatalf("forgot %d, %v", forgot, err)
+	}
+	err := dial(t, e, n)
+	refused(t, err, proto.CodeRevoked, "connector "+before.ID+" is not known here")
+	n.LinkEnded(err)
+	if err := dial(t, e, n); err != nil {
+		t.Fatalf("the next attempt: %v", err)
+	}
+	if after, _ := n.Identity(); after.ID == before.ID || after.Tunnel != before.Tunnel {
+		t.Errorf("identity %v after %v", after, before)
+	}
+}
+
 func TestTokenForAnotherEdge(t *testing.T) {
 	c := newClock()
 	a, b := newEdge(t, t.TempDir(), c), newEdge(t, t.TempDir(), c)

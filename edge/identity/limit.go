@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,6 +14,8 @@ const (
 	sourceRate, sourceBurst = 2, 20
 	// Enrolments of all sources per second, and at once.
 	totalRate, totalBurst = 100, 400
+	// New connections per second, and at once, whose sources are believed unproven.
+	handshakeRate, handshakeBurst = 100, 200
 	// maxSources bounds the table; at the bound idle sources are forgotten.
 	maxSources = 4096
 )
@@ -20,15 +23,24 @@ const (
 // limits bounds how fast enrolments are looked at: each costs a signature and
 // perhaps a write with fsync.
 type limits struct {
-	total *rate.Limiter
+	total      *rate.Limiter
+	handshakes *rate.Limiter
 
 	mu      sync.Mutex
 	sources map[netip.Addr]*rate.Limiter
 }
 
 func newLimits() *limits {
-	return &limits{total: rate.NewLimiter(totalRate, totalBurst), sources: make(map[netip.Addr]*rate.Limiter)}
+	return &limits{
+		total:      rate.NewLimiter(totalRate, totalBurst),
+		handshakes: rate.NewLimiter(handshakeRate, handshakeBurst),
+		sources:    make(map[netip.Addr]*rate.Limiter),
+	}
 }
+
+// RequireRetry says whether a new connection must prove its address first
+// (QUIC Retry, RFC 9000 §8.1.2): when many arrive at once, some may be forged.
+func (a *Authority) RequireRetry(net.Addr) bool { return !a.limits.handshakes.Allow() }
 
 // allow says whether one more request of from may be looked at now.
 func (l *limits) allow(from netip.Addr, now time.Time) bool {

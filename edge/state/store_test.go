@@ -240,6 +240,13 @@ func TestTokens(t *testing.T) {
 	now = now.Add(2 * time.Hour)
 	refused("two", "h", "k", "the token expired 1h ago")
 
+	if n, err := s.ForgetTokens(ctx); n != 0 || err != nil {
+		t.Errorf("forgot %d young tokens, %v", n, err)
+	}
+	now = now.Add(TokenMemory)
+	if n, err := s.ForgetTokens(ctx); n != 2 || err != nil {
+		t.Errorf("forgot %d old tokens, want 2; %v", n, err)
+	}
 	tun, err := s.CreateTunnel(ctx, "lab")
 	if err != nil {
 		t.Fatal(err)

@@ -120,7 +120,27 @@ func (s *Store) RotateTunnelTokens(ctx context.Context, tunnel, keep string) (in
 	}
 }
 
-// PutPolicy replaces the policy. The caller has validated it.
-func (s *Store) PutPolicy(ctx context.Context, p Policy) error {
-	return s.change(ctx, func(*Snapshot) (write, error) { return write{kindPolicy, p}, nil })
+// TokenMemory is how long a device token is remembered after it was used or
+// expired, so that a late use is refused with its true reason.
+const TokenMemory = 30 * 24 * time.Hour
+
+// ForgetTokens deletes device tokens that have been useless for TokenMemory. It returns how many.
+func (s *Store) ForgetTokens(ctx context.Context) (int, error) {
+	sn := s.Snapshot()
+	if sn == nil {
+		return 0, ErrNotReady
+	}
+	n, limit := 0, s.cfg.Now().Add(-TokenMemory)
+	for id, t := range sn.Tokens {
+		used := t.Used != nil && t.Used.Before(limit)
+		expired := t.Expires != nil && t.Expires.Before(limit)
+		if t.Kind != string(proto.TokenDevice) || !used && !expired {
+			continue
+		}
+		if err := s.drop(ctx, keyToken(id)); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
