@@ -14,12 +14,10 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/connector/tcp"
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
-	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -36,7 +34,6 @@ type Connector struct {
 	up       uplink
 	dispatch dispatch
 	dialer   *tcp.Dialer
-	icmpOff  error // why there is no ICMP, nil where there is
 	ready    sync.Once
 
 	mu        sync.Mutex
@@ -62,7 +59,7 @@ func New(cfg Config) (*Connector, error) {
 			c.host.setEdge(ap.Addr().Unmap())
 		}
 	}
-	c.dispatch = dispatch{host: c.host, limit: newLimiter(), up: &c.up, counters: &c.counters}
+	c.dispatch = dispatch{host: c.host, limit: newLimiter(), up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
 	return c, nil
 }
 
@@ -138,19 +135,6 @@ func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 	g.Go(func() error { return c.dialer.Run(ctx) })
 	c.openICMP(ctx, g)
 	return nil
-}
-
-func (c *Connector) openICMP(ctx context.Context, g *errgroup.Group) {
-	nat, err := icmp.Open(icmp.Config{
-		Mode: c.cfg.ICMP, Own: c.host.own, Seen: c.ttls.seen, Deliver: c.up.send, Count: c.counters.Count, Wire: c.cfg.Wire,
-	})
-	if err != nil {
-		c.icmpOff = err
-		c.log.Error("ICMP is off; UDP and TCP work", zap.String(obs.FieldReason, err.Error()), hintField(err))
-		return
-	}
-	c.dispatch.icmp = nat
-	g.Go(func() error { return nat.Run(ctx) })
 }
 
 // forward is host.forward for rooms that also know the client.

@@ -3,7 +3,6 @@ package connector
 import (
 	"net/netip"
 
-	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
@@ -17,7 +16,7 @@ type dispatch struct {
 	limit    *limiter
 	up       *uplink
 	counters *packet.Counters
-	icmp     *icmp.NAT // nil: off
+	icmp     *icmpRoom
 	udp      *udp.Sessions
 }
 
@@ -77,10 +76,11 @@ func (d *dispatch) packet(b []byte) packet.Reason {
 // echo hands an echo request to the NAT. Without one the client is told that
 // this host does not let it through.
 func (d *dispatch) echo(p *packet.Packet, ttl uint8) packet.Verdict {
-	if d.icmp == nil {
+	nat := d.icmp.nat.Load()
+	if nat == nil {
 		return packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}
 	}
-	return d.icmp.Send(p, ttl)
+	return nat.Send(p, ttl)
 }
 
 // answer sends the error that v names, if any, and returns the reason to count.

@@ -80,16 +80,8 @@ func (c *Connector) hello() *proto.Hello {
 	hostname, _ := os.Hostname() // for people only
 	return &proto.Hello{
 		Version: c.cfg.Version, Hostname: hostname, OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Started: c.started, Boot: c.boot, ICMP: c.icmpMode(),
+		Started: c.started, Boot: c.boot, ICMP: c.dispatch.icmp.mode(),
 	}
-}
-
-// icmpMode says how ICMP is done: "ping", "raw", "off: REASON".
-func (c *Connector) icmpMode() string {
-	if c.dispatch.icmp == nil {
-		return "off: " + c.icmpOff.Error()
-	}
-	return c.dispatch.icmp.Mode()
 }
 
 // down takes the link out of the packet path.
@@ -149,7 +141,7 @@ func (c *Connector) welcome(l *link.Link, w *proto.Welcome) {
 	c.mu.Unlock()
 	c.up.set(l)
 	c.log.Info("link up", zap.Stringer(obs.FieldRemote, l.Remote()), zap.String(obs.FieldTunnel, w.Tunnel),
-		zap.String(obs.FieldReplica, w.Device), zap.String("icmp", c.icmpMode()))
+		zap.String(obs.FieldReplica, w.Device), zap.String("icmp", c.dispatch.icmp.mode()))
 	c.ready.Do(func() {
 		if c.cfg.Ready != nil {
 			c.cfg.Ready()

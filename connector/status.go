@@ -41,16 +41,16 @@ func (c *Connector) Status() Status {
 	s := Status{
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
-		ICMP: c.icmpMode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
+		ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
 	}
 	if c.dialer != nil { // a simulation has no TCP
 		s.Flows = c.dialer.Flows()
 	}
-	if c.dispatch.icmp != nil {
-		s.Mappings = c.dispatch.icmp.Mappings()
+	if nat := c.dispatch.icmp.nat.Load(); nat != nil {
+		s.Mappings = nat.Mappings()
 	}
 	var h interface{ Hint() string }
-	if errors.As(c.icmpOff, &h) {
+	if errors.As(c.dispatch.icmp.off(), &h) {
 		s.ICMPHint = h.Hint()
 	}
 	if l != nil {

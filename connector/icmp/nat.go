@@ -154,6 +154,8 @@ func (n *NAT) Send(p *packet.Packet, ttl uint8) packet.Verdict {
 	case packet.OK:
 	case packet.TableFull: // RFC 6888 REQ-8: out of resources, say host unreachable
 		return packet.Verdict{Reason: reason, Answer: packet.HostUnreachable}
+	case packet.ICMPOff: // the group range was closed meanwhile
+		return packet.Verdict{Reason: reason, Answer: packet.AdminProhibited}
 	default:
 		return packet.Verdict{Reason: reason}
 	}
