@@ -40,6 +40,22 @@ func FuzzUDPEvent(f *testing.F) {
 	})
 }
 
+func FuzzBatch(f *testing.F) {
+	seedPrefixes(f, wire(f, goldenBatch)[BatchHeader:])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		again := []byte{byte(TypeBatch)}
+		rest := b
+		for len(rest) > 0 {
+			d, next, err := ParseBatch(rest)
+			if err != nil {
+				break
+			}
+			again, rest = AppendBatched(again, d), next
+		}
+		wantBytes(t, again[BatchHeader:], b[:len(b)-len(rest)])
+	})
+}
+
 func FuzzHeartbeat(f *testing.F) {
 	seedPrefixes(f, AppendHeartbeat(nil, Heartbeat{Nonce: 1 << 60}, 20), AppendHeartbeat(nil, Heartbeat{Echo: true}, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {

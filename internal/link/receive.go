@@ -14,8 +14,26 @@ func (l *Link) runReceiver(ctx context.Context, h *Handler) error {
 		if err != nil {
 			return err
 		}
+		if len(d) > 0 && d[0] == byte(proto.TypeBatch) {
+			l.unpack(d[proto.BatchHeader:], h)
+			continue
+		}
 		l.received.Add(1)
 		l.count(l.dispatch(d, h))
+	}
+}
+
+// unpack hands on the datagrams of a batch, up to the first that is malformed.
+func (l *Link) unpack(rest []byte, h *Handler) {
+	for len(rest) > 0 {
+		d, next, err := proto.ParseBatch(rest)
+		if err != nil {
+			l.counters.Count(packet.Malformed)
+			return
+		}
+		l.received.Add(1)
+		l.count(l.dispatch(d, h))
+		rest = next
 	}
 }
 

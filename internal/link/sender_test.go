@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/oneping/oneping/proto"
@@ -19,19 +20,82 @@ func offline() *Link {
 func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 	l := offline()
 	for i, c := range []Class{Bulk, Interactive, Urgent, Bulk, Urgent, Interactive, Class(99)} {
-		if r := l.Send(c, []byte{byte(i)}); r != packet.OK {
+		if r := l.Send(c, []byte{byte(10 + i)}); r != packet.OK {
 			t.Fatal(r)
 		}
 	}
-	want := []byte{2, 4, 1, 5, 0, 3, 6}
-	var b *buffer
-	for i, w := range want {
-		if b = l.send.next(b); b == nil || b.n != 1 || b.b[0] != w {
-			t.Fatalf("place %d: got %v, want %d", i, b, w)
+	if got := unpacked(t, l, 1000); !bytes.Equal(got, []byte{12, 14, 11, 15, 10, 13, 16}) {
+		t.Fatalf("got %v", got)
+	}
+	if d, n := l.send.next(nil, 1000); n != 0 {
+		t.Fatalf("there is more: %x", d)
+	}
+}
+
+// unpacked returns the first bytes of the datagrams in what goes next, and checks that they are as many as said.
+func unpacked(t *testing.T, l *Link, max int) (first []byte) {
+	t.Helper()
+	d, n := l.send.next(make([]byte, 0, bufferSize), max)
+	if len(d) > max {
+		t.Errorf("%d bytes, %d allowed", len(d), max)
+	}
+	if n == 1 {
+		return d[:1]
+	}
+	if d[0] != byte(proto.TypeBatch) {
+		t.Fatalf("%d datagrams, and no batch: %x", n, d)
+	}
+	for rest := d[1:]; len(rest) > 0; {
+		var err error
+		if d, rest, err = proto.ParseBatch(rest); err != nil {
+			t.Fatal(err)
+		}
+		first = append(first, d[0])
+	}
+	if len(first) != n {
+		t.Errorf("%d datagrams, said to be %d", len(first), n)
+	}
+	return first
+}
+
+// What waits travels together as far as it fits; a heartbeat, whose size is the point, alone.
+func TestBatches(t *testing.T) {
+	l := offline()
+	heartbeat := proto.AppendHeartbeat(nil, proto.Heartbeat{Nonce: 1}, 40)
+	for _, d := range [][]byte{{10}, make([]byte, 94), {11}, heartbeat, {12}, {13}} {
+		if r := l.Send(Bulk, d); r != packet.OK {
+			t.Fatal(r)
 		}
 	}
-	if b = l.send.next(b); b != nil {
-		t.Fatal("there is more")
+	// 1 + (2+1) + (2+94) = 100 bytes: exactly two fit.
+	for i, want := range [][]byte{{10, 0}, {11}, {byte(proto.TypeHeartbeat)}, {12, 13}} {
+		if got := unpacked(t, l, 100); !bytes.Equal(got, want) {
+			t.Errorf("%d: got %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestUnpackStopsAtWhatIsMalformed(t *testing.T) {
+	l := offline()
+	var got []byte
+	h := &Handler{Datagram: func(_ *Link, d []byte) packet.Reason {
+		got = append(got, d...)
+		return packet.OK
+	}}
+	for _, d := range [][]byte{
+		{0, 1, 20, 0, 2, 21, 22, 0},                 // cut short after two
+		{0, 1, 23, 0, 0, 0, 1, 24},                  // an empty one
+		{0, 1, 25, 0, 1, byte(proto.TypeBatch)},     // a batch
+		{0, 1, 26, 0, 1, byte(proto.TypeHeartbeat)}, // a heartbeat
+		{0, 1, 27, 0, 1, 28},                        // good
+	} {
+		l.unpack(d, h)
+	}
+	if want := []byte{20, 21, 22, 23, 25, 26, 27, 28}; !bytes.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if n := l.counters.Get(packet.Malformed); n != 4 {
+		t.Errorf("%d malformed, want 4", n)
 	}
 }
 
@@ -76,7 +140,7 @@ func TestWhatDoesNotFitTakesTheOversizeStream(t *testing.T) {
 	if r := l.Send(Bulk, make([]byte, mtuStart+1)); r != packet.OK {
 		t.Errorf("after taking: %v", r)
 	}
-	if b := l.send.next(nil); b != nil {
+	if _, n := l.send.next(nil, bufferSize); n != 0 {
 		t.Error("one went as a datagram")
 	}
 }
@@ -84,10 +148,10 @@ func TestWhatDoesNotFitTakesTheOversizeStream(t *testing.T) {
 func TestSendDoesNotAllocate(t *testing.T) {
 	l := offline()
 	d := make([]byte, 1000)
-	var b *buffer
+	out := make([]byte, 0, bufferSize)
 	if n := testing.AllocsPerRun(10_000, func() {
 		l.Send(Interactive, d)
-		b = l.send.next(b)
+		l.send.next(out, bufferSize)
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
 	}
@@ -96,11 +160,11 @@ func TestSendDoesNotAllocate(t *testing.T) {
 func BenchmarkSend(b *testing.B) {
 	l := offline()
 	d := make([]byte, 1200)
-	var out *buffer
+	out := make([]byte, 0, bufferSize)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(d)))
 	for b.Loop() {
 		l.Send(Interactive, d)
-		out = l.send.next(out)
+		l.send.next(out, bufferSize)
 	}
 }
