@@ -29,8 +29,11 @@ func runKeystrokes(ctx context.Context, flags *flag.FlagSet, args []string) erro
 	if err != nil {
 		return err
 	}
-	defer func() { _ = cmd.Wait() }()
-	defer terminal.Close()
+	defer func() {
+		_ = cmd.Process.Kill() // closing the terminal does not free its reader
+		_ = cmd.Wait()
+		terminal.Close()
+	}()
 	got := make(chan byte, 4096)
 	go func() {
 		defer close(got)
