@@ -2,6 +2,8 @@ package connector
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,10 +32,11 @@ func (r *icmpRoom) mode() string {
 	if nat := r.nat.Load(); nat != nil {
 		return nat.Mode()
 	}
-	if why := r.off(); why != nil {
-		return "off: " + why.Error()
+	why := r.off()
+	if off, ok := errors.AsType[*icmp.OffError](why); ok {
+		why = off.Cause // "off" is said already
 	}
-	return "off"
+	return fmt.Sprintf("off: %v", why)
 }
 
 // off returns why there is no ICMP, nil where there is.

@@ -1,0 +1,113 @@
+package tcp
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/sock"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// running returns a system whose poller runs until the test ends.
+func running(t *testing.T) *system {
+	t.Helper()
+	y, err := newSystem()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- y.run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("run: %v", err)
+		}
+	})
+	return y
+}
+
+// listening returns a listening socket with a backlog.
+func listening(t *testing.T, a netip.Addr, backlog int) (int, netip.AddrPort) {
+	t.Helper()
+	family := unix.AF_INET
+	if a.Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, sock.Sockaddr(netip.AddrPortFrom(a, 0))), unix.Listen(fd, backlog)); err != nil {
+		t.Fatal(err)
+	}
+	at, err := sock.LocalAddr(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, at
+}
+
+func TestDialConnects(t *testing.T) {
+	y := running(t)
+	for _, a := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
+		_, at := listening(t, a, 5)
+		o, err := y.dial(t.Context(), target{dst: at, ttl: 3, tos: 0x48})
+		if err != nil || o.conn == nil {
+			t.Fatalf("%v: %+v, %v", a, o, err)
+		}
+		if want := (map[bool]uint8{true: 64, false: 0})[a.Is6()]; o.ttl != want { // IPv4 does not tell
+			t.Errorf("%v: TTL of the SYN-ACK %d, want %d", a, o.ttl, want)
+		}
+		raw, err := o.conn.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ttl int
+		err = raw.Control(func(fd uintptr) {
+			if a.Is6() {
+				ttl, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS)
+			} else {
+				ttl, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL)
+			}
+		})
+		if err != nil || ttl != packet.DefaultTTL {
+			t.Errorf("%v: TTL %d, %v: not raised after the handshake", a, ttl, err)
+		}
+		endpoint{o.conn}.Abort()
+		endpoint{o.conn}.Abort() // twice is fine
+	}
+}
+
+func TestDialRefused(t *testing.T) {
+	y := running(t)
+	for _, a := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
+		fd, at := listening(t, a, 1)
+		_ = unix.Close(fd)
+		if o, err := y.dial(t.Context(), target{dst: at, ttl: 64}); err != nil || !o.refused {
+			t.Errorf("%v: %+v, %v", a, o, err)
+		}
+	}
+}
+
+func TestDialGivesUp(t *testing.T) {
+	y := running(t)
+	_, at := listening(t, netip.MustParseAddr("127.0.0.1"), 0)
+	first, err := net.Dial("tcp", at.String()) // fills the backlog: further SYNs are dropped
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = first.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if o, err := y.dial(ctx, target{dst: at, ttl: 64}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
