@@ -30,6 +30,7 @@ func commands() []command {
 		{"udp-echo", "ADDR…                  answer every datagram with itself", runUDPEcho},
 		{"udp-ask", "[-sizes N,…] ADDR        one datagram a size, each answer compared", runUDPAsk},
 		{"udp-sessions", "[-n N] ADDR         N sockets at once, one datagram each, each answer compared", runUDPSessions},
+		{"udp-talk", "[-socks N] ADDR         numbered payloads from the same sockets all the time; what was lost", runUDPTalk},
 		{"udp-errno", "[-n N] ADDR            what a connected UDP socket is told", runUDPErrno},
 		{"tcp-serve", "[-mode M] ADDR…        echo, digest (of all until EOF), greet (and half-close), rst", runTCPServe},
 		{"tcp-digest", "[-n BYTES] ADDR       send, half-close, compare the digest that comes back", runTCPDigest},
@@ -37,6 +38,7 @@ func commands() []command {
 		{"tcp-conns", "[-n N] ADDR            N connections open at once, each echo compared", runTCPConns},
 		{"http-serve", "ADDR…                 GET /N: N bytes, SHA-256 in a header; PUT: SHA-256 of the body", runHTTPServe},
 		{"http-abort", "[-n N] URL            start N downloads at once and drop each after 64 KiB", runHTTPAbort},
+		{"hostile", "[flags] MODE …            an enrolled node without manners: session, steal, flood, forge", runHostile},
 		{"keystrokes", "[-n N] -- CMD…        type into CMD on a terminal, time each echo", runKeystrokes},
 	}
 }

@@ -1,0 +1,291 @@
+//go:build linux
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/quic-go/quic-go"
+
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// hostile is an enrolled node that sends what it likes: QUIC without the rules of internal/link.
+type hostile struct {
+	role    proto.Role
+	id      proto.SessionID
+	count   int
+	every   time.Duration
+	conn    *quic.Conn
+	control *quic.Stream
+	welcome proto.Welcome
+	in      chan []byte // datagrams but heartbeats, and echo requests that were answered
+}
+
+// runHostile enrols, says hello and does as told. A connector meanwhile answers each echo request.
+func runHostile(ctx context.Context, flags *flag.FlagSet, args []string) error {
+	h := &hostile{in: make(chan []byte, 1024)}
+	role := flags.String("role", "client", "client, connector")
+	token := flags.String("token-file", "", "file with the token to enrol with")
+	id := flags.Uint64("id", 42, "session id")
+	flags.IntVar(&h.count, "n", 10, "how often")
+	flags.DurationVar(&h.every, "i", 10*time.Millisecond, "interval")
+	args, err := parse(flags, args, 1)
+	if err != nil {
+		return err
+	}
+	h.role, h.id = proto.Role(*role), proto.SessionID(*id)
+	modes := map[string]func(context.Context, []string) error{
+		"session": h.session, "steal": h.steal, "flood": h.flood, "forge": h.forge,
+	}
+	mode, ok := modes[args[0]]
+	if !ok {
+		return fmt.Errorf("unknown mode %q: session, steal, flood, forge", args[0])
+	}
+	if err := h.connect(ctx, *token); err != nil {
+		return err
+	}
+	defer func() { _ = h.conn.CloseWithError(quic.ApplicationErrorCode(proto.CodeOK), "") }()
+	fmt.Fprintln(os.Stderr, "linked")
+	return mode(ctx, args[1:])
+}
+
+// connect enrols and opens the link, up to the edge's welcome.
+func (h *hostile) connect(ctx context.Context, tokenFile string) error {
+	n := node.New(node.Config{Role: h.role, TokenSource: node.TokenFrom(tokenFile)})
+	if err := n.Enrol(ctx); err != nil {
+		return err
+	}
+	conf, err := n.TLS()
+	if err != nil {
+		return err
+	}
+	conf.NextProtos = []string{proto.ALPN}
+	h.conn, err = quic.DialAddr(ctx, n.Edges()[0], conf, &quic.Config{
+		EnableDatagrams: true, InitialPacketSize: 1200, KeepAlivePeriod: time.Second, MaxIncomingUniStreams: 16,
+	})
+	if err != nil {
+		return err
+	}
+	if h.control, err = h.conn.OpenStream(); err != nil {
+		return err
+	}
+	if _, err := h.control.Write([]byte(proto.Magic)); err != nil {
+		return err
+	}
+	if err := h.tell(&proto.Control{Hello: &proto.Hello{Hostname: "hostile", ICMP: "ping"}}); err != nil {
+		return err
+	}
+	if err := h.awaitWelcome(); err != nil {
+		return err
+	}
+	go h.receive(ctx)
+	return nil
+}
+
+func (h *hostile) tell(m *proto.Control) error {
+	b, err := proto.AppendControl(nil, m)
+	if err == nil {
+		_, err = h.control.Write(b)
+	}
+	return err
+}
+
+// awaitWelcome reads the edge's welcome, and drops its control messages from then on.
+func (h *hostile) awaitWelcome() error {
+	r := bufio.NewReader(h.control)
+	for {
+		body, err := proto.ReadFrame(r, nil, proto.MaxControl)
+		if err != nil {
+			return err
+		}
+		m, err := proto.ParseControl(body)
+		if err != nil {
+			return err
+		}
+		if m.Welcome != nil {
+			h.welcome = *m.Welcome
+			go func() { _, _ = io.Copy(io.Discard, r) }() // ends with the connection
+			return nil
+		}
+	}
+}
+
+// receive answers heartbeats, and echo requests where this is a connector; the rest goes to h.in.
+func (h *hostile) receive(ctx context.Context) {
+	defer close(h.in)
+	for {
+		d, err := h.conn.ReceiveDatagram(ctx)
+		if err != nil {
+			return
+		}
+		if beat, err := proto.ParseHeartbeat(d); err == nil {
+			if !beat.Echo {
+				_ = h.conn.SendDatagram(proto.AppendHeartbeat(nil, proto.Heartbeat{Nonce: beat.Nonce, Echo: true}, len(d)))
+			}
+			continue
+		}
+		var p packet.Packet
+		if h.role == proto.RoleConnector && len(d) > 1 && proto.DatagramType(d[0]) == proto.TypePacket &&
+			packet.Parse(d[1:], &p) == packet.OK && p.IsEchoRequest() {
+			_ = h.conn.SendDatagram(packet.AppendEchoReply([]byte{byte(proto.TypePacket)}, &p))
+			continue
+		}
+		select {
+		case h.in <- d:
+		default: // nobody looks
+		}
+	}
+}
+
+// send sends one datagram and waits for the interval.
+func (h *hostile) send(ctx context.Context, d []byte) error {
+	if err := h.conn.SendDatagram(d); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(h.every):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// own returns this device's address of the family of a.
+func (h *hostile) own(a netip.Addr) (netip.Addr, error) {
+	for _, own := range h.welcome.Addrs {
+		if own.Is4() == a.Is4() {
+			return own, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("no own address for %v among %v", a, h.welcome.Addrs)
+}
+
+// registration opens the session h.id from this device's port 5000.
+func (h *hostile) registration(dst netip.AddrPort, payload string) ([]byte, error) {
+	src, err := h.own(dst.Addr())
+	return proto.AppendUDPRegistration(nil, &proto.UDPRegistration{
+		Session: h.id, Src: netip.AddrPortFrom(src, 5000), Dst: dst, TTL: 64, Tag: 1, Payload: []byte(payload),
+	}), err
+}
+
+func (h *hostile) payload(text string) []byte {
+	return proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: h.id, TTL: 64, Tag: 2, Payload: []byte(text)})
+}
+
+func (h *hostile) event(kind proto.EventKind, reporter netip.Addr) []byte {
+	e := proto.UDPEvent{Session: h.id, Kind: kind, Tag: 2, TTL: 64, Reporter: reporter}
+	if kind == proto.EventICMP {
+		e.ICMPType, e.ICMPCode = packet.PortUnreachable.TypeCode(reporter.Is6())
+	}
+	return proto.AppendUDPEvent(nil, &e)
+}
+
+// session is an honest client: it registers, sends count payloads to an echo
+// server and wants each back, and nothing else.
+func (h *hostile) session(ctx context.Context, args []string) error {
+	dst, err := oneAddrPort(args)
+	if err != nil {
+		return err
+	}
+	d, err := h.registration(dst, "honest 0")
+	for i := 0; i < h.count && err == nil; i++ {
+		text := fmt.Sprint("honest ", i)
+		if i > 0 {
+			d = h.payload(text)
+		}
+		if err = h.conn.SendDatagram(d); err == nil {
+			err = h.expect(ctx, text, i == 0)
+		}
+		if i == 0 {
+			fmt.Fprintln(os.Stderr, "registered")
+		}
+		select {
+		case <-time.After(h.every):
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d payloads answered, nothing else came\n", h.count)
+	return nil
+}
+
+// expect reads the payload text of the session, and the answer to a registration before it.
+func (h *hostile) expect(ctx context.Context, text string, registered bool) error {
+	limit := time.NewTimer(3 * time.Second)
+	defer limit.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit.C:
+			return fmt.Errorf("no answer to %q", text)
+		case d, ok := <-h.in:
+			var p proto.UDPPayload
+			var e proto.UDPEvent
+			switch {
+			case !ok:
+				return errors.New("the link ended")
+			case registered && proto.ParseUDPEvent(d, &e) == nil && e.Kind == proto.EventRegistered && e.Session == h.id:
+				registered = false
+			case proto.ParseUDPPayload(d, &p) == nil && p.Session == h.id && string(p.Payload) == text:
+				return nil
+			default:
+				return fmt.Errorf("waiting for %q, received %x", text, d)
+			}
+		}
+	}
+}
+
+// steal uses a session id that belongs to another device in every way there is.
+func (h *hostile) steal(ctx context.Context, args []string) error {
+	dst, err := oneAddrPort(args)
+	if err != nil {
+		return err
+	}
+	reg, err := h.registration(dst, "stolen")
+	if err != nil {
+		return err
+	}
+	for range h.count {
+		for _, d := range [][]byte{reg, h.payload("stolen"), h.event(proto.EventClosed, netip.Addr{}), h.event(proto.EventUnknown, netip.Addr{})} {
+			if err := h.send(ctx, d); err != nil {
+				return err
+			}
+		}
+	}
+	return h.silence(ctx)
+}
+
+// silence wants nothing to arrive for a moment.
+func (h *hostile) silence(ctx context.Context) error {
+	select {
+	case d := <-h.in:
+		return fmt.Errorf("received %x", d)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(500 * time.Millisecond):
+		fmt.Println("nothing came")
+		return nil
+	}
+}
+
+func oneAddrPort(args []string) (netip.AddrPort, error) {
+	if len(args) != 1 {
+		return netip.AddrPort{}, errors.New("want ADDRESS:PORT")
+	}
+	return netip.ParseAddrPort(args[0])
+}
