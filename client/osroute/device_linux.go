@@ -16,6 +16,10 @@ import (
 
 const sysctlRoot = "/proc/sys/net"
 
+// txQueue is how many packets the kernel keeps until we read them. Its own 500 lose, unseen, a quarter
+// of what two thousand sockets say at once (measured).
+const txQueue = 4096
+
 // settle quietens the device before it comes up, and returns the settings that could not be written. rp_filter is loose
 // for the sake of other software that looks at it; our rules satisfy strict, too.
 func settle(device string, v6 bool) (failed []string) {
@@ -105,6 +109,11 @@ func setDevice(link netlink.Link, cfg Config) error {
 		a := &netlink.Addr{IPNet: toIPNet(p), Flags: unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE}
 		if err := netlink.AddrAdd(link, a); err != nil && !errors.Is(err, unix.EEXIST) {
 			return fail("add address "+p.String()+" to "+cfg.Device, err)
+		}
+	}
+	if link.Attrs().TxQLen < txQueue {
+		if err := netlink.LinkSetTxQLen(link, txQueue); err != nil {
+			return fail("lengthen the queue of "+cfg.Device, err)
 		}
 	}
 	if err := bringUp(link); err != nil {
