@@ -26,10 +26,18 @@ func attempts(t *testing.T, err error) (n int) {
 	return n
 }
 
+// refusedEnrolment is how a TLS source says that the edge refused to renew.
+type refusedEnrolment struct{}
+
+func (refusedEnrolment) Error() string { return "this edge does not know the token" }
+func (refusedEnrolment) Refused() bool { return true }
+
 // Who is refused asks ever more rarely; who only fails on the way keeps asking.
 func TestRedialAsksRarelyWhereItIsRefused(t *testing.T) {
-	if n := attempts(t, &link.CloseError{Code: proto.CodeRevoked, Remote: true}); n < 15 || n > 60 {
-		t.Errorf("%d attempts in ten minutes of a revoked node, want one every 30 s in the end", n)
+	for _, err := range []error{&link.CloseError{Code: proto.CodeRevoked, Remote: true}, refusedEnrolment{}} {
+		if n := attempts(t, err); n < 15 || n > 60 {
+			t.Errorf("%d attempts in ten minutes after %q, want one every 30 s in the end", n, err)
+		}
 	}
 	for _, err := range []error{
 		errors.New("no answer"),
