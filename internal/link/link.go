@@ -132,7 +132,7 @@ func newLink(conn *quic.Conn, cfg *Config) *Link {
 	l.over.init()
 	l.control.init()
 	l.pools.init()
-	l.mtu.init(l.since)
+	l.mtu.restart(l.since)
 	l.learnMTU()
 	return l
 }

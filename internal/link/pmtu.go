@@ -17,47 +17,63 @@ const (
 	mtuDone = 1452 - 21 - quicOverhead
 	// mtuStart is the datagram size at which every path begins (InitialPacketSize).
 	mtuStart = 1200 - quicOverhead
-	// settleAfter is when a path whose limit is below quic-go's counts as measured.
-	settleAfter = 3 * time.Second
+	// settleAfter is when a path whose limit is below quic-go's counts as measured: quic-go probes once in five
+	// round trips, and bisects in four to eight probes. Short paths take the least, no path takes longer than the most.
+	settleAfter      = 40 // round trips
+	settleAfterLeast = 3 * time.Second
+	settleAfterMost  = 20 * time.Second
 )
 
 // mtuTracker knows the largest datagram and since when it has not shrunk.
 //
 // quic-go tells when its search is done only through qlog, whose recorder costs
 // an event per packet; its size is enough: either it is the largest possible,
-// or the search has had its three seconds.
+// or the search has had its time.
 type mtuTracker struct {
 	size  atomic.Int64
 	since atomic.Int64 // unix nanoseconds: start of the search on this path
+	until atomic.Int64 // unix nanoseconds: when it has had its time; stored after since
 	probe [bufferSize]byte
 }
 
-func (m *mtuTracker) init(now time.Time) {
-	m.size.Store(mtuStart)
+func (m *mtuTracker) begin(now time.Time) {
 	m.since.Store(now.UnixNano())
+	m.until.Store(now.Add(settleAfterLeast).UnixNano())
 }
 
 // set stores a new size. A smaller one than before means a new path: the search starts again.
 func (m *mtuTracker) set(n int) {
 	if old := m.size.Swap(int64(n)); int64(n) < old {
-		m.since.Store(time.Now().UnixNano())
+		m.begin(time.Now())
 	}
 }
 
 // restart begins the search anew, on a new path.
 func (m *mtuTracker) restart(now time.Time) {
 	m.size.Store(mtuStart)
-	m.since.Store(now.UnixNano())
+	m.begin(now)
+}
+
+// allow gives the search the time that it needs at this round trip time. What
+// has settled stays so, however slow the path becomes.
+func (m *mtuTracker) allow(now time.Time, rtt time.Duration) {
+	until := m.until.Load()
+	if now.UnixNano() >= until {
+		return
+	}
+	wait := max(settleAfterLeast, min(settleAfter*rtt, settleAfterMost))
+	m.until.CompareAndSwap(until, m.since.Load()+int64(wait)) // unless a new search has begun
 }
 
 func (m *mtuTracker) get(now time.Time) (n int, settled bool) {
 	n = int(m.size.Load())
-	return n, n >= mtuDone || now.Sub(time.Unix(0, m.since.Load())) >= settleAfter
+	return n, n >= mtuDone || now.UnixNano() >= m.until.Load()
 }
 
 // learnMTU asks quic-go for its current limit: a datagram larger than any
 // packet is refused at once with the number.
 func (l *Link) learnMTU() {
+	l.mtu.allow(time.Now(), l.conn.ConnectionStats().SmoothedRTT)
 	err := l.conn.SendDatagram(l.mtu.probe[:])
 	if tooLarge, ok := errors.AsType[*quic.DatagramTooLargeError](err); ok {
 		l.mtu.set(int(tooLarge.MaxDatagramPayloadSize))

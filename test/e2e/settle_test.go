@@ -5,6 +5,7 @@ package e2e
 import (
 	"regexp"
 	"testing"
+	"time"
 )
 
 var (
@@ -23,15 +24,34 @@ func TestUnsettled(t *testing.T) {
 	l := newLab(t, "--link", "laptop-edge:delay=150ms", "--link", "edge-connector:delay=150ms")
 	for _, f := range families {
 		out := l.exec("laptop", "ping", "-n", "-c1", "-W2", "-M", "do", "-s", "1400", f.server).stdout
-		var status struct{ Link struct{ Settled bool } }
-		l.json("laptop", &status, "oneping", "client", "status", "--json")
-		if status.Link.Settled {
+		if settled, _ := l.pathMTU(); settled {
 			t.Fatalf("settled before the first ping of 1400 bytes to %s has ended: the delay is too short for this test", f.server)
 		}
 		if !answered.MatchString(out) {
 			t.Errorf("not settled, and a ping of 1400 bytes has not crossed:\n%s", out)
 		}
 	}
+	var mtu int
+	l.poll("path MTU of the laptop", 25*time.Second, func() (settled bool) {
+		settled, mtu = l.pathMTU()
+		return settled
+	})
+	if mtu < 1500-20-28 || mtu > 1500 { // found step by step, each five round trips of 300 ms
+		t.Errorf("settled with a path MTU of %d, the link's is 1500", mtu)
+	}
+}
+
+// pathMTU returns what the laptop knows of the path to the edge.
+func (l *lab) pathMTU() (settled bool, mtu int) {
+	l.t.Helper()
+	var status struct {
+		Link struct {
+			Settled bool
+			MTU     int `json:"path_mtu"`
+		}
+	}
+	l.json("laptop", &status, "oneping", "client", "status", "--json")
+	return status.Link.Settled, status.Link.MTU
 }
 
 // Afterwards it is as with a router: the first is refused with the number, by
