@@ -57,7 +57,12 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 	if err := json.Unmarshal(body, &req); err != nil {
 		return fmt.Errorf("read enrolment request: %w", err)
 	}
-	ans := a.answer(ctx, l, &req, log)
+	var ans proto.EnrolAnswer
+	if req.Declined != "" {
+		log.Warn("enrolment declined by the node", zap.String(obs.FieldReason, clean(req.Declined)))
+	} else {
+		ans = a.answer(ctx, l, &req, log)
+	}
 	body, err = json.Marshal(ans)
 	if err != nil {
 		return fmt.Errorf("encode enrolment answer: %w", err)

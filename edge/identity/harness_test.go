@@ -90,11 +90,7 @@ func newEdge(t *testing.T, dir string, c *clock) *edge {
 
 func (e *edge) serve(ctx context.Context, l *link.Link) {
 	if l.ALPN() == proto.EnrolALPN {
-		if err := e.authority.ServeEnrol(ctx, l); err != nil {
-			e.mu.Lock()
-			e.accepted = append(e.accepted, "enrolment: "+err.Error())
-			e.mu.Unlock()
-		}
+		_ = e.authority.ServeEnrol(ctx, l) // a connection that ended early is no enrolment
 		return
 	}
 	id, err := e.authority.Identify(l)

@@ -19,8 +19,12 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// maxAnswer bounds an enrolment answer, in bytes.
-const maxAnswer = 64 << 10
+const (
+	// maxAnswer bounds an enrolment answer, in bytes.
+	maxAnswer = 64 << 10
+	// declineTimeout bounds how long a foreign edge is told why this node does not enrol there.
+	declineTimeout = 3 * time.Second
+)
 
 // dial opens an enrolment connection and checks the authority's key against
 // the pin before anything is said. The check comes after the handshake, so that
@@ -38,10 +42,18 @@ func (n *Node) dial(ctx context.Context, addr string, want [32]byte) (*link.Link
 	}
 	ca, wrong := checkEdge(l.Peer(), want)
 	if wrong != nil {
-		_ = l.Close(proto.CodeRefused, wrong.Text)
+		decline(ctx, l, wrong)
 		return nil, nil, wrong
 	}
 	return l, ca, nil
+}
+
+// decline tells an edge why this node does not enrol there.
+func decline(ctx context.Context, l *link.Link, why *Error) {
+	ctx, cancel := context.WithTimeout(ctx, declineTimeout)
+	defer cancel()
+	_, _ = exchange(ctx, l, &proto.EnrolRequest{Declined: why.Text}) // a courtesy; whoever answers there may not know it
+	_ = l.Close(why.Code, why.Text)
 }
 
 func unreachable(addr string, err error) error {
