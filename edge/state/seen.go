@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -60,7 +59,7 @@ func (s *Store) followSeen(ctx context.Context) error {
 			return context.Cause(ctx)
 		case e, ok := <-w.Updates():
 			if !ok {
-				return errors.New("watch store: the watcher ended")
+				return watcherEnded(ctx)
 			}
 			if e != nil {
 				s.noteSeen(e)

@@ -116,7 +116,7 @@ func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 			return context.Cause(ctx)
 		case e, ok := <-w.Updates():
 			if !ok {
-				return errors.New("watch store: the watcher ended")
+				return watcherEnded(ctx)
 			}
 			if e == nil { // all that was stored has been seen
 				initial = false
@@ -132,4 +132,12 @@ func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 			}
 		}
 	}
+}
+
+// watcherEnded says why a watcher's channel was closed: it ends with ctx too.
+func watcherEnded(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return errors.New("watch store: the watcher ended")
 }
