@@ -57,9 +57,21 @@ type Packet struct {
 // Transport returns the transport header and everything behind it.
 func (p *Packet) Transport() []byte { return p.Raw[p.Hdr:] }
 
+// unpadded is Transport without what stands behind a UDP datagram's own length:
+// that is padding, not payload. A quoted packet may be cut before that length.
+func (p *Packet) unpadded() []byte {
+	t := p.Transport()
+	if p.Class == ClassUDP {
+		if n := int(binary.BigEndian.Uint16(t[4:])); n >= 8 && n < len(t) {
+			return t[:n]
+		}
+	}
+	return t
+}
+
 // Payload returns what stands behind the UDP, TCP or 8-byte ICMP header.
 func (p *Packet) Payload() []byte {
-	t := p.Transport()
+	t := p.unpadded()
 	n := 8
 	if p.Class == ClassTCP {
 		n = int(t[12]>>4) * 4
@@ -202,8 +214,6 @@ func (p *Packet) parseTransport() Reason {
 		}
 		if n := int(binary.BigEndian.Uint16(t[4:])); n < 8 || n > len(t) {
 			return Malformed
-		} else if n < len(t) { // padding behind the datagram is not payload
-			p.Raw = p.Raw[:p.Hdr+n]
 		}
 		p.Class = ClassUDP
 		p.SrcPort, p.DstPort = binary.BigEndian.Uint16(t), binary.BigEndian.Uint16(t[2:])
@@ -240,7 +250,7 @@ func unicast(a netip.Addr) bool {
 // TransportOK verifies the transport checksum of an unfragmented packet. A UDP
 // checksum of zero is valid in IPv4 only (RFC 768, RFC 8200 §8.1).
 func (p *Packet) TransportOK() bool {
-	t := p.Transport()
+	t := p.unpadded()
 	switch p.Class {
 	case ClassUDP:
 		if t[6] == 0 && t[7] == 0 {
