@@ -34,6 +34,7 @@ type Client struct {
 	dev   Device
 	stack *netstack.Stack // nil: no TCP
 	in    *inbound
+	asked *asked
 	udp   *sessions
 	tcp   *heldSYNs // nil: no TCP
 
@@ -65,9 +66,9 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), udp: newSessions(maxSessions)}
+	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), udp: newSessions(maxSessions), asked: newAsked()}
 	c.edges = cfg.Edges
-	c.in = newInbound(c.udp)
+	c.in = newInbound(c.udp, c.asked)
 	c.state.Store(&state{})
 	return c, nil
 }
@@ -88,7 +89,7 @@ func (c *Client) Run(ctx context.Context) error {
 	if err := c.startTCP(ctx); err != nil {
 		return errors.Join(err, closeListener(ln), c.dev.Close())
 	}
-	c.out = newOutbound(c.udp, c.tcp)
+	c.out = newOutbound(c.udp, c.asked, c.tcp)
 	c.startRoutes(ctx)
 	g.Go(func() error { return c.runDevice(ctx) })
 	g.Go(func() error { return c.runLinks(ctx) })

@@ -47,27 +47,31 @@ func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *
 }
 
 // echo turns an echo request into a packet datagram. Nothing else of ICMP enters from a client (DESIGN §3.2, 7).
-func echo(buf []byte, p *packet.Packet) verdict {
+func echo(buf []byte, p *packet.Packet, asked *asked, now time.Time) verdict {
 	if !p.IsEchoRequest() {
 		return verdict{reason: packet.Unsupported}
+	}
+	if r := asked.note(p, now); r != packet.OK {
+		return verdict{reason: r}
 	}
 	return verdict{class: link.Urgent, send: proto.AppendPacket(buf[:0], p.Raw)}
 }
 
 // deliverable says whether an IP packet from the edge may be handed to the host:
-// an echo reply, or an ICMP error about a packet of this device (DESIGN §3.2, 6–8).
-func deliverable(p *packet.Packet, v *view) packet.Reason {
+// the reply to an echo request of this device, or an ICMP error about one (DESIGN §3.2, 6–8).
+func deliverable(p *packet.Packet, v *view, asked *asked) packet.Reason {
+	var q packet.Packet
 	switch {
 	case !v.own(p.Dst):
 		return packet.Spoofed
 	case p.IsEchoReply():
-		return packet.OK
+		if asked.has(p.Src, p.Ident) {
+			return packet.OK
+		}
 	case !p.IsICMPError():
 		return packet.Unsupported
+	case p.Quoted(&q) && q.IsEchoRequest() && v.own(q.Src) && asked.has(q.Dst, q.Ident):
+		return packet.OK
 	}
-	var q packet.Packet
-	if !p.Quoted(&q) || !v.own(q.Src) {
-		return packet.Unsolicited
-	}
-	return packet.OK
+	return packet.Unsolicited
 }

@@ -10,8 +10,9 @@ import (
 
 // inbound is the way of a datagram from the edge. Safe for concurrent use.
 type inbound struct {
-	udp  *sessions
-	bufs sync.Pool // *scratch
+	udp   *sessions
+	asked *asked
+	bufs  sync.Pool // *scratch
 }
 
 // scratch is what one datagram needs while it is handled.
@@ -22,8 +23,8 @@ type scratch struct {
 	event   proto.UDPEvent
 }
 
-func newInbound(udp *sessions) *inbound {
-	in := &inbound{udp: udp}
+func newInbound(udp *sessions, asked *asked) *inbound {
+	in := &inbound{udp: udp, asked: asked}
 	in.bufs.New = func() any { return &scratch{buf: make([]byte, 0, 1<<16)} }
 	return in
 }
@@ -46,7 +47,7 @@ func (in *inbound) step(s *scratch, d []byte, now time.Time, v *view) outcome {
 		if r := packet.Parse(raw, &s.packet); r != packet.OK {
 			return outcome{reason: r}
 		}
-		if r := deliverable(&s.packet, v); r != packet.OK {
+		if r := deliverable(&s.packet, v, in.asked); r != packet.OK {
 			return outcome{reason: r}
 		}
 		return outcome{back: s.packet.Raw}

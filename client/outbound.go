@@ -12,15 +12,17 @@ import (
 type outbound struct {
 	frags   *reassembler
 	udp     *sessions
+	asked   *asked
 	tcp     *heldSYNs // nil: TCP is not carried
 	answers *answerer
 	buf     []byte
 }
 
-func newOutbound(udp *sessions, tcp *heldSYNs) *outbound {
+func newOutbound(udp *sessions, asked *asked, tcp *heldSYNs) *outbound {
 	return &outbound{
 		frags:   newReassembler(maxFragmentBytes),
 		udp:     udp,
+		asked:   asked,
 		tcp:     tcp,
 		answers: newAnswerer(),
 		buf:     make([]byte, 0, proto.MaxDatagram),
@@ -62,7 +64,11 @@ func (o *outbound) step(raw []byte, now time.Time, v *view) verdict {
 func (o *outbound) classify(p *packet.Packet, now time.Time, v *view) verdict {
 	switch p.Class {
 	case packet.ClassICMP:
-		return echo(o.buf, p)
+		d := echo(o.buf, p, o.asked, now)
+		if d.reason == packet.TableFull {
+			return o.answers.answer(packet.HostUnreachable, packet.TableFull, 0, p, now, v)
+		}
+		return d
 	case packet.ClassUDP:
 		d := o.udp.out(o.buf, p, now, v)
 		if d.reason == packet.TableFull {
@@ -87,10 +93,11 @@ func (o *outbound) stepTCP(p *packet.Packet, now time.Time, v *view) verdict {
 	return verdict{reason: r}
 }
 
-// expire forgets what has waited too long for its fragments. back gets the Time
+// expire forgets what has waited too long for its answer or its fragments. back gets the Time
 // Exceeded for each packet whose first fragment is there (RFC 792, RFC 8200
 // §4.5), count the reason for each packet.
 func (o *outbound) expire(now time.Time, v *view, back func([]byte), count func(packet.Reason)) {
+	o.asked.expire(now)
 	o.frags.expire(now, func(first []byte) {
 		count(packet.FragmentTimeout)
 		var p packet.Packet

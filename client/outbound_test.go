@@ -10,7 +10,7 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-func newTestOutbound() *outbound { return newOutbound(newSessions(16), nil) }
+func newTestOutbound() *outbound { return newOutbound(newSessions(16), newAsked(), nil) }
 
 // wantError asserts an ICMP error with its reporter, quoting orig as it stands.
 func wantError(t *testing.T, back []byte, kind packet.ErrorKind, orig []byte, mtu uint32) {
@@ -223,7 +223,8 @@ func TestPacketPathDoesNotAllocate(t *testing.T) {
 	for range 2 * ringSize { // the session's ring fills once
 		o.step(udp, start, v)
 	}
-	in := newInbound(o.udp)
+	o.step(echo, start, v)
+	in := newInbound(o.udp, o.asked)
 	var id proto.SessionID
 	for id = range o.udp.byID {
 	}

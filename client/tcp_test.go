@@ -340,7 +340,7 @@ func TestHeldSYNsAreBounded(t *testing.T) {
 			b.held(synPacket(t, false, 1000+port, 111, 64))
 		}
 		raw := synPacket(t, false, 2000, 111, 64)
-		o := newOutbound(newSessions(1), b.table)
+		o := newOutbound(newSessions(1), newAsked(), b.table)
 		d := o.step(raw, time.Now(), upView(0))
 		if d.reason != packet.TableFull || d.local != nil {
 			t.Fatalf("%+v", d)
@@ -352,7 +352,7 @@ func TestHeldSYNsAreBounded(t *testing.T) {
 func TestSegmentsOfUnknownConnectionsAreTheNetstacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTCPBed(t)
-		o := newOutbound(newSessions(1), b.table)
+		o := newOutbound(newSessions(1), newAsked(), b.table)
 		raw := segment(t, true, 1000, 1, 64, packet.FlagACK)
 		v := upView(0)
 		v.up = false // a connection ends in order also while the link is down

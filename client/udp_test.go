@@ -23,7 +23,7 @@ type udpBed struct {
 
 func newUDPBed(t *testing.T) *udpBed {
 	o := newTestOutbound()
-	return &udpBed{t: t, o: o, in: newInbound(o.udp), v: upView(1380), now: start}
+	return &udpBed{t: t, o: o, in: newInbound(o.udp, o.asked), v: upView(1380), now: start}
 }
 
 // out sends a packet and returns what it became: a registration or a payload.
@@ -357,11 +357,17 @@ func TestInboundRefuses(t *testing.T) {
 	about[10], about[11] = 0, 0
 	sum := packet.Checksum(about[:20], 0)
 	about[10], about[11] = byte(sum>>8), byte(sum)
+	asked := newAsked()
+	asked.note(req, start)
+	unasked := mustParse(t, packet.AppendEcho(nil, &packet.Echo{Src: laptop4, Dst: server4, Ident: req.Ident + 1}))
+	lie, _ := packet.AppendError(nil, packet.Error{Src: router4, Type: 11}, unasked)
 	for _, tt := range []struct {
 		name string
 		d    []byte
 		want packet.Reason
 	}{
+		{"reply to what was not asked", proto.AppendPacket(nil, packet.AppendEchoReply(nil, unasked)), packet.Unsolicited},
+		{"error about what was not asked", proto.AppendPacket(nil, lie), packet.Unsolicited},
 		{"echo reply", proto.AppendPacket(nil, reply), packet.OK},
 		{"time exceeded about our echo", proto.AppendPacket(nil, ours), packet.OK},
 		{"another device's reply", proto.AppendPacket(nil, stranger), packet.Spoofed},
@@ -377,7 +383,7 @@ func TestInboundRefuses(t *testing.T) {
 		{"registration", []byte{2, 0}, packet.UnknownType},
 		{"unknown type", []byte{99}, packet.UnknownType},
 	} {
-		if got := inStep(newInbound(newSessions(1)), tt.d, upView(0)); got != tt.want {
+		if got := inStep(newInbound(newSessions(1), asked), tt.d, upView(0)); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
 	}
