@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	ringSize = 64  // requests that a mapping remembers
-	headSize = 128 // bytes that it keeps of each: all headers and the start of the payload
+	ringSize = 64               // requests that a mapping remembers, answered or not
+	ringMost = 1024             // as many where they still wait: a sweep, a burst, a slow path
+	ringWait = 10 * time.Second // how long one that waits keeps its place; a dead neighbour takes 3 s
+	ringRoom = 1 << 16          // requests by which all rings together may grow
+	headSize = 128              // bytes that it keeps of each: all headers and the start of the payload
 )
 
 // request is an echo request of a client, as it arrived here.
@@ -21,6 +24,7 @@ type request struct {
 	ttl  uint8
 	hdr  uint8 // offset of the ICMP header
 	size uint8 // bytes in head
+	done bool  // has had a reply or an error
 	head [headSize]byte
 }
 
@@ -43,25 +47,51 @@ type outer struct {
 // mapping is one (client, identifier) and its last requests.
 type mapping struct {
 	key
-	out  outer
-	ring []request // grows to ringSize, then round and round
-	next int
+	out   outer
+	ring  []request // grows to limit, then round and round
+	next  int
+	limit int // ringSize, or more
 }
 
-// remember notes a request before it is sent. False where its headers are too long to be kept.
-func (m *mapping) remember(p *packet.Packet, now time.Time) bool {
+// remember notes a request before it is sent. False where its headers are too
+// long to be kept. The ring may grow by room, from which it takes what it needs.
+func (m *mapping) remember(p *packet.Packet, now time.Time, room *int) bool {
 	if p.Hdr+8 > headSize {
 		return false
 	}
-	if len(m.ring) < ringSize {
-		m.ring = append(m.ring, request{})
-		m.next = len(m.ring) - 1
-	}
-	q := &m.ring[m.next]
-	m.next = (m.next + 1) % ringSize
-	q.at, q.dst, q.seq, q.ttl, q.hdr = now, p.Dst, p.Seq, p.TTL, uint8(p.Hdr)
+	q := m.slot(now, room)
+	q.at, q.dst, q.seq, q.ttl, q.hdr, q.done = now, p.Dst, p.Seq, p.TTL, uint8(p.Hdr), false
 	q.size = uint8(copy(q.head[:], p.Raw))
 	return true
+}
+
+// slot returns where the next request goes: behind the newest, in the oldest's
+// place, or, where that still waits for its answer, in a larger ring.
+func (m *mapping) slot(now time.Time, room *int) *request {
+	if len(m.ring) == m.limit {
+		if oldest := &m.ring[m.next]; !oldest.done && now.Sub(oldest.at) < ringWait {
+			m.grow(room)
+		}
+	}
+	at := m.next
+	if len(m.ring) < m.limit {
+		at = len(m.ring)
+		m.ring = append(m.ring, request{})
+	}
+	m.next = (at + 1) % m.limit
+	return &m.ring[at]
+}
+
+// grow doubles the ring as far as there is room.
+func (m *mapping) grow(room *int) {
+	more := min(m.limit, ringMost-m.limit, *room)
+	if more <= 0 {
+		return
+	}
+	*room -= more
+	m.limit += more
+	ring := make([]request, 0, m.limit)
+	m.ring = append(append(ring, m.ring[m.next:]...), m.ring[:m.next]...)
 }
 
 // find returns the newest request of the last Lifetime to dst with this
@@ -69,7 +99,7 @@ func (m *mapping) remember(p *packet.Packet, now time.Time) bool {
 // this host may use one identifier, their payloads differ.
 func (m *mapping) find(dst netip.Addr, seq uint16, data []byte, now time.Time) *request {
 	for i := range len(m.ring) {
-		at := (m.next - 1 - i + 2*ringSize) % ringSize
+		at := (m.next - 1 - i + 2*m.limit) % m.limit
 		if at >= len(m.ring) {
 			continue
 		}

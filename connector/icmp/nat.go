@@ -49,6 +49,7 @@ type NAT struct {
 	mu    sync.Mutex
 	outer map[outer]*mapping // guarded by mu
 	dead  []outer            // guarded by mu: evicted, to be released without the lock
+	room  int                // guarded by mu: requests by which rings may still grow
 	bufs  sync.Pool          // *scratch
 }
 
@@ -79,6 +80,7 @@ func newNAT(cfg Config, t transport) *NAT {
 	n := &NAT{
 		cfg: cfg, t: t,
 		outer: make(map[outer]*mapping),
+		room:  ringRoom,
 		bufs:  sync.Pool{New: func() any { return new(scratch) }},
 	}
 	n.table = flow.New[key, netip.Addr](flow.Config[key, *mapping]{
@@ -133,6 +135,7 @@ func (n *NAT) expire(now time.Time) {
 // evicted forgets a mapping that the table has let go; mu is held. Its identifier is freed by unlock.
 func (n *NAT) evicted(_ key, m *mapping) {
 	delete(n.outer, m.out)
+	n.room += m.limit - ringSize
 	n.dead = append(n.dead, m.out)
 }
 
@@ -175,7 +178,7 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 			return outer{}, reason
 		}
 	}
-	if !m.remember(p, now) {
+	if !m.remember(p, now, &n.room) {
 		return outer{}, packet.Unsupported
 	}
 	return m.out, packet.OK
@@ -184,7 +187,7 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 // create makes a mapping; mu is held. The table never evicts for it what was used in
 // the last Lifetime (RFC 5508 REQ-2).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
-	m := &mapping{key: k, out: outer{v6: k.client.Is6()}}
+	m := &mapping{key: k, out: outer{v6: k.client.Is6()}, limit: ringSize}
 	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {
 		return nil, r
 	}
@@ -220,10 +223,16 @@ func (n *NAT) reply(a *arrived) {
 func (n *NAT) tryReply(a *arrived) packet.Reason {
 	n.mu.Lock()
 	m := n.outer[a.out]
-	if m == nil || m.find(a.from, a.seq, a.payload, time.Now()) == nil {
+	if m == nil {
 		n.mu.Unlock()
 		return packet.Unsolicited
 	}
+	q := m.find(a.from, a.seq, a.payload, time.Now())
+	if q == nil {
+		n.mu.Unlock()
+		return packet.Unsolicited
+	}
+	q.done = true
 	client := m.key
 	n.mu.Unlock()
 	ttl, ok := n.backTTL(a.from, a.ttl)

@@ -104,20 +104,74 @@ func TestRequestsAreForgotten(t *testing.T) {
 	})
 }
 
-func TestRingRemembersSixtyFour(t *testing.T) {
-	b := newBench(t, Config{})
-	var out outer
-	for i := range ringSize + 1 {
-		_, out = b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: uint16(i)})
-	}
-	b.reply(&arrived{out: out, from: server4, seq: 0, ttl: 60})
-	if len(b.back) != 0 {
-		t.Error("the 65th last request was remembered")
-	}
-	b.reply(&arrived{out: out, from: server4, seq: 1, ttl: 60})
-	b.reply(&arrived{out: out, from: server4, seq: ringSize, ttl: 60})
-	if len(b.back) != 2 {
-		t.Errorf("%d of the last 64 requests were remembered, asked for 2", len(b.back))
+// Of answered requests the last 64 are remembered (a second reply is a duplicate that tools want to see);
+// those that wait for an answer make room for more.
+func TestRingRemembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		var out outer
+		ask := func(seq int) {
+			_, out = b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: uint16(seq)})
+		}
+		replies := func(seq int) int {
+			before := len(b.back)
+			b.reply(&arrived{out: out, from: server4, seq: uint16(seq), ttl: 60})
+			return len(b.back) - before
+		}
+		for i := range ringSize + 1 {
+			ask(i)
+			if replies(i) != 1 {
+				t.Fatalf("reply %d did not pass", i)
+			}
+		}
+		if replies(0) != 0 || replies(1) != 1 || replies(ringSize) != 1 {
+			t.Error("not exactly the last 64 answered requests were remembered")
+		}
+		first := 1000
+		for i := range ringMost + 1 {
+			ask(first + i)
+		}
+		if b.room != ringRoom-(ringMost-ringSize) {
+			t.Errorf("room for %d left, want %d", b.room, ringRoom-(ringMost-ringSize))
+		}
+		if replies(first) != 0 {
+			t.Error("the 1025th last request was remembered")
+		}
+		for i := 1; i <= ringMost; i++ {
+			if replies(first+i) != 1 {
+				t.Fatalf("reply %d of %d that wait did not pass", i, ringMost)
+			}
+		}
+		time.Sleep(2 * Lifetime)
+		b.expire(time.Now())
+		if b.room != ringRoom || b.Mappings() != 0 {
+			t.Errorf("room for %d and %d mappings after the end, want %d and 0", b.room, b.Mappings(), ringRoom)
+		}
+	})
+}
+
+// Nobody waits for what is ten seconds old, and nothing grows beyond the common room.
+func TestRingGrowsNoFurther(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := packet.Packet{Raw: make([]byte, 28), Hdr: 20}
+	none, some := 0, 10
+	for name, c := range map[string]struct {
+		room  *int
+		after time.Duration
+		want  int
+	}{
+		"no room":  {&none, 0, ringSize},
+		"some":     {&some, 0, ringSize + 10},
+		"too late": {&some, ringWait, ringSize},
+	} {
+		m := mapping{limit: ringSize}
+		for i := range 3 * ringSize {
+			m.remember(&p, now.Add(time.Duration(i/ringSize)*c.after), c.room)
+		}
+		if len(m.ring) != c.want {
+			t.Errorf("%s: ring of %d, want %d", name, len(m.ring), c.want)
+		}
+		some = 10
 	}
 }
 

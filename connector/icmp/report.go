@@ -77,6 +77,7 @@ func (n *NAT) quote(s *scratch, r *report) (packet.Packet, uint8, bool) {
 	if q == nil {
 		return packet.Packet{}, 0, false
 	}
+	q.done = true
 	s.quote = append(s.quote[:0], q.head[:q.size]...)
 	if known := int(q.size - q.hdr); len(r.quoted) > known && q.size == headSize {
 		s.quote = append(s.quote, r.quoted[known:]...)
