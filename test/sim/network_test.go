@@ -19,7 +19,8 @@ type network struct {
 	reorder float64         // share that is held back
 	hold    time.Duration   // for up to this long
 	cut     map[string]bool // addresses that nothing leaves and nothing reaches
-	pending sync.WaitGroup
+	closed  bool
+	pending sync.WaitGroup // packets that are held back
 }
 
 func newNetwork() *network {
@@ -43,17 +44,19 @@ func (n *network) sever(addr string, off bool) {
 // SendPacket loses p, holds it back, or passes it on.
 func (n *network) SendPacket(p simnet.Packet) error {
 	n.mu.Lock()
-	lost := n.cut[p.From.String()] || n.cut[p.To.String()] || n.rng.Float64() < n.loss
+	lost := n.closed || n.cut[p.From.String()] || n.cut[p.To.String()] || n.rng.Float64() < n.loss
 	var late time.Duration
 	if n.rng.Float64() < n.reorder {
 		late = time.Duration(n.rng.Int64N(int64(n.hold)))
+	}
+	if !lost && late > 0 {
+		n.pending.Add(1)
 	}
 	n.mu.Unlock()
 	switch {
 	case lost:
 		return nil
 	case late > 0:
-		n.pending.Add(1)
 		time.AfterFunc(late, func() {
 			defer n.pending.Done()
 			_ = n.PerfectRouter.SendPacket(p) // nobody there: as lost
@@ -62,6 +65,14 @@ func (n *network) SendPacket(p simnet.Packet) error {
 	}
 	_ = n.PerfectRouter.SendPacket(p)
 	return nil
+}
+
+// close ends the network and waits for what is still on its way.
+func (n *network) close() {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
+	n.pending.Wait()
 }
 
 // endpoint is a host's UDP socket, 5 ms from the core of the network.

@@ -122,7 +122,7 @@ func (w *world) close() {
 			r.stop()
 		}
 	}
-	w.net.pending.Wait()
+	w.net.close()
 	w.subnet.wg.Wait()
 	for _, s := range w.sockets {
 		_ = s.Close()
