@@ -149,7 +149,7 @@ func TestRefusedTokens(t *testing.T) {
 		{
 			"another edge's token", "laptop", append(client, l.file("foreign", foreign)),
 			"the token is for another edge: the authority at this address has another key", "Make a new token there",
-			[]string{"enrolment ended", "the token is for another edge: the authority at this address has another key"},
+			[]string{"enrolment declined by the node", "the token is for another edge: the authority at this address has another key"},
 		},
 		{
 			"a tunnel token for a client", "laptop", append(client, l.file("fresh", fresh)),
