@@ -71,7 +71,7 @@ the TUN device and stays connected. On exit its routes, rules and device are gon
 	f.StringVar(&cfg.TUN, "tun", client.DefaultTUN, "name of the TUN device")
 	f.IntVar(&cfg.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in bytes")
 	f.Uint32Var(&cfg.Mark, "mark", client.DefaultMark, "firewall mark of the link's own packets")
-	f.StringVar(&level, "log", "info", "log level: debug, info, warn, error")
+	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
 

@@ -54,7 +54,7 @@ are refused unless --allow names them; --deny wins over --allow.`,
 	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "prefix to open that is refused by default")
 	cmd.Flags().StringSliceVar(&f.deny, "deny", nil, "prefix to refuse")
 	cmd.Flags().StringVar(&f.icmp, "icmp", "auto", "how ICMP is sent: auto, ping, raw")
-	cmd.Flags().StringVar(&f.log, "log", "info", "log level: debug, info, warn, error")
+	cmd.Flags().StringVar(&f.log, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
 
