@@ -1,0 +1,100 @@
+//go:build linux
+
+package e2e
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// snmp returns a counter of /proc/net/snmp in a node.
+func (l *lab) snmp(node, group, name string) int {
+	l.t.Helper()
+	var names []string
+	for line := range strings.Lines(l.run(node, "cat", "/proc/net/snmp")) {
+		fields := strings.Fields(line)
+		if fields[0] != group+":" {
+			continue
+		}
+		for i, have := range names {
+			if have == name {
+				n, err := strconv.Atoi(fields[i])
+				if err != nil {
+					l.t.Fatal(err)
+				}
+				return n
+			}
+		}
+		names = fields
+	}
+	l.t.Fatalf("no counter %s %s on %s", group, name, node)
+	return 0
+}
+
+// moved returns how many bytes a device of the laptop has received or sent.
+func (l *lab) moved(direction string) int {
+	l.t.Helper()
+	text := l.run("laptop", "cat", "/sys/class/net/eth0/statistics/"+direction+"_bytes")
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return n
+}
+
+// A router between laptop and edge gets narrower in the middle of a transfer and may not
+// say so: what is under way arrives all the same.
+func TestPathGetsNarrower(t *testing.T) {
+	needs(t, "curl", "ip")
+	const size = 100_000_000
+	for name, c := range map[string]struct{ direction, device string }{
+		"download": {"rx", "to-laptop"},
+		"upload":   {"tx", "to-edge"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, "--router")
+			l.serve("server", "http-serve", ":80")
+			l.run("router", "ip", "rule", "add", "iif", "lo", "ipproto", "icmp", "blackhole", "pref", "1")
+			l.settle()
+			if name == "upload" {
+				l.download(serverV4, "file", size)
+			}
+			began := l.moved(c.direction)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if name == "upload" {
+					l.upload(serverV4, "file", "--limit-rate", "40M")
+				} else {
+					l.download(serverV4, "file", size, "--limit-rate", "40M")
+				}
+			}()
+			l.poll("a fifth of the transfer", 30*time.Second, func() bool { return l.moved(c.direction)-began > size/5 })
+			l.run("router", "ip", "link", "set", c.device, "mtu", "1300")
+			narrow := l.moved(c.direction) - began
+			<-done
+			if narrow > size*9/10 {
+				t.Errorf("the transfer was almost done (%d bytes) when the path got narrower", narrow)
+			}
+			if n := l.snmp("router", "Ip", "FragFails"); n == 0 {
+				t.Error("the router has dropped nothing for its size")
+			}
+			if n := l.snmp("laptop", "Icmp", "InDestUnreachs") + l.snmp("edge", "Icmp", "InDestUnreachs"); n != 0 {
+				t.Errorf("%d ICMP errors passed the router's filter", n)
+			}
+			var status struct {
+				Link struct {
+					PathMTU  int `json:"path_mtu"`
+					Switches int `json:"path_switches"`
+				}
+			}
+			l.json("laptop", &status, "oneping", "client", "status", "--json")
+			// Toward the router its device takes four bytes more than its MTU, the room of a VLAN tag.
+			if status.Link.PathMTU > 1304 || status.Link.Switches != 1 {
+				t.Errorf("path MTU %d after %d switches, want about 1300 and 1", status.Link.PathMTU, status.Link.Switches)
+			}
+		})
+	}
+}
