@@ -77,8 +77,22 @@ func openPing(v6 bool) (int, error) {
 	if v6 {
 		proto = unix.IPPROTO_ICMPV6
 	}
-	return sock.Open(v6, unix.SOCK_DGRAM, proto)
+	fd, err := sock.Open(v6, unix.SOCK_DGRAM, proto)
+	if err == nil {
+		enlarge(fd)
+	}
+	return fd, err
 }
+
+// enlarge gives a socket the largest buffers that the host allows (wmem_max, rmem_max): requests that
+// wait for a dead neighbour stay in the send buffer for 3 s, and must not keep those to the living out.
+func enlarge(fd int) {
+	for _, opt := range [...]int{unix.SO_SNDBUF, unix.SO_RCVBUF} {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, wantBuffer) // what is less works, too
+	}
+}
+
+const wantBuffer = 4 << 20
 
 func (t *pingSockets) name() string { return string(Ping) }
 
