@@ -26,6 +26,9 @@ type narrowPath struct {
 	moved atomic.Int64 // bytes
 	lost  atomic.Int64 // packets
 
+	onlyFirst atomic.Bool  // no socket of the node but its first gets through
+	refused   atomic.Int64 // packets of the others
+
 	mu    sync.Mutex
 	first netip.AddrPort
 	backs map[netip.AddrPort]*net.UDPConn
@@ -83,6 +86,10 @@ func (p *narrowPath) back(from netip.AddrPort) *net.UDPConn {
 	defer p.mu.Unlock()
 	if b := p.backs[from]; b != nil {
 		return b
+	}
+	if p.onlyFirst.Load() && len(p.backs) > 0 {
+		p.refused.Add(1)
+		return nil
 	}
 	b, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(p.edge))
 	if err != nil {

@@ -116,7 +116,8 @@ type Link struct {
 	path    *localPath // dialling side: the socket in use
 	retired []*localPath
 	spare   *sparePath
-	gone    bool // released: no new paths
+	unheard *localPath // a socket whose path the peer did not validate
+	gone    bool       // released: no new paths
 	// spareAfter is when the next spare may be made.
 	spareAfter time.Time
 }

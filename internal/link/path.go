@@ -67,32 +67,69 @@ func (l *Link) wantsSpare() bool {
 	return l.spare == nil && !l.gone && len(l.retired) < maxRetired && !time.Now().Before(l.spareAfter)
 }
 
-// armSpare opens a socket and has the peer validate it.
+// armSpare has the peer validate a second socket.
 func (l *Link) armSpare(ctx context.Context) error {
-	local, err := openPath(ctx, l.Remote(), l.cfg)
+	local, err := l.takeUnheard(ctx)
 	if err != nil {
-		return err
-	}
-	p, err := l.conn.AddPath(local.tr)
-	if err != nil {
-		local.close()
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*probePatience)
 	defer cancel()
-	err = p.Probe(ctx)
-	l.pathMu.Lock()
-	defer l.pathMu.Unlock()
-	if err == nil && l.gone {
-		err = ErrClosed
+	p, err := l.conn.AddPath(local.tr)
+	if err == nil {
+		err = p.Probe(ctx)
 	}
 	if err != nil {
-		_ = p.Close()
-		local.close()
+		if p != nil {
+			_ = p.Close() // gives its connection id back
+		}
+		l.keepUnheard(local)
 		return fmt.Errorf("probe path: %w", err)
 	}
-	l.spare = &sparePath{local: local, path: p}
-	return nil
+	l.pathMu.Lock()
+	if !l.gone && l.spare == nil {
+		l.spare = &sparePath{local: local, path: p}
+		l.pathMu.Unlock()
+		return nil
+	}
+	gone := l.gone
+	l.pathMu.Unlock()
+	l.keepUnheard(local)
+	if gone {
+		return ErrClosed
+	}
+	return p.Close() // somebody else was faster
+}
+
+// takeUnheard returns a socket toward the peer: the one that was of no use last time, or a new one.
+func (l *Link) takeUnheard(ctx context.Context) (*localPath, error) {
+	l.pathMu.Lock()
+	local := l.unheard
+	l.unheard = nil
+	l.pathMu.Unlock()
+	if local != nil {
+		return local, nil
+	}
+	return openPath(ctx, l.Remote(), l.cfg)
+}
+
+// keepUnheard keeps a socket on which the peer was not heard, for the next
+// attempt. It must not be closed before the connection has ended: quic-go ends a
+// connection with any transport that it has probed, however well the others do.
+func (l *Link) keepUnheard(local *localPath) {
+	l.pathMu.Lock()
+	gone := l.gone
+	switch {
+	case gone:
+	case l.unheard == nil:
+		l.unheard = local
+	default: // both attempts of two goroutines: rare, and bounded by them
+		l.retired = append(l.retired, local)
+	}
+	l.pathMu.Unlock()
+	if gone {
+		local.close()
+	}
 }
 
 // switchPath moves the connection to the spare path, or to one that is made
@@ -113,7 +150,7 @@ func (l *Link) switchPath(ctx context.Context) error {
 	if l.gone || l.spare == nil {
 		return ErrClosed
 	}
-	if len(l.retired) == maxRetired {
+	if len(l.retired) >= maxRetired {
 		return fmt.Errorf("switch path: done %d times on this link", maxRetired)
 	}
 	if err := l.spare.path.Switch(); err != nil {

@@ -93,7 +93,10 @@ func (l *Link) release() {
 	if l.spare != nil {
 		paths = append(paths, l.spare.local)
 	}
-	l.path, l.retired, l.spare, l.gone = nil, nil, nil, true
+	if l.unheard != nil {
+		paths = append(paths, l.unheard)
+	}
+	l.path, l.retired, l.spare, l.unheard, l.gone = nil, nil, nil, nil, true
 	l.pathMu.Unlock()
 	if len(paths) > 0 {
 		_ = l.conn.CloseWithError(0, "")

@@ -1,0 +1,53 @@
+package link_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// TestALinkSurvivesASpareThatIsNotHeard dials through a firewall that lets one
+// flow of the node through and no second one: the spare path is never validated,
+// and the link must not notice.
+func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
+	t.Parallel()
+	st, ct := testTLS(t)
+	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	path := newNarrowPath(t, ln.Addr())
+	path.onlyFirst.Store(true)
+	accepted := make(chan *link.Link, 1)
+	go func() {
+		l, err := ln.Accept(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		accepted <- l
+	}()
+	client, err := link.Dial(t.Context(), path.addr(), link.Config{TLS: ct})
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan struct{}, 1)
+	run(t, <-accepted, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason {
+		heard <- struct{}{}
+		return packet.OK
+	}})
+	run(t, client, link.Handler{})
+	eventually(t, "the spare path was asked for", func() bool { return path.refused.Load() > 0 })
+	select {
+	case <-client.Done():
+		t.Fatal("the link ended with its spare path")
+	case <-time.After(5 * time.Second): // the spare path is given 4 s
+	}
+	if r := client.Send(link.Urgent, []byte{byte(proto.TypePacket), 1}); r != packet.OK {
+		t.Fatal(r)
+	}
+	<-heard
+}
