@@ -3,6 +3,7 @@ package tcp
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -127,14 +128,14 @@ func refused(fd int, _ target, cause error) (outcome, error) {
 	return failed(cause), nil
 }
 
-// connected hands the connection to package net, with an ordinary TTL from now on.
+// connected hands the connection to package net, from now on with an ordinary TTL and deaf to ICMP errors that may pass.
 func connected(file *os.File, fd int, t target) (outcome, error) {
 	v6 := t.dst.Addr().Is6()
 	ttl := uint8(0)
 	if v6 {
 		ttl = hopLimit(fd)
 	}
-	if err := sock.SetTTL(fd, v6, packet.DefaultTTL); err != nil {
+	if err := errors.Join(sock.SetTTL(fd, v6, packet.DefaultTTL), sock.Unwatch(fd, v6)); err != nil {
 		return failed(err), nil
 	}
 	c, err := net.FileConn(file)

@@ -81,6 +81,17 @@ func TestDialConnects(t *testing.T) {
 		if err != nil || ttl != packet.DefaultTTL {
 			t.Errorf("%v: TTL %d, %v: not raised after the handshake", a, ttl, err)
 		}
+		var errs int
+		err = raw.Control(func(fd uintptr) {
+			if a.Is6() {
+				errs, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_RECVERR)
+			} else {
+				errs, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVERR)
+			}
+		})
+		if err != nil || errs != 0 {
+			t.Errorf("%v: error queue %d, %v: any ICMP error ends the connection", a, errs, err)
+		}
 		endpoint{o.conn}.Abort()
 		endpoint{o.conn}.Abort() // twice is fine
 	}

@@ -37,6 +37,15 @@ func watch(fd int, v6 bool) error {
 	return nil
 }
 
+// Unwatch turns the error queue of a stream socket off and empties it. With it, any ICMP
+// error about an established connection ends that; RFC 1122 §4.2.3.9 has it ignore all that may pass.
+func Unwatch(fd int, v6 bool) error {
+	if v6 {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 0)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVERR, 0)
+}
+
 // SetDF sets don't-fragment for what is sent from now on. Set means PROBE,
 // never DO: with DO our own kernel answers in the place of the router whose
 // link is too narrow. For IPv6, clear means that our kernel fragments as the sender's did.
