@@ -90,7 +90,7 @@ func newNAT(cfg Config, t transport) *NAT {
 	return n
 }
 
-// Mode returns which transport is used: "ping", "raw", "shared", "echo".
+// Mode returns how ICMP is sent: "ping", "raw", "echo", "wire".
 func (n *NAT) Mode() string { return n.t.name() }
 
 // Mappings returns how many mappings live now.
