@@ -108,7 +108,7 @@ func garbage(r *rand.Rand, limit int) []byte {
 		b[i] = byte(r.Uint32())
 	}
 	if r.IntN(4) > 0 {
-		b[0] = byte(r.IntN(7))
+		b[0] = byte(r.IntN(8))
 	}
 	return b
 }

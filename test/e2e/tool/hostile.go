@@ -121,7 +121,7 @@ func (h *hostile) awaitWelcome() error {
 	}
 }
 
-// receive answers heartbeats, and echo requests where this is a connector; the rest goes to h.in.
+// receive handles what comes, until the link ends.
 func (h *hostile) receive(ctx context.Context) {
 	defer close(h.in)
 	for {
@@ -129,22 +129,36 @@ func (h *hostile) receive(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if beat, err := proto.ParseHeartbeat(d); err == nil {
-			if !beat.Echo {
-				_ = h.conn.SendDatagram(proto.AppendHeartbeat(nil, proto.Heartbeat{Nonce: beat.Nonce, Echo: true}, len(d)))
+		if len(d) == 0 || proto.DatagramType(d[0]) != proto.TypeBatch {
+			h.handle(d)
+			continue
+		}
+		for rest := d[proto.BatchHeader:]; len(rest) > 0; {
+			if d, rest, err = proto.ParseBatch(rest); err != nil {
+				break
 			}
-			continue
+			h.handle(d)
 		}
-		var p packet.Packet
-		if h.role == proto.RoleConnector && len(d) > 1 && proto.DatagramType(d[0]) == proto.TypePacket &&
-			packet.Parse(d[1:], &p) == packet.OK && p.IsEchoRequest() {
-			_ = h.conn.SendDatagram(packet.AppendEchoReply([]byte{byte(proto.TypePacket)}, &p))
-			continue
+	}
+}
+
+// handle answers heartbeats, and echo requests where this is a connector; the rest goes to h.in.
+func (h *hostile) handle(d []byte) {
+	if beat, err := proto.ParseHeartbeat(d); err == nil {
+		if !beat.Echo {
+			_ = h.conn.SendDatagram(proto.AppendHeartbeat(nil, proto.Heartbeat{Nonce: beat.Nonce, Echo: true}, len(d)))
 		}
-		select {
-		case h.in <- d:
-		default: // nobody looks
-		}
+		return
+	}
+	var p packet.Packet
+	if h.role == proto.RoleConnector && len(d) > 1 && proto.DatagramType(d[0]) == proto.TypePacket &&
+		packet.Parse(d[1:], &p) == packet.OK && p.IsEchoRequest() {
+		_ = h.conn.SendDatagram(packet.AppendEchoReply([]byte{byte(proto.TypePacket)}, &p))
+		return
+	}
+	select {
+	case h.in <- d:
+	default: // nobody looks
 	}
 }
 

@@ -28,7 +28,7 @@ type talker struct {
 func runUDPTalk(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	socks := flags.Int("socks", 1, "sockets")
 	count := flags.Int("n", 100000, "payloads of each")
-	every := flags.Duration("i", 50*time.Millisecond, "interval")
+	every := flags.Duration("i", 50*time.Millisecond, "interval of one socket; they take turns, so that no two payloads share a datagram")
 	wait := flags.Duration("w", time.Second, "how long to wait after the last payload")
 	args, err := parse(flags, args, 1)
 	if err != nil {
@@ -47,12 +47,10 @@ func runUDPTalk(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	for _, t := range all {
 		listening.Go(t.listen)
 	}
-	ticker := time.NewTicker(*every)
+	ticker := time.NewTicker(*every / time.Duration(*socks))
 	defer ticker.Stop()
-	for n := 0; n < *count && ctx.Err() == nil; n++ {
-		for _, t := range all {
-			t.say(n)
-		}
+	for i := 0; i < *count**socks && ctx.Err() == nil; i++ {
+		all[i%*socks].say(i / *socks)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

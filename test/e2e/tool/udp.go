@@ -104,8 +104,8 @@ func ask(addr string, size int, wait time.Duration) error {
 
 func runUDPSessions(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	count := flags.Int("n", 2000, "sessions")
-	wait := flags.Duration("w", 10*time.Second, "how long to wait for each answer")
-	every := flags.Duration("i", 100*time.Microsecond, "between two first datagrams")
+	wait := flags.Duration("w", 3*time.Second, "how long to wait before asking again, twice at most")
+	every := flags.Duration("i", 250*time.Microsecond, "between two first datagrams")
 	args, err := parse(flags, args, 1)
 	if err != nil {
 		return err
@@ -139,20 +139,27 @@ func runUDPSessions(ctx context.Context, flags *flag.FlagSet, args []string) err
 	return ctx.Err()
 }
 
+// session asks as a resolver does: again where no answer comes.
 func session(conn net.Conn, payload []byte, wait time.Duration) string {
-	if _, err := conn.Write(payload); err != nil {
-		return errno(err)
-	}
-	_ = conn.SetReadDeadline(time.Now().Add(wait))
 	buf := make([]byte, 2048)
-	n, err := conn.Read(buf)
-	switch {
-	case err != nil:
-		return errno(err)
-	case !bytes.Equal(buf[:n], payload):
-		return "somebody else's answer"
+	end := ""
+	for range 3 {
+		if _, err := conn.Write(payload); err != nil {
+			return errno(err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(wait))
+		n, err := conn.Read(buf)
+		switch {
+		case err == nil && bytes.Equal(buf[:n], payload):
+			return "ok"
+		case err == nil:
+			return "somebody else's answer"
+		}
+		if end = errno(err); end != "timeout" {
+			break
+		}
 	}
-	return "ok"
+	return end
 }
 
 func runUDPErrno(ctx context.Context, flags *flag.FlagSet, args []string) error {
