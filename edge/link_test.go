@@ -300,6 +300,18 @@ func TestFlowThrough(t *testing.T) {
 	}
 }
 
+// TestAFlowWhoseConnectorLeaves is given back without an answer: silence would
+// keep the client from asking again with the application's next SYN.
+func TestAFlowWhoseConnectorLeaves(t *testing.T) {
+	s := newSite(t)
+	s.connector.flows <- func(f *link.Flow) { _ = s.connector.l.Close(proto.CodeOK, "leaving") }
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if a, err := s.open(22, 64).Await(ctx); !hasCode(err, proto.CodeLinkDown) {
+		t.Errorf("answer %+v, %v; want the flow reset: link down", a, err)
+	}
+}
+
 // TestPolicyChangeEndsFlows: what lives is looked at once.
 func TestPolicyChangeEndsFlows(t *testing.T) {
 	s := newSite(t)

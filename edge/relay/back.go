@@ -88,7 +88,9 @@ func (c *Connector) event(d []byte, s *scratch) verdict {
 		c.r.sessions.end(sess)
 	case proto.EventRegistered:
 		sess.touch()
-	case proto.EventICMP, proto.EventDenied:
+	case proto.EventDenied: // the edge decides, nobody else
+		return ended(packet.Unsolicited)
+	case proto.EventICMP:
 		if !c.r.plausible(e.Reporter, e.ICMPType, sess.dst.Addr().Is6()) {
 			return ended(packet.Unsolicited)
 		}

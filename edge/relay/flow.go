@@ -2,6 +2,8 @@ package relay
 
 import (
 	"context"
+	"errors"
+	"os"
 	"time"
 
 	"github.com/oneping/oneping/edge/policy"
@@ -144,6 +146,10 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 		return packet.Denied
 	}
 	a, reason := c.awaitAnswer(s, up, h)
+	if a.Kind == 0 {
+		s.Reset(proto.CodeLinkDown) // silence would hold back the application's next SYN, which may find another way
+		return reason
+	}
 	if a.Kind != proto.AnswerConnected {
 		up.Reset(proto.CodeAborted)
 		finishFlow(s, &a)
@@ -166,14 +172,19 @@ func openUp(ctx context.Context, s *link.Stream, to *Connector, h *proto.FlowHea
 	return to.link.OpenFlow(ctx, h)
 }
 
-// awaitAnswer reads the connector's answer and takes it through the edge as a hop.
+// awaitAnswer reads the connector's answer and takes it through the edge as a hop: silence
+// where none came in time, Kind 0 where the connector left before it gave one.
 func (c *Client) awaitAnswer(s, up *link.Stream, h *proto.FlowHeader) (proto.FlowAnswer, packet.Reason) {
 	stop := context.AfterFunc(s.Context(), func() { up.Reset(proto.CodeAborted) }) // the client forgot its SYN
 	defer stop()
 	_ = up.SetReadDeadline(time.Now().Add(answerWait)) // fails only on a closed stream, which the read tells
 	a, err := proto.ReadFlowAnswer(up)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Timeout
+	case err != nil:
+		up.Reset(proto.CodeAborted)
+		return proto.FlowAnswer{}, packet.LinkDown
 	}
 	_ = up.SetReadDeadline(time.Time{})
 	return c.r.backAnswer(a, h.Dst.Addr().Is6())
@@ -182,6 +193,7 @@ func (c *Client) awaitAnswer(s, up *link.Stream, h *proto.FlowHeader) (proto.Flo
 // backAnswer decrements the TTL of a connector's answer. TTL 0 means that the
 // connector could not see it. An answer that expires here is dropped, as a router would.
 func (r *Relay) backAnswer(a proto.FlowAnswer, v6 bool) (proto.FlowAnswer, packet.Reason) {
+	a.Decision = 0 // the edge decides, nobody else
 	if a.Kind == proto.AnswerICMP && !r.plausible(a.Reporter, a.ICMPType, v6) {
 		return proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Unsolicited
 	}

@@ -80,6 +80,8 @@ func TestBackAnswer(t *testing.T) {
 		{"connected", proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}, proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 61}, packet.OK},
 		{"connected, TTL unseen", proto.FlowAnswer{Kind: proto.AnswerConnected}, proto.FlowAnswer{Kind: proto.AnswerConnected}, packet.OK},
 		{"connected, expired", proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 1}, silent, packet.TTLExpired},
+		{"a decision that is not the connector's", proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 13, TTL: 64, Reporter: router4, Decision: 7},
+			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 13, TTL: 63, Reporter: router4}, packet.Unreachable},
 		{"refused", proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 62}, proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 61}, packet.Refused},
 		{"silent", silent, silent, packet.Timeout},
 		{"error", icmpAnswer(router4, 3, 1, 4), proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 63, QuotedTTL: 4, Reporter: router4}, packet.Unreachable},

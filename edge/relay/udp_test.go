@@ -209,6 +209,7 @@ func TestEventsFromConnector(t *testing.T) {
 		{"in the edge's name", with(func(e *proto.UDPEvent) { e.Reporter = hop4 }), packet.Unsolicited, nil, 1},
 		{"not an error", with(func(e *proto.UDPEvent) { e.ICMPType = 0 }), packet.Unsolicited, nil, 1},
 		{"another family", with(func(e *proto.UDPEvent) { e.Reporter = router6 }), packet.Unsolicited, nil, 1},
+		{"denied in the edge's name", with(func(e *proto.UDPEvent) { e.Kind, e.Decision = proto.EventDenied, 7 }), packet.Unsolicited, nil, 1},
 		{"unknown kind", with(func(e *proto.UDPEvent) { e.Kind = 77 }), packet.UnknownType, nil, 1},
 		{"another session", with(func(e *proto.UDPEvent) { e.Session = 41 }), packet.UnknownSession, nil, 1},
 	}
