@@ -128,9 +128,6 @@ func (r *running) end(from, to time.Time) {
 		}
 	}
 	t.Logf("%s: %d requests, %d lost in %v", r.f.server, len(sent), lost, to.Sub(from).Round(time.Millisecond))
-	if lost == 0 {
-		t.Errorf("%s: nothing was lost: nothing happened", r.f.server)
-	}
 	own, seen := requests(r.laptop.stop(nil), v6), requests(r.server.stop(nil), v6)
 	if len(own) != 1 || !slices.Equal(own, seen) {
 		t.Errorf("%s: the server saw identifiers %v, the ping has %v", r.f.server, seen, own)

@@ -151,7 +151,8 @@ func TestHowConnectionsEnd(t *testing.T) {
 		want string   // segments at both ends, in order
 	}{
 		{
-			"the application closes first", "digest", []string{"tool", "tcp-digest", "-n", "1000", "HOST:PORT"},
+			"the application closes first", "digest",
+			[]string{"tool", "tcp-digest", "-n", "1000", "HOST:PORT"},
 			"digests match", "ended EOF", "app D, app F, origin D, origin F",
 		},
 		{
@@ -160,11 +161,13 @@ func TestHowConnectionsEnd(t *testing.T) {
 			"hello", "received 100000", "origin D, origin F, app D, app F",
 		},
 		{
-			"the origin resets", "rst", []string{"tool", "tcp-errno", "HOST:PORT"},
+			"the origin resets", "rst",
+			[]string{"tool", "tcp-errno", "HOST:PORT"},
 			`read "" ECONNRESET`, "ended EOF", "app D, origin R",
 		},
 		{
-			"the application resets", "digest", []string{"tool", "tcp-errno", "-abort", "HOST:PORT"},
+			"the application resets", "digest",
+			[]string{"tool", "tcp-errno", "-abort", "HOST:PORT"},
 			"connect ok", "ended ECONNRESET", "app D, app R",
 		},
 	} {
