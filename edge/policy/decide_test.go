@@ -169,6 +169,13 @@ func TestLog(t *testing.T) {
 		if id, _ := l.Deny(c, p, target(t, "tcp 172.16.10.1:22", "")); id == first {
 			t.Error("another protocol is the same denial")
 		}
+		ssh, _ := l.Deny(c, p, target(t, "tcp 172.16.10.1:22", ""))
+		if id, _ := l.Deny(c, p, target(t, "tcp 172.16.10.1:80", "")); id == ssh {
+			t.Error("another TCP port is the same denial: explain would name the wrong one")
+		}
+		if id, _ := l.Deny(c, p, target(t, "udp 172.16.10.1:53", "")); id == first {
+			t.Error("a name server is the same denial as a traceroute")
+		}
 		if id, _ := l.Deny(c, c.Principal("d8", "carol"), target(t, "udp 172.16.10.1:33434", "")); id == first {
 			t.Error("another device is the same denial")
 		}

@@ -13,9 +13,11 @@ const (
 	perDevice = 128
 	// maxDevices bounds how many devices have denials in the log.
 	maxDevices = 4096
-	// sameDenial is for how long denials of one device, destination and
-	// protocol are the same one: a traceroute is one denial, not thirty.
+	// sameDenial is for how long denials of one device, destination, protocol
+	// and port are the same one: a traceroute is one denial, not thirty.
 	sameDenial = 30 * time.Second
+	// The ports to which traceroute counts up, one for each probe.
+	probesFrom, probesTo = 33434, 33434 + 255
 )
 
 // ErrNoDecision is returned for an id that the log does not hold (any more).
@@ -41,6 +43,15 @@ type history struct {
 type denialKey struct {
 	dst   netip.Addr
 	proto Proto
+	port  uint16
+}
+
+func keyOf(t Target) denialKey {
+	k := denialKey{dst: t.Dst, proto: t.Proto, port: t.Port}
+	if t.Proto == UDP && t.Port >= probesFrom && t.Port <= probesTo {
+		k.port = probesFrom
+	}
+	return k
 }
 
 type denial struct {
@@ -62,7 +73,7 @@ func NewLog() *Log {
 // is false where the same denial was recorded within the last 30 s and only counted again.
 func (l *Log) Deny(c *Compiled, p Principal, t Target) (id proto.DecisionID, first bool) {
 	now := time.Now()
-	key := denialKey{dst: t.Dst, proto: t.Proto}
+	key := keyOf(t)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.devices[p.Device]
