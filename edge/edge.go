@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -67,7 +68,7 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{cfg: cfg, denials: policy.NewLog(), ready: make(chan struct{})}
 	e.policy.Store(new(policy.Compiled))
 	e.store = state.New(state.Config{
-		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Log: cfg.Log.Named("state"),
+		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops, Log: cfg.Log.Named("state"),
 	})
 	e.authority = identity.New(identity.Config{Dir: cfg.StateDir, Store: e.store, Advertise: e.advertise, Log: cfg.Log.Named("identity")})
 	return e, nil
@@ -143,6 +144,9 @@ func (e *Edge) open(ctx context.Context) error {
 		}
 		e.hops = []netip.Addr{lastHost(plan.Prefix4), lastHost(plan.Prefix6)}
 	}
+	if err := e.checkTaken(); err != nil {
+		return err
+	}
 	e.relay = relay.New(relay.Config{Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Denials: e.denials, Log: e.cfg.Log.Named("relay")})
 	e.apply(e.store.Snapshot())
 	key := e.authority.ResetKey()
@@ -160,6 +164,18 @@ func (e *Edge) open(ctx context.Context) error {
 		Renew:    e.renew,
 		Seen:     e.seen,
 	}}
+	return nil
+}
+
+// checkTaken refuses a hop address that a device has got before it was one.
+func (e *Edge) checkTaken() error {
+	for _, d := range e.store.Snapshot().Devices { // revoked ones too: policies and captures still name them
+		for _, a := range d.Addrs() {
+			if slices.Contains(e.hops, a) {
+				return &ConfigError{Field: "hop", Text: fmt.Sprintf("%s is the address of device %s", a, d.ID), Advice: "name an address that nobody has"}
+			}
+		}
+	}
 	return nil
 }
 

@@ -3,12 +3,14 @@ package edge
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"go.uber.org/zap/zaptest"
 
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/local"
 )
 
@@ -53,5 +55,32 @@ func TestStatus(t *testing.T) {
 	}
 	if s.Version != "test" || s.Edge == "" || s.Listen != e.listener.Addr() || len(s.Hops) != 2 || s.Hops[0].String() != "100.111.255.254" {
 		t.Errorf("status %+v", s)
+	}
+}
+
+// TestHopAddressIsNobodyElses: what a hop address becomes is no device's, before or after.
+func TestHopAddressIsNobodyElses(t *testing.T) {
+	dir := t.TempDir()
+	hop := netip.MustParseAddr("100.96.0.1")
+	device := state.Device{ID: "first", User: "alice", KeyHash: []byte{1}}
+	t.Run("hop first", func(t *testing.T) {
+		e := startEdge(t, Config{StateDir: t.TempDir(), Hops: []netip.Addr{hop}})
+		if d, err := e.store.AllocateDevice(t.Context(), device); err != nil || d.Addr4 == hop {
+			t.Errorf("the device got %v, %v", d.Addr4, err)
+		}
+	})
+	t.Run("device first", func(t *testing.T) {
+		e := startEdge(t, Config{StateDir: dir})
+		if d, err := e.store.AllocateDevice(t.Context(), device); err != nil || d.Addr4 != hop {
+			t.Errorf("the device got %v, %v", d.Addr4, err)
+		}
+	})
+	e, err := New(Config{StateDir: dir, Listen: "127.0.0.1:0", Hops: []netip.Addr{hop}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var taken *ConfigError
+	if err := e.Run(t.Context()); !errors.As(err, &taken) || taken.Field != "hop" {
+		t.Errorf("Run returned %v", err)
 	}
 }

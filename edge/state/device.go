@@ -27,7 +27,7 @@ func (s *Store) AllocateDevice(ctx context.Context, d Device) (Device, error) {
 			d = old
 			return write{}, errNothing
 		}
-		if err := address(sn, &d); err != nil {
+		if err := s.address(sn, &d); err != nil {
 			return write{}, err
 		}
 		d.Created = s.cfg.Now().UTC()
@@ -37,8 +37,11 @@ func (s *Store) AllocateDevice(ctx context.Context, d Device) (Device, error) {
 }
 
 // address gives d an address of each family.
-func address(sn *Snapshot, d *Device) error {
+func (s *Store) address(sn *Snapshot, d *Device) error {
 	used := make(map[netip.Addr]bool, 2*len(sn.Devices))
+	for _, a := range s.cfg.Reserved {
+		used[a] = true
+	}
 	for _, o := range sn.Devices {
 		used[o.Addr4], used[o.Addr6] = true, true
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	// Prefix4 and Prefix6 are where device addresses come from; used at the
 	// first start, kept afterwards. Zero = 100.96.0.0/12 and a random unique local /64.
 	Prefix4, Prefix6 netip.Prefix
+	Reserved         []netip.Addr     // never given to a device: the edge's own
 	Now              func() time.Time // nil = time.Now
 	Log              *zap.Logger      // nil = none
 }

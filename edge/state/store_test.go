@@ -162,6 +162,34 @@ func TestDevicesGetUniqueAddressesConcurrently(t *testing.T) {
 	}
 }
 
+// TestReservedAddressesGoToNobody: the edge's own addresses lie where a person would put them, at the beginning.
+func TestReservedAddressesGoToNobody(t *testing.T) {
+	s, _ := open(t, Config{Dir: t.TempDir(), Prefix6: prefix("fd12:3456:789a::/64"), Reserved: []netip.Addr{
+		netip.MustParseAddr("100.96.0.1"), netip.MustParseAddr("fd12:3456:789a::1"),
+	}})
+	d, err := s.AllocateDevice(t.Context(), Device{ID: "d", User: "alice", KeyHash: []byte{1}})
+	if err != nil || d.Addr4.String() != "100.96.0.2" || d.Addr6.String() != "fd12:3456:789a::2" {
+		t.Errorf("got %v, %v", d.Addrs(), err)
+	}
+}
+
+// TestReplicasAreBounded: a tunnel token may be used any number of times.
+func TestReplicasAreBounded(t *testing.T) {
+	sn := &Snapshot{Tunnels: map[string]Tunnel{"t": {ID: "t"}}, Replicas: map[string]Replica{}}
+	for i := range maxReplicas {
+		id := fmt.Sprint("r", i)
+		sn.Replicas[id] = Replica{ID: id, Tunnel: "t", KeyHash: []byte(id)}
+	}
+	var refused *TokenError
+	if _, err := place(sn, &Replica{ID: "new", Tunnel: "t", KeyHash: []byte("new")}); !errors.As(err, &refused) {
+		t.Errorf("one too many: %v", err)
+	}
+	again := Replica{ID: "other", Tunnel: "t", KeyHash: []byte("r7")}
+	if known, err := place(sn, &again); !known || err != nil || again.ID != "r7" {
+		t.Errorf("one that is there: %v, %v, %v", known, again.ID, err)
+	}
+}
+
 func TestSnapshotsAreImmutable(t *testing.T) {
 	s, _ := open(t, Config{Dir: t.TempDir()})
 	first := s.Snapshot()
