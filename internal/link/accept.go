@@ -19,9 +19,13 @@ const headerTimeout = 10 * time.Second
 func isEOF(err error) bool { return err == io.EOF }
 
 // runAccept accepts bidirectional streams, each into a goroutine of its own;
-// at most maxStreams at a time.
+// as many at a time as the peer was allowed.
 func (l *Link) runAccept(ctx context.Context, h *Handler, spawn func(func())) error {
-	slots := make(chan struct{}, maxStreams)
+	most := maxStreams
+	if l.dialled {
+		most = maxEdgeStreams
+	}
+	slots := make(chan struct{}, most)
 	for {
 		select {
 		case slots <- struct{}{}:

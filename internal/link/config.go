@@ -16,8 +16,10 @@ const (
 	dialTimeout = 2 * time.Second
 	// handshakeTimeout is how long an edge waits for a silent handshake.
 	handshakeTimeout = 3 * time.Second
-	// maxStreams bounds the streams that a peer has open at a time.
-	maxStreams = 4096
+	// maxStreams bounds the streams that a node has open at a time. An edge may open four times as many: on a
+	// connector's link those are the flows of all devices, and no device may take up what the others need.
+	maxStreams     = 4096
+	maxEdgeStreams = 4 * maxStreams
 	// maxUniStreams: one oversize stream, and room for its successors while old ones are reset.
 	maxUniStreams = 16
 	// listenerIdle is the idle time-out that an edge allows: the smaller one of both ends holds, so the node decides.
@@ -58,6 +60,7 @@ func dialConfig(cfg *Config) *quic.Config {
 	q := quicConfig()
 	q.KeepAlivePeriod = cfg.keepAlive()
 	q.MaxIdleTimeout = idleTimeout(cfg.keepAlive())
+	q.MaxIncomingStreams = maxEdgeStreams
 	return q
 }
 

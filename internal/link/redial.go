@@ -85,7 +85,8 @@ func isRefusal(err error) bool {
 		return false
 	}
 	switch c.Code {
-	case proto.CodeRefused, proto.CodeRevoked, proto.CodeExpired, proto.CodeProtocol, proto.CodeTooMany:
+	case proto.CodeRefused, proto.CodeRevoked, proto.CodeExpired, proto.CodeProtocol, proto.CodeTooMany,
+		proto.CodeReplaced: // by another machine with a copy of this identity: the two must not chase each other
 		return true
 	}
 	return false

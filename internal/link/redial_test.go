@@ -34,7 +34,10 @@ func (refusedEnrolment) Refused() bool { return true }
 
 // Who is refused asks ever more rarely; who only fails on the way keeps asking.
 func TestRedialAsksRarelyWhereItIsRefused(t *testing.T) {
-	for _, err := range []error{&link.CloseError{Code: proto.CodeRevoked, Remote: true}, refusedEnrolment{}} {
+	for _, err := range []error{
+		&link.CloseError{Code: proto.CodeRevoked, Remote: true}, refusedEnrolment{},
+		&link.CloseError{Code: proto.CodeReplaced, Remote: true}, // two machines with one copied identity
+	} {
 		if n := attempts(t, err); n < 15 || n > 60 {
 			t.Errorf("%d attempts in ten minutes after %q, want one every 30 s in the end", n, err)
 		}

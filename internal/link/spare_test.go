@@ -1,6 +1,7 @@
 package link_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -50,4 +51,18 @@ func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 		t.Fatal(r)
 	}
 	<-heard
+}
+
+// TestANodeTakesMoreStreamsThanOneDeviceMayOpen: an edge opens the flows of all
+// devices on one connector's link; those of one must not take it up.
+func TestANodeTakesMoreStreamsThanOneDeviceMayOpen(t *testing.T) {
+	server, client := connect(t, link.Config{}, link.Config{})
+	defer client.Close(proto.CodeOK, "")
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for i := range 4096 + 1 {
+		if _, err := server.OpenRaw(ctx); err != nil {
+			t.Fatalf("stream %d: %v", i, err)
+		}
+	}
 }
