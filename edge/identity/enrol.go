@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.uber.org/zap"
 
@@ -81,6 +82,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 // answer decides on a request and says so here and there.
 func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRequest, log *zap.Logger) proto.EnrolAnswer {
 	id, cert, err := a.enrol(ctx, l, req)
+	req.TokenID = clean(req.TokenID) // it is a stranger's word where it names no token
 	if err == nil {
 		log.Info("enrolled", zap.Stringer(obs.FieldIdentity, id), zap.String(obs.FieldToken, req.TokenID), zap.Bool("renewal", req.Expired != nil))
 		a.audit(ctx, l, "enrol", id.String(), "token "+req.TokenID)
@@ -202,7 +204,7 @@ func (a *Authority) Renew(id proto.Identity, csr []byte) ([]byte, error) {
 // clean makes what a node says of itself fit for a list: printable, short.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+		if !unicode.IsPrint(r) || r == '\uFFFD' {
 			return -1
 		}
 		return r
