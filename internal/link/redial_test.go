@@ -35,7 +35,8 @@ func (refusedEnrolment) Refused() bool { return true }
 // Who is refused asks ever more rarely; who only fails on the way keeps asking.
 func TestRedialAsksRarelyWhereItIsRefused(t *testing.T) {
 	for _, err := range []error{
-		&link.CloseError{Code: proto.CodeRevoked, Remote: true}, refusedEnrolment{},
+		&link.CloseError{Code: proto.CodeRevoked, Remote: true},
+		refusedEnrolment{},
 		&link.CloseError{Code: proto.CodeReplaced, Remote: true}, // two machines with one copied identity
 	} {
 		if n := attempts(t, err); n < 15 || n > 60 {
