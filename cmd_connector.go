@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -22,7 +23,13 @@ func newConnectorCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connector",
 		Short: "Serve a private subnet to the edge, without privileges",
-		Args:  cobra.NoArgs,
+		Long: `A connector runs on any host inside the private subnet, connects out to the edge
+and sends what comes over that link into its own network. Several connectors of
+one tunnel serve it together.`,
+		Example: `  oneping connector check --token-file connector.token
+  oneping connector run --token-file connector.token
+  oneping connector status`,
+		Args: exactArgs(),
 	}
 	var stateDir string
 	cmd.PersistentFlags().StringVar(&stateDir, "state-dir", node.StateDir(proto.RoleConnector), "where key, certificate and local socket are kept")
@@ -39,20 +46,23 @@ func newConnectorRunCmd(stateDir *string) *cobra.Command {
 	var f connectorFlags
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Enrol where needed, connect to the edge and serve until stopped",
-		Long: `run keeps a link to the edge and sends what comes over it into this host's
-network: echo requests, UDP and TCP, each with the TTL that a router here would
-give it. It needs no privilege; ICMP needs the group of this process inside
+		Short: "Run the connector in the foreground until it is interrupted",
+		Long: `run enrols with a token on the first start (later starts need none), keeps a
+link to the edge and sends what comes over it into this host's network: echo
+requests, UDP and TCP, each with the TTL that a router here would give it. It
+needs no privilege; ICMP needs the group of this process inside
 net.ipv4.ping_group_range ("oneping connector check" says so, with the command).
 
 Loopback, link-local addresses (169.254.169.254 among them) and the edge itself
 are refused unless --allow names them; --deny wins over --allow.`,
-		Args: cobra.NoArgs,
+		Example: `  oneping connector run --token-file connector.token
+  oneping connector run --deny 172.16.10.1`,
+		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error { return runConnector(c.Context(), *stateDir, &f) },
 	}
 	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", `file with the tunnel's token ("-": standard input; default: $ONEPING_TOKEN)`)
-	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "prefix to open that is refused by default")
-	cmd.Flags().StringSliceVar(&f.deny, "deny", nil, "prefix to refuse")
+	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "prefix or address to open that is refused by default (repeatable)")
+	cmd.Flags().StringSliceVar(&f.deny, "deny", nil, "prefix or address to refuse (repeatable)")
 	cmd.Flags().StringVar(&f.icmp, "icmp", "auto", "how ICMP is sent: auto, ping, raw")
 	cmd.Flags().StringVar(&f.log, "log-level", "info", "debug, info, warn or error")
 	return cmd
@@ -122,7 +132,7 @@ func newConnectorStatusCmd(stateDir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show link, ICMP mode, mappings, sessions, flows and counters",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s connector.Status
 			if err := local.Get(c.Context(), local.Socket(*stateDir), "/v1/status", &s); err != nil {
@@ -131,7 +141,7 @@ func newConnectorStatusCmd(stateDir *string) *cobra.Command {
 			if asJSON {
 				return writeIndented(c.OutOrStdout(), &s)
 			}
-			return s.WriteText(c.OutOrStdout())
+			return s.WriteText(c.OutOrStdout(), time.Now())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -144,7 +154,11 @@ func newConnectorCheckCmd(stateDir *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Try every precondition of a connector on this host and name what fixes it",
-		Args:  cobra.NoArgs,
+		Long: `check tries what run needs: sockets for ICMP, descriptors, IPv6, the state
+directory and, with a token, the way to the edge. Its exit code is 1 where
+something that is needed failed.`,
+		Example: "  oneping connector check --token-file connector.token",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			findings := connector.Check(c.Context(), connector.CheckConfig{
 				StateDir: *stateDir,

@@ -3,13 +3,12 @@ package client
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
-	"github.com/oneping/oneping/proto/packet"
 )
 
 // WriteStatus writes s for people; now is when it was asked for.
@@ -27,7 +26,7 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 	t.row("hop", list(s.Hops))
 	t.row("captured", list(s.Capture))
 	t.row("traffic", fmt.Sprintf("%s, %s, %d opening", count(s.Sessions, "UDP session"), count(s.Flows, "TCP flow"), s.Held))
-	t.row("packets", reasonsLine(s.Reasons))
+	t.row("packets", obs.Reasons(s.Reasons))
 	if s.Identity != nil && !s.Identity.Expires.IsZero() {
 		t.row("identity", fmt.Sprintf("%s, certificate until %s", s.Identity.Identity, s.Identity.Expires.Local().Format(time.DateTime)))
 	}
@@ -71,25 +70,6 @@ func deviceLine(s *Status) string {
 	}
 	if s.Device != "" {
 		parts = append(parts, "id "+s.Device)
-	}
-	return strings.Join(parts, ", ")
-}
-
-// reasonsLine lists the counters: what went on first, then by how often.
-func reasonsLine(m map[string]uint64) string {
-	names := slices.SortedFunc(maps.Keys(m), func(a, b string) int {
-		ok := packet.OK.String()
-		switch {
-		case a == ok || b != ok && m[a] > m[b]:
-			return -1
-		case b == ok || m[a] < m[b]:
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
-	parts := make([]string, len(names))
-	for i, n := range names {
-		parts[i] = fmt.Sprintf("%d %s", m[n], n)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,36 +83,29 @@ func TestStatusText(t *testing.T) {
 		{
 			Status{
 				Up: true, Since: since, Edge: "e1", Tunnel: "lab", Replica: "r1", ICMP: "ping", Mappings: 2, Sessions: 3, Flows: 4,
-				Link: &link.Info{RTT: 1234567, PathMTU: 1452}, Reasons: map[string]uint64{"ok": 5, "forbidden": 1},
+				Link: &link.Info{Remote: netip.MustParseAddrPort("192.0.2.1:7844"), RTT: 1234567, PathMTU: 1452}, Reasons: map[string]uint64{"ok": 5, "forbidden": 1},
 			},
-			`link               up since 2026-11-22T05:00:00Z
-edge               invalid AddrPort (e1)
-rtt                1.23ms
-path mtu           1452 (still being discovered)
-tunnel             lab
-replica            r1
-icmp               ping
-mappings           2
-udp sessions       3
-tcp flows          4
-packets forbidden  1
-packets ok         5
+			`link     up for 1m0s to 192.0.2.1:7844 (edge e1)
+path     RTT 1.23ms, path MTU 1452 (still being discovered)
+tunnel   lab, connector id r1
+icmp     ping
+traffic  2 ICMP mappings, 3 UDP sessions, 4 TCP flows
+packets  5 ok, 1 forbidden
 `,
 		},
 		{
 			Status{Since: since, LastError: "no answer", Edges: []string{"e:7844"}, ICMP: "off: no", ICMPHint: "do this"},
-			`link          down since 2026-11-22T05:00:00Z: no answer
-edges         [e:7844]
-icmp          off: no
-              to open it: do this
-mappings      0
-udp sessions  0
-tcp flows     0
+			`link     down for 1m0s to e:7844
+         no answer
+icmp     off: no
+         hint: do this
+traffic  0 ICMP mappings, 0 UDP sessions, 0 TCP flows
+packets  none
 `,
 		},
 	} {
 		var b strings.Builder
-		if err := c.s.WriteText(&b); err != nil || b.String() != c.want {
+		if err := c.s.WriteText(&b, since.Add(time.Minute)); err != nil || b.String() != c.want {
 			t.Errorf("%v\ngot\n%s\nwant\n%s", err, b.String(), c.want)
 		}
 	}

@@ -3,44 +3,37 @@ package connector
 import (
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/oneping/oneping/internal/obs"
 )
 
-// WriteText writes the status as people read it.
-func (s *Status) WriteText(w io.Writer) error {
+// WriteText writes the status as people read it, in the words of the client's.
+func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	since := now.Sub(s.Since).Round(time.Second)
 	if s.Link != nil {
-		row("link", "up since %s", s.Since.Format(time.RFC3339))
-		row("edge", "%s (%s)", s.Link.Remote, s.Edge)
-		row("rtt", "%s", s.Link.RTT.Round(10*time.Microsecond))
+		row("link", "up for %s to %s (edge %s)", since, s.Link.Remote, s.Edge)
 		mtu := ""
 		if !s.Link.Settled {
 			mtu = " (still being discovered)"
 		}
-		row("path mtu", "%d%s", s.Link.PathMTU, mtu)
-		row("tunnel", "%s", s.Tunnel)
-		row("replica", "%s", s.Replica)
+		row("path", "RTT %s, path MTU %d%s", s.Link.RTT.Round(10*time.Microsecond), s.Link.PathMTU, mtu)
+		row("tunnel", "%s, connector id %s", s.Tunnel, s.Replica)
 	} else {
-		row("link", "down since %s: %s", s.Since.Format(time.RFC3339), s.LastError)
-		row("edges", "%v", s.Edges)
+		row("link", "down for %s to %s", since, strings.Join(s.Edges, ", "))
+		if s.LastError != "" {
+			row("", "%s", s.LastError)
+		}
 	}
 	row("icmp", "%s", s.ICMP)
 	if s.ICMPHint != "" {
-		row("", "to open it: %s", s.ICMPHint)
+		row("", "hint: %s", s.ICMPHint)
 	}
-	row("mappings", "%d", s.Mappings)
-	row("udp sessions", "%d", s.Sessions)
-	row("tcp flows", "%d", s.Flows)
-	names := make([]string, 0, len(s.Reasons))
-	for name := range s.Reasons {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		row("packets "+name, "%d", s.Reasons[name])
-	}
+	row("traffic", "%d ICMP mappings, %d UDP sessions, %d TCP flows", s.Mappings, s.Sessions, s.Flows)
+	row("packets", "%s", obs.Reasons(s.Reasons))
 	return t.Flush()
 }

@@ -3,12 +3,12 @@ package edge
 import (
 	"fmt"
 	"io"
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/oneping/oneping/internal/obs"
 )
 
 // WriteStatus writes s for people; now is when it was asked for.
@@ -28,7 +28,7 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 		{"routes", fmt.Sprint(s.Routes)},
 		{"devices", fmt.Sprintf("%d connected", len(s.Devices))},
 		{"traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows)},
-		{"packets", reasons(s.Reasons)},
+		{"packets", obs.Reasons(s.Reasons)},
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
@@ -43,17 +43,6 @@ func addrs(list []netip.Addr) string {
 	words := make([]string, len(list))
 	for i, a := range list {
 		words[i] = a.String()
-	}
-	return strings.Join(words, ", ")
-}
-
-func reasons(m map[string]uint64) string {
-	if len(m) == 0 {
-		return "none yet"
-	}
-	var words []string
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		words = append(words, fmt.Sprintf("%s %d", name, m[name]))
 	}
 	return strings.Join(words, ", ")
 }
