@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,10 +34,10 @@ func newClientUpCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run the client in the foreground until it is interrupted",
-		Long: `Enrols with a device token on the first start (later starts need none), opens
+		Long: `up enrols with a device token on the first start (later starts need none), opens
 the TUN device and stays connected. On exit its routes, rules and device are gone.`,
 		Example: "  oneping client up --token-file device.token\n  ONEPING_TOKEN=op1_… oneping client up",
-		Args:    cobra.NoArgs,
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			log, err := obs.NewLogger(level)
 			if err != nil {
@@ -83,7 +82,10 @@ func newClientStatusCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the link, the addresses, what is captured and what was denied",
-		Args:  cobra.NoArgs,
+		Long: `status asks the client that runs on this machine. With --denials it lists what
+the edge's policy denied it, each with the id that "oneping policy explain" takes.`,
+		Example: "  oneping client status\n  oneping client status --denials",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			socket, out := local.Socket(dir), c.OutOrStdout()
 			if denials {
@@ -92,7 +94,7 @@ func newClientStatusCmd() *cobra.Command {
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(out).Encode(d)
+					return writeIndented(out, d)
 				}
 				return client.WriteDenials(out, d.Denials)
 			}
@@ -101,7 +103,7 @@ func newClientStatusCmd() *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(out).Encode(s)
+				return writeIndented(out, s)
 			}
 			return client.WriteStatus(out, &s, time.Now())
 		},

@@ -21,7 +21,7 @@ one stable address per family.
 
 These commands speak to the edge on this machine.`,
 		Example: "  oneping device token --user alice@example.com > laptop.token\n  oneping device list",
-		Args:    cobra.NoArgs,
+		Args:    exactArgs(),
 	}
 	cmd.AddCommand(newDeviceTokenCmd(), newDeviceListCmd(), newDeviceShowCmd(), newDeviceRevokeCmd())
 	return cmd
@@ -38,7 +38,7 @@ func newDeviceTokenCmd() *cobra.Command {
 device for the user, once, within --ttl. A token is a secret: keep it in a file
 of mode 0600.`,
 		Example: "  umask 077; oneping device token --user alice@example.com > laptop.token\n  oneping device token --user alice@example.com --ttl 24h > laptop.token",
-		Args:    cobra.NoArgs,
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if user == "" {
 				return &usageError{err: fmt.Errorf("%s needs --user", c.CommandPath()), hint: "say whose device it is: --user alice@example.com"}
@@ -51,8 +51,9 @@ of mode 0600.`,
 			if err := a.do(c, http.MethodPost, "/v1/tokens", in, &t); err != nil {
 				return err
 			}
+			err := a.print(c, &t, line("%s", t.Token))
 			hint(c, "good once, until %s; on the laptop: sudo oneping client up --token-file FILE", t.Expires.Local().Format(time.DateTime))
-			return a.print(c, &t, line("%s", t.Token))
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "user whose device it will be")
@@ -65,7 +66,7 @@ func newDeviceListCmd() *cobra.Command {
 	return a.bind(&cobra.Command{
 		Use:   "list",
 		Short: "List devices",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var ds []admin.Device
 			return a.show(c, "/v1/devices", &ds, func(w io.Writer) error {

@@ -34,7 +34,7 @@ what, routes by prefix to a connector and answers as a router on the path.
 
 Its tunnels, routes, devices and policy are managed on this machine with
 oneping tunnel, route, device and policy.`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 	}
 	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeConfigCmd())
 	return cmd
@@ -68,15 +68,20 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 	if err != nil {
 		return nil, edge.Config{}, err
 	}
-	if file.Hops, err = merge(cmd, "hop", f.hops, file.Hops, netip.ParseAddr); err != nil {
+	if file.Hops, err = merge(cmd, "hop", "an address such as 172.68.101.57", f.hops, file.Hops, netip.ParseAddr); err != nil {
 		return nil, edge.Config{}, err
 	}
-	if file.Capture, err = merge(cmd, "capture", f.capture, file.Capture, netip.ParsePrefix); err != nil {
+	if file.Capture, err = merge(cmd, "capture", "a prefix such as 172.16.0.0/12", f.capture, file.Capture, netip.ParsePrefix); err != nil {
 		return nil, edge.Config{}, err
 	}
 	cfg, err := file.Config()
 	if err != nil {
-		return nil, cfg, &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+		u := &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+		var h interface{ Hint() string }
+		if errors.As(err, &h) && h.Hint() != "" {
+			u.hint = h.Hint()
+		}
+		return nil, cfg, u
 	}
 	if cfg.StateDir == "" {
 		cfg.StateDir = node.StateDir(proto.RoleEdge)
@@ -123,7 +128,7 @@ func (f *edgeFlags) load(cmd *cobra.Command) (edge.File, error) {
 }
 
 // merge returns the values of a repeated flag, or those of the file where it was not given.
-func merge[T any](cmd *cobra.Command, flag string, words []string, file []T, parse func(string) (T, error)) ([]T, error) {
+func merge[T any](cmd *cobra.Command, flag, want string, words []string, file []T, parse func(string) (T, error)) ([]T, error) {
 	if !cmd.Flags().Changed(flag) {
 		return file, nil
 	}
@@ -131,7 +136,7 @@ func merge[T any](cmd *cobra.Command, flag string, words []string, file []T, par
 	for _, w := range words {
 		v, err := parse(w)
 		if err != nil {
-			return nil, &usageError{err: fmt.Errorf("--%s %s: %w", flag, w, err), hint: "see " + cmd.CommandPath() + " --help"}
+			return nil, &usageError{err: fmt.Errorf("--%s %q: want %s", flag, w, want), hint: "see " + cmd.CommandPath() + " --help"}
 		}
 		out = append(out, v)
 	}
@@ -186,7 +191,7 @@ commands to type on the edge, on the connector's host and on the laptop. It may
 be repeated and changes nothing that exists. "oneping edge run" does the same at
 its first start.`,
 		Example: "  oneping edge init --advertise edge.example.com:7844",
-		Args:    cobra.NoArgs,
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			e, cfg, err := f.build(c)
 			if err != nil {
@@ -214,7 +219,7 @@ prints the commands to type next. Without --advertise, tokens name this host's
 own addresses: name the public one where there is address translation in front.`,
 		Example: `  oneping edge run --advertise edge.example.com:7844
   oneping edge run --state-dir ./edge --listen 127.0.0.1:7844 --hop 100.111.255.254`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			e, cfg, err := f.build(c)
 			if err != nil {
@@ -245,13 +250,13 @@ own addresses: name the public one where there is address translation in front.`
 }
 
 func newEdgeConfigCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check the configuration file", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "config", Short: "Check the configuration file", Args: exactArgs()}
 	var f edgeFlags
 	check := &cobra.Command{
 		Use:     "check",
 		Short:   "Read the configuration as run does and say what is wrong",
 		Example: "  oneping edge config check --config /etc/oneping/edge.yaml",
-		Args:    cobra.NoArgs,
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if _, _, err := f.build(c); err != nil {
 				return err
@@ -274,7 +279,7 @@ func newEdgeStatusCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the edge does now",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s edge.Status
 			return a.show(c, "/v1/status", &s, func(w io.Writer) error { return edge.WriteStatus(w, &s, time.Now()) })

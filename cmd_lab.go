@@ -93,6 +93,11 @@ func (f *labFlags) options() (lab.Options, error) {
 		}
 		opts.Policy = string(text)
 	}
+	for name, n := range map[string]int{"laptops": opts.Laptops, "hosts": opts.Hosts} {
+		if n < 1 { // in Options zero stands for the default
+			return opts, &usageError{fmt.Errorf("%s %d: want at least 1", name, n), "see oneping lab --help"}
+		}
+	}
 	checked := opts
 	if err := checked.Validate(); err != nil {
 		return opts, &usageError{err, "see oneping lab --help"}
@@ -127,7 +132,7 @@ func newLabUpCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a lab and leave it running",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			opts, err := flags.options()
 			if err != nil {
@@ -140,6 +145,11 @@ func newLabUpCmd() *cobra.Command {
 			suffix := ""
 			if opts.Name != "" && opts.Name != lab.DefaultName {
 				suffix = " --name " + opts.Name
+			}
+			if opts.Bare {
+				_, err = fmt.Fprintf(c.OutOrStdout(), "bare lab up in %.1f s; its edge is to listen at %[3]s:7844\n\n  oneping lab shell%[2]s edge\n  oneping lab shell%[2]s connector\n  oneping lab shell%[2]s laptop\n  oneping lab down%[2]s\n",
+					time.Since(begin).Seconds(), suffix, lab.EdgeV4)
+				return err
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "lab up in %.1f s\n\n  oneping lab exec%[2]s laptop -- ping 172.16.10.120\n  oneping lab shell%[2]s laptop\n  oneping lab down%[2]s\n",
 				time.Since(begin).Seconds(), suffix)
@@ -173,7 +183,7 @@ func newLabShellCmd() *cobra.Command {
 	return bindLabName(&cobra.Command{
 		Use:   "shell NODE",
 		Short: "Open a shell in a node",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactArgs("NODE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			shell := os.Getenv("SHELL")
 			if shell == "" {
@@ -190,7 +200,7 @@ func newLabStopCmd() *cobra.Command {
 	cmd := bindLabName(&cobra.Command{
 		Use:   "stop NODE",
 		Short: "Stop a node: its role, or the links of a host",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactArgs("NODE"),
 		RunE:  func(_ *cobra.Command, args []string) error { return lab.StopNode(name, args[0], kill) },
 	}, &name)
 	cmd.Flags().BoolVar(&kill, "kill", false, "end the role with SIGKILL")
@@ -202,7 +212,7 @@ func newLabStartCmd() *cobra.Command {
 	return bindLabName(&cobra.Command{
 		Use:   "start NODE",
 		Short: "Start a node that was stopped and wait until it is ready",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactArgs("NODE"),
 		RunE:  func(_ *cobra.Command, args []string) error { return lab.StartNode(name, args[0]) },
 	}, &name)
 }
@@ -213,7 +223,7 @@ func newLabLogsCmd() *cobra.Command {
 	cmd := bindLabName(&cobra.Command{
 		Use:   "logs NODE",
 		Short: "Show the log of a node's role",
-		Args:  cobra.ExactArgs(1),
+		Args:  exactArgs("NODE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return labExit(lab.Exec(name, labCommand(args[0], lab.LogCommand(args[0], follow))))
 		},
@@ -228,7 +238,7 @@ func newLabDownCmd() *cobra.Command {
 	cmd := bindLabName(&cobra.Command{
 		Use:   "down",
 		Short: "End a lab; nothing is left of it",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(_ *cobra.Command, _ []string) error {
 			if !all {
 				return lab.Down(name)
@@ -250,7 +260,7 @@ func newLabStatusCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show your labs, or the nodes of one",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			names := []string{name}
 			if name == "" {

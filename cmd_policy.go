@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +36,7 @@ this machine.`,
 		Example: `  oneping policy apply -f policy.yaml
   oneping policy explain alice@example.com 172.16.10.120:22
   oneping policy explain 5f0c1d2e3a4b5968`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 	}
 	cmd.AddCommand(newPolicyShowCmd(), newPolicyApplyCmd(), newPolicyExplainCmd())
 	return cmd
@@ -46,7 +47,7 @@ func newPolicyShowCmd() *cobra.Command {
 	return a.bind(&cobra.Command{
 		Use:   "show",
 		Short: "Print the policy in force, as apply reads it",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var p state.Policy
 			return a.show(c, "/v1/policy", &p, func(w io.Writer) error {
@@ -71,7 +72,7 @@ func newPolicyApplyCmd() *cobra.Command {
 tests are refused with their lines, and the policy in force stays. Live flows are
 looked at once and those no longer allowed end.`,
 		Example: "  oneping policy apply -f policy.yaml\n  oneping policy show | sed s/alice/bob/ | oneping policy apply -f -",
-		Args:    cobra.NoArgs,
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := readPolicy(c, file)
 			if err != nil {
@@ -81,10 +82,11 @@ looked at once and those no longer allowed end.`,
 			if err := a.do(c, http.MethodPut, "/v1/policy", map[string]string{"text": string(text)}, &applied); err != nil {
 				return err
 			}
+			err = a.print(c, &applied, func(w io.Writer) error { return admin.WriteApplied(w, &applied) })
 			for _, p := range applied.Unreached {
 				hint(c, "no grant reaches the route %s: everything there is denied", p)
 			}
-			return a.print(c, &applied, func(w io.Writer) error { return admin.WriteApplied(w, &applied) })
+			return err
 		},
 	}
 	cmd.Flags().StringVarP(&file, "file", "f", "", "policy file (YAML); - reads standard input")
@@ -120,7 +122,7 @@ or a device's address; DST alone means ICMP, with a port TCP, or UDP with /udp.`
   oneping policy explain alice@example.com 172.16.10.120
   oneping policy explain 100.96.0.1 172.16.10.53:53/udp`,
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 || len(args) == 2 {
+			if len(args) == 2 || len(args) == 1 && !strings.ContainsAny(args[0], "@.:") {
 				return nil
 			}
 			return &usageError{err: fmt.Errorf("%s takes DECISION-ID, or SRC and DST", c.CommandPath()), hint: "see " + c.CommandPath() + " --help"}

@@ -20,10 +20,11 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		if len(args) == len(names) {
 			return nil
 		}
-		return &usageError{
-			err:  fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names)),
-			hint: "see " + c.CommandPath() + " --help",
+		err := fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names))
+		if len(names) == 0 {
+			err = fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0])
 		}
+		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
 	}
 }
 
@@ -39,7 +40,7 @@ it must never leave a laptop by another way.
 These commands speak to the edge on this machine.`,
 		Example: `  oneping route add 172.16.10.0/24 office
   oneping route get 172.16.10.120`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 	}
 	cmd.AddCommand(newRouteAddCmd(), newRouteListCmd(), newRouteGetCmd(), newRouteDeleteCmd(), newRouteCaptureCmd())
 	return cmd
@@ -58,10 +59,11 @@ func newRouteAddCmd() *cobra.Command {
 			if err := a.do(c, http.MethodPost, "/v1/routes", in, &r); err != nil {
 				return err
 			}
+			err := a.print(c, &r, line("route %s to tunnel %s added", r.Prefix, r.Tunnel))
 			if r.Hint != "" {
 				hint(c, "%s", r.Hint)
 			}
-			return a.print(c, &r, line("route %s to tunnel %s added", r.Prefix, r.Tunnel))
+			return err
 		},
 	})
 }
@@ -71,7 +73,7 @@ func newRouteListCmd() *cobra.Command {
 	return a.bind(&cobra.Command{
 		Use:   "list",
 		Short: "List routes",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var rs []admin.Route
 			return a.show(c, "/v1/routes", &rs, func(w io.Writer) error {
@@ -113,8 +115,9 @@ a laptop by another way: see "oneping route capture".`,
 			if err := a.do(c, http.MethodDelete, "/v1/routes?prefix="+url.QueryEscape(args[0]), nil, nil); err != nil {
 				return err
 			}
+			err := a.print(c, struct{}{}, line("route %s deleted", args[0]))
 			hint(c, "clients still capture it; to give it back to their networks: oneping route capture delete %s", args[0])
-			return a.print(c, struct{}{}, line("route %s deleted", args[0]))
+			return err
 		},
 	})
 }
@@ -123,13 +126,13 @@ func newRouteCaptureCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "capture",
 		Short: "Manage the prefixes that clients take off their hosts",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 	}
 	var list, add, del adminFlags
 	cmd.AddCommand(list.bind(&cobra.Command{
 		Use:   "list",
 		Short: "List the prefixes that were ever routed or added",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var ps []netip.Prefix
 			return list.show(c, "/v1/capture", &ps, func(w io.Writer) error { return admin.WritePrefixes(w, ps) })

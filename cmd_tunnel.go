@@ -22,7 +22,7 @@ These commands speak to the edge on this machine.`,
 		Example: `  oneping tunnel create office
   oneping route add 172.16.10.0/24 office
   oneping tunnel token office > connector.token`,
-		Args: cobra.NoArgs,
+		Args: exactArgs(),
 	}
 	cmd.AddCommand(newTunnelCreateCmd(), newTunnelListCmd(), newTunnelShowCmd(), newTunnelTokenCmd(), newTunnelDeleteCmd())
 	return cmd
@@ -42,8 +42,9 @@ func newTunnelCreateCmd() *cobra.Command {
 			if err := a.do(c, http.MethodPost, "/v1/tunnels", map[string]string{"name": args[0]}, &t); err != nil {
 				return err
 			}
+			err := a.print(c, &t, line("tunnel %s created", t.Name))
 			hint(c, "next: oneping route add PREFIX %s, and oneping tunnel token %s > connector.token", t.Name, t.Name)
-			return a.print(c, &t, line("tunnel %s created", t.Name))
+			return err
 		},
 	})
 }
@@ -53,7 +54,7 @@ func newTunnelListCmd() *cobra.Command {
 	return a.bind(&cobra.Command{
 		Use:   "list",
 		Short: "List tunnels, their connectors and routes",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var ts []admin.Tunnel
 			return a.show(c, "/v1/tunnels", &ts, func(w io.Writer) error {
@@ -98,8 +99,9 @@ enrolled with them stay. A token is a secret: keep it in a file of mode 0600.`,
 			if err := a.do(c, http.MethodPost, tunnelURL(args[0])+"/token", map[string]bool{"rotate": rotate}, &t); err != nil {
 				return err
 			}
+			err := a.print(c, &t, line("%s", t.Token))
 			hint(c, "on a host of the private subnet: oneping connector run --token-file FILE")
-			return a.print(c, &t, line("%s", t.Token))
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&rotate, "rotate", false, "make a new token and refuse the earlier ones")

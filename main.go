@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,10 @@ func main() {
 func run(ctx context.Context, args []string) int {
 	root := newRootCmd()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := wrongCommand(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	var exit *exitError
 	switch {
 	case err == nil:
@@ -50,6 +54,28 @@ func run(ctx context.Context, args []string) int {
 	return 1
 }
 
+// wrongCommand finds a word where a command is wanted and none of that name
+// is: cobra would print the help and call it success.
+func wrongCommand(root *cobra.Command, args []string) error {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	cmd, rest, _ := root.Find(args)
+	if cmd == nil {
+		cmd, rest = root, args
+	}
+	if cmd.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
+		return nil
+	}
+	u := &usageError{fmt.Errorf("%s has no command %q", cmd.CommandPath(), rest[0]), "see " + cmd.CommandPath() + " --help"}
+	if cmd.SuggestionsMinimumDistance <= 0 {
+		cmd.SuggestionsMinimumDistance = 2
+	}
+	if like := cmd.SuggestionsFor(rest[0]); len(like) > 0 {
+		u.hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(like, " or ") + "?"
+	}
+	return u
+}
+
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "oneping",
@@ -65,6 +91,7 @@ Try it on this machine, without root:
 		SilenceUsage:  true,
 		Version:       version,
 	}
+	root.SetVersionTemplate("oneping {{.Version}}\n") // as the command prints it
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
 	})
@@ -79,7 +106,7 @@ func newVersionCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(c.OutOrStdout(), "oneping", version)
 			return err

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// exec runs a command line as main does and returns its exit code and standard error.
+func exec(t *testing.T, args ...string) (code int, stderr string) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, out := os.Stderr, os.Stdout
+	os.Stderr, os.Stdout = w, w
+	defer func() { os.Stderr, os.Stdout = own, out }()
+	text := make(chan string)
+	go func() {
+		b, _ := io.ReadAll(r)
+		text <- string(b)
+	}()
+	code = run(t.Context(), args)
+	_ = w.Close()
+	return code, <-text
+}
+
+// TestWrongCommandLines wants of each: exit code 2, what is wrong, and what to do.
+func TestWrongCommandLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"foo":                              "oneping: error: oneping has no command \"foo\"\nhint: see oneping --help\n",
+		"lba":                              "oneping: error: oneping has no command \"lba\"\nhint: did you mean oneping lab?\n",
+		"client down":                      "oneping: error: oneping client has no command \"down\"\nhint: see oneping client --help\n",
+		"edge run now":                     "oneping: error: oneping edge run takes no argument, and got \"now\"\nhint: see oneping edge run --help\n",
+		"edge run --hop x":                 "oneping: error: --hop \"x\": want an address such as 172.68.101.57\nhint: see oneping edge run --help\n",
+		"edge run --unreachable x":         "oneping: error: edge configuration: unreachable: unknown word \"x\"\nhint: write answer or silent\n",
+		"lab shell":                        "oneping: error: oneping lab shell takes NODE, and got 0 of 1 arguments\nhint: see oneping lab shell --help\n",
+		"lab up --laptops 0":               "oneping: error: laptops 0: want at least 1\nhint: see oneping lab --help\n",
+		"lab up --nmae x":                  "oneping: error: unknown flag: --nmae\nhint: see oneping lab up --help\n",
+		"policy explain alice@example.com": "oneping: error: oneping policy explain takes DECISION-ID, or SRC and DST\nhint: see oneping policy explain --help\n",
+	} {
+		if code, stderr := exec(t, strings.Fields(line)...); code != 2 || stderr != want {
+			t.Errorf("oneping %s: exit code %d and\n%swant 2 and\n%s", line, code, stderr, want)
+		}
+	}
+}
