@@ -67,11 +67,13 @@ func TestUnreachableNeighbour(t *testing.T) {
 		if end, _ := l.connect("laptop", addr); end != "EHOSTUNREACH" {
 			t.Errorf("%s: %s, want EHOSTUNREACH", addr, end)
 		}
-		unreachable := func(p *captured) bool { return p.ok == packet.OK && p.IsICMPError() && !p.out }
+		unreachable := func(p *captured) bool { // of this family: the other one's last SYN may still be answered
+			return p.ok == packet.OK && p.V6 == strings.Contains(addr, "[") && p.IsICMPError() && !p.out
+		}
 		own := knows.stop(unreachable)
 		told := hears.stop(unreachable)
-		if len(own) == 0 || len(told) != 1 {
-			t.Errorf("%s: %d errors on the connector, %v on the laptop", addr, len(own), told)
+		if len(own) == 0 || len(told) == 0 {
+			t.Errorf("%s: %v on the connector, %v on the laptop", addr, own, told)
 			continue
 		}
 		if told[0].Src.String() != reporter {
@@ -99,6 +101,11 @@ func timestamps(p *captured) (val, echo uint32, ok bool) {
 		opts = opts[opts[1]:]
 	}
 	return 0, 0, false
+}
+
+func timestamp(p *captured) uint32 {
+	val, _, _ := timestamps(p)
+	return val
 }
 
 var rtoField = regexp.MustCompile(`\brto:(\d+)`)
@@ -131,9 +138,7 @@ func TestHeldHandshake(t *testing.T) {
 	if m == nil {
 		t.Fatalf("ss: %s", info)
 	}
-	if rto, _ := strconv.Atoi(m[1]); rto >= 1500 {
-		t.Errorf("RTO %d ms, want that of the newest SYN", rto)
-	}
+	rto, _ := strconv.Atoi(m[1])
 	var syns []captured
 	for _, p := range c.stop(isSYN) {
 		if p.out {
@@ -143,16 +148,19 @@ func TestHeldHandshake(t *testing.T) {
 		if held := p.at.Sub(syns[0].at); held < 2900*time.Millisecond {
 			t.Errorf("held for %v only", held)
 		}
-		_, echo, ok := timestamps(&p)
-		newest := syns[len(syns)-1]
-		val, _, _ := timestamps(&newest)
-		t.Logf("%d SYNs, the newest %v before the SYN-ACK", len(syns), p.at.Sub(newest.at))
+		_, echo, _ := timestamps(&p)
 		// One that left in the same moment as the SYN-ACK came was too late.
-		if prior := syns[len(syns)-2]; p.at.Sub(newest.at) < 5*time.Millisecond && echo != val {
-			val, _, _ = timestamps(&prior)
+		if n := len(syns) - 1; p.at.Sub(syns[n].at) < 5*time.Millisecond && echo != timestamp(&syns[n]) {
+			syns = syns[:n]
 		}
-		if !ok || echo != val {
-			t.Errorf("the SYN-ACK echoes timestamp %d, the newest SYN says %d", echo, val)
+		newest := &syns[len(syns)-1]
+		age := p.at.Sub(newest.at)
+		if val := timestamp(newest); echo != val {
+			t.Errorf("the SYN-ACK echoes timestamp %d, the newest SYN says %d, the first %d", echo, val, timestamp(&syns[0]))
+		}
+		// RFC 6298 §2.2: three times the first round trip, and 200 ms at least.
+		if limit := 3*age + 250*time.Millisecond; time.Duration(rto)*time.Millisecond > limit {
+			t.Errorf("RTO %d ms, want at most %v: the newest SYN is %v older than the SYN-ACK", rto, limit, age)
 		}
 		return
 	}
