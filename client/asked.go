@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// askedFor is how long a request may be answered (DESIGN §3.2, 6; RFC 5508 REQ-2).
+	// askedFor is how long a request may be answered (RFC 5508 REQ-2).
 	askedFor = time.Minute
 	// maxAsked bounds the (destination, identifier) pairs asked within that time: more than any connector maps.
 	maxAsked = 1 << 15

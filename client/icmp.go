@@ -46,7 +46,7 @@ func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *
 	return verdict{reason: why, back: back}
 }
 
-// echo turns an echo request into a packet datagram. Nothing else of ICMP enters from a client (DESIGN §3.2, 7).
+// echo turns an echo request into a packet datagram. Nothing else of ICMP enters from a client.
 func echo(buf []byte, p *packet.Packet, asked *asked, now time.Time) verdict {
 	if !p.IsEchoRequest() {
 		return verdict{reason: packet.Unsupported}
@@ -58,7 +58,7 @@ func echo(buf []byte, p *packet.Packet, asked *asked, now time.Time) verdict {
 }
 
 // deliverable says whether an IP packet from the edge may be handed to the host:
-// the reply to an echo request of this device, or an ICMP error about one (DESIGN §3.2, 6–8).
+// the reply to an echo request of this device, or an ICMP error about one.
 func deliverable(p *packet.Packet, v *view, asked *asked) packet.Reason {
 	var q packet.Packet
 	switch {

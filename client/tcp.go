@@ -47,7 +47,7 @@ type heldSYN struct {
 }
 
 // heldSYNs holds the SYNs of the host in front of the netstack until the
-// connector has connected to the origin (DESIGN §3.4, 13). Safe for concurrent use.
+// connector has connected to the origin. Safe for concurrent use.
 type heldSYNs struct {
 	ctx  context.Context // of the flows it opens
 	ends flowEnds

@@ -36,7 +36,7 @@ func newSessions(max int) *sessions {
 
 // out turns a UDP packet of the host into a datagram, appended to buf: a
 // registration with its payload until the connector has answered, a payload
-// from then on (DESIGN §3.4, 10).
+// from then on.
 func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) verdict {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,5 +1,5 @@
 // Package edge is the edge: it lets clients and connectors in, decides who may
-// reach what, routes by prefix to a connector, and answers as a router (DESIGN §5).
+// reach what, routes by prefix to a connector, and answers as a router.
 //
 //	state     what is desired: tunnels, routes, devices, policy
 //	identity  who may connect

@@ -60,7 +60,7 @@ func TestControlGolden(t *testing.T) {
 	}
 }
 
-// A newer peer may say more than we know (DESIGN §4).
+// A newer peer may say more than we know.
 func TestControlIgnoresTheUnknown(t *testing.T) {
 	got, err := ParseControl([]byte(`{"drain":{"reason":"x","until":5},"teleport":{"to":"mars"}}`))
 	if err != nil {

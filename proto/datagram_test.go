@@ -331,7 +331,7 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// The packet path does not allocate (DESIGN §9).
+// The packet path does not allocate.
 func TestDatagramsDoNotAllocate(t *testing.T) {
 	buf := make([]byte, 0, MaxDatagram)
 	reg, pay := registration6(), UDPPayload{Session: 1, Payload: make([]byte, 1200)}

@@ -1,5 +1,5 @@
 // Package proto holds the wire formats of oneping: datagrams, stream headers,
-// flow frames, control messages and tokens (DESIGN §4).
+// flow frames, control messages and tokens.
 //
 // All of it is pure: bytes in, values out, standard library only. Fixed binary
 // layouts are big endian and drawn as rows of 32 bits above the code that

@@ -21,7 +21,7 @@ import (
 const (
 	// DefaultName is the device's name when none is given (Linux, Windows; macOS numbers its own utun devices).
 	DefaultName = "oneping0"
-	// DefaultMTU is the MTU of DESIGN §3.5 in bytes.
+	// DefaultMTU is the MTU of the device in bytes.
 	DefaultMTU = 1500
 	// MinMTU and MaxMTU bound what Open accepts: the least IPv4 link (RFC 791) and the largest IP packet.
 	MinMTU, MaxMTU = 68, 65535

@@ -20,7 +20,7 @@ const (
 	Raw  Mode = "raw"
 )
 
-// Bounds of RFC 5508 and DESIGN §6.
+// Bounds, after RFC 5508.
 const (
 	MaxMappings  = 4096
 	MaxPerClient = 256

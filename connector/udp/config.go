@@ -8,7 +8,7 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// Bounds and times of DESIGN §3.4 and RFC 4787.
+// Bounds and times, after RFC 4787.
 const (
 	MaxSessions  = 8192
 	MaxPerClient = 4096

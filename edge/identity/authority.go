@@ -1,6 +1,6 @@
 // Package identity is the edge's certificate authority and its doorman: it
 // makes tokens, enrols nodes with them, signs and renews their certificates,
-// and says of each link whose it is or why not (DESIGN §5).
+// and says of each link whose it is or why not.
 //
 // A node's key never leaves the node. The authority's key and the edge's secret
 // live in the edge's data directory, mode 0600; the store keeps only hashes of

@@ -2,7 +2,7 @@
 //
 // Deny by default. Grants are data: each has a unique id, who (users, groups,
 // devices), to (prefixes, tunnels) and how (icmp, udp ports, tcp ports); any
-// match allows and there are no deny rules (DESIGN §5). Parse reads the YAML
+// match allows and there are no deny rules. Parse reads the YAML
 // document, Compile makes the form that packets are checked against, Decide
 // answers without allocating, Check runs the document's own tests, and Log
 // keeps the denials of which people ask why.

@@ -69,7 +69,7 @@ func (c *Client) deny(st *compiled, sub *subject, t policy.Target) (proto.Decisi
 
 // tooBig says whether a packet of size bytes, overhead bytes longer as a
 // datagram, must be answered with "packet too big" instead of taking a stream on
-// to, and with which MTU (DESIGN §3.5).
+// to, and with which MTU.
 func (r *Relay) tooBig(to Link, size, overhead int, df, v6 bool) (mtu int, yes bool) {
 	if !df || size > r.mtu || v6 && size <= minMTU6 {
 		return 0, false

@@ -8,7 +8,7 @@ import (
 )
 
 // packet takes an IP packet from the device. Only ICMP travels so; of it only
-// echo requests go further than the edge (DESIGN §3.2, 7).
+// echo requests go further than the edge.
 func (c *Client) packet(d []byte, s *scratch) verdict {
 	ip, err := proto.ParsePacket(d)
 	if err != nil {

@@ -2,7 +2,7 @@
 // TCP flows between the links of devices and those of connectors.
 //
 // Every packet, session registration and flow from a device passes the same
-// rooms in the same order (DESIGN §2, §3):
+// rooms in the same order:
 //
 //	source check → the hop's own address → TTL → policy → route
 //

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// defaultIdle is the idle time of a session whose registration states none (DESIGN §3.4, 10).
+	// defaultIdle is the idle time of a session whose registration states none.
 	defaultIdle = 5 * time.Minute
 	// minIdle is RFC 4787 REQ-5; a DNS session states less and is held to its word by the connector.
 	minIdle = 2 * time.Minute
@@ -53,7 +53,7 @@ func newSession(dev *device, reg *proto.UDPRegistration, tunnelID string, rep *r
 func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
 
 // class returns the queue of a payload of n bytes. One session changes its
-// queue at most once, toward the slower one, so that its packets stay in order (DESIGN §3.4, 12).
+// queue at most once, toward the slower one, so that its packets stay in order.
 func (s *session) class(n int) link.Class {
 	if n > bulkPayload && !s.bulk.Load() {
 		s.bulk.Store(true)

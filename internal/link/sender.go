@@ -57,7 +57,7 @@ func (r *ring) pop() *buffer {
 
 // sender holds what waits for the one goroutine that may call SendDatagram,
 // which blocks on a stuck path: strict priority between classes, FIFO inside
-// one, no duplicates (DESIGN promise 12).
+// one, no duplicates.
 type sender struct {
 	mu     sync.Mutex
 	rings  [numClasses]ring

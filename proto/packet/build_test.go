@@ -103,7 +103,7 @@ func TestReasonNames(t *testing.T) {
 	}
 }
 
-// The packet path does not allocate (DESIGN §9).
+// The packet path does not allocate.
 func TestNothingAllocates(t *testing.T) {
 	buf := make([]byte, 0, 70000)
 	all := goodPackets(t)
