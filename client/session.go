@@ -13,6 +13,10 @@ const (
 	ringSize = 64
 	// maxResend is the size of the largest packet that is kept whole to be sent again.
 	maxResend = 2048
+	// recentSize is of how many packets as much is kept as an ICMP error has room for; it divides ringSize.
+	recentSize = 4
+	// headSize is how many bytes are kept of an older packet: all headers and the start of the payload.
+	headSize = 128
 	// How much of a packet an ICMP error quotes, as packet.AppendError has it.
 	quote4, quote6 = 576 - 28, 1280 - 48
 )
@@ -31,15 +35,24 @@ type session struct {
 	resent     bool   // the newest packet was sent again
 	sent, got  uint32 // payloads, saturating at 2: what a DNS exchange is told by
 
-	ring []quote // the packet n-th sent is in ring[n%ringSize]
-	n    int
-	last []byte // the newest packet, whole, where it is not too large
+	ring   []quote // grows to ringSize; the packet n-th sent is in ring[n%ringSize]
+	n      int
+	recent [recentSize][]byte // the packet n-th sent is in recent[n%recentSize], empty where its head is all of it
+	last   []byte             // the newest packet, whole, where it is not too large
 }
 
-// quote is one packet of ours as far as an ICMP error would quote it.
+// quote is the start of one packet of ours, for an ICMP error about it.
 type quote struct {
-	raw []byte
-	tag uint16
+	tag  uint16
+	size uint8 // bytes in head
+	head [headSize]byte
+}
+
+func quoteLen(v6 bool) int {
+	if v6 {
+		return quote6
+	}
+	return quote4
 }
 
 // note gives the packet its tag and remembers it.
@@ -52,12 +65,12 @@ func (s *session) note(p *packet.Packet) uint16 {
 	if i == len(s.ring) {
 		s.ring = append(s.ring, quote{})
 	}
-	limit := quote4
-	if p.V6 {
-		limit = quote6
+	q, long := &s.ring[i], &s.recent[i%recentSize]
+	q.tag, q.size = s.tag, uint8(copy(q.head[:], p.Raw))
+	*long = (*long)[:0]
+	if len(p.Raw) > headSize {
+		*long = append(*long, p.Raw[:min(len(p.Raw), quoteLen(p.V6))]...)
 	}
-	q := &s.ring[i]
-	q.tag, q.raw = s.tag, append(q.raw[:0], p.Raw[:min(len(p.Raw), limit)]...)
 	s.last, s.resent = s.last[:0], false
 	if len(p.Raw) <= maxResend {
 		s.last = append(s.last, p.Raw...)
@@ -68,9 +81,15 @@ func (s *session) note(p *packet.Packet) uint16 {
 // quoted returns our own packet of this tag, as far as it is kept.
 func (s *session) quoted(tag uint16) []byte {
 	for i := range s.ring {
-		if s.ring[i].tag == tag {
-			return s.ring[i].raw
+		q := &s.ring[i]
+		if q.tag != tag {
+			continue
 		}
+		age := (s.n - 1 - i) % ringSize // 0: the newest
+		if long := s.recent[i%recentSize]; age < recentSize && len(long) > 0 {
+			return long
+		}
+		return q.head[:q.size]
 	}
 	return nil
 }
