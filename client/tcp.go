@@ -2,10 +2,12 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -172,13 +174,35 @@ func (t *heldSYNs) answered(key tuple, h *heldSYN, o *opened, err error) (syn []
 	}
 	delete(t.held, key)
 	if err != nil {
-		t.ends.count(packet.LinkDown)
+		t.ends.count(openingFailed(err))
 		return nil, false
 	}
 	if o.answer.Kind == proto.AnswerConnected {
 		t.live[key] = struct{}{}
 	}
 	return h.syn, true
+}
+
+// openingFailed returns why a flow that was opened had no answer: what the edge's reset says, or that the link is down.
+func openingFailed(err error) packet.Reason {
+	if errors.Is(err, context.Canceled) {
+		return packet.Closed
+	}
+	reset, ok := errors.AsType[*link.ResetError](err)
+	if !ok {
+		return packet.LinkDown
+	}
+	switch reset.Code {
+	case proto.CodeDenied:
+		return packet.Denied
+	case proto.CodeLinkDown: // the edge's, to the connector
+		return packet.ConnectorDown
+	case proto.CodeTimeout:
+		return packet.Timeout
+	case proto.CodeTooMany:
+		return packet.TableFull
+	}
+	return packet.Closed
 }
 
 // ended forgets a connection whose two directions have ended.

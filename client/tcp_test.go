@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -331,6 +333,36 @@ func TestFailedOpeningIsTriedByTheNextSYN(t *testing.T) {
 		b.held(syn)
 		b.opening()
 	})
+}
+
+func TestFailedOpeningIsCountedByItsCause(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want packet.Reason
+	}{
+		{link.ErrClosed, packet.LinkDown},
+		{&link.CloseError{Code: proto.CodeRevoked, Remote: true}, packet.LinkDown},
+		{errors.New("nothing heard for 5s"), packet.LinkDown},
+		{&link.ResetError{Code: proto.CodeProtocol, Remote: true}, packet.Closed}, // as of a spoofed source
+		{&link.ResetError{Code: proto.CodeAborted, Remote: true}, packet.Closed},
+		{&link.ResetError{Code: proto.CodeDenied, Remote: true}, packet.Denied},
+		{&link.ResetError{Code: proto.CodeLinkDown, Remote: true}, packet.ConnectorDown},
+		{&link.ResetError{Code: proto.CodeTimeout, Remote: true}, packet.Timeout},
+		{&link.ResetError{Code: proto.CodeTooMany, Remote: true}, packet.TableFull},
+		{context.Canceled, packet.Closed},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newTCPBed(t)
+			b.table.ends.open = func(context.Context, *proto.FlowHeader) (*opened, error) {
+				return nil, fmt.Errorf("await flow: %w", tt.err)
+			}
+			b.send(synPacket(t, false, 1000, 111, 64))
+			synctest.Wait()
+			if len(b.back) != 0 || b.counts.Get(tt.want) != 1 {
+				t.Errorf("%v: counted %v, want %s", tt.err, b.counts.Snapshot(), tt.want)
+			}
+		})
+	}
 }
 
 func TestHeldSYNsAreBounded(t *testing.T) {
