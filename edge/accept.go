@@ -24,10 +24,6 @@ import (
 const (
 	// helloWait is how long a new link may stay without saying hello.
 	helloWait = 10 * time.Second
-	// enrolWait is how long one enrolment may take.
-	enrolWait = 15 * time.Second
-	// maxEnrols bounds the enrolments under way.
-	maxEnrols = 64
 	// requestEvery and requestBurst bound the renewals and reports of one link.
 	requestEvery = 10 * time.Second
 	requestBurst = 10
@@ -43,7 +39,7 @@ type Gate struct {
 	// Welcome returns what the node is greeted with. It is called again when the state has changed.
 	Welcome func(proto.Identity) (proto.Welcome, error)
 	// Enrol serves one enrolment connection, closes it and logs what it decided; an error is of a
-	// connection that ended before that. nil refuses all.
+	// connection that ended before that. It bounds how many there are and how long one takes. nil refuses all.
 	Enrol func(context.Context, *link.Link) error
 	// Renew makes a new certificate; nil refuses all.
 	Renew func(context.Context, proto.Identity, []byte) proto.Renewed
@@ -59,7 +55,6 @@ type Acceptor struct {
 	Log      *zap.Logger
 
 	present presence
-	enrols  atomic.Int32
 }
 
 // Run accepts links until ctx ends, then closes them all and joins them. The
@@ -123,18 +118,10 @@ func refuse(l *link.Link, log *zap.Logger, err error) {
 }
 
 func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
-	defer a.enrols.Add(-1)
-	if a.enrols.Add(1) > maxEnrols {
-		log.Warn("enrolment refused", zap.String(obs.FieldReason, "too many at once"))
-		_ = l.Close(proto.CodeTooMany, "too many enrolments at once, try again")
-		return
-	}
 	if a.Gate.Enrol == nil {
 		_ = l.Close(proto.CodeRefused, "this edge does not enrol")
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, enrolWait)
-	defer cancel()
 	if err := a.Gate.Enrol(ctx, l); err != nil && context.Cause(ctx) == nil {
 		log.Warn("enrolment ended without an answer", zap.String(obs.FieldReason, err.Error()))
 	}

@@ -24,6 +24,8 @@ import (
 const (
 	// enrolTimeout bounds one enrolment connection.
 	enrolTimeout = 15 * time.Second
+	// transferTimeout bounds the arrival of the request, and that of the answer: whoever idles holds a place.
+	transferTimeout = 3 * time.Second
 	// maxRequest bounds an enrolment request, in bytes.
 	maxRequest = 64 << 10
 )
@@ -35,21 +37,25 @@ func (a *Authority) ServeEnrol(ctx context.Context, l *link.Link) error {
 	ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
 	defer cancel()
 	log := a.cfg.Log.With(zap.Stringer(obs.FieldRemote, l.Remote()))
-	if !a.limits.allow(l.Remote().Addr(), a.cfg.Now()) {
-		const text = "too many enrolments from this address; try again in a minute"
-		log.Warn("enrolment refused", zap.String(obs.FieldReason, text))
-		return l.Close(proto.CodeTooMany, text)
+	leave, refusal := a.limits.enter(l.Remote().Addr(), a.cfg.Now())
+	if refusal != "" {
+		log.Warn("enrolment refused", zap.String(obs.FieldReason, refusal))
+		return l.Close(proto.CodeTooMany, refusal)
 	}
+	defer leave()
 	return errors.Join(a.serveEnrol(ctx, l, log), l.Close(proto.CodeOK, ""))
 }
 
 func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logger) error {
-	s, err := l.AcceptRaw(ctx)
+	arrival, cancel := context.WithTimeout(ctx, transferTimeout)
+	defer cancel()
+	s, err := l.AcceptRaw(arrival)
 	if err != nil {
 		return fmt.Errorf("accept enrolment request: %w", err)
 	}
 	defer func() { _ = s.Close() }()
-	_ = s.SetDeadline(time.Now().Add(enrolTimeout))
+	until, _ := arrival.Deadline()
+	_ = s.SetDeadline(until)
 	body, err := proto.ReadFrame(s, nil, maxRequest)
 	if err != nil {
 		return fmt.Errorf("read enrolment request: %w", err)
@@ -68,6 +74,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 	if err != nil {
 		return fmt.Errorf("encode enrolment answer: %w", err)
 	}
+	_ = s.SetDeadline(time.Now().Add(transferTimeout))
 	if _, err := s.Write(append(proto.AppendLength(nil, len(body)), body...)); err != nil {
 		return fmt.Errorf("write enrolment answer: %w", err)
 	}

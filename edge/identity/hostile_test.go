@@ -1,9 +1,14 @@
 package identity_test
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -27,5 +32,21 @@ func TestAStrangerWritesLittle(t *testing.T) {
 		if s == "" || len(s) > 300 || strings.ContainsAny(s, "\u009b\u202e") {
 			t.Errorf("%s: %d bytes, %.20q", name, len(s), s)
 		}
+	}
+}
+
+// TestAnIdleEnrolmentEnds: who connects and says nothing holds its place for seconds only.
+func TestAnIdleEnrolmentEnds(t *testing.T) {
+	e := newEdge(t, t.TempDir(), newClock())
+	l, err := link.Dial(t.Context(), e.addr, link.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close(proto.CodeOK, "") }()
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	_, err = l.AcceptRaw(ctx) // the edge opens none: this waits for the end
+	if ce, ok := errors.AsType[*link.CloseError](err); !ok || !ce.Remote {
+		t.Errorf("an idle enrolment: %v, want it closed by the edge", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -18,6 +19,8 @@ const (
 	handshakeRate, handshakeBurst = 100, 200
 	// maxSources bounds the table; at the bound idle sources are forgotten.
 	maxSources = 4096
+	// maxEnrols bounds the enrolments under way.
+	maxEnrols = 64
 )
 
 // limits bounds how fast enrolments are looked at: each costs a signature and
@@ -25,6 +28,7 @@ const (
 type limits struct {
 	total      *rate.Limiter
 	handshakes *rate.Limiter
+	underWay   atomic.Int32
 
 	mu      sync.Mutex
 	sources map[netip.Addr]*rate.Limiter
@@ -41,6 +45,19 @@ func newLimits() *limits {
 // RequireRetry says whether a new connection must prove its address first
 // (QUIC Retry, RFC 9000 §8.1.2): when many arrive at once, some may be forged.
 func (a *Authority) RequireRetry(net.Addr) bool { return !a.limits.handshakes.Allow() }
+
+// enter takes a place for one enrolment of from, which leave gives back; or why
+// there is none. A source beyond its own rate takes no place from the others.
+func (l *limits) enter(from netip.Addr, now time.Time) (leave func(), refusal string) {
+	if !l.allow(from, now) {
+		return nil, "too many enrolments from this address; try again in a minute"
+	}
+	if l.underWay.Add(1) > maxEnrols {
+		l.underWay.Add(-1)
+		return nil, "too many enrolments at once; try again"
+	}
+	return func() { l.underWay.Add(-1) }, ""
+}
 
 // allow says whether one more request of from may be looked at now.
 func (l *limits) allow(from netip.Addr, now time.Time) bool {
