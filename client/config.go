@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -35,7 +36,7 @@ type Config struct {
 	// Edges are host:port of edges, tried in turn, where there is no Node.
 	Edges []string
 	// TLS returns the configuration of one dial attempt, where there is no Node.
-	TLS func() (*tls.Config, error)
+	TLS func(context.Context) (*tls.Config, error)
 
 	// Device is used instead of a TUN device; then nothing of the host is changed.
 	Device Device

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -21,7 +22,7 @@ type Config struct {
 	// Edges are host:port of edges, tried in turn.
 	Edges []string
 	// TLS returns the configuration of one dial attempt: certificate and verification.
-	TLS func() (*tls.Config, error)
+	TLS func(context.Context) (*tls.Config, error)
 	// Renew keeps the certificate of this node valid while a link is up; nil = it is never renewed.
 	Renew Renewer
 

@@ -129,7 +129,7 @@ func (s *stage) start(mode icmp.Mode) error {
 	}
 	ready := make(chan struct{})
 	s.conn, err = New(Config{
-		Edges: []string{ln.Addr().String()}, TLS: func() (*tls.Config, error) { return conf, nil }, ICMP: mode,
+		Edges: []string{ln.Addr().String()}, TLS: func(context.Context) (*tls.Config, error) { return conf, nil }, ICMP: mode,
 		Ready: func() { close(ready) }, Log: zap.NewExample(),
 	})
 	if err != nil {

@@ -58,7 +58,7 @@ func enrol(t *testing.T, role proto.Role, token string) *onode.Node {
 // connect dials, says hello and waits for the welcome.
 func connect(t *testing.T, n *onode.Node) *peerNode {
 	t.Helper()
-	cfg, err := n.TLS()
+	cfg, err := n.TLS(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

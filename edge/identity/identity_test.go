@@ -178,7 +178,7 @@ func TestCertificateOfAnotherAuthority(t *testing.T) {
 		t.Fatal(err)
 	}
 	id, _ := n.Identity()
-	cfg, err := n.TLS()
+	cfg, err := n.TLS(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,8 @@ const (
 type Redial struct {
 	Addrs  []string // host:port, tried in turn
 	Config Config
-	// TLS returns the TLS configuration of one attempt, so that a renewed certificate is used; nil = Config.TLS.
-	TLS func() (*tls.Config, error)
+	// TLS returns the TLS configuration of one attempt, so that a renewed certificate is used; nil = Config.TLS. It ends with its context.
+	TLS func(context.Context) (*tls.Config, error)
 	// OnAttempt is told of each attempt, err nil when it succeeded; may be nil.
 	OnAttempt func(addr string, err error)
 }
@@ -96,7 +96,7 @@ func isRefusal(err error) bool {
 func (r *Redial) once(ctx context.Context, addr string, serve func(ctx context.Context, l *Link) error) (linked bool, err error) {
 	cfg := r.Config
 	if r.TLS != nil {
-		if cfg.TLS, err = r.TLS(); err != nil {
+		if cfg.TLS, err = r.TLS(ctx); err != nil {
 			r.tell(addr, err)
 			return false, err
 		}

@@ -95,7 +95,7 @@ func TestRedialOutlivesADeadEdge(t *testing.T) {
 	first := make(chan struct{}, 1)
 	redial := &link.Redial{
 		Addrs: []string{addr}, Config: link.Config{},
-		TLS: func() (*tls.Config, error) {
+		TLS: func(context.Context) (*tls.Config, error) {
 			select {
 			case first <- struct{}{}:
 			default:

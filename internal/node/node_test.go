@@ -159,7 +159,7 @@ func TestEnrolWithoutAToken(t *testing.T) {
 	if err == nil || err.Error() != "this connector has not enrolled and no token was given" || hintOf(err) != want {
 		t.Errorf("%v, hint %q", err, hintOf(err))
 	}
-	if _, err := New(Config{Role: proto.RoleClient}).TLS(); err == nil {
+	if _, err := New(Config{Role: proto.RoleClient}).TLS(t.Context()); err == nil {
 		t.Error("a node that has not enrolled may dial")
 	}
 }

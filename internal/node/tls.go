@@ -13,9 +13,9 @@ import (
 
 // TLS returns the configuration of one dial attempt: this node's certificate,
 // and the check of the edge's against the pinned authority and the fixed name. A
-// certificate that has expired is renewed first, which may take a few seconds.
-func (n *Node) TLS() (*tls.Config, error) {
-	if err := n.prepare(); err != nil {
+// certificate that has expired is renewed first, which may take a few seconds, or until ctx ends.
+func (n *Node) TLS(ctx context.Context) (*tls.Config, error) {
+	if err := n.prepare(ctx); err != nil {
 		return nil, err
 	}
 	n.mu.Lock()
@@ -68,14 +68,14 @@ func verifyPeer(chain []*x509.Certificate, ca *x509.Certificate, now time.Time) 
 }
 
 // prepare renews what has expired and enrols again what was forgotten, within one attempt's time.
-func (n *Node) prepare() error {
+func (n *Node) prepare(ctx context.Context) error {
 	n.mu.Lock()
 	gone := n.gone
 	n.mu.Unlock()
 	if !gone && !n.expired() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), attemptTimeout)
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	n.work.Lock()
 	defer n.work.Unlock()

@@ -168,9 +168,9 @@ func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
 	return welcome, nil
 }
 
-func (w *world) nodeTLS(id proto.Identity) func() (*tls.Config, error) {
+func (w *world) nodeTLS(id proto.Identity) func(context.Context) (*tls.Config, error) {
 	cfg := w.ca.tls(w.t, id)
-	return func() (*tls.Config, error) { return cfg, nil }
+	return func(context.Context) (*tls.Config, error) { return cfg, nil }
 }
 
 func (w *world) startConnector() {

@@ -66,7 +66,7 @@ func (h *hostile) connect(ctx context.Context, tokenFile string) error {
 	if err := n.Enrol(ctx); err != nil {
 		return err
 	}
-	conf, err := n.TLS()
+	conf, err := n.TLS(ctx)
 	if err != nil {
 		return err
 	}
