@@ -89,6 +89,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 // answer decides on a request and says so here and there.
 func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRequest, log *zap.Logger) proto.EnrolAnswer {
 	id, cert, err := a.enrol(ctx, l, req)
+	known := a.knows(req, id)
 	req.TokenID = clean(req.TokenID) // it is a stranger's word where it names no token
 	if err == nil {
 		log.Info("enrolled", zap.Stringer(obs.FieldIdentity, id), zap.String(obs.FieldToken, req.TokenID), zap.Bool("renewal", req.Expired != nil))
@@ -101,9 +102,38 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 	} else {
 		log.Warn("enrolment refused", zap.String(obs.FieldReason, r.Text), zap.String(obs.FieldToken, req.TokenID),
 			zap.String("hostname", clean(req.Hostname)))
-		a.audit(ctx, l, "enrol refused", "token "+req.TokenID, r.Text)
+		if known { // a stranger gets a line of the log and no write with fsync
+			a.audit(ctx, l, "enrol refused", object(req, id), r.Text)
+		}
 	}
 	return proto.EnrolAnswer{Code: r.code, Error: r.Text, Hint: r.Advice}
+}
+
+// knows says whether a request is about a token or a node in the state. id is
+// what an expired certificate of this authority says.
+func (a *Authority) knows(req *proto.EnrolRequest, id proto.Identity) bool {
+	sn := a.cfg.Store.Snapshot()
+	if sn == nil {
+		return false
+	}
+	var known bool
+	switch {
+	case req.Expired == nil:
+		_, known = sn.Tokens[req.TokenID]
+	case id.Role == proto.RoleClient:
+		_, known = sn.Devices[id.ID]
+	default:
+		_, known = sn.Replicas[id.ID]
+	}
+	return known
+}
+
+// object names what a refused request was about.
+func object(req *proto.EnrolRequest, id proto.Identity) string {
+	if req.Expired != nil {
+		return id.String()
+	}
+	return "token " + req.TokenID
 }
 
 func asRefusal(err error) *Refusal {
