@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/oneping/oneping/internal/node"
 )
 
 // Files of the authority in the data directory.
@@ -53,11 +55,14 @@ func (a *Authority) path(name string) string { return filepath.Join(a.cfg.Dir, n
 func (a *Authority) KeyPath() string { return a.path(keyFile) }
 
 // readOrMake returns the contents of a file; where it is missing, what create
-// returns, written with mode.
+// returns, written with mode. A private one that others may read is refused.
 func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]byte, error)) ([]byte, error) {
 	b, err := os.ReadFile(a.path(name))
 	if err == nil {
-		return b, nil
+		if mode&0o077 == 0 {
+			err = node.CheckMode(a.path(name))
+		}
+		return b, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, &fileError{a.path(name), err, adviceOwner}

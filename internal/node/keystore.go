@@ -80,7 +80,7 @@ func (n *Node) loadKey() error {
 	if b == nil {
 		return n.makeKey()
 	}
-	if err := checkMode(n.path(keyFile)); err != nil {
+	if err := CheckMode(n.path(keyFile)); err != nil {
 		return err
 	}
 	block, _ := pem.Decode(b)

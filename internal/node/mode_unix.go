@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// checkMode refuses a key that others may read.
-func checkMode(path string) error {
+// CheckMode refuses the file of a key that others than its owner may read: an *Error with a hint.
+func CheckMode(path string) error {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("look at key: %w", err)
