@@ -18,6 +18,7 @@ import (
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -51,6 +52,7 @@ type Client struct {
 	net       network // as the edge last said, or as it was kept
 	since     time.Time
 	lastError string
+	failures  obs.News // of each edge, since the last link
 	edges     []string
 }
 

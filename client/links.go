@@ -35,17 +35,22 @@ func (c *Client) runLinks(ctx context.Context) error {
 	return r.Run(ctx, c.serve)
 }
 
-// attempted logs dial attempts: the same failure once.
+// attempted logs dial attempts: the same failure of an edge once.
 func (c *Client) attempted(addr string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
 		return
 	}
-	if text := err.Error(); text != c.lastError {
-		c.lastError = text
+	if c.fails(addr, err) {
 		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), hintField(err))
 	}
+}
+
+// fails notes why there is no link to an edge and says whether that is news. The caller holds c.mu.
+func (c *Client) fails(edge string, err error) bool {
+	c.lastError = err.Error()
+	return c.failures.Is(edge, c.lastError)
 }
 
 func hintField(err error) zap.Field {
@@ -78,17 +83,15 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 	if n := c.cfg.Node; n != nil {
 		n.LinkEnded(err)
 	}
-	c.down(err)
+	c.down(l.Remote().String(), err)
 	return err
 }
 
 // down takes the link out of the packet path.
-func (c *Client) down(err error) {
+func (c *Client) down(edge string, err error) {
 	wasUp := c.state.Load().link != nil
 	c.mu.Lock()
-	text := err.Error()
-	changed := wasUp || text != c.lastError
-	c.lastError = text
+	changed := c.fails(edge, err) || wasUp
 	if wasUp {
 		c.since = time.Now()
 	}
@@ -129,6 +132,7 @@ func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
 	c.mu.Lock()
 	c.net.Hops, c.net.Edge = w.Hops, w.Edge
 	c.since, c.lastError = time.Now(), ""
+	c.failures.Forget()
 	c.mu.Unlock()
 	c.configure(ctx, l, &w.Config, 1)
 	c.log.Info("link up", zap.String(obs.FieldRemote, l.Remote().String()), zap.String(obs.FieldUser, w.User),

@@ -18,6 +18,7 @@ import (
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -42,6 +43,7 @@ type Connector struct {
 	conf      proto.Config
 	since     time.Time // up or down
 	lastError string
+	failures  obs.News // of each edge, since the last link
 }
 
 // New checks cfg and returns a connector that has not touched anything yet.

@@ -24,23 +24,22 @@ func (c *Connector) runLinks(ctx context.Context) error {
 	return r.Run(ctx, c.serve)
 }
 
-// attempted logs dial attempts: the same failure once.
+// attempted logs dial attempts: the same failure of an edge once.
 func (c *Connector) attempted(addr string, err error) {
 	if err == nil {
 		return
 	}
-	if c.fails(err) {
+	if c.fails(addr, err) {
 		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), hintField(err))
 	}
 }
 
-// fails notes why there is no link and says whether that is news.
-func (c *Connector) fails(err error) bool {
+// fails notes why there is no link to an edge and says whether that is news.
+func (c *Connector) fails(edge string, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	news := err.Error() != c.lastError
 	c.lastError = err.Error()
-	return news
+	return c.failures.Is(edge, c.lastError)
 }
 
 func hintField(err error) zap.Field {
@@ -93,7 +92,7 @@ func (c *Connector) down(l *link.Link, err error) {
 		c.welcomed, c.since = nil, time.Now()
 	}
 	c.mu.Unlock()
-	if (c.fails(err) || was) && !errors.Is(err, context.Canceled) {
+	if (c.fails(l.Remote().String(), err) || was) && !errors.Is(err, context.Canceled) {
 		c.log.Warn("link down", zap.Error(err))
 	}
 }
@@ -138,6 +137,7 @@ func (c *Connector) welcome(l *link.Link, w *proto.Welcome) {
 	c.mu.Lock()
 	c.welcomed, c.edge, c.conf = l, w.Edge, w.Config
 	c.since, c.lastError = time.Now(), ""
+	c.failures.Forget()
 	c.mu.Unlock()
 	c.up.set(l)
 	c.log.Info("link up", zap.Stringer(obs.FieldRemote, l.Remote()), zap.String(obs.FieldTunnel, w.Tunnel),
