@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +20,9 @@ const group = "oneping"
 // maxPath is the longest path that a socket address holds on every system
 // (sun_path: 108 bytes on Linux, 104 on macOS, the last one zero).
 const maxPath = 103
+
+// winRefused is WSAECONNREFUSED of winsock2.h: syscall.ECONNREFUSED is a number of Go's own there.
+const winRefused = syscall.Errno(10061)
 
 // Serve serves h on the Unix socket path until ctx ends; it never returns nil.
 // A socket that a dead process left behind is replaced, one that a process
@@ -93,13 +97,22 @@ func removeStale(path string) error {
 		return &Error{Text: path + " exists and is not a socket", Advice: "move it away"}
 	}
 	conn, err := net.Dial("unix", path)
-	if err != nil {
-		if errors.Is(err, fs.ErrPermission) {
-			return &Error{Text: "look at " + path + ": " + err.Error(), Advice: "another user's process owns it", Cause: err}
+	switch {
+	case err == nil:
+		defer func() { _ = conn.Close() }()
+	case errors.Is(err, fs.ErrNotExist): // gone meanwhile
+		return nil
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, winRefused): // its owner is dead
+		return os.Remove(path)
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{Text: "look at " + path + ": " + err.Error(), Advice: "another user's process owns it", Cause: err}
+	default: // EAGAIN, for one: a living process whose queue is full
+		return &Error{
+			Text:   "look at " + path + ": " + err.Error(),
+			Advice: "a process may be serving it; stop that one, or use another --state-dir",
+			Cause:  err,
 		}
-		return os.Remove(path) // refused: its owner is dead
 	}
-	defer func() { _ = conn.Close() }()
 	return &Error{
 		Text:   path + " is in use by " + holder(conn),
 		Advice: "stop that process, or use another --state-dir for a second one",
