@@ -166,9 +166,9 @@ func TestHowConnectionsEnd(t *testing.T) {
 			`read "" ECONNRESET`, "ended EOF", "app D, origin R",
 		},
 		{
-			"the application resets", "digest",
+			"the application resets", "echo",
 			[]string{"tool", "tcp-errno", "-abort", "HOST:PORT"},
-			"connect ok", "ended ECONNRESET", "app D, app R",
+			"connect ok", "ended ECONNRESET", "app D, origin D, app R",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

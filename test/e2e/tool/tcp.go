@@ -132,7 +132,7 @@ func runTCPDigest(ctx context.Context, flags *flag.FlagSet, args []string) error
 }
 
 func runTCPErrno(ctx context.Context, flags *flag.FlagSet, args []string) error {
-	abort := flags.Bool("abort", false, "once connected, reset")
+	abort := flags.Bool("abort", false, "once a byte was echoed, reset")
 	finish := flags.Bool("fin", false, "once connected, send nothing and close our half")
 	args, err := parse(flags, args, 1)
 	if err != nil {
@@ -149,6 +149,9 @@ func runTCPErrno(ctx context.Context, flags *flag.FlagSet, args []string) error 
 	switch {
 	case *abort:
 		if _, err := conn.Write([]byte("x")); err != nil {
+			return err
+		}
+		if _, err := conn.Read(make([]byte, 1)); err != nil {
 			return err
 		}
 		return conn.SetLinger(0)
