@@ -31,6 +31,9 @@ func newAnswerer() *answerer {
 // error may be made, or no address is known to make it from, it is the bare reason.
 func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *packet.Packet, now time.Time, v *view) verdict {
 	src := v.hop(p.V6)
+	if why == packet.LinkDown || why == packet.TableFull { // the edge has no part in it
+		src = v.self(p.V6)
+	}
 	if !src.IsValid() {
 		return verdict{reason: why}
 	}

@@ -51,6 +51,15 @@ func (v *view) hop(v6 bool) netip.Addr {
 	return own
 }
 
+// self returns the address from which the client answers in its own name: the
+// device's, so that "no link" and "no connector" look different.
+func (v *view) self(v6 bool) netip.Addr {
+	if v6 {
+		return v.addr6
+	}
+	return v.addr4
+}
+
 // own says whether a is an address of this device.
 func (v *view) own(a netip.Addr) bool { return a.IsValid() && (a == v.addr4 || a == v.addr6) }
 

@@ -33,6 +33,7 @@ func settle(device string, v6 bool) (failed []string) {
 		}
 	}
 	set("ipv4", "rp_filter", "2")
+	set("ipv4", "accept_local", "1") // the client's own "host unreachable" comes from the device's address
 	if v6 {
 		set("ipv6", "addr_gen_mode", "1") // no link-local address
 		set("ipv6", "accept_ra", "0")

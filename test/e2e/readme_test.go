@@ -67,6 +67,9 @@ func TestReadmeDeploy(t *testing.T) {
 			continue
 		}
 		for _, line := range b.commands() {
+			if os.Getuid() != 0 && strings.HasPrefix(line, "sysctl -w net.ipv4.ping_group_range") {
+				continue // a user namespace has one group, and the lab has opened ping to it
+			}
 			out := l.readmeLine(b.place, line)
 			if strings.HasPrefix(line, "traceroute") {
 				wantHops(t, line, addresses(out), edgeV4, connectorV4, serverV4)

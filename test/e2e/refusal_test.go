@@ -19,6 +19,22 @@ var private = []netip.Prefix{
 	netip.MustParsePrefix("100.96.0.0/12"), netip.MustParsePrefix("fd5d:b819:e7c4::/48"), // devices' own
 }
 
+// deviceAddr returns the laptop's own address inside, of one family.
+func (l *lab) deviceAddr(f family) string {
+	l.t.Helper()
+	var s struct {
+		Addrs []netip.Addr `json:"addrs"`
+	}
+	l.json("laptop", &s, "oneping", "client", "status", "--json")
+	for _, a := range s.Addrs {
+		if a.Is4() == (f.flag == "-4") {
+			return a.String()
+		}
+	}
+	l.t.Fatalf("no address for %s among %v", f.flag, s.Addrs)
+	return ""
+}
+
 // noLeak runs do and fails if anything of the private network passed the
 // laptop's physical device, or anything left by it but the link.
 func (l *lab) noLeak(what string, do func()) {
@@ -82,10 +98,10 @@ func (l *lab) threeHops(f family) {
 }
 
 // pingSays fails unless one ping has that line and is not answered.
-func (l *lab) pingSays(f family, line string) {
+func (l *lab) pingSays(f family, from, line string) {
 	l.t.Helper()
 	r := l.exec("laptop", "ping", "-n", "-c1", "-W2", f.server)
-	if want := "From " + f.edge + " icmp_seq=1 " + line; r.code != 1 || !strings.Contains(r.stdout, want+"\n") {
+	if want := "From " + from + " icmp_seq=1 " + line; r.code != 1 || !strings.Contains(r.stdout, want+"\n") {
 		l.t.Errorf("ping %s: exit code %d, want 1 and %q\n%s%s", f.server, r.code, want, r.stdout, r.stderr)
 	}
 }
@@ -111,7 +127,7 @@ func TestConnectorStopped(t *testing.T) {
 				return slices.Equal(l.trace("laptop", f.flag, "-I", "-N4", f.server), []string{f.edge, f.edge + " !H"})
 			})
 			l.traces("connector stopped", f, []string{f.edge, f.edge + " !H"})
-			l.pingSays(f, hostWords[f.flag])
+			l.pingSays(f, f.edge, hostWords[f.flag])
 		}
 	})
 	l.up("connector")
@@ -132,7 +148,7 @@ func TestRouteDeleted(t *testing.T) {
 		for _, f := range families {
 			l.run("edge", "oneping", "route", "delete", f.subnet)
 			l.traces("route deleted", f, []string{f.edge, f.edge + " !N"})
-			l.pingSays(f, netWords[f.flag])
+			l.pingSays(f, f.edge, netWords[f.flag])
 		}
 	})
 	for _, f := range families {
@@ -170,7 +186,7 @@ func TestSilentEdge(t *testing.T) {
 	})
 }
 
-// No link: the client itself says host unreachable, in the edge's place, and
+// No link: the client itself says host unreachable, from its own address, and
 // lets nothing out, whatever the routes were. The edge back: three hops.
 func TestLinkDown(t *testing.T) {
 	t.Parallel()
@@ -180,11 +196,13 @@ func TestLinkDown(t *testing.T) {
 		t.Helper()
 		l.stop("edge")
 		for _, f := range families {
+			self := l.deviceAddr(f)
+			itself := self + " !H"
 			l.poll("!H "+f.flag, 5*time.Second, func() bool {
-				return slices.Equal(l.trace("laptop", f.flag, "-I", "-w1", "-m2", f.server), []string{f.edge + " !H"})
+				return slices.Equal(l.trace("laptop", f.flag, "-I", "-w1", "-m2", f.server), []string{itself})
 			})
-			l.traces(what, f, []string{f.edge + " !H"})
-			l.pingSays(f, hostWords[f.flag])
+			l.traces(what, f, []string{itself})
+			l.pingSays(f, self, hostWords[f.flag])
 		}
 		l.up("edge")
 	}
