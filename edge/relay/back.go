@@ -66,6 +66,7 @@ func (c *Connector) payload(d []byte, s *scratch) verdict {
 		return ended(packet.TTLExpired)
 	}
 	sess.touch()
+	sess.got.Add(1)
 	proto.SetDatagramTTL(d, ttl)
 	return forwardTo(sess.dev, sess.class(len(p.Payload)), d)
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/route"
@@ -91,7 +90,6 @@ type world struct {
 	homeLink       *fakeLink
 	routes         []state.Route
 	policy         state.Policy
-	born           time.Time
 }
 
 func newWorld(t testing.TB, cfg Config) *world {
@@ -100,8 +98,7 @@ func newWorld(t testing.TB, cfg Config) *world {
 		cfg.Hops = []netip.Addr{hop4, hop6}
 	}
 	w := &world{
-		born: time.Now(),
-		r:    New(cfg), aliceLink: &fakeLink{max: 1400, settled: true}, malloryLink: &fakeLink{max: 1400, settled: true}, homeLink: &fakeLink{max: 1400, settled: true},
+		r: New(cfg), aliceLink: &fakeLink{max: 1400, settled: true}, malloryLink: &fakeLink{max: 1400, settled: true}, homeLink: &fakeLink{max: 1400, settled: true},
 		routes: []state.Route{
 			{Prefix: netip.MustParsePrefix("172.16.10.0/24"), Tunnel: "t-home"},
 			{Prefix: netip.MustParsePrefix("fd10::/64"), Tunnel: "t-home"},

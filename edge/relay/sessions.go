@@ -15,10 +15,10 @@ import (
 const (
 	// defaultIdle is the idle time of a session whose registration states none.
 	defaultIdle = 5 * time.Minute
-	// minIdle is RFC 4787 REQ-5; a DNS session states less and is held to its word by the connector.
+	// minIdle is RFC 4787 REQ-5.
 	minIdle = 2 * time.Minute
-	// dnsIdle is how long the edge keeps a session to port 53.
-	dnsIdle = time.Minute
+	// dnsIdle is the idle time after a DNS exchange: port 53, one request, one reply.
+	dnsIdle = 30 * time.Second
 	// graceIdle lets the connector, which owns a session, end it first.
 	graceIdle = 30 * time.Second
 	// bulkPayload is the UDP payload in bytes from which a session counts as bulk.
@@ -34,20 +34,28 @@ type session struct {
 	idle time.Duration
 	last atomic.Int64 // Unix nanoseconds
 	bulk atomic.Bool
+	sent atomic.Uint32 // payloads of the device
+	got  atomic.Uint32 // payloads of the connector
 }
 
 func newSession(dev *device, reg *proto.UDPRegistration, tunnelID string, rep *replica) *session {
 	idle := max(time.Duration(reg.Idle)*time.Second, minIdle)
-	switch {
-	case reg.Dst.Port() == 53:
-		idle = dnsIdle
-	case reg.Idle == 0:
+	if reg.Idle == 0 {
 		idle = defaultIdle
 	}
 	return &session{
-		id: reg.Session, rep: rep, idle: idle + graceIdle,
+		id: reg.Session, rep: rep, idle: idle,
 		tuple: tuple{dev: dev, src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
 	}
+}
+
+// expired says whether s has been idle for longer than its two ends, which have their own clocks, keep it.
+func (s *session) expired(now time.Time) bool {
+	idle := s.idle
+	if s.dst.Port() == 53 && s.sent.Load() == 1 && s.got.Load() == 1 {
+		idle = dnsIdle
+	}
+	return now.UnixNano()-s.last.Load() > int64(idle+graceIdle)
 }
 
 func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
@@ -112,6 +120,8 @@ func (t *sessions) open(s *session) (*session, bool) {
 			return nil, false
 		}
 		s.bulk.Store(old.bulk.Load())
+		s.sent.Store(old.sent.Load())
+		s.got.Store(old.got.Load())
 		sh.m[s.id] = s
 		return s, true
 	}
@@ -152,7 +162,7 @@ func (t *sessions) sweep(now time.Time) {
 		sh := &t.shards[i]
 		sh.mu.Lock()
 		for _, s := range sh.m {
-			if now.UnixNano()-s.last.Load() > int64(s.idle) {
+			if s.expired(now) {
 				t.drop(sh, s)
 			}
 		}

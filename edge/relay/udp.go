@@ -77,6 +77,7 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 		}
 	}
 	sess.touch()
+	sess.sent.Add(1)
 	proto.SetDatagramTTL(d, reg.TTL-1)
 	return verdict{to: to.link, class: sess.class(len(reg.Payload)), forward: d}
 }
@@ -143,6 +144,7 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 		return c.sessionError(s, packet.TooLarge, packet.TooBig, e, v6)
 	}
 	sess.touch()
+	sess.sent.Add(1)
 	proto.SetDatagramTTL(d, p.TTL-1)
 	return verdict{to: to.link, class: sess.class(len(p.Payload)), forward: d}
 }

@@ -349,25 +349,45 @@ func TestSessionsAreBounded(t *testing.T) {
 	}
 }
 
+// TestIdleSessionsEnd: the edge keeps a session as long as its two ends do, and
+// a little longer (RFC 4787 REQ-5, DESIGN §3.4, 10).
 func TestIdleSessionsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, Config{})
-		ctx := t.Context()
-		done := make(chan error, 1)
-		go func() { done <- w.r.Run(ctx) }()
-		dns, long := reg(alice4, server4, 53, 9, 3), reg(alice4, server4, 5000, 9, 3)
-		dns.Session = 43
-		w.alice.Datagram(regD(dns))
-		w.alice.Datagram(regD(long))
-		for _, step := range []struct {
-			after time.Duration
-			want  int
-		}{{80 * time.Second, 2}, {110 * time.Second, 1}, {320 * time.Second, 1}, {345 * time.Second, 0}} {
-			time.Sleep(step.after - time.Since(w.born))
-			synctest.Wait()
-			if got := w.r.Sessions(); got != step.want {
-				t.Errorf("after %s: %d sessions, want %d", step.after, got, step.want)
-			}
-		}
-	})
+	tests := []struct {
+		name     string
+		port     uint16
+		up, down int // payloads after the one of the registration
+		idle     time.Duration
+	}{
+		{"no DNS", 5000, 0, 1, 5 * time.Minute},
+		{"DNS without reply", 53, 0, 0, 5 * time.Minute},
+		{"DNS exchange", 53, 0, 1, 30 * time.Second},
+		{"two requests", 53, 1, 1, 5 * time.Minute},
+		{"two replies", 53, 0, 2, 5 * time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, Config{})
+				done := make(chan error, 1)
+				go func() { done <- w.r.Run(t.Context()) }()
+				w.alice.Datagram(regD(reg(alice4, server4, tt.port, 9, 3)))
+				for range tt.up {
+					w.alice.Datagram(payloadD(proto.UDPPayload{Session: 42, TTL: 9}))
+				}
+				for range tt.down {
+					w.home.Datagram(payloadD(proto.UDPPayload{Session: 42, TTL: 9}))
+				}
+				time.Sleep(tt.idle + graceIdle - time.Second)
+				synctest.Wait()
+				if got := w.r.Sessions(); got != 1 {
+					t.Errorf("%d sessions before the time is up", got)
+				}
+				time.Sleep(sweepEvery + 2*time.Second)
+				synctest.Wait()
+				if got := w.r.Sessions(); got != 0 {
+					t.Errorf("%d sessions after the time is up", got)
+				}
+			})
+		})
+	}
 }
