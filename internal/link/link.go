@@ -120,6 +120,7 @@ type Link struct {
 	gone    bool       // released: no new paths
 	// spareAfter is when the next spare may be made.
 	spareAfter time.Time
+	sparePause time.Duration // after the attempt that failed last; 0 = none did
 }
 
 func newLink(conn *quic.Conn, cfg *Config) *Link {

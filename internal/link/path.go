@@ -16,6 +16,8 @@ const (
 	// spareRest is when a spare path that could not be had is tried again, and how long after a switch the next one
 	// is made: each path that the peer looks at takes one of quic-go's four connection ids, and the switch comes first.
 	spareRest = 5 * time.Second
+	// spareRestCap is the longest pause between attempts, each of which failed.
+	spareRestCap = time.Minute
 	// maxRetired bounds the sockets that a link has left behind: quic-go ends a connection with any of its transports.
 	maxRetired = 8
 )
@@ -46,12 +48,19 @@ func (l *Link) runSpare(ctx context.Context) {
 			return
 		case <-wait.C:
 		}
-		if wait.Reset(spareRest); !l.wantsSpare() {
-			continue
-		}
-		if err := l.armSpare(ctx); err != nil && ctx.Err() == nil {
-			l.log.Debug("no spare path", zap.Error(err))
-		}
+		wait.Reset(spareRest)
+		l.trySpare(ctx)
+	}
+}
+
+// trySpare makes a spare path where there is none and it is time to.
+func (l *Link) trySpare(ctx context.Context) {
+	if !l.wantsSpare() {
+		return
+	}
+	if err := l.armSpare(ctx); err != nil && ctx.Err() == nil {
+		l.spareFailed(time.Now())
+		l.log.Debug("no spare path", zap.Error(err))
 	}
 }
 
@@ -65,6 +74,19 @@ func (l *Link) wantsSpare() bool {
 	l.pathMu.Lock()
 	defer l.pathMu.Unlock()
 	return l.spare == nil && !l.gone && len(l.retired) < maxRetired && !time.Now().Before(l.spareAfter)
+}
+
+// spareWorked says when the next spare path may be made after one has been used. The caller holds pathMu.
+func (l *Link) spareWorked(now time.Time) {
+	l.spareAfter, l.sparePause = now.Add(spareRest), 0
+}
+
+// spareFailed doubles the pause before the next attempt: many a firewall never lets a second flow through.
+func (l *Link) spareFailed(now time.Time) {
+	l.pathMu.Lock()
+	defer l.pathMu.Unlock()
+	l.sparePause = min(max(2*l.sparePause, spareRest), spareRestCap)
+	l.spareAfter = now.Add(l.sparePause)
 }
 
 // armSpare has the peer validate a second socket.
@@ -158,6 +180,6 @@ func (l *Link) switchPath(ctx context.Context) error {
 	}
 	l.retired = append(l.retired, l.path)
 	l.path, l.spare = l.spare.local, nil
-	l.spareAfter = time.Now().Add(spareRest)
+	l.spareWorked(time.Now())
 	return nil
 }
