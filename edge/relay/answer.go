@@ -54,6 +54,15 @@ func (c *Client) sessionEvent(s *scratch, reason packet.Reason, e proto.UDPEvent
 	return verdict{reason: reason, back: s.buf}
 }
 
+// denySilently is deny where no answer goes back: the message for the device takes an answer's place in its limit.
+func (c *Client) denySilently(st *compiled, sub *subject, t policy.Target) (proto.DecisionID, *proto.Denial) {
+	id, told := c.deny(st, sub, t)
+	if told != nil && !c.answers.Allow() {
+		told = nil // it stays in the edge's own log
+	}
+	return id, told
+}
+
 // deny records a denial. The message for the device is nil where it has been told of the same one.
 func (c *Client) deny(st *compiled, sub *subject, t policy.Target) (proto.DecisionID, *proto.Denial) {
 	id, first := c.r.denials.Deny(st.policy, sub.principal, t)

@@ -99,12 +99,12 @@ func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 // deniedFlow answers with the decision's id, by which the client lists the
 // denial; where the answer is silence, a control message tells it.
 func (c *Client) deniedFlow(st *compiled, sub *subject, t policy.Target, h *proto.FlowHeader) flowVerdict {
-	id, told := c.deny(st, sub, t)
 	v := flowVerdict{reason: packet.Denied, answer: c.unreachableFlow(h, packet.AdminProhibited)}
 	if v.answer.Kind == proto.AnswerSilent {
-		v.denied = told
+		v.answer.Decision, v.denied = c.denySilently(st, sub, t)
+	} else {
+		v.answer.Decision, _ = c.deny(st, sub, t)
 	}
-	v.answer.Decision = id
 	return v
 }
 

@@ -70,7 +70,11 @@ func (c *Client) forwardEcho(st *compiled, sub *subject, d []byte, s *scratch) v
 
 func (c *Client) deniedPacket(st *compiled, sub *subject, t policy.Target, s *scratch) verdict {
 	v := c.unreachablePacket(s, packet.Denied, packet.AdminProhibited)
-	if v.reason == packet.Denied {
+	switch {
+	case v.reason != packet.Denied:
+	case v.back == nil:
+		_, v.denied = c.denySilently(st, sub, t)
+	default:
 		_, v.denied = c.deny(st, sub, t)
 	}
 	return v

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -169,6 +170,36 @@ func TestAnswersAreRateLimited(t *testing.T) {
 	}
 	if r := w.mallory.Datagram(withTTL(packet.Echo{Src: mallory, Dst: server4}, 1)); r != packet.TTLExpired {
 		t.Errorf("another device: %v, want its own budget", r)
+	}
+}
+
+// TestSilentDenialsAreRateLimited: a device that is told by control message
+// instead of an answer gets no more of those than of answers.
+func TestSilentDenialsAreRateLimited(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		deny func(w *world, i int)
+	}{
+		{"icmp", func(w *world, i int) {
+			dst := netip.AddrFrom4([4]byte{10, 9, byte(i >> 8), byte(i)})
+			w.alice.Datagram(echo(packet.Echo{Src: alice4, Dst: dst, TTL: 9}))
+		}},
+		{"udp", func(w *world, i int) { w.alice.Datagram(regD(reg(alice4, server4, uint16(1000+i), 9, 3))) }},
+		{"tcp", func(w *world, i int) {
+			if v := w.alice.flow(w.r.state.Load(), header(alice4, server4, uint16(1000+i), 9)); v.denied != nil {
+				_ = w.aliceLink.SendControl(&proto.Control{Denial: v.denied})
+			}
+		}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, Config{Silent: true})
+			for i := range answerBurst + 50 {
+				tt.deny(w, i)
+			}
+			if got := len(w.aliceLink.control); got != answerBurst {
+				t.Errorf("%s: %d control messages, want %d", tt.name, got, answerBurst)
+			}
+		})
 	}
 }
 

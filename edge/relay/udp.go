@@ -95,7 +95,7 @@ func (c *Client) placeSession(st *compiled, old *session, reg *proto.UDPRegistra
 func (c *Client) deniedSession(st *compiled, sub *subject, t policy.Target, s *scratch, e proto.UDPEvent) verdict {
 	v6 := t.Dst.Is6()
 	if c.r.silent || !c.r.hop(v6).IsValid() {
-		_, told := c.deny(st, sub, t)
+		_, told := c.denySilently(st, sub, t)
 		return verdict{reason: packet.Denied, denied: told}
 	}
 	e.Kind = proto.EventDenied
