@@ -19,7 +19,8 @@ const answerWait = 150 * time.Second
 // flowVerdict is what the rooms say about the opening of a flow.
 type flowVerdict struct {
 	reason packet.Reason
-	answer proto.FlowAnswer // sent back where to is nil; Kind 0 = reset the stream instead
+	answer proto.FlowAnswer // sent back where to is nil; Kind 0 = reset the stream with code instead
+	code   proto.Code
 	to     *Connector
 	tunnel string // id
 	denied *proto.Denial
@@ -35,14 +36,14 @@ func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 	}
 	if v.to == nil {
 		c.r.counters.Count(v.reason)
-		finishFlow(s, &v.answer)
+		finishFlow(s, &v)
 		return
 	}
 	f, ok := c.r.flows.open(&tuple{dev: c.dev, src: h.Src, dst: h.Dst, proto: policy.TCP, tunnel: v.tunnel})
 	if !ok {
 		c.r.counters.Count(packet.TableFull)
-		a := c.unreachableFlow(&h, packet.HostUnreachable)
-		finishFlow(s, &a)
+		v = c.unreachableFlow(&h, packet.TableFull, packet.HostUnreachable)
+		finishFlow(s, &v)
 		return
 	}
 	defer c.r.flows.end(f)
@@ -54,13 +55,13 @@ func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 	c.r.counters.Count(c.connectFlow(ctx, s, f, v.to, &h))
 }
 
-// finishFlow sends an answer after which nothing follows.
-func finishFlow(s *link.Stream, a *proto.FlowAnswer) {
-	if a.Kind == 0 {
-		s.Reset(proto.CodeProtocol)
+// finishFlow sends the answer of v, after which nothing follows.
+func finishFlow(s *link.Stream, v *flowVerdict) {
+	if v.answer.Kind == 0 {
+		s.Reset(v.code)
 		return
 	}
-	if _, err := s.Write(proto.AppendFlowAnswer(nil, a)); err != nil {
+	if _, err := s.Write(proto.AppendFlowAnswer(nil, &v.answer)); err != nil {
 		s.Reset(proto.CodeAborted)
 		return
 	}
@@ -70,12 +71,12 @@ func finishFlow(s *link.Stream, a *proto.FlowAnswer) {
 // flow passes the opening of a flow through the rooms.
 func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 	if reason := checkTuple(h.Src, h.Dst); reason != packet.OK {
-		return flowVerdict{reason: reason}
+		return flowVerdict{reason: reason, code: proto.CodeProtocol}
 	}
 	sub := st.source(c.dev, h.Src.Addr())
 	switch {
 	case sub == nil:
-		return flowVerdict{reason: packet.Spoofed}
+		return flowVerdict{reason: packet.Spoofed, code: proto.CodeProtocol}
 	case c.r.isHop(h.Dst.Addr()):
 		return flowVerdict{reason: packet.Refused, answer: proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: packet.DefaultTTL, QuotedTTL: h.TTL}}
 	case h.TTL <= 1:
@@ -87,11 +88,11 @@ func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 		return c.deniedFlow(st, sub, target, h)
 	}
 	if !routed {
-		return flowVerdict{reason: packet.NoRoute, answer: c.unreachableFlow(h, packet.NetUnreachable)}
+		return c.unreachableFlow(h, packet.NoRoute, packet.NetUnreachable)
 	}
 	to := st.tunnels[entry.Tunnel].pick(placeKey(h.Src.Addr(), h.Dst.Addr(), policy.TCP, 0))
 	if to == nil {
-		return flowVerdict{reason: packet.ConnectorDown, answer: c.unreachableFlow(h, packet.HostUnreachable)}
+		return c.unreachableFlow(h, packet.ConnectorDown, packet.HostUnreachable)
 	}
 	return flowVerdict{to: to, tunnel: entry.Tunnel}
 }
@@ -99,25 +100,28 @@ func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 // deniedFlow answers with the decision's id, by which the client lists the
 // denial; where the answer is silence, a control message tells it.
 func (c *Client) deniedFlow(st *compiled, sub *subject, t policy.Target, h *proto.FlowHeader) flowVerdict {
-	v := flowVerdict{reason: packet.Denied, answer: c.unreachableFlow(h, packet.AdminProhibited)}
-	if v.answer.Kind == proto.AnswerSilent {
+	v := c.unreachableFlow(h, packet.Denied, packet.AdminProhibited)
+	switch {
+	case v.reason != packet.Denied:
+	case v.answer.Kind == proto.AnswerSilent:
 		v.answer.Decision, v.denied = c.denySilently(st, sub, t)
-	} else {
+	default:
 		v.answer.Decision, _ = c.deny(st, sub, t)
 	}
 	return v
 }
 
 // unreachableFlow says no, or nothing where the edge is silent.
-func (c *Client) unreachableFlow(h *proto.FlowHeader, kind packet.ErrorKind) proto.FlowAnswer {
+func (c *Client) unreachableFlow(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
 	if c.r.silent {
-		return proto.FlowAnswer{Kind: proto.AnswerSilent}
+		return flowVerdict{reason: reason, answer: proto.FlowAnswer{Kind: proto.AnswerSilent}}
 	}
-	return c.flowError(h, packet.OK, kind).answer
+	return c.flowError(h, reason, kind)
 }
 
 // flowError answers with an ICMP error from the hop address; with silence
-// where the edge has none or has made too many.
+// where the edge has none. Where it has made too many the stream is reset: the
+// client holds a silent SYN for 130 s, and after a reset the next one gets its answer.
 func (c *Client) flowError(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
 	v6 := h.Dst.Addr().Is6()
 	hop := c.r.hop(v6)
@@ -125,7 +129,7 @@ func (c *Client) flowError(h *proto.FlowHeader, reason packet.Reason, kind packe
 		return flowVerdict{reason: reason, answer: proto.FlowAnswer{Kind: proto.AnswerSilent}}
 	}
 	if !c.answers.Allow() {
-		return flowVerdict{reason: packet.RateLimited, answer: proto.FlowAnswer{Kind: proto.AnswerSilent}}
+		return flowVerdict{reason: packet.RateLimited, code: proto.CodeTooMany}
 	}
 	a := proto.FlowAnswer{Kind: proto.AnswerICMP, Reporter: hop, TTL: packet.DefaultTTL, QuotedTTL: h.TTL}
 	a.ICMPType, a.ICMPCode = kind.TypeCode(v6)
@@ -138,9 +142,9 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 	up, err := openUp(ctx, s, to, h)
 	if err != nil {
 		h.TTL++ // the error is about the SYN as it came
-		a := c.unreachableFlow(h, packet.HostUnreachable)
-		finishFlow(s, &a)
-		return packet.ConnectorDown
+		v := c.unreachableFlow(h, packet.ConnectorDown, packet.HostUnreachable)
+		finishFlow(s, &v)
+		return v.reason
 	}
 	if !f.bind(s, up) {
 		return packet.Denied
@@ -152,7 +156,7 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 	}
 	if a.Kind != proto.AnswerConnected {
 		up.Reset(proto.CodeAborted)
-		finishFlow(s, &a)
+		finishFlow(s, &flowVerdict{answer: a})
 		return reason
 	}
 	if _, err := s.Write(proto.AppendFlowAnswer(nil, &a)); err != nil {

@@ -3,6 +3,8 @@ package relay
 import (
 	"net/netip"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -65,6 +67,24 @@ func TestFlowVerdicts(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.answer, v.answer, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLimitedFlowIsReset: a silent answer would hold the application's SYNs for
+// 130 s; after a reset the next one gets its answer.
+func TestLimitedFlowIsReset(t *testing.T) {
+	for name, h := range map[string]*proto.FlowHeader{
+		"TTL 1": header(alice4, server4, 22, 1), "denied": header(alice4, server4, 23, 9),
+		"no route": header(alice4, lost4, 22, 9), "no connector": header(alice4, other4, 22, 9),
+	} {
+		synctest.Test(t, func(t *testing.T) { // the limit does not refill meanwhile
+			w := newWorld(t, Config{})
+			w.alice.answers.AllowN(time.Now(), answerBurst)
+			v := w.alice.flow(w.r.state.Load(), h)
+			if v.reason != packet.RateLimited || v.answer.Kind != 0 || v.denied != nil || v.code != proto.CodeTooMany {
+				t.Errorf("%s: %v, answer %+v, code %v; want a reset: too many", name, v.reason, v.answer, v.code)
 			}
 		})
 	}
