@@ -5,15 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
@@ -27,8 +26,6 @@ const (
 	// requestEvery and requestBurst bound the renewals and reports of one link.
 	requestEvery = 10 * time.Second
 	requestBurst = 10
-	// maxName bounds what a node says of itself, in bytes.
-	maxName = 253
 )
 
 // Gate is who decides about nodes: the certificate authority of a real edge, or
@@ -307,15 +304,7 @@ func (n *nodeLink) refresh() {
 func printable(h *proto.Hello) proto.Hello {
 	out := *h
 	for _, s := range []*string{&out.Version, &out.Hostname, &out.OS, &out.Arch, &out.Boot, &out.ICMP} {
-		*s = strings.Map(func(r rune) rune {
-			if !unicode.IsPrint(r) {
-				return -1
-			}
-			return r
-		}, *s)
-		if len(*s) > maxName {
-			*s = strings.ToValidUTF8((*s)[:maxName], "")
-		}
+		*s = identity.Printable(*s)
 	}
 	return out
 }

@@ -66,7 +66,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 	}
 	var ans proto.EnrolAnswer
 	if req.Declined != "" {
-		log.Warn("enrolment declined by the node", zap.String(obs.FieldReason, clean(req.Declined)))
+		log.Warn("enrolment declined by the node", zap.String(obs.FieldReason, Printable(req.Declined)))
 	} else {
 		ans = a.answer(ctx, l, &req, log)
 	}
@@ -90,7 +90,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRequest, log *zap.Logger) proto.EnrolAnswer {
 	id, cert, err := a.enrol(ctx, l, req)
 	known := a.knows(req, id)
-	req.TokenID = clean(req.TokenID) // it is a stranger's word where it names no token
+	req.TokenID = Printable(req.TokenID) // it is a stranger's word where it names no token
 	if err == nil {
 		log.Info("enrolled", zap.Stringer(obs.FieldIdentity, id), zap.String(obs.FieldToken, req.TokenID), zap.Bool("renewal", req.Expired != nil))
 		a.audit(ctx, l, "enrol", id.String(), "token "+req.TokenID)
@@ -101,7 +101,7 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 		log.Error("enrolment failed", zap.Error(err))
 	} else {
 		log.Warn("enrolment refused", zap.String(obs.FieldReason, r.Text), zap.String(obs.FieldToken, req.TokenID),
-			zap.String("hostname", clean(req.Hostname)))
+			zap.String("hostname", Printable(req.Hostname)))
 		if known { // a stranger gets a line of the log and no write with fsync
 			a.audit(ctx, l, "enrol refused", object(req, id), r.Text)
 		}
@@ -180,14 +180,14 @@ func (a *Authority) admit(ctx context.Context, req *proto.EnrolRequest, csr requ
 		return proto.Identity{}, err
 	}
 	if t.Kind == string(proto.TokenTunnel) {
-		r, err := a.cfg.Store.PutReplica(ctx, state.Replica{Tunnel: t.Tunnel, Hostname: clean(req.Hostname), OS: clean(req.OS), KeyHash: csr.hash})
+		r, err := a.cfg.Store.PutReplica(ctx, state.Replica{Tunnel: t.Tunnel, Hostname: Printable(req.Hostname), OS: Printable(req.OS), KeyHash: csr.hash})
 		if err != nil {
 			return proto.Identity{}, err
 		}
 		id := proto.Identity{Role: proto.RoleConnector, ID: r.ID, Tunnel: r.Tunnel}
 		return id, a.permit(id, csr.hash)
 	}
-	d, err := a.cfg.Store.AllocateDevice(ctx, state.Device{ID: t.Device, Name: clean(req.Hostname), User: t.User, OS: clean(req.OS), KeyHash: csr.hash})
+	d, err := a.cfg.Store.AllocateDevice(ctx, state.Device{ID: t.Device, Name: Printable(req.Hostname), User: t.User, OS: Printable(req.OS), KeyHash: csr.hash})
 	if err != nil {
 		return proto.Identity{}, err
 	}
@@ -238,16 +238,19 @@ func (a *Authority) Renew(id proto.Identity, csr []byte) ([]byte, error) {
 	return a.sign(id, req.key)
 }
 
-// clean makes what a node says of itself fit for a list: printable, short.
-func clean(s string) string {
+// maxPrintable is how much is kept of one thing that a node says of itself, in bytes.
+const maxPrintable = 253
+
+// Printable makes what a node says of itself fit for lists and logs: printable, short.
+func Printable(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == '\uFFFD' {
 			return -1
 		}
 		return r
 	}, s)
-	if len(s) > 253 {
-		s = strings.ToValidUTF8(s[:253], "")
+	if len(s) > maxPrintable {
+		s = strings.ToValidUTF8(s[:maxPrintable], "")
 	}
 	return s
 }

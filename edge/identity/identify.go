@@ -85,11 +85,8 @@ func (a *Authority) verify(cert *x509.Certificate) (proto.Identity, error) {
 	return id, nil
 }
 
-// Permit says whether an identified node may (still) have a link, by the
-// newest state: nil, or a *Refusal. The edge asks again at each change.
-func (a *Authority) Permit(id proto.Identity) error { return a.permit(id, nil) }
-
-// permit also compares the key, unless hash is nil.
+// permit says whether an identified node with a key of that hash may have a
+// link, by the newest state: nil, or a *Refusal.
 func (a *Authority) permit(id proto.Identity, hash []byte) error {
 	sn := a.cfg.Store.Snapshot()
 	if sn == nil {
@@ -115,7 +112,7 @@ func (a *Authority) permit(id proto.Identity, hash []byte) error {
 		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" was revoked", adviceEnrol)
 	case !known:
 		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" is not known here", adviceEnrol)
-	case hash != nil && !bytes.Equal(stored, hash):
+	case !bytes.Equal(stored, hash):
 		return refuse(proto.CodeRefused, string(id.Role)+" "+id.ID+" enrolled with another key", adviceEnrol)
 	}
 	return nil
