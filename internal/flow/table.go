@@ -95,16 +95,6 @@ func (t *Table[K, O, V]) Get(k K) (v V, ok bool) {
 	return v, false
 }
 
-// Owner returns the owner of k's entry.
-func (t *Table[K, O, V]) Owner(k K) (o O, ok bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e := t.entries[k]; e != nil {
-		return e.owner, true
-	}
-	return o, false
-}
-
 // Touch returns the entry of k and marks it as used now. An entry past its idle
 // time-out that Expire has not seen yet comes back to life.
 func (t *Table[K, O, V]) Touch(now time.Time, k K) (v V, ok bool) {
@@ -180,16 +170,6 @@ func (t *Table[K, O, V]) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return len(t.entries)
-}
-
-// OwnerLen returns the number of entries of one owner.
-func (t *Table[K, O, V]) OwnerLen(o O) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if l := t.byOwner[o]; l != nil {
-		return l.n
-	}
-	return 0
 }
 
 func (t *Table[K, O, V]) ownerFull(o O) bool {
