@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -53,10 +52,9 @@ type result struct {
 
 // Stack is one gVisor stack with one interface. All methods are safe for concurrent use.
 type Stack struct {
-	stack  *stack.Stack
-	dev    *device
-	failed atomic.Uint64
-	wg     sync.WaitGroup // writer and handshakes
+	stack *stack.Stack
+	dev   *device
+	wg    sync.WaitGroup // writer and handshakes
 
 	mu      sync.Mutex
 	closed  bool
@@ -79,7 +77,7 @@ func Start(mtu int, write func(pkts [][]byte) error) (*Stack, error) {
 	}
 	forwarder := tcp.NewForwarder(s.stack, startBuffer, maxHandshakes, s.handshake)
 	s.stack.SetTransportProtocolHandler(tcp.ProtocolNumber, forwarder.HandlePacket)
-	s.wg.Go(func() { s.dev.run(write, func() { s.failed.Add(1) }) })
+	s.wg.Go(func() { s.dev.run(write) })
 	return s, nil
 }
 
@@ -110,9 +108,6 @@ func (s *Stack) configure() error {
 
 // Inject hands a TCP packet of the host to the stack; pkt is copied. Packets of another protocol must not be injected.
 func (s *Stack) Inject(pkt []byte) { s.dev.inject(pkt) }
-
-// Failed returns how many batches the host did not take.
-func (s *Stack) Failed() uint64 { return s.failed.Load() }
 
 // Accept completes the handshake that the host began with syn and returns the
 // connection. Its packets carry ttl (0 = packet.DefaultTTL). What an earlier
