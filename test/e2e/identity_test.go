@@ -92,7 +92,7 @@ func TestRevokedDevice(t *testing.T) {
 	if s := l.clientStatus("laptop"); s.Up || !strings.Contains(s.LastError, "client "+device+" was revoked") {
 		t.Errorf("status of the revoked client: %+v", s)
 	}
-	ping.waitFor("From " + edgeV4) // host unreachable, by the client itself
+	ping.waitFor("From " + l.deviceAddr(families[0])) // host unreachable, by the client itself
 	if now := l.clientStatus("laptop2"); !now.Up || !now.Since.Equal(other.Since) {
 		t.Errorf("the other laptop's link: %+v, before %+v", now, other)
 	}
