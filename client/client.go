@@ -171,7 +171,7 @@ func (c *Client) startRoutes(ctx context.Context) {
 	c.mu.Unlock()
 	c.publish(nil, 0)
 	if err := c.routes.apply(ctx, kept, nil); err != nil {
-		c.log.Warn("cannot capture what was captured before", zap.Error(err), hintField(err))
+		c.log.Warn("cannot capture what was captured before", zap.Error(err), obs.Hint(err))
 	}
 }
 

@@ -43,7 +43,7 @@ func (c *Client) attempted(addr string, err error) {
 		return
 	}
 	if c.fails(addr, err) {
-		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), hintField(err))
+		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), obs.Hint(err))
 	}
 }
 
@@ -51,14 +51,6 @@ func (c *Client) attempted(addr string, err error) {
 func (c *Client) fails(edge string, err error) bool {
 	c.lastError = err.Error()
 	return c.failures.Is(edge, c.lastError)
-}
-
-func hintField(err error) zap.Field {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) && h.Hint() != "" {
-		return zap.String(obs.FieldHint, h.Hint())
-	}
-	return zap.Skip()
 }
 
 // serve runs one link until it ends.
@@ -113,7 +105,7 @@ func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) err
 		c.denials.add(m.Denial)
 	case m.Renewed != nil && c.cfg.Node != nil:
 		if err := c.cfg.Node.Renewed(*m.Renewed); err != nil {
-			c.log.Warn("cannot renew the certificate", zap.Error(err), hintField(err))
+			c.log.Warn("cannot renew the certificate", zap.Error(err), obs.Hint(err))
 		}
 	case m.Event != nil:
 		c.log.Warn("the edge says", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
@@ -153,7 +145,7 @@ func (c *Client) configure(ctx context.Context, l *link.Link, cfg *proto.Config,
 	c.mu.Unlock()
 	c.publish(l, newEpoch)
 	if err := c.routes.apply(ctx, n, []netip.AddrPort{l.Remote()}); err != nil {
-		c.log.Error("cannot apply routing", zap.Error(err), hintField(err))
+		c.log.Error("cannot apply routing", zap.Error(err), obs.Hint(err))
 	}
 	if err := writeCache(c.cfg.StateDir, c.cfg.cachePath(), n); err != nil {
 		c.log.Warn("cannot keep the configuration", zap.Error(err))

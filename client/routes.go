@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/obs"
 )
 
 // routes is what the client changes on the host. The zero value changes nothing: a client with a device of its own.
@@ -68,11 +69,11 @@ func (r *routes) watch(ctx context.Context) error {
 			return
 		}
 		if err := r.router.Apply(ctx, r.cfg); err != nil && !errors.Is(err, context.Canceled) {
-			r.log.Warn("cannot apply routing after a network change", zap.Error(err), hintField(err))
+			r.log.Warn("cannot apply routing after a network change", zap.Error(err), obs.Hint(err))
 		}
 	})
 	if ctx.Err() == nil { // the client is useful without it
-		r.log.Warn("network changes are not noticed", zap.Error(err), hintField(err))
+		r.log.Warn("network changes are not noticed", zap.Error(err), obs.Hint(err))
 		<-ctx.Done()
 	}
 	return context.Cause(ctx)

@@ -98,7 +98,7 @@ func (c *Connector) listen() (net.Listener, error) {
 	ln, err := local.Listen(c.cfg.socketPath())
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EROFS):
-		c.log.Warn("no local socket: connector status cannot ask this process", zap.Error(err), hintField(err))
+		c.log.Warn("no local socket: connector status cannot ask this process", zap.Error(err), obs.Hint(err))
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("start connector: %w", err)

@@ -62,7 +62,7 @@ func (c *Connector) openICMP(ctx context.Context, g *errgroup.Group) {
 		g.Go(func() error { return nat.Run(ctx) })
 		return
 	}
-	c.log.Error("ICMP is off; UDP and TCP work", zap.String(obs.FieldReason, err.Error()), hintField(err))
+	c.log.Error("ICMP is off; UDP and TCP work", zap.String(obs.FieldReason, err.Error()), obs.Hint(err))
 	g.Go(func() error {
 		nat, err := c.awaitICMP(ctx)
 		if err != nil {

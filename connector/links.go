@@ -30,7 +30,7 @@ func (c *Connector) attempted(addr string, err error) {
 		return
 	}
 	if c.fails(addr, err) {
-		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), hintField(err))
+		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), obs.Hint(err))
 	}
 }
 
@@ -40,14 +40,6 @@ func (c *Connector) fails(edge string, err error) bool {
 	defer c.mu.Unlock()
 	c.lastError = err.Error()
 	return c.failures.Is(edge, c.lastError)
-}
-
-func hintField(err error) zap.Field {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) && h.Hint() != "" {
-		return zap.String(obs.FieldHint, h.Hint())
-	}
-	return zap.Skip()
 }
 
 // serve runs one link until it ends.
@@ -117,7 +109,7 @@ func (c *Connector) control(l *link.Link, m proto.Control) error {
 		c.mu.Unlock()
 	case m.Renewed != nil && c.cfg.Renew != nil:
 		if err := c.cfg.Renew.Renewed(*m.Renewed); err != nil {
-			c.log.Warn("cannot renew the certificate", zap.Error(err), hintField(err))
+			c.log.Warn("cannot renew the certificate", zap.Error(err), obs.Hint(err))
 		}
 	case m.Event != nil:
 		c.log.Warn("the edge says", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
