@@ -28,8 +28,13 @@ and remove everything again. No root is needed where unprivileged user
 namespaces work. Standard output and the exit code are those of COMMAND.
 
   laptop ── edge ── connector ── server
-            172.68.101.57   172.16.10.100   172.16.10.120`,
+            172.68.101.57   172.16.10.100   172.16.10.120
+
+With --routers 2 the path goes on behind the connector: r1 172.16.10.1,
+r2 172.16.11.2, server 172.16.12.120. With --plain edge and connector are
+Linux routers and nothing of oneping runs: what a direct path looks like.`,
 		Example: `  oneping lab -- traceroute -I 172.16.10.120
+  oneping lab --routers 2 -- traceroute 172.16.12.120
   oneping lab --link laptop-edge:delay=20ms,loss=1% -- ping -c 5 172.16.10.120
   oneping lab up && oneping lab shell laptop`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -69,6 +74,8 @@ func (f *labFlags) bind(cmd *cobra.Command) {
 	set.IntVar(&f.opts.Laptops, "laptops", 1, "laptops: laptop (alice@example.com), laptop2 (bob@example.com), …")
 	set.IntVar(&f.opts.Hosts, "hosts", 1, "hosts of the private subnet: server (.120), host2 (.121), …")
 	set.BoolVar(&f.opts.Router, "router", false, "put a Linux router between the laptops and the edge")
+	set.IntVar(&f.opts.Routers, "routers", 0, "Linux routers between the connector and the server: r1, r2, …; with N the server is 172.16.(10+N).120")
+	set.BoolVar(&f.opts.Plain, "plain", false, "Linux routers in the places of edge and connector, and nothing of oneping")
 	set.StringArrayVar(&f.links, "link", nil, "shape a link: NODE-NODE:delay=20ms,jitter=5ms,loss=1%,rate=10mbit,mtu=1280 (repeatable)")
 	set.Uint64Var(&f.opts.Seed, "seed", 1, "seed of the losses and jitters of shaped links")
 	set.StringVar(&f.opts.Unreachable, "unreachable", "answer", "how the edge refuses: answer or silent")
@@ -151,8 +158,9 @@ func newLabUpCmd() *cobra.Command {
 					time.Since(begin).Seconds(), suffix, lab.EdgeV4)
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "lab up in %.1f s\n\n  oneping lab exec%[2]s laptop -- ping 172.16.10.120\n  oneping lab shell%[2]s laptop\n  oneping lab down%[2]s\n",
-				time.Since(begin).Seconds(), suffix)
+			server, _ := lab.Server(opts.Routers)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "lab up in %.1f s\n\n  oneping lab exec%[2]s laptop -- ping %[3]s\n  oneping lab shell%[2]s laptop\n  oneping lab down%[2]s\n",
+				time.Since(begin).Seconds(), suffix, server)
 			return err
 		},
 	}
@@ -199,7 +207,7 @@ func newLabStopCmd() *cobra.Command {
 	var kill bool
 	cmd := bindLabName(&cobra.Command{
 		Use:   "stop NODE",
-		Short: "Stop a node: its role, or the links of a host",
+		Short: "Stop a node: its role, or the links of a host or router",
 		Args:  exactArgs("NODE"),
 		RunE:  func(_ *cobra.Command, args []string) error { return lab.StopNode(name, args[0], kill) },
 	}, &name)

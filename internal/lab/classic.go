@@ -30,7 +30,8 @@ const (
 
 // Classic returns the topology of the classic example as the options ask for.
 // Links are laptop-edge (laptop-router and router-edge with a router),
-// edge-connector, connector-lan and server-lan.
+// edge-connector, connector-lan and server-lan. With routers behind the connector
+// the last three are connector-r1, r1-r2, …, rN-lan and server-lan.
 func Classic(o Options) (*Topology, error) {
 	t := &Topology{}
 	t.addEdge()
@@ -42,9 +43,13 @@ func Classic(o Options) (*Topology, error) {
 	for i := range o.Laptops {
 		t.addLaptop(i, uplink)
 	}
-	t.addConnector()
+	t.addConnector(o.Routers)
+	t.addRow(o.Routers)
 	for i := range o.Hosts {
-		t.addHost(i)
+		t.addHost(i, o.Routers)
+	}
+	if o.Plain {
+		t.plain(o)
 	}
 	if err := t.shape(o.Links); err != nil {
 		return nil, err
@@ -73,8 +78,8 @@ func (t *Topology) addRouter(laptops int) {
 	edge, _ := t.Node("edge")
 	for i := range laptops {
 		n4, n6 := laptopNets(i)
-		edge.Routes = append(edge.Routes, Route{n4, netip.MustParseAddr("198.51.100.242")},
-			Route{n6, netip.MustParseAddr(ulaPrefix + ":2ff::2")})
+		edge.Routes = append(edge.Routes, Route{To: n4, Via: netip.MustParseAddr("198.51.100.242")},
+			Route{To: n6, Via: netip.MustParseAddr(ulaPrefix + ":2ff::2")})
 	}
 }
 
@@ -100,7 +105,9 @@ func (t *Topology) addLaptop(i int, uplink string) {
 	})
 }
 
-func (t *Topology) addConnector() {
+// addConnector attaches the connector to the edge, and to the switch of the
+// private subnet unless there is a router between them.
+func (t *Topology) addConnector(routers int) {
 	t.Nodes = append(t.Nodes,
 		Node{
 			Name: "connector", Kind: KindConnector, Sysctls: plainHost(),
@@ -109,28 +116,33 @@ func (t *Topology) addConnector() {
 		},
 		Node{Name: "lan", Kind: KindSwitch, Sysctls: plainHost()},
 	)
-	t.Links = append(t.Links,
-		Link{
-			A: End{"edge", "to-connector", prefixes("203.0.113.1/24", ulaPrefix+":300::1/64")},
-			B: End{"connector", deviceFirst, prefixes("203.0.113.2/24", ulaPrefix+":300::2/64")},
-		},
-		Link{
+	t.Links = append(t.Links, Link{
+		A: End{"edge", "to-connector", prefixes("203.0.113.1/24", ulaPrefix+":300::1/64")},
+		B: End{"connector", deviceFirst, prefixes("203.0.113.2/24", ulaPrefix+":300::2/64")},
+	})
+	if routers == 0 {
+		t.Links = append(t.Links, Link{
 			A: End{"connector", deviceLAN, prefixes(ConnectorV4+"/24", ConnectorV6+"/64")},
 			B: End{Node: "lan", Device: "to-connector"},
-		},
-	)
+		})
+	}
 }
 
-// addHost attaches host i of the private subnet to its switch: .120 is the
+// addHost attaches host i to the switch of the last private subnet: .120 is the
 // server, .121 host2, ….
-func (t *Topology) addHost(i int) {
+func (t *Topology) addHost(i, routers int) {
 	name := numbered("host", i)
 	if i == 0 {
 		name = "server"
 	}
-	t.Nodes = append(t.Nodes, Node{Name: name, Kind: KindHost, Sysctls: plainHost()})
+	host := Node{Name: name, Kind: KindHost, Sysctls: plainHost()}
+	if routers > 0 {
+		gateway4, gateway6 := rowAddr(routers, 1)
+		host.Routes = routes("0.0.0.0/0", gateway4.String(), "::/0", gateway6.String())
+	}
+	t.Nodes = append(t.Nodes, host)
 	t.Links = append(t.Links, Link{
-		A: End{name, deviceFirst, prefixes(fmt.Sprintf("172.16.10.%d/24", 120+i), fmt.Sprintf("%s:10::%d/64", ulaPrefix, 120+i))},
+		A: End{name, deviceFirst, rowPrefixes(routers, 120+i)},
 		B: End{Node: "lan", Device: "to-" + name},
 	})
 }
@@ -193,7 +205,7 @@ func prefixes(texts ...string) []netip.Prefix {
 func routes(pairs ...string) []Route {
 	list := make([]Route, 0, len(pairs)/2)
 	for i := 0; i+1 < len(pairs); i += 2 {
-		list = append(list, Route{netip.MustParsePrefix(pairs[i]), netip.MustParseAddr(pairs[i+1])})
+		list = append(list, Route{To: netip.MustParsePrefix(pairs[i]), Via: netip.MustParseAddr(pairs[i+1])})
 	}
 	return list
 }

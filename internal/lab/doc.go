@@ -8,9 +8,17 @@
 //	└────────┘ .2      .1 │ 172.68.101.57│ .1     .2 └───────────┘ .100    └──┬──┘.120└────────┘
 //	                      └──────────────┘                                    └ host2 .121 …
 //
+// With routers behind the connector the switch and its hosts stand behind the last:
+//
+//	┌───────────┐ 172.16.10.0/24 ┌────┐ 172.16.11.0/24 ┌────┐ 172.16.12.0/24 ┌─────┐    ┌────────┐
+//	│ connector ├────────────────┤ r1 ├────────────────┤ r2 ├────────────────┤ lan ├────┤ server │
+//	└───────────┘ .100        .1 └────┘ .1          .2 └────┘ .1             └─────┘.120└────────┘
+//
+// A plain lab has Linux routers in the places of edge and connector, with the same
+// addresses: what oneping is compared with.
+//
 // The hop address 172.68.101.57 belongs to the edge process, not to a kernel
-// interface. Nothing forwards IP in the kernels of the lab (except the optional
-// router): whatever reaches the server went through oneping.
+// interface. Nothing forwards IP in the kernels of the lab (except its routers): whatever reaches the server went through oneping.
 //
 // # The holder
 //

@@ -100,7 +100,7 @@ func (h *holder) open(ctx context.Context) error {
 		return explainDenied(err, !h.charter.Rootless)
 	}
 	go h.accept(ctx)
-	if !h.charter.Options.Bare {
+	if !h.charter.Options.Bare && !h.charter.Options.Plain {
 		if err := h.cast.start(ctx); err != nil {
 			return err
 		}

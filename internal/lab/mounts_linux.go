@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -190,17 +191,24 @@ func readOptional(path string) string {
 	return string(text)
 }
 
-// hostsFile names the nodes by the addresses that tools show.
+// hostsFile names the nodes by the addresses that tools show; a router may show
+// any of its own.
 func hostsFile(t *Topology) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s edge\n%s edge\n", HopV4, HopV6)
 	for _, node := range t.Nodes {
-		if node.Kind == KindEdge || node.Kind == KindSwitch {
+		if node.Name == "edge" || node.Kind == KindSwitch {
 			continue
 		}
 		ends := t.Ends(node.Name)
-		for _, prefix := range ends[len(ends)-1].Addrs {
-			fmt.Fprintf(&b, "%s %s\n", prefix.Addr(), node.Name)
+		slices.Reverse(ends)
+		if node.Kind != KindRouter {
+			ends = ends[:1]
+		}
+		for _, end := range ends {
+			for _, prefix := range end.Addrs {
+				fmt.Fprintf(&b, "%s %s\n", prefix.Addr(), node.Name)
+			}
 		}
 	}
 	return b.String()

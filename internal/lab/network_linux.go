@@ -205,11 +205,26 @@ func (n *network) addRoutes(node Node) error {
 		if r.To.Addr().Is6() && !n.ipv6 {
 			continue
 		}
-		if err := netlink.RouteReplace(&netlink.Route{Dst: ipNet(r.To), Gw: r.Via.AsSlice()}); err != nil {
-			return fmt.Errorf("add route %s via %s: %w", r.To, r.Via, err)
+		if err := addRoute(r); err != nil {
+			return fmt.Errorf("add route %s via %s%s: %w", r.To, r.Via, r.Device, err)
 		}
 	}
 	return nil
+}
+
+func addRoute(r Route) error {
+	route := &netlink.Route{Dst: ipNet(r.To), Gw: r.Via.AsSlice(), Src: r.Src.AsSlice()}
+	if r.Device != "" {
+		link, err := netlink.LinkByName(r.Device)
+		if err != nil {
+			return err
+		}
+		route.LinkIndex, route.Scope = link.Attrs().Index, netlink.SCOPE_LINK
+		if r.To.Addr().Is6() {
+			route.Priority = 1 // wins over the kernel's own, which has 256
+		}
+	}
+	return netlink.RouteReplace(route)
 }
 
 // setLinks puts every device of a node up or down. Routes over a device go

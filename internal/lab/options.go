@@ -12,6 +12,7 @@ const DefaultName = "default"
 const (
 	MaxLaptops = 14
 	MaxHosts   = 100
+	MaxRouters = 8
 )
 
 // Options say what a lab consists of. The zero value, after Validate, is the
@@ -25,6 +26,11 @@ type Options struct {
 	Hosts int
 	// Router puts a Linux router between the laptops and the edge.
 	Router bool
+	// Routers counts the Linux routers between connector and server: r1, r2, ….
+	Routers int
+	// Plain puts Linux routers where edge and connector are: the same row of
+	// hops, with the same addresses, and nothing of oneping in it.
+	Plain bool
 	// Links override properties of links (see ParseLink).
 	Links []LinkOption
 	// Seed makes the losses and jitters of shaped links repeatable.
@@ -62,6 +68,10 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("laptops %d: want 1 to %d", o.Laptops, MaxLaptops)
 	case o.Hosts < 1 || o.Hosts > MaxHosts:
 		return fmt.Errorf("hosts %d: want 1 to %d", o.Hosts, MaxHosts)
+	case o.Routers < 0 || o.Routers > MaxRouters:
+		return fmt.Errorf("routers %d: want 0 to %d", o.Routers, MaxRouters)
+	case o.Plain && (o.Bare || o.NoPolicy || o.Policy != ""):
+		return fmt.Errorf("plain: nothing of oneping runs there, neither bare nor with a policy")
 	case o.Unreachable != "answer" && o.Unreachable != "silent":
 		return fmt.Errorf("unreachable %q: want answer or silent", o.Unreachable)
 	case o.NoPolicy && o.Policy != "":

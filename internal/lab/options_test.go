@@ -20,11 +20,13 @@ func TestValidateDefaults(t *testing.T) {
 
 func TestValidateRefuses(t *testing.T) {
 	for want, o := range map[string]Options{
-		`name "a b": want 1 to 32 letters, digits, '-' or '_'`: {Name: "a b"},
-		`laptops 15: want 1 to 14`:                             {Laptops: 15},
-		`hosts -1: want 1 to 100`:                              {Hosts: -1},
-		`unreachable "loud": want answer or silent`:            {Unreachable: "loud"},
-		`policy: give a policy or none, not both`:              {NoPolicy: true, Policy: "x"},
+		`name "a b": want 1 to 32 letters, digits, '-' or '_'`:                 {Name: "a b"},
+		`laptops 15: want 1 to 14`:                                             {Laptops: 15},
+		`hosts -1: want 1 to 100`:                                              {Hosts: -1},
+		`routers 9: want 0 to 8`:                                               {Routers: 9},
+		`plain: nothing of oneping runs there, neither bare nor with a policy`: {Plain: true, NoPolicy: true},
+		`unreachable "loud": want answer or silent`:                            {Unreachable: "loud"},
+		`policy: give a policy or none, not both`:                              {NoPolicy: true, Policy: "x"},
 		`link laptop-server: no such link; there are laptop-edge, edge-connector, connector-lan, server-lan`: {
 			Links: []LinkOption{{A: "laptop", B: "server"}},
 		},

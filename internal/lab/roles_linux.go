@@ -114,7 +114,7 @@ func (c *cast) applyPolicy(ctx context.Context) error {
 	}
 	text := c.charter.Options.Policy
 	if text == "" {
-		text = defaultPolicy()
+		text = defaultPolicy(c.charter.Options.inner())
 	}
 	path := filepath.Join(labDir, "etc", "policy.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -124,7 +124,7 @@ func (c *cast) applyPolicy(ctx context.Context) error {
 }
 
 // defaultPolicy grants the private subnet to alice; nobody else has a grant.
-func defaultPolicy() string {
+func defaultPolicy(inner [2]string) string {
 	return fmt.Sprintf(`groups:
   eng: [%s]
 grants:
@@ -132,7 +132,7 @@ grants:
     who: [group:eng]
     to: [%s, "%s"]
     how: [icmp, "udp:*", "tcp:*"]
-`, user(0), LANV4, LANV6)
+`, user(0), inner[0], inner[1])
 }
 
 func (c *cast) startConnector(ctx context.Context, node *Node) error {
@@ -140,8 +140,9 @@ func (c *cast) startConnector(ctx context.Context, node *Node) error {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.admin(inner, "", "route", "add", LANV4, tunnelName) })
-	group.Go(func() error { return c.admin(inner, "", "route", "add", LANV6, tunnelName) })
+	for _, prefix := range c.charter.Options.inner() {
+		group.Go(func() error { return c.admin(inner, "", "route", "add", prefix, tunnelName) })
+	}
 	group.Go(func() error { return c.admin(inner, tokenFile(node), "tunnel", "token", tunnelName) })
 	if err := group.Wait(); err != nil {
 		return err

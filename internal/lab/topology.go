@@ -41,7 +41,12 @@ type Node struct {
 // Route sends a prefix to a neighbour.
 type Route struct {
 	To  netip.Prefix
-	Via netip.Addr
+	Via netip.Addr // invalid: To is on the link of Device
+	// Device is given where there is no neighbour to find it by.
+	Device string
+	// Src is what the node calls itself toward To; invalid leaves that to the
+	// kernel.
+	Src netip.Addr
 }
 
 // Link joins two nodes.

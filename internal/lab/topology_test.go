@@ -54,6 +54,9 @@ func TestAddresses(t *testing.T) {
 		"classic": {},
 		"all":     {Laptops: MaxLaptops, Hosts: MaxHosts, Router: true},
 		"many":    {Laptops: MaxLaptops, Hosts: MaxHosts},
+		"row":     {Laptops: MaxLaptops, Hosts: MaxHosts, Routers: MaxRouters},
+		"plain":   {Laptops: 2, Hosts: 2, Plain: true},
+		"routers": {Laptops: 2, Hosts: 2, Plain: true, Router: true, Routers: 3},
 	} {
 		t.Run(name, func(t *testing.T) { checkAddresses(t, classic(t, o)) })
 	}
@@ -84,6 +87,12 @@ func checkAddresses(t *testing.T, topology *Topology) {
 	}
 	for _, node := range topology.Nodes {
 		for _, route := range node.Routes {
+			if route.Device != "" {
+				if !devices[node.Name+" "+route.Device] || route.Via.IsValid() {
+					t.Errorf("%s: route %+v", node.Name, route)
+				}
+				continue
+			}
 			if !reachable(topology.Ends(node.Name), route.Via) {
 				t.Errorf("%s: gateway %s of %s is on none of its links", node.Name, route.Via, route.To)
 			}
