@@ -38,8 +38,8 @@ one tunnel serve it together.`,
 }
 
 type connectorFlags struct {
-	tokenFile, icmp, log string
-	allow, deny          []string
+	tokenFile, icmp, hops, log string
+	allow, deny                []string
 }
 
 func newConnectorRunCmd(stateDir *string) *cobra.Command {
@@ -54,7 +54,10 @@ needs no privilege; ICMP needs the group of this process inside
 net.ipv4.ping_group_range ("oneping connector check" says so, with the command).
 
 Loopback, link-local addresses (169.254.169.254 among them) and the edge itself
-are refused unless --allow names them; --deny wins over --allow.`,
+are refused unless --allow names them; --deny wins over --allow.
+
+Routers behind the connector show as the hops that they are. With --hops single
+the whole way from the connector to a server shows as one hop.`,
 		Example: `  oneping connector run --token-file connector.token
   oneping connector run --deny 172.16.10.1`,
 		Args: exactArgs(),
@@ -64,6 +67,7 @@ are refused unless --allow names them; --deny wins over --allow.`,
 	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "prefix or address to open that is refused by default (repeatable)")
 	cmd.Flags().StringSliceVar(&f.deny, "deny", nil, "prefix or address to refuse (repeatable)")
 	cmd.Flags().StringVar(&f.icmp, "icmp", "auto", "how ICMP is sent: auto, ping, raw")
+	cmd.Flags().StringVar(&f.hops, "hops", string(connector.HopsTrue), "how the way behind the connector shows: true (each router), single (one hop)")
 	cmd.Flags().StringVar(&f.log, "log-level", "info", "debug, info, warn or error")
 	return cmd
 }
@@ -78,6 +82,10 @@ func runConnector(ctx context.Context, stateDir string, f *connectorFlags) error
 		return err
 	}
 	mode, err := icmp.ParseMode(f.icmp)
+	if err != nil {
+		return &usageError{err: err, hint: "see oneping connector run --help"}
+	}
+	hops, err := connector.ParseHops(f.hops)
 	if err != nil {
 		return &usageError{err: err, hint: "see oneping connector run --help"}
 	}
@@ -97,7 +105,7 @@ func runConnector(ctx context.Context, stateDir string, f *connectorFlags) error
 		return err
 	}
 	c, err := connector.New(connector.Config{
-		Edges: n.Edges(), TLS: n.TLS, Renew: n, ICMP: mode, Allow: allow, Deny: deny,
+		Edges: n.Edges(), TLS: n.TLS, Renew: n, ICMP: mode, Hops: hops, Allow: allow, Deny: deny,
 		StateDir: stateDir, Version: version, Log: log,
 		Ready: func() {
 			if err := node.NotifyReady(); err != nil {

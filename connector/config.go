@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -28,6 +29,8 @@ type Config struct {
 
 	// ICMP chooses how ICMP is sent; icmp.Auto when empty.
 	ICMP icmp.Mode
+	// Hops chooses how the way behind this connector is shown; HopsTrue when empty.
+	Hops Hops
 	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and the edges.
 	Allow []netip.Prefix
 	// Deny refuses prefixes; it wins over Allow.
@@ -48,6 +51,27 @@ type Config struct {
 	Log   *zap.Logger
 }
 
+// Hops is how clients see the way from the connector to an origin.
+type Hops string
+
+// The values of `--hops`. In both what has expired on arrival is answered by the connector, and what comes back
+// keeps its own TTL and sender.
+const (
+	// HopsTrue lets each router behind the connector answer in its turn: a packet goes on with the TTL that it has left.
+	HopsTrue Hops = "true"
+	// HopsSingle makes that way one hop: a packet goes on with an ordinary TTL.
+	HopsSingle Hops = "single"
+)
+
+// ParseHops reads the value of `--hops`.
+func ParseHops(s string) (Hops, error) {
+	switch h := Hops(s); h {
+	case HopsTrue, HopsSingle:
+		return h, nil
+	}
+	return "", fmt.Errorf("hops %q is none of true, single", s)
+}
+
 // Renewer keeps a certificate valid; *node.Node is one.
 type Renewer interface {
 	// Request returns the message that asks for a new certificate when one is due, else nil.
@@ -65,6 +89,9 @@ func (cfg Config) withDefaults() (Config, error) {
 		return cfg, errors.New("configure connector: no edge address")
 	case cfg.TLS == nil:
 		return cfg, errors.New("configure connector: no TLS configuration")
+	}
+	if cfg.Hops == "" {
+		cfg.Hops = HopsTrue
 	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()

@@ -53,6 +53,7 @@ func New(cfg Config) (*Connector, error) {
 		return nil, err
 	}
 	c := &Connector{cfg: cfg, log: cfg.Log, boot: proto.NewID(), host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL()}
+	c.host.single = cfg.Hops == HopsSingle
 	if cfg.Wire != nil {
 		c.host.route = cfg.Wire.Source
 	}

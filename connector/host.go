@@ -14,6 +14,7 @@ import (
 // Safe for concurrent use.
 type host struct {
 	allow, deny []netip.Prefix
+	single      bool                        // HopsSingle
 	route       func(netip.Addr) netip.Addr // asks the routing table: the source toward an address, zero without a route
 
 	mu    sync.Mutex
@@ -157,7 +158,7 @@ func within(ps []netip.Prefix, a netip.Addr) bool {
 }
 
 // forward decides about a packet for dst that arrived with ttl: the TTL with
-// which it goes on, or why not. A packet for an address of ours is delivered before
+// which it goes on, an ordinary one where the way from here is shown as one hop, or why not. A packet for an address of ours is delivered before
 // its TTL is looked at, as in a router (RFC 1812 §5.2.1).
 func (h *host) forward(dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
 	if !h.allowed(dst) {
@@ -172,6 +173,9 @@ func (h *host) forward(dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
 			return 0, packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
 		}
 		return 0, packet.Verdict{Reason: packet.TTLExpired, Answer: packet.TimeExceeded}
+	}
+	if h.single {
+		next = packet.DefaultTTL
 	}
 	return next, packet.Verdict{}
 }

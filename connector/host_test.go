@@ -74,6 +74,26 @@ func TestForward(t *testing.T) {
 	}
 }
 
+func TestForwardAsOneHop(t *testing.T) {
+	h := testHost("", "")
+	h.single = true
+	for _, c := range []struct {
+		name      string
+		dst       netip.Addr
+		ttl, want uint8
+		reason    packet.Reason
+	}{
+		{"just enough", server, 2, 64, packet.OK},
+		{"plenty", server, 200, 64, packet.OK},
+		{"expired", server, 1, 0, packet.TTLExpired},
+		{"our own", self, 1, 1, packet.OK},
+	} {
+		if got, v := h.forward(c.dst, c.ttl); got != c.want || v.Reason != c.reason {
+			t.Errorf("%s: TTL %d and %v, want %d and %v", c.name, got, v.Reason, c.want, c.reason)
+		}
+	}
+}
+
 func TestReporter(t *testing.T) {
 	h := testHost("", "")
 	for dst, want := range map[netip.Addr]netip.Addr{

@@ -33,6 +33,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	if s.ICMPHint != "" {
 		row("", "hint: %s", s.ICMPHint)
 	}
+	if s.Hops == HopsSingle {
+		row("hops", "single: the way behind this connector is shown as one hop")
+	}
 	row("traffic", "%d ICMP mappings, %d UDP sessions, %d TCP flows", s.Mappings, s.Sessions, s.Flows)
 	row("packets", "%s", obs.Reasons(s.Reasons))
 	return t.Flush()

@@ -24,6 +24,7 @@ type Status struct {
 	Tunnel  string     `json:"tunnel,omitempty"`
 	Replica string     `json:"replica,omitempty"`
 
+	Hops     Hops   `json:"hops"`               // "true", "single"
 	ICMP     string `json:"icmp"`               // "ping", "raw", "off: REASON"
 	ICMPHint string `json:"icmp_fix,omitempty"` // the command that opens it
 
@@ -41,7 +42,7 @@ func (c *Connector) Status() Status {
 	s := Status{
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
-		ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
+		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
 	}
 	if c.dialer != nil { // a simulation has no TCP
 		s.Flows = c.dialer.Flows()
