@@ -2,6 +2,7 @@ package udp
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -44,11 +45,13 @@ type report struct {
 
 // fail tells the client; s.mu is held.
 func (t *Sessions) fail(s *session, r *report) {
-	p := s.ring.match(r.data)
+	now := time.Now()
+	p := s.ring.match(r.data, s.awaitedSince(now))
 	if p == nil {
 		t.cfg.Count(packet.Unsolicited)
 		return
 	}
+	s.answeredIn(now.Sub(s.began) - p.at)
 	ttl, ok := t.backTTL(r.from, r.ttl)
 	if !ok {
 		t.cfg.Count(packet.TTLExpired)

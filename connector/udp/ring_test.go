@@ -3,13 +3,14 @@ package udp
 import (
 	"bytes"
 	"testing"
+	"time"
 )
 
 func TestRingNamesThePacket(t *testing.T) {
 	var r ring
-	r.remember(1, 3, []byte("first"))
-	r.remember(2, 4, []byte("second, and longer than thirty-two bytes it is"))
-	r.remember(3, 5, nil)
+	r.remember(1, 1, 3, []byte("first"))
+	r.remember(2, 2, 4, []byte("second, and longer than thirty-two bytes it is"))
+	r.remember(3, 3, 5, nil)
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -28,7 +29,7 @@ func TestRingNamesThePacket(t *testing.T) {
 			r.last = r.last[:2] // without the empty one
 			r.next = 2
 		}
-		got := r.match(c.data)
+		got := r.match(c.data, 0)
 		switch {
 		case got == nil && c.tag != 0:
 			t.Errorf("%s: none, want %d", c.name, c.tag)
@@ -38,27 +39,86 @@ func TestRingNamesThePacket(t *testing.T) {
 	}
 }
 
-func TestRingNewestUnanswered(t *testing.T) { // probes with equal payload
-	var r ring
-	for tag := range uint16(3) {
-		r.remember(tag+1, uint8(tag), []byte("probe"))
-	}
-	for _, want := range []uint16{3, 2, 1, 3} { // each once, then the newest
-		if got := r.match([]byte("probe")); got == nil || got.tag != want {
-			t.Errorf("got %+v, want tag %d", got, want)
+func TestRingEqualPayloads(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		since time.Duration
+		want  []uint16
+	}{
+		{"all awaited: in order, then the newest", 1, []uint16{1, 2, 3, 4, 4}},
+		{"the first two are lost", 3, []uint16{3, 4, 2, 1, 4}},
+		{"nothing is awaited any more", 5, []uint16{4, 3, 2, 1, 4}},
+	} {
+		var r ring
+		for i := range 4 {
+			r.remember(time.Duration(i+1), uint16(i+1), 9, []byte("probe"))
 		}
+		for i, want := range c.want {
+			if got := r.match([]byte("probe"), c.since); got == nil || got.tag != want {
+				t.Errorf("%s: error %d names %+v, want tag %d", c.name, i, got, want)
+			}
+		}
+	}
+}
+
+func TestRingTellsLengthsApart(t *testing.T) {
+	var r ring
+	for i, n := range []int{40, 60, 80} {
+		r.remember(1, uint16(i), 9, make([]byte, n))
+	}
+	if got := r.match(make([]byte, 60), 0); got == nil || got.tag != 1 {
+		t.Errorf("got %+v, want the packet of 60 bytes", got)
+	}
+}
+
+func TestRingConfuses(t *testing.T) {
+	probe, long := []byte("probe"), make([]byte, 200)
+	for _, c := range []struct {
+		name    string
+		since   time.Duration
+		ttl     uint8
+		payload []byte
+		want    bool
+		before  func(r *ring)
+	}{
+		{"another TTL", 0, 4, probe, true, nil},
+		{"the same TTL", 0, 3, probe, false, nil},
+		{"another payload", 0, 4, []byte("other"), false, nil},
+		{"another length", 0, 4, []byte("probe!"), false, nil},
+		{"longer than what routers quote", 0, 4, append(long, 1), true, func(r *ring) { r.remember(11, 2, 3, long) }},
+		{"answered", 0, 4, probe, false, func(r *ring) { r.match(probe, 0) }},
+		{"not awaited any more", 11, 4, probe, false, nil},
+		{"the destination answers", 0, 4, probe, false, func(r *ring) { r.replied = 10 }},
+		{"behind sixty-three others", 0, 4, probe, true, func(r *ring) { fill(r, ringSize-1) }},
+		{"forgotten", 0, 4, probe, false, func(r *ring) { fill(r, ringSize) }},
+	} {
+		var r ring
+		r.remember(10, 1, 3, probe)
+		if c.before != nil {
+			c.before(&r)
+		}
+		if got := r.confuses(c.ttl, c.payload, c.since); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// fill remembers n packets that differ from all others.
+func fill(r *ring, n int) {
+	for i := range n {
+		r.remember(11, 2, 4, []byte{1, byte(i)})
 	}
 }
 
 func TestRingWraps(t *testing.T) {
 	var r ring
 	for i := range ringSize + 1 {
-		r.remember(uint16(i), 1, bytes.Repeat([]byte{byte(i)}, 40))
+		r.remember(0, uint16(i), 1, bytes.Repeat([]byte{byte(i)}, 40))
 	}
-	if got := r.match(make([]byte, 40)); got != nil {
+	if got := r.match(make([]byte, 40), 0); got != nil {
 		t.Errorf("the 65th last packet was remembered: %+v", got)
 	}
-	if got := r.match(bytes.Repeat([]byte{1}, 40)); got == nil || got.tag != 1 {
+	if got := r.match(bytes.Repeat([]byte{1}, 40), 0); got == nil || got.tag != 1 {
 		t.Errorf("the 64th last packet: %+v", got)
 	}
 }

@@ -13,6 +13,7 @@ type session struct {
 	id       proto.SessionID
 	src, dst netip.AddrPort
 	idle     time.Duration
+	began    time.Time
 
 	mu    sync.Mutex // sender and reader exclude each other: see socket_linux.go
 	sock  socket     // guarded by mu
@@ -20,6 +21,9 @@ type session struct {
 	out   uint64     // guarded by mu: packets from the client
 	in    uint64     // guarded by mu: packets to the client
 	brief bool       // guarded by mu: ends after IdleDNS
+
+	held    []held        // guarded by mu: probes that wait for the answer to another
+	slowest time.Duration // guarded by mu: answer so far, 0 = none
 }
 
 // idleOf returns the idle time for a registration that asks for so many seconds.

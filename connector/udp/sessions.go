@@ -18,6 +18,7 @@ type Sessions struct {
 
 	opening sync.Mutex // one registration at a time looks for its session and makes it
 	table   *flow.Table[proto.SessionID, netip.Addr, *session]
+	waiting *waiting
 }
 
 // Open returns an empty table. Run must be called for answers to arrive, and frees everything.
@@ -28,7 +29,7 @@ func Open(cfg Config) (*Sessions, error) {
 	if cfg.MaxPerClient == 0 {
 		cfg.MaxPerClient = MaxPerClient
 	}
-	t := &Sessions{cfg: cfg}
+	t := &Sessions{cfg: cfg, waiting: newWaiting()}
 	t.table = flow.New[proto.SessionID, netip.Addr](flow.Config[proto.SessionID, *session]{
 		Max: cfg.MaxSessions, MaxPerOwner: cfg.MaxPerClient, OnEvict: t.evicted,
 	})
@@ -50,14 +51,12 @@ func (t *Sessions) Len() int { return t.table.Len() }
 // Run receives and expires until ctx ends, then frees all sockets. Never nil.
 func (t *Sessions) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		t.expireAll(ctx)
-	}()
+	var all sync.WaitGroup
+	all.Go(func() { t.expireAll(ctx) })
+	all.Go(func() { t.advanceAll(ctx) })
 	err := t.sys.run(ctx)
 	cancel(err)
-	<-done
+	all.Wait()
 	t.table.Range(func(id proto.SessionID, _ netip.Addr, s *session) bool {
 		t.table.Delete(id)
 		t.close(s)
@@ -89,6 +88,7 @@ func (t *Sessions) evicted(id proto.SessionID, s *session) {
 func (t *Sessions) close(s *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	t.forgetHeld(s)
 	t.sys.release(s)
 }
 
@@ -120,7 +120,7 @@ func (t *Sessions) find(r *proto.UDPRegistration) (*session, packet.Verdict) {
 		}
 		return s, packet.Verdict{}
 	}
-	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: idleOf(r.Idle)}
+	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: idleOf(r.Idle), began: now, ring: ring{replied: never}}
 	s.sock = noSocket
 	if reason := t.table.Add(now, s.id, s.src.Addr(), s, s.idle); reason != packet.OK {
 		// RFC 6888 REQ-8: out of resources, say host unreachable
@@ -150,31 +150,43 @@ func (t *Sessions) Payload(p *proto.UDPPayload) packet.Reason {
 }
 
 func (t *Sessions) send(s *session, ttl uint8, p *proto.UDPPayload) packet.Reason {
+	now := time.Now()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.out++
 	if s.out == 2 && s.brief { // more than one question
 		s.brief = false
-		t.table.SetIdle(time.Now(), s.id, s.idle)
+		t.table.SetIdle(now, s.id, s.idle)
 	}
-	s.ring.remember(p.Tag, p.TTL, p.Payload)
-	v := t.sys.send(s, ttl, p)
-	s.mu.Unlock()
+	if s.mustWait(p, now) {
+		return t.hold(s, ttl, p)
+	}
+	v := t.sendNow(s, now, ttl, p)
+	t.advance(s, now) // sending reads errors, too
 	if v.Reason != packet.OK {
 		return t.answer(s.id, s.src, s.dst, p.Tag, p.TTL, v)
 	}
 	return packet.OK
 }
 
+// sendNow remembers a packet and sends it; s.mu is held.
+func (t *Sessions) sendNow(s *session, now time.Time, ttl uint8, p *proto.UDPPayload) packet.Verdict {
+	s.ring.remember(now.Sub(s.began), p.Tag, p.TTL, p.Payload)
+	return t.sys.send(s, ttl, p)
+}
+
 // received notes a packet of the origin; s.mu is held. One answer to one DNS
 // question is usually all that there is.
 func (t *Sessions) received(s *session) {
+	now := time.Now()
 	s.in++
+	s.ring.replied = now.Sub(s.began)
 	if s.dst.Port() == 53 && s.out == 1 && s.in == 1 {
 		s.brief = true
-		t.table.SetIdle(time.Now(), s.id, IdleDNS)
+		t.table.SetIdle(now, s.id, IdleDNS)
 		return
 	}
-	t.table.Touch(time.Now(), s.id)
+	t.table.Touch(now, s.id)
 }
 
 // Closed ends a session on the edge's order: policy or revocation.

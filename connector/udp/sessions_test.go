@@ -48,6 +48,7 @@ type bench struct {
 	events   []proto.UDPEvent
 	payloads []proto.UDPPayload
 	counters packet.Counters
+	port     uint16 // of session 1, where open has opened it
 }
 
 func newBench(t *testing.T, cfg Config) *bench {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -150,6 +151,9 @@ func (y *system) event(s *session, e sock.Events) {
 	}
 	if e.Readable {
 		y.receive(s, m)
+	}
+	if len(s.held) > 0 {
+		y.sessions.advance(s, time.Now())
 	}
 }
 

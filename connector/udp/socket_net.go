@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -191,6 +192,7 @@ func (y *system) receive(s *session, conn *net.UDPConn, read func([]byte) (int, 
 			s.mu.Unlock()
 			return
 		}
+		y.sessions.advance(s, time.Now())
 		s.mu.Unlock()
 	}
 }

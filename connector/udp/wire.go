@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto"
@@ -87,11 +88,13 @@ func (w *wired) receive(b []byte) {
 	case p.Class == packet.ClassUDP:
 		if s := w.find(p.DstPort, p.SrcAddrPort()); s != nil {
 			w.payload(s, &p)
+			w.sessions.advance(s, time.Now())
 			s.mu.Unlock()
 		}
 	case p.Quoted(&q) && q.Class == packet.ClassUDP:
 		if s := w.find(q.SrcPort, q.DstAddrPort()); s != nil {
 			w.sessions.fail(s, &report{from: p.Src, typ: p.Type, code: p.Code, ttl: p.TTL, info: p.MTU(), data: q.Payload()})
+			w.sessions.advance(s, time.Now())
 			s.mu.Unlock()
 		}
 	}
