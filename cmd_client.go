@@ -21,57 +21,114 @@ func newClientCmd() *cobra.Command {
 and carries them over one QUIC link. It answers nothing by itself: what ping,
 traceroute and curl report comes from the path behind it.`,
 	}
-	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd())
+	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd(), newClientConfigCmd())
 	return cmd
 }
 
+// clientFlags are the flags of up.
+type clientFlags struct {
+	path  string // of the configuration file
+	given client.File
+}
+
+func (f *clientFlags) bind(cmd *cobra.Command) {
+	set := cmd.Flags()
+	set.StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("device token"))
+	set.StringVar(&f.given.StateDir, "state-dir", node.StateDir(proto.RoleClient), "where key, certificate and local socket are kept")
+	set.StringVar(&f.given.TUN, "tun", client.DefaultTUN, "name of the TUN device")
+	set.IntVar(&f.given.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in bytes")
+	set.Uint32Var(&f.given.Mark, "mark", client.DefaultMark, "firewall mark of the link's own packets")
+	set.StringVar(&f.given.LogLevel, "log-level", "info", "debug, info, warn or error")
+	set.StringVar(&f.path, "config", "", configHelp(proto.RoleClient))
+}
+
+// load reads the file and lays the flags over it.
+func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
+	f.path = configPath(cmd, f.path, proto.RoleClient)
+	var file client.File
+	if f.path != "" {
+		var err error
+		if file, err = client.LoadFile(f.path); err != nil {
+			return file, badConfig(cmd, err)
+		}
+	}
+	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
+	file.StateDir = over(cmd, "state-dir", f.given.StateDir, file.StateDir)
+	file.TUN = over(cmd, "tun", f.given.TUN, file.TUN)
+	file.MTU = over(cmd, "mtu", f.given.MTU, file.MTU)
+	file.Mark = over(cmd, "mark", f.given.Mark, file.Mark)
+	file.LogLevel = over(cmd, "log-level", f.given.LogLevel, file.LogLevel)
+	return file, nil
+}
+
+// build merges file and flags into a checked client that has not touched anything yet.
+func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, error) {
+	file, err := f.load(cmd)
+	if err != nil {
+		return nil, client.Config{}, err
+	}
+	cfg, err := file.Config()
+	if err != nil {
+		return nil, cfg, badConfig(cmd, err)
+	}
+	log, err := obs.NewLogger(file.LogLevel)
+	if err != nil {
+		return nil, cfg, badConfig(cmd, err)
+	}
+	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
+	cfg.Version, cfg.Log, cfg.Ready = version, log, ready(log)
+	cfg.Node = node.New(node.Config{
+		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(file.TokenFile), Version: version,
+		Link: client.LinkConfig(cfg.Mark, log), Log: log,
+	})
+	cl, err := client.New(cfg)
+	return cl, cfg, err
+}
+
+// ready returns what tells the supervisor.
+func ready(log *zap.Logger) func() {
+	return func() {
+		if err := node.NotifyReady(); err != nil {
+			log.Warn("cannot tell the supervisor", zap.Error(err))
+		}
+	}
+}
+
+func tokenHelp(token string) string {
+	return `file with the ` + token + ` ("-": standard input; default: $` + node.TokenVariable + `)`
+}
+
 func newClientUpCmd() *cobra.Command {
-	var (
-		cfg       client.Config
-		tokenFile string
-		level     string
-	)
+	var f clientFlags
 	cmd := &cobra.Command{
-		Use:   "up",
-		Short: "Run the client in the foreground until it is interrupted",
+		Use:     "up",
+		Aliases: []string{"run"},
+		Short:   "Run the client in the foreground until it is interrupted",
 		Long: `up enrols with a device token on the first start (later starts need none), opens
 the TUN device and stays connected. On exit its routes, rules and device are gone.`,
 		Example: "  oneping client up --token-file device.token\n  ONEPING_TOKEN=op1_… oneping client up",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			log, err := obs.NewLogger(level)
+			cl, cfg, err := f.build(c)
 			if err != nil {
-				return &usageError{err: err}
-			}
-			if err := node.MakeStateDir(cfg.StateDir); err != nil {
 				return err
 			}
-			log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
-			cfg.Version, cfg.Log = version, log
-			cfg.Node = node.New(node.Config{
-				Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(tokenFile), Version: version,
-				Link: client.LinkConfig(cfg.Mark, log), Log: log,
-			})
-			cfg.Ready = func() {
-				if err := node.NotifyReady(); err != nil {
-					log.Warn("cannot tell the supervisor", zap.Error(err))
-				}
-			}
-			cl, err := client.New(cfg)
-			if err != nil {
+			if err := node.MakeStateDir(cfg.StateDir); err != nil {
 				return err
 			}
 			return cl.Run(c.Context())
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&tokenFile, "token-file", "", `file with the device token ("-": standard input; default: $ONEPING_TOKEN)`)
-	f.StringVar(&cfg.StateDir, "state-dir", node.StateDir(proto.RoleClient), "where key, certificate and local socket are kept")
-	f.StringVar(&cfg.TUN, "tun", client.DefaultTUN, "name of the TUN device")
-	f.IntVar(&cfg.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in bytes")
-	f.Uint32Var(&cfg.Mark, "mark", client.DefaultMark, "firewall mark of the link's own packets")
-	f.StringVar(&level, "log-level", "info", "debug, info, warn or error")
+	f.bind(cmd)
 	return cmd
+}
+
+func newClientConfigCmd() *cobra.Command {
+	var f clientFlags
+	return newConfigCmd(proto.RoleClient, f.bind, func(c *cobra.Command) (string, error) {
+		_, _, err := f.build(c)
+		return f.path, err
+	})
 }
 
 func newClientStatusCmd() *cobra.Command {

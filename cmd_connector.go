@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/oneping/oneping/connector"
 	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
@@ -33,17 +32,79 @@ one tunnel serve it together.`,
 	}
 	var stateDir string
 	cmd.PersistentFlags().StringVar(&stateDir, "state-dir", node.StateDir(proto.RoleConnector), "where key, certificate and local socket are kept")
-	cmd.AddCommand(newConnectorRunCmd(&stateDir), newConnectorStatusCmd(&stateDir), newConnectorCheckCmd(&stateDir))
+	cmd.AddCommand(newConnectorRunCmd(&stateDir), newConnectorStatusCmd(&stateDir), newConnectorCheckCmd(&stateDir), newConnectorConfigCmd(&stateDir))
 	return cmd
 }
 
+// connectorFlags are the flags of run, beside --state-dir, which all commands have.
 type connectorFlags struct {
-	tokenFile, icmp, hops, log string
-	allow, deny                []string
+	path        string // of the configuration file
+	stateDir    *string
+	given       connector.File
+	allow, deny []string
+}
+
+func (f *connectorFlags) bind(cmd *cobra.Command) {
+	set := cmd.Flags()
+	set.StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("tunnel's token"))
+	set.StringSliceVar(&f.allow, "allow", nil, "prefix or address to open that is refused by default (repeatable)")
+	set.StringSliceVar(&f.deny, "deny", nil, "prefix or address to refuse (repeatable)")
+	set.StringVar(&f.given.ICMP, "icmp", string(icmp.Auto), "how ICMP is sent: auto, ping, raw")
+	set.StringVar(&f.given.Hops, "hops", string(connector.HopsTrue), "how the way behind the connector shows: true (each router), single (one hop)")
+	set.StringVar(&f.given.LogLevel, "log-level", "info", "debug, info, warn or error")
+	set.StringVar(&f.path, "config", "", configHelp(proto.RoleConnector))
+}
+
+// load reads the file and lays the flags over it.
+func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
+	f.path = configPath(cmd, f.path, proto.RoleConnector)
+	var file connector.File
+	var err error
+	if f.path != "" {
+		if file, err = connector.LoadFile(f.path); err != nil {
+			return file, badConfig(cmd, err)
+		}
+	}
+	if file.Allow, err = merge(cmd, "allow", "a prefix or address such as 10.0.0.0/8", f.allow, file.Allow, conf.ParsePrefix); err != nil {
+		return file, err
+	}
+	if file.Deny, err = merge(cmd, "deny", "a prefix or address such as 10.0.0.0/8", f.deny, file.Deny, conf.ParsePrefix); err != nil {
+		return file, err
+	}
+	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
+	file.StateDir = over(cmd, "state-dir", *f.stateDir, file.StateDir)
+	file.ICMP = over(cmd, "icmp", f.given.ICMP, file.ICMP)
+	file.Hops = over(cmd, "hops", f.given.Hops, file.Hops)
+	file.LogLevel = over(cmd, "log-level", f.given.LogLevel, file.LogLevel)
+	return file, nil
+}
+
+// build merges file and flags: who this connector is, and what it does once it has enrolled. No I/O but reading the file.
+func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config, error) {
+	file, err := f.load(cmd)
+	if err != nil {
+		return nil, connector.Config{}, err
+	}
+	cfg, err := file.Config()
+	if err != nil {
+		return nil, cfg, badConfig(cmd, err)
+	}
+	log, err := obs.NewLogger(file.LogLevel)
+	if err != nil {
+		return nil, cfg, badConfig(cmd, err)
+	}
+	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
+	cfg.Version, cfg.Log, cfg.Ready = version, log, ready(log)
+	n := node.New(node.Config{
+		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: version, Log: log,
+		TokenSource: node.TokenFrom(file.TokenFile),
+	})
+	cfg.TLS, cfg.Renew = n.TLS, n
+	return n, cfg, nil
 }
 
 func newConnectorRunCmd(stateDir *string) *cobra.Command {
-	var f connectorFlags
+	f := connectorFlags{stateDir: stateDir}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the connector in the foreground until it is interrupted",
@@ -61,78 +122,39 @@ the whole way from the connector to a server shows as one hop.`,
 		Example: `  oneping connector run --token-file connector.token
   oneping connector run --deny 172.16.10.1`,
 		Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return runConnector(c.Context(), *stateDir, &f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			n, cfg, err := f.build(c)
+			if err != nil {
+				return err
+			}
+			return runConnector(c.Context(), n, cfg)
+		},
 	}
-	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", `file with the tunnel's token ("-": standard input; default: $ONEPING_TOKEN)`)
-	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "prefix or address to open that is refused by default (repeatable)")
-	cmd.Flags().StringSliceVar(&f.deny, "deny", nil, "prefix or address to refuse (repeatable)")
-	cmd.Flags().StringVar(&f.icmp, "icmp", "auto", "how ICMP is sent: auto, ping, raw")
-	cmd.Flags().StringVar(&f.hops, "hops", string(connector.HopsTrue), "how the way behind the connector shows: true (each router), single (one hop)")
-	cmd.Flags().StringVar(&f.log, "log-level", "info", "debug, info, warn or error")
+	f.bind(cmd)
 	return cmd
 }
 
-func runConnector(ctx context.Context, stateDir string, f *connectorFlags) error {
-	allow, err := parsePrefixes("--allow", f.allow)
-	if err != nil {
-		return err
+func runConnector(ctx context.Context, n *node.Node, cfg connector.Config) error {
+	if err := node.MakeStateDir(cfg.StateDir); err != nil {
+		cfg.Log.Warn("no state directory", zap.Error(err)) // the connector lives in memory then
 	}
-	deny, err := parsePrefixes("--deny", f.deny)
-	if err != nil {
-		return err
-	}
-	mode, err := icmp.ParseMode(f.icmp)
-	if err != nil {
-		return &usageError{err: err, hint: "see oneping connector run --help"}
-	}
-	hops, err := connector.ParseHops(f.hops)
-	if err != nil {
-		return &usageError{err: err, hint: "see oneping connector run --help"}
-	}
-	log, err := obs.NewLogger(f.log)
-	if err != nil {
-		return &usageError{err: err}
-	}
-	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
-	if err := node.MakeStateDir(stateDir); err != nil {
-		log.Warn("no state directory", zap.Error(err)) // the connector lives in memory then
-	}
-	n := node.New(node.Config{
-		Role: proto.RoleConnector, StateDir: stateDir, Version: version, Log: log,
-		TokenSource: node.TokenFrom(f.tokenFile),
-	})
 	if err := n.Enrol(ctx); err != nil {
 		return err
 	}
-	c, err := connector.New(connector.Config{
-		Edges: n.Edges(), TLS: n.TLS, Renew: n, ICMP: mode, Hops: hops, Allow: allow, Deny: deny,
-		StateDir: stateDir, Version: version, Log: log,
-		Ready: func() {
-			if err := node.NotifyReady(); err != nil {
-				log.Warn("cannot tell the supervisor", zap.Error(err))
-			}
-		},
-	})
+	cfg.Edges = n.Edges()
+	c, err := connector.New(cfg)
 	if err != nil {
 		return err
 	}
 	return c.Run(ctx)
 }
 
-func parsePrefixes(flag string, in []string) ([]netip.Prefix, error) {
-	out := make([]netip.Prefix, 0, len(in))
-	for _, s := range in {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			a, aerr := netip.ParseAddr(s)
-			if aerr != nil {
-				return nil, &usageError{err: fmt.Errorf("%s %q: not a prefix or address", flag, s), hint: "for example " + flag + " 10.0.0.0/8"}
-			}
-			p = netip.PrefixFrom(a, a.BitLen())
-		}
-		out = append(out, p.Masked())
-	}
-	return out, nil
+func newConnectorConfigCmd(stateDir *string) *cobra.Command {
+	f := connectorFlags{stateDir: stateDir}
+	return newConfigCmd(proto.RoleConnector, f.bind, func(c *cobra.Command) (string, error) {
+		_, _, err := f.build(c)
+		return f.path, err
+	})
 }
 
 func newConnectorStatusCmd(stateDir *string) *cobra.Command {
@@ -158,20 +180,24 @@ func newConnectorStatusCmd(stateDir *string) *cobra.Command {
 
 func newConnectorCheckCmd(stateDir *string) *cobra.Command {
 	var asJSON bool
-	var tokenFile string
+	f := connectorFlags{stateDir: stateDir}
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Try every precondition of a connector on this host and name what fixes it",
-		Long: `check tries what run needs: sockets for ICMP, descriptors, IPv6, the state
-directory and, with a token, the way to the edge. Its exit code is 1 where
-something that is needed failed.`,
+		Long: `check tries what run needs: the configuration file, sockets for ICMP,
+descriptors, IPv6, the state directory and, with a token, the way to the edge.
+Its exit code is 1 where something that is needed failed.`,
 		Example: "  oneping connector check --token-file connector.token",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			file, err := f.load(c)
+			if err != nil {
+				return err
+			}
 			findings := connector.Check(c.Context(), connector.CheckConfig{
-				StateDir: *stateDir,
+				StateDir: file.StateDir,
 				Token: func() ([]string, bool, error) {
-					t, ok, err := node.ReadToken(tokenFile)
+					t, ok, err := node.ReadToken(file.TokenFile)
 					return t.Edges, ok, err
 				},
 				Dial: connector.DialEdge,
@@ -190,7 +216,8 @@ something that is needed failed.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().StringVar(&tokenFile, "token-file", "", `file with the tunnel's token ("-": standard input; default: $ONEPING_TOKEN)`)
+	cmd.Flags().StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("tunnel's token"))
+	cmd.Flags().StringVar(&f.path, "config", "", configHelp(proto.RoleConnector))
 	return cmd
 }
 

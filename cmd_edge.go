@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/edge/admin"
-	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
@@ -56,7 +54,7 @@ func (f *edgeFlags) bind(cmd *cobra.Command) {
 	set.StringArrayVar(&f.capture, "capture", nil, "prefix that clients take off their hosts, beside every prefix ever routed (repeatable)")
 	set.StringVar(&f.edge.Unreachable, "unreachable", "", "how refusals look: answer (as a router would) or silent (default answer)")
 	set.IntVar(&f.edge.MTU, "mtu", 0, "MTU of the clients' TUN devices in bytes (default 1500)")
-	set.StringVar(&f.config, "config", "", "configuration file; flags win over it (default "+conf.Default(string(proto.RoleEdge))+", where it exists and --state-dir is not given)")
+	set.StringVar(&f.config, "config", "", configHelp(proto.RoleEdge))
 	set.StringVar(&f.level, "log-level", "", "debug, info, warn or error (default info)")
 }
 
@@ -76,12 +74,7 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 	}
 	cfg, err := file.Config()
 	if err != nil {
-		u := &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
-		var h interface{ Hint() string }
-		if errors.As(err, &h) && h.Hint() != "" {
-			u.hint = h.Hint()
-		}
-		return nil, cfg, u
+		return nil, cfg, badConfig(cmd, err)
 	}
 	if cfg.StateDir == "" {
 		cfg.StateDir = node.StateDir(proto.RoleEdge)
@@ -97,17 +90,10 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 // load reads the file and lays the flags over it.
 func (f *edgeFlags) load(cmd *cobra.Command) (edge.File, error) {
 	var file edge.File
-	path := f.config
-	if path == "" && f.edge.StateDir == "" {
-		path = conf.Default(string(proto.RoleEdge))
-		if _, err := os.Stat(path); err != nil {
-			path = ""
-		}
-	}
-	if path != "" {
+	if path := configPath(cmd, f.config, proto.RoleEdge); path != "" {
 		var err error
 		if file, err = edge.LoadFile(path); err != nil {
-			return file, err
+			return file, badConfig(cmd, err)
 		}
 		f.file = path
 	}
@@ -250,28 +236,11 @@ own addresses: name the public one where there is address translation in front.`
 }
 
 func newEdgeConfigCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "Check the configuration file", Args: exactArgs()}
 	var f edgeFlags
-	check := &cobra.Command{
-		Use:     "check",
-		Short:   "Read the configuration as run does and say what is wrong",
-		Example: "  oneping edge config check --config /etc/oneping/edge.yaml",
-		Args:    exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			if _, _, err := f.build(c); err != nil {
-				return err
-			}
-			if f.file == "" {
-				_, err := fmt.Fprintln(c.OutOrStdout(), "no configuration file: the defaults hold")
-				return err
-			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), f.file+": good")
-			return err
-		},
-	}
-	f.bind(check)
-	cmd.AddCommand(check)
-	return cmd
+	return newConfigCmd(proto.RoleEdge, f.bind, func(c *cobra.Command) (string, error) {
+		_, _, err := f.build(c)
+		return f.file, err
+	})
 }
 
 func newEdgeStatusCmd() *cobra.Command {

@@ -261,24 +261,3 @@ func TestEdgeInitIsRepeatable(t *testing.T) {
 		}
 	}
 }
-
-func TestEdgeConfigCheck(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "edge.yaml")
-	for text, want := range map[string]string{
-		"listen: \":7844\"\nhops: [100.111.255.254]\n": path + ": good\n--\n",
-		"listn: x\n": "--\nerror: read " + path + ": line 1: unknown key \"listn\"\n" +
-			"hint: correct the file; unknown keys are errors so that a typing mistake is never ignored\n",
-		"unreachable: loud\n": "--\nerror: edge configuration: unreachable: unknown word \"loud\"\nhint: write answer or silent\n",
-		"hops: [224.0.0.1]\n": "--\nerror: edge configuration: hop: 224.0.0.1 is not a unicast address\nhint: name an address that no host uses, such as 100.111.255.254\n",
-		"advertise: [nohost]\n": "--\nerror: edge configuration: advertise: address nohost: missing port in address\n" +
-			"hint: write HOST:PORT as nodes reach this edge, such as edge.example.com:7844\n",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		stdout, stderr := oneping(t, "edge", "config", "check", "--config", path)
-		if diff := cmp.Diff(want, stdout+"--\n"+stderr); diff != "" {
-			t.Errorf("%q:\n%s", text, diff)
-		}
-	}
-}

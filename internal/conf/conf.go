@@ -22,6 +22,19 @@ const Dir = "/etc/oneping"
 // Default returns the path of a role's configuration file: /etc/oneping/ROLE.yaml.
 func Default(role string) string { return filepath.Join(Dir, role+".yaml") }
 
+// Find returns Default(role) where there is such a file, else "". Where
+// $ONEPING_STATE_DIR names another place for a node's state (the lab sets it in
+// each of its nodes), this host's files are not that node's: "" too.
+func Find(role string) string {
+	if os.Getenv("ONEPING_STATE_DIR") != "" {
+		return ""
+	}
+	if _, err := os.Stat(Default(role)); err != nil {
+		return ""
+	}
+	return Default(role)
+}
+
 // maxSize bounds a file, in bytes.
 const maxSize = 1 << 20
 

@@ -1,0 +1,36 @@
+package client
+
+import (
+	"fmt"
+
+	"github.com/oneping/oneping/client/tun"
+	"github.com/oneping/oneping/internal/conf"
+)
+
+// File is a client's configuration file, /etc/oneping/client.yaml. Keys that
+// are left out keep their defaults; flags win over the file.
+type File struct {
+	StateDir  string `yaml:"state_dir"`
+	TokenFile string `yaml:"token_file"`
+	TUN       string `yaml:"tun"`
+	MTU       int    `yaml:"mtu"`
+	Mark      uint32 `yaml:"mark"`
+	LogLevel  string `yaml:"log_level"`
+}
+
+// LoadFile reads the file path strictly: unknown keys are errors with their lines.
+func LoadFile(path string) (File, error) {
+	var f File
+	return f, conf.Load(path, &f)
+}
+
+// Config returns what f configures, without the node: its token file and log level are the caller's.
+func (f *File) Config() (Config, error) {
+	if f.MTU != 0 && (f.MTU < tun.MinMTU || f.MTU > tun.MaxMTU) {
+		return Config{}, &conf.FieldError{
+			Of: "client", Field: "mtu", Text: fmt.Sprintf("%d is not within %d to %d", f.MTU, tun.MinMTU, tun.MaxMTU),
+			Advice: fmt.Sprintf("leave it out for %d", DefaultMTU),
+		}
+	}
+	return Config{StateDir: f.StateDir, TUN: f.TUN, MTU: f.MTU, Mark: f.Mark}, nil
+}

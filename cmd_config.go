@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/internal/conf"
+	"github.com/oneping/oneping/proto"
+)
+
+// configHelp is the help of --config.
+func configHelp(role proto.Role) string {
+	return "configuration file; flags win over it (default " + conf.Default(string(role)) + ", where it exists and --state-dir is not given)"
+}
+
+// configPath returns the configuration file to read: the one that was named, else the default one; "" is none.
+func configPath(cmd *cobra.Command, named string, role proto.Role) string {
+	if named != "" || cmd.Flags().Changed("state-dir") {
+		return named
+	}
+	return conf.Find(string(role))
+}
+
+// over returns the value of a flag that was given or that the file has no value for, else the file's.
+func over[T comparable](cmd *cobra.Command, flag string, value, file T) T {
+	var none T
+	if cmd.Flags().Changed(flag) || file == none {
+		return value
+	}
+	return file
+}
+
+// badConfig makes a usage error of a setting that makes no sense, with its own hint.
+func badConfig(cmd *cobra.Command, err error) error {
+	u := &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		u.hint = h.Hint()
+	}
+	return u
+}
+
+// newConfigCmd returns "config check" of a role. bind adds the flags of run to it; build does what run does
+// before it starts anything, and returns the file that it has read, "" for none.
+func newConfigCmd(role proto.Role, bind func(*cobra.Command), build func(*cobra.Command) (string, error)) *cobra.Command {
+	check := &cobra.Command{
+		Use:     "check",
+		Short:   "Read the configuration as run does and say what is wrong",
+		Example: "  oneping " + string(role) + " config check --config " + conf.Default(string(role)),
+		Args:    exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			path, err := build(c)
+			if err != nil {
+				return err
+			}
+			word := path + ": good"
+			if path == "" {
+				word = "no configuration file: the defaults hold"
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), word)
+			return err
+		},
+	}
+	bind(check)
+	cmd := &cobra.Command{Use: "config", Short: "Check the configuration file", Args: exactArgs()}
+	cmd.AddCommand(check)
+	return cmd
+}

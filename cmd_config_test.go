@@ -1,0 +1,138 @@
+package main
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/client"
+	"github.com/oneping/oneping/connector"
+	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/proto"
+)
+
+const typingHint = "hint: correct the file; unknown keys are errors so that a typing mistake is never ignored\n"
+
+func TestConfigCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "role.yaml")
+	good := path + ": good\n--\n"
+	for _, c := range []struct{ role, text, want string }{
+		{"edge", "listen: \":7844\"\nhops: [100.111.255.254]\n", good},
+		{"edge", "listn: x\n", "--\nerror: read " + path + ": line 1: unknown key \"listn\"\n" + typingHint},
+		{"edge", "unreachable: loud\n", "--\nerror: edge configuration: unreachable: unknown word \"loud\"\nhint: write answer or silent\n"},
+		{"edge", "hops: [224.0.0.1]\n", "--\nerror: edge configuration: hop: 224.0.0.1 is not a unicast address\nhint: name an address that no host uses, such as 100.111.255.254\n"},
+		{
+			"edge", "advertise: [nohost]\n", "--\nerror: edge configuration: advertise: address nohost: missing port in address\n" +
+				"hint: write HOST:PORT as nodes reach this edge, such as edge.example.com:7844\n",
+		},
+		{"client", "", good},
+		{"client", "state_dir: /srv/oneping\ntoken_file: /etc/oneping/client.token\ntun: op0\nmtu: 1400\nmark: 0x70\nlog_level: debug\n", good},
+		{"client", "tun: op0\n\nmut: 1400\nmarc: 3\n", "--\nerror: read " + path + ":\n  line 3: unknown key \"mut\"\n  line 4: unknown key \"marc\"\n" + typingHint},
+		{"client", "mtu: 40\n", "--\nerror: client configuration: mtu: 40 is not within 68 to 65535\nhint: leave it out for 1500\n"},
+		{"client", "mark: -1\n", "--\nerror: read " + path + ": line 1: cannot unmarshal !!int `-1` into uint32\n" + typingHint},
+		{
+			"client", "log_level: loud\n", "--\nerror: parse log level \"loud\": want debug, info, warn or error\n" +
+				"hint: see oneping client config check --help\n",
+		},
+		{"connector", "", good},
+		{"connector", "token_file: t\nallow: [127.0.0.1, 10.0.0.0/8]\ndeny: [172.16.10.1, \"fd00::/8\"]\nicmp: raw\nhops: true\nlog_level: warn\nstate_dir: /srv\n", good},
+		{"connector", "icmp: raw\ndeny:\n  - 10.0.0.0/8\n  - 10.0.0\n", "--\nerror: read " + path + ": line 4: \"10.0.0\" is not a prefix or address\n" + typingHint},
+		{"connector", "alow: []\n", "--\nerror: read " + path + ": line 1: unknown key \"alow\"\n" + typingHint},
+		{
+			"connector", "icmp: loud\n", "--\nerror: connector configuration: icmp: ICMP mode \"loud\" is none of auto, ping, raw\n" +
+				"hint: leave it out for auto, which takes ping, then raw\n",
+		},
+		{
+			"connector", "hops: 3\n", "--\nerror: connector configuration: hops: hops \"3\" is none of true, single\n" +
+				"hint: leave it out to show each router behind the connector\n",
+		},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		stdout, stderr := oneping(t, c.role, "config", "check", "--config", path)
+		if diff := cmp.Diff(c.want, stdout+"--\n"+stderr); diff != "" {
+			t.Errorf("%s %q:\n%s", c.role, c.text, diff)
+		}
+	}
+}
+
+// TestFlagsWin wants a flag over the file, the file over the default, of every key.
+func TestFlagsWin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "role.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("state_dir: /srv/client\ntoken_file: /srv/token\ntun: op0\nmtu: 1400\nmark: 7\nlog_level: warn\n")
+	for _, c := range []struct {
+		args []string
+		want client.File
+	}{
+		{nil, client.File{StateDir: "/srv/client", TokenFile: "/srv/token", TUN: "op0", MTU: 1400, Mark: 7, LogLevel: "warn"}},
+		{
+			[]string{"--state-dir", "/d", "--token-file", "-", "--tun", "op1", "--mtu", "1500", "--mark", "8", "--log-level", "info"},
+			client.File{StateDir: "/d", TokenFile: "-", TUN: "op1", MTU: 1500, Mark: 8, LogLevel: "info"},
+		},
+	} {
+		var f clientFlags
+		cmd := &cobra.Command{}
+		f.bind(cmd)
+		if err := cmd.ParseFlags(append(c.args, "--config", path)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.load(cmd)
+		if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
+			t.Errorf("client %v: %v %s", c.args, err, diff)
+		}
+	}
+	write("state_dir: /srv/connector\nallow: [127.0.0.1]\ndeny: [10.1.2.3/8]\nicmp: raw\nhops: single\n")
+	for _, c := range []struct {
+		args []string
+		want connector.Config
+	}{
+		{nil, connector.Config{
+			StateDir: "/srv/connector", Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+			Deny: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ICMP: icmp.Raw, Hops: connector.HopsSingle,
+		}},
+		{[]string{"--state-dir", "/d", "--deny", "::1,fd00::/8", "--icmp", "ping", "--hops", "true"}, connector.Config{
+			StateDir: "/d", Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+			Deny: []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fd00::/8")}, ICMP: icmp.Ping, Hops: connector.HopsTrue,
+		}},
+	} {
+		var dir string
+		f := connectorFlags{stateDir: &dir}
+		cmd := &cobra.Command{}
+		f.bind(cmd)
+		cmd.Flags().StringVar(&dir, "state-dir", "/default", "")
+		if err := cmd.ParseFlags(append(c.args, "--config", path)); err != nil {
+			t.Fatal(err)
+		}
+		_, got, err := f.build(cmd)
+		got = connector.Config{StateDir: got.StateDir, Allow: got.Allow, Deny: got.Deny, ICMP: got.ICMP, Hops: got.Hops}
+		if diff := cmp.Diff(c.want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); err != nil || diff != "" {
+			t.Errorf("connector %v: %v %s", c.args, err, diff)
+		}
+	}
+}
+
+// TestDefaultConfig wants this host's file left alone where a node's state is elsewhere.
+func TestDefaultConfig(t *testing.T) {
+	cmd := &cobra.Command{}
+	cmd.Flags().String("state-dir", "", "")
+	if got := configPath(cmd, "x.yaml", proto.RoleEdge); got != "x.yaml" {
+		t.Errorf("named: %q", got)
+	}
+	if err := cmd.ParseFlags([]string{"--state-dir", "/d"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := configPath(cmd, "", proto.RoleEdge); got != "" {
+		t.Errorf("with --state-dir: %q", got)
+	}
+}

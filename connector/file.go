@@ -1,0 +1,51 @@
+package connector
+
+import (
+	"net/netip"
+
+	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/internal/conf"
+)
+
+// File is a connector's configuration file, /etc/oneping/connector.yaml. Keys
+// that are left out keep their defaults; flags win over the file.
+type File struct {
+	StateDir  string        `yaml:"state_dir"`
+	TokenFile string        `yaml:"token_file"`
+	Allow     []conf.Prefix `yaml:"allow"`
+	Deny      []conf.Prefix `yaml:"deny"`
+	ICMP      string        `yaml:"icmp"` // auto, ping, raw
+	Hops      string        `yaml:"hops"` // true, single
+	LogLevel  string        `yaml:"log_level"`
+}
+
+// LoadFile reads the file path strictly: unknown keys are errors with their lines.
+func LoadFile(path string) (File, error) {
+	var f File
+	return f, conf.Load(path, &f)
+}
+
+// Config returns what f configures, without the node: edges, TLS and log level are the caller's.
+func (f *File) Config() (Config, error) {
+	c := Config{StateDir: f.StateDir, Allow: prefixes(f.Allow), Deny: prefixes(f.Deny), ICMP: icmp.Auto, Hops: HopsTrue}
+	var err error
+	if f.ICMP != "" {
+		if c.ICMP, err = icmp.ParseMode(f.ICMP); err != nil {
+			return c, &conf.FieldError{Of: "connector", Field: "icmp", Text: err.Error(), Advice: "leave it out for auto, which takes ping, then raw"}
+		}
+	}
+	if f.Hops != "" {
+		if c.Hops, err = ParseHops(f.Hops); err != nil {
+			return c, &conf.FieldError{Of: "connector", Field: "hops", Text: err.Error(), Advice: "leave it out to show each router behind the connector"}
+		}
+	}
+	return c, nil
+}
+
+func prefixes(in []conf.Prefix) []netip.Prefix {
+	out := make([]netip.Prefix, len(in))
+	for i, p := range in {
+		out[i] = p.Prefix
+	}
+	return out
+}
