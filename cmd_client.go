@@ -76,7 +76,8 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
-	cfg.Version, cfg.Log, cfg.Ready = version, log, ready(log)
+	cfg.Version, cfg.Log = version, log
+	cfg.Serving, cfg.Ready = tell(log, node.NotifyReady), tell(log, node.NotifyLinked)
 	cfg.Node = node.New(node.Config{
 		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(file.TokenFile), Version: version,
 		Link: client.LinkConfig(cfg.Mark, log), Log: log,
@@ -85,10 +86,10 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	return cl, cfg, err
 }
 
-// ready returns what tells the supervisor.
-func ready(log *zap.Logger) func() {
+// tell returns what tells the supervisor something.
+func tell(log *zap.Logger, notify func() error) func() {
 	return func() {
-		if err := node.NotifyReady(); err != nil {
+		if err := notify(); err != nil {
 			log.Warn("cannot tell the supervisor", zap.Error(err))
 		}
 	}
@@ -144,7 +145,7 @@ the edge's policy denied it, each with the id that "oneping policy explain" take
 		Example: "  oneping client status\n  oneping client status --denials",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			socket, out := local.Socket(dir), c.OutOrStdout()
+			socket, out := node.FindSocket(proto.RoleClient, dir), c.OutOrStdout()
 			if denials {
 				var d client.Denials
 				if err := local.Get(c.Context(), socket, "/v1/denials", &d); err != nil {
@@ -166,7 +167,7 @@ the edge's policy denied it, each with the id that "oneping policy explain" take
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "state-dir", node.StateDir(proto.RoleClient), "state directory of the client")
+	f.StringVar(&dir, "state-dir", "", "state directory of the client (default "+node.StateDir(proto.RoleClient)+", else that of the service)")
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

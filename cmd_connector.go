@@ -94,7 +94,7 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
-	cfg.Version, cfg.Log, cfg.Ready = version, log, ready(log)
+	cfg.Version, cfg.Log, cfg.Ready = version, log, tell(log, node.NotifyLinked)
 	n := node.New(node.Config{
 		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: version, Log: log,
 		TokenSource: node.TokenFrom(file.TokenFile),
@@ -138,6 +138,7 @@ func runConnector(ctx context.Context, n *node.Node, cfg connector.Config) error
 	if err := node.MakeStateDir(cfg.StateDir); err != nil {
 		cfg.Log.Warn("no state directory", zap.Error(err)) // the connector lives in memory then
 	}
+	tell(cfg.Log, node.NotifyReady)()
 	if err := n.Enrol(ctx); err != nil {
 		return err
 	}
@@ -164,8 +165,12 @@ func newConnectorStatusCmd(stateDir *string) *cobra.Command {
 		Short: "Show link, ICMP mode, mappings, sessions, flows and counters",
 		Args:  exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			socket := node.FindSocket(proto.RoleConnector, "")
+			if c.Flags().Changed("state-dir") {
+				socket = local.Socket(*stateDir)
+			}
 			var s connector.Status
-			if err := local.Get(c.Context(), local.Socket(*stateDir), "/v1/status", &s); err != nil {
+			if err := local.Get(c.Context(), socket, "/v1/status", &s); err != nil {
 				return err
 			}
 			if asJSON {

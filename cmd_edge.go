@@ -275,7 +275,7 @@ func (a *adminFlags) do(c *cobra.Command, method, url string, in, out any) error
 	if dir == "" {
 		dir = node.StateDir(proto.RoleEdge)
 	}
-	err := local.Do(c.Context(), local.Socket(dir), method, url, in, out)
+	err := local.Do(c.Context(), node.FindSocket(proto.RoleEdge, a.stateDir), method, url, in, out)
 	if errors.Is(err, local.ErrNotRunning) {
 		return &local.Error{
 			Text:   "no edge is running with state directory " + dir,

@@ -93,6 +93,9 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	c.out = newOutbound(c.udp, c.asked, c.tcp)
 	c.startRoutes(ctx)
+	if c.cfg.Serving != nil {
+		c.cfg.Serving()
+	}
 	g.Go(func() error { return c.runDevice(ctx) })
 	g.Go(func() error { return c.runLinks(ctx) })
 	g.Go(func() error { return c.runSweeper(ctx) })

@@ -14,8 +14,8 @@ import (
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/proto"
 )
 
 // Device is where the host's packets come from and go to: a TUN device
@@ -58,6 +58,8 @@ type Config struct {
 	// socket; "" = neither.
 	StateDir string
 	Version  string
+	// Serving is called once, when the device is there and captures what it captured before; may be nil.
+	Serving func()
 	// Ready is called once, after the first answer of the edge has been applied; may be nil.
 	Ready func()
 	Log   *zap.Logger
@@ -89,7 +91,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func (cfg *Config) socketPath() string { return local.Socket(cfg.StateDir) }
+func (cfg *Config) socketPath() string { return node.Socket(proto.RoleClient, cfg.StateDir) }
 func (cfg *Config) cachePath() string  { return filepath.Join(cfg.StateDir, cacheName) }
 
 // LinkConfig returns how connections to the edge are dialled, enrolment included: past the TUN device. mark 0 is

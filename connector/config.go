@@ -13,7 +13,7 @@ import (
 
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto"
 )
@@ -99,7 +99,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func (cfg *Config) socketPath() string { return local.Socket(cfg.StateDir) }
+func (cfg *Config) socketPath() string { return node.Socket(proto.RoleConnector, cfg.StateDir) }
 
 func (cfg *Config) linkConfig() link.Config {
 	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Log: cfg.Log}

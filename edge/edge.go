@@ -114,7 +114,7 @@ func (e *Edge) serve(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = e.listener.Close() }() // after every link has ended
-	sock, err := local.Listen(local.Socket(e.cfg.StateDir))
+	sock, err := local.Listen(node.Socket(proto.RoleEdge, e.cfg.StateDir))
 	if err != nil {
 		return err
 	}

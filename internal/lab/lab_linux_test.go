@@ -221,7 +221,7 @@ func TestNotifySocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	ready := make(chan error, 1)
-	go func() { ready <- socket.wait() }()
+	go func() { ready <- socket.wait("READY=1") }()
 	sender, err := net.Dial("unixgram", socket.path)
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func TestNotifySocket(t *testing.T) {
 	if err := <-ready; err != nil {
 		t.Error(err)
 	}
-	go func() { ready <- socket.wait() }()
+	go func() { ready <- socket.wait("READY=1") }()
 	socket.close()
 	if err := <-ready; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("wait on a closed socket = %v", err)

@@ -28,8 +28,8 @@ func listenNotify(path string) (*notifySocket, error) {
 	return &notifySocket{conn: conn, path: path}, nil
 }
 
-// wait returns when READY=1 arrives, or with an error once closed.
-func (n *notifySocket) wait() error {
+// wait returns when the line word arrives, or with an error once closed.
+func (n *notifySocket) wait(word string) error {
 	buf := make([]byte, 4096)
 	for {
 		size, err := n.conn.Read(buf)
@@ -37,7 +37,7 @@ func (n *notifySocket) wait() error {
 			return err
 		}
 		if slices.ContainsFunc(bytes.Split(buf[:size], []byte{'\n'}), func(line []byte) bool {
-			return string(line) == "READY=1"
+			return string(line) == word
 		}) {
 			return nil
 		}

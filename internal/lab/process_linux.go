@@ -139,7 +139,7 @@ func nodeEnv(env []string, lab, node string) []string {
 	kept := slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return name == "PATH" || strings.HasPrefix(name, "ONEPING_LAB") || name == "ONEPING_STATE_DIR" ||
-			name == "NOTIFY_SOCKET" || name == "ONEPING_TOKEN"
+			name == "NOTIFY_SOCKET" || name == "RUNTIME_DIRECTORY" || name == "ONEPING_TOKEN"
 	})
 	return append(kept, own...)
 }

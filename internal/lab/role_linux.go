@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/oneping/oneping/internal/node"
 )
 
 const (
@@ -81,7 +83,7 @@ func (r *role) awaitReady(ctx context.Context, socket *notifySocket, ended <-cha
 	ctx, cancel := context.WithTimeoutCause(ctx, readyWithin, fmt.Errorf("not ready after %v", readyWithin))
 	defer cancel()
 	ready := make(chan error, 1)
-	go func() { ready <- socket.wait() }()
+	go func() { ready <- socket.wait(readyWord(r.node.Kind)) }()
 	var cause error
 	select {
 	case err := <-ready:
@@ -101,6 +103,14 @@ func (r *role) awaitReady(ctx context.Context, socket *notifySocket, ended <-cha
 	socket.close()
 	<-ready
 	return r.failure(cause)
+}
+
+// readyWord is what a role says when its node can be used: the edge that it serves, the others that they have a link.
+func readyWord(kind Kind) string {
+	if kind == KindEdge {
+		return "READY=1"
+	}
+	return node.Linked
 }
 
 // failure says what happened with the last lines of the log.

@@ -19,9 +19,13 @@ const TokenVariable = "ONEPING_TOKEN"
 const maxToken = 64 << 10
 
 // ReadToken reads a token from the file path, from standard input when path is
-// "-", from $ONEPING_TOKEN when path is empty. No token at all is
+// "-"; when path is empty from $ONEPING_TOKEN, or from the credential that systemd
+// passed (LoadCredential=oneping-token:…, which is empty where there is none). No token at all is
 // (Token{}, false, nil): a node that is enrolled already needs none.
 func ReadToken(path string) (proto.Token, bool, error) {
+	if path == "" && os.Getenv(TokenVariable) == "" {
+		path = credential()
+	}
 	text, from, err := tokenText(path, os.Stdin, os.Getenv(TokenVariable))
 	if err != nil || from == "" {
 		return proto.Token{}, false, err

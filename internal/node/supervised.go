@@ -1,0 +1,78 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/proto"
+)
+
+// What systemd tells a service about itself (systemd.exec(5)). A directory counts
+// only where it is named after the role: oneping may also run inside a service
+// that is somebody else's, a CI runner's for one.
+const (
+	stateVariable      = "STATE_DIRECTORY"       // StateDirectory=oneping/ROLE
+	runtimeVariable    = "RUNTIME_DIRECTORY"     // RuntimeDirectory=oneping/ROLE
+	credentialVariable = "CREDENTIALS_DIRECTORY" // LoadCredential=oneping-token:…
+)
+
+// Credential is the name under which a service's unit passes a token.
+const Credential = "oneping-token"
+
+// runtimeRoot is where RuntimeDirectory= is for services of the system.
+const runtimeRoot = "/run/oneping"
+
+// supervised returns the directory that systemd made for this role, "" where it made none.
+func supervised(variable string, role proto.Role) string {
+	dir := os.Getenv(variable)
+	if !filepath.IsAbs(dir) || !strings.HasSuffix(dir, "/oneping/"+string(role)) {
+		return ""
+	}
+	return dir
+}
+
+// Socket returns the path of the local socket that a role with this state
+// directory listens on: in the runtime directory where systemd made one (the state
+// of a service with DynamicUser= is closed to everyone else), else in the state directory.
+func Socket(role proto.Role, stateDir string) string {
+	if dir := supervised(runtimeVariable, role); dir != "" {
+		return local.Socket(dir)
+	}
+	return local.Socket(stateDir)
+}
+
+// FindSocket returns the socket of the role that runs on this machine, for who
+// wants to ask it: in stateDir where that is not empty; else in the default state
+// directory of this user, else that of the machine's service. Where there is
+// neither it is the first, so that an error names it.
+func FindSocket(role proto.Role, stateDir string) string {
+	if stateDir != "" {
+		return local.Socket(stateDir)
+	}
+	return findSocket(local.Socket(StateDir(role)), local.Socket(filepath.Join(runtimeRoot, string(role))))
+}
+
+func findSocket(own, service string) string {
+	if _, err := os.Stat(own); err == nil {
+		return own
+	}
+	if _, err := os.Stat(service); err == nil {
+		return service
+	}
+	return own
+}
+
+// credential returns the path of the token that systemd passed, "" where it passed none.
+func credential() string {
+	dir := os.Getenv(credentialVariable)
+	if !filepath.IsAbs(dir) {
+		return ""
+	}
+	path := filepath.Join(dir, Credential)
+	if fi, err := os.Stat(path); err != nil || fi.Size() == 0 {
+		return ""
+	}
+	return path
+}
