@@ -38,9 +38,11 @@ type flowEnds struct {
 	now   func() time.Time         // wall clock of denials
 }
 
-// heldSYN is a connection that the host wants and the connector has not answered yet.
+// heldSYN is a connection that the host wants and the connector has not answered yet, or
+// a segment of no connection (see stray.go).
 type heldSYN struct {
 	header proto.FlowHeader
+	stray  bool
 	isn    uint32
 	syn    []byte // the newest copy
 	since  time.Time
@@ -59,12 +61,13 @@ type heldSYNs struct {
 	mu     sync.Mutex
 	held   map[tuple]*heldSYN
 	closed bool
-	live   map[tuple]struct{} // connections whose SYN went to the netstack
+	live   map[tuple]struct{}  // connections whose SYN went to the netstack
+	over   map[tuple]time.Time // those that have ended lately, and when
 }
 
 // newHeldSYNs returns an empty table whose flows end with ctx.
 func newHeldSYNs(ctx context.Context, max int, ends flowEnds) *heldSYNs {
-	return &heldSYNs{ctx: ctx, ends: ends, max: max, held: make(map[tuple]*heldSYN), live: make(map[tuple]struct{})}
+	return &heldSYNs{ctx: ctx, ends: ends, max: max, held: make(map[tuple]*heldSYN), live: make(map[tuple]struct{}), over: make(map[tuple]time.Time)}
 }
 
 // out decides about a TCP segment of the host: held, answered with the
@@ -74,15 +77,13 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) (_ packet.Reaso
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := t.held[key]
-	if !p.IsSYN() {
-		if h != nil && p.TCPFlags()&packet.FlagRST != 0 {
-			t.forget(key, h)
-			return packet.OK, false
-		}
-		return packet.OK, true
-	}
 	if _, ok := t.live[key]; ok {
 		return packet.OK, true
+	}
+	if !p.IsSYN() {
+		if reason, local, done := t.stray(key, h, p); done {
+			return reason, local
+		}
 	}
 	if !up {
 		return packet.LinkDown, false
@@ -101,7 +102,7 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) (_ packet.Reaso
 // over, too old, or its flow was opened with another TTL or class.
 func (t *heldSYNs) renew(h *heldSYN, p *packet.Packet, now time.Time) bool {
 	again := h.isn != p.TCPSeq()
-	if again && h.silent || now.Sub(h.since) >= holdTime || h.header.TTL != p.TTL || h.header.Class != p.TOS {
+	if again && h.silent || h.stray == p.IsSYN() || now.Sub(h.since) >= holdTime || h.header.TTL != p.TTL || h.header.Class != p.TOS {
 		return false
 	}
 	if again {
@@ -122,6 +123,7 @@ func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) packet.Reaso
 	ctx, cancel := context.WithCancel(t.ctx)
 	h := &heldSYN{
 		header: proto.FlowHeader{Flow: proto.NewFlowID(), Src: key.src, Dst: key.dst, TTL: p.TTL, Class: p.TOS},
+		stray:  !p.IsSYN(),
 		isn:    p.TCPSeq(),
 		syn:    append([]byte(nil), p.Raw...),
 		since:  now,
@@ -150,6 +152,9 @@ func (t *heldSYNs) run(ctx context.Context, key tuple, h *heldSYN) {
 	case err != nil:
 	case !ok:
 		o.drop()
+	case h.stray && o.answer.Kind == proto.AnswerConnected:
+		o.drop()
+		t.reset(o.answer, syn)
 	case o.answer.Kind == proto.AnswerConnected:
 		o.carry(ctx, syn)
 		t.ended(key)
@@ -177,7 +182,8 @@ func (t *heldSYNs) answered(key tuple, h *heldSYN, o *opened, err error) (syn []
 		t.ends.count(openingFailed(err))
 		return nil, false
 	}
-	if o.answer.Kind == proto.AnswerConnected {
+	if o.answer.Kind == proto.AnswerConnected && !h.stray {
+		delete(t.over, key)
 		t.live[key] = struct{}{}
 	}
 	return h.syn, true
@@ -210,6 +216,10 @@ func (t *heldSYNs) ended(key tuple) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.live, key)
+	if len(t.over) >= maxOver {
+		clear(t.over) // their last segments are asked about like those of a stranger
+	}
+	t.over[key] = t.ends.now()
 }
 
 // refuse answers the SYN with what the origin, a router or the policy said.
@@ -241,10 +251,15 @@ func (t *heldSYNs) refuse(h *heldSYN, a proto.FlowAnswer, syn []byte) {
 	}
 }
 
-// expire forgets SYNs that the host has stopped sending.
+// expire forgets SYNs that the host has stopped sending, and connections that have ended long enough ago.
 func (t *heldSYNs) expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for key, since := range t.over {
+		if now.Sub(since) >= overTime {
+			delete(t.over, key)
+		}
+	}
 	for key, h := range t.held {
 		if now.Sub(h.since) >= holdTime {
 			t.forget(key, h)

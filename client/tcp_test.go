@@ -380,16 +380,3 @@ func TestHeldSYNsAreBounded(t *testing.T) {
 		wantError(t, d.back, packet.HostUnreachable, raw, 0)
 	})
 }
-
-func TestSegmentsOfUnknownConnectionsAreTheNetstacks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newTCPBed(t)
-		o := newOutbound(newSessions(1), newAsked(), b.table)
-		raw := segment(t, true, 1000, 1, 64, packet.FlagACK)
-		v := upView(0)
-		v.up = false // a connection ends in order also while the link is down
-		if d := o.step(raw, time.Now(), v); d.reason != packet.OK || !bytes.Equal(d.local, raw) {
-			t.Errorf("%+v", d)
-		}
-	})
-}

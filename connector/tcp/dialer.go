@@ -67,7 +67,7 @@ func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h proto.FlowHeader) 
 	case o.conn != nil:
 		return d.pump(ctx, s, h, o)
 	case o.refused:
-		return d.end(s, proto.FlowAnswer{Kind: proto.AnswerRefused}, packet.Refused)
+		return d.end(s, proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: d.synAckTTL(h, 0)}, packet.Refused)
 	case o.report != nil:
 		return d.end(s, d.reported(h, o.report), packet.Unreachable)
 	}
@@ -98,7 +98,7 @@ func (d *Dialer) pump(ctx context.Context, s *link.Stream, h proto.FlowHeader, o
 	return packet.OK
 }
 
-// synAckTTL returns the TTL of the origin's SYN-ACK as it leaves us.
+// synAckTTL returns the TTL of the origin's SYN-ACK or RST as it leaves us; ttl is what was seen of it, 0 = nothing.
 func (d *Dialer) synAckTTL(h proto.FlowHeader, ttl uint8) uint8 {
 	if d.cfg.Own(h.Dst.Addr()) {
 		return packet.DefaultTTL

@@ -27,6 +27,7 @@ func commands() []command {
 		{"capture", "DEVICE                  print every IP packet: nanoseconds, in or out, hex", runCapture},
 		{"inject", "[flags] SRC DST          send packets made by hand through a raw socket", runInject},
 		{"ping", "[-ident N] [-n N] DST      pings with a chosen identifier, each reply checked", runPing},
+		{"paris", "[-m TTL] [-q N] ADDR      a traceroute of one five-tuple and payload, all probes at once", runParis},
 		{"udp-echo", "ADDR…                  answer every datagram with itself", runUDPEcho},
 		{"udp-ask", "[-sizes N,…] ADDR        one datagram a size, each answer compared", runUDPAsk},
 		{"udp-sessions", "[-n N] ADDR         N sockets at once, one datagram each, each answer compared", runUDPSessions},

@@ -1,0 +1,49 @@
+package client
+
+import (
+	"time"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// A segment that opens no connection and belongs to none is a probe (nmap -PA, traceroute -T -O ack), or what is left of a
+// connection that this client has never seen. The netstack would answer it with a reset in the name of any address on
+// earth. Instead the destination is asked, by a connection attempt with the segment's TTL: one that accepts or refuses it is there
+// and would have answered the segment with a reset; a router's error is one about the segment; silence is silence.
+
+const (
+	// overTime is how long the last segments of a connection that has ended may arrive; the netstack answers them.
+	overTime = 30 * time.Second
+	maxOver  = 1 << 14
+)
+
+// stray decides about a segment without SYN of no live connection. done is false where its destination is to be
+// asked. The caller holds the lock.
+func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (_ packet.Reason, local, done bool) {
+	if _, ok := t.over[key]; ok {
+		return packet.OK, true, true
+	}
+	if p.TCPFlags()&packet.FlagRST != 0 { // never answered
+		if h != nil {
+			t.forget(key, h)
+		}
+		return packet.OK, false, true
+	}
+	if h != nil && !h.stray {
+		return packet.Unsolicited, false, true // no handshake has begun
+	}
+	return packet.OK, false, false
+}
+
+// reset answers a stray segment for a destination that accepts connections. RFC 9293 §3.10.7.2: a listener
+// resets what acknowledges, and ignores the rest.
+func (t *heldSYNs) reset(a proto.FlowAnswer, segment []byte) {
+	var p packet.Packet
+	if packet.Parse(segment, &p) != packet.OK || p.TCPFlags()&packet.FlagACK == 0 {
+		return
+	}
+	if rst, ok := packet.AppendRST(nil, &p, a.TTL); ok {
+		t.ends.back(rst)
+	}
+}

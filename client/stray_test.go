@@ -1,0 +1,109 @@
+package client
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// A segment of no connection is answered as its destination would answer it.
+func TestStraySegments(t *testing.T) {
+	const fin, syn, rst, ack = packet.FlagFIN, packet.FlagSYN, packet.FlagRST, packet.FlagACK
+	connected, refused := proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 61}, proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 61}
+	for _, c := range []struct {
+		name    string
+		flags   uint8
+		answer  proto.FlowAnswer
+		back    bool // a reset
+		dropped bool
+	}{
+		{"ACK, open", ack, connected, true, true},
+		{"ACK, closed", ack, refused, true, true},
+		{"SYN and ACK, open", syn | ack, connected, true, true},
+		{"FIN, open", fin, connected, false, true},
+		{"FIN, closed", fin, refused, true, true},
+		{"nothing, open", 0, connected, false, true},
+		{"ACK, silent", ack, proto.FlowAnswer{Kind: proto.AnswerSilent}, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newTCPBed(t)
+				b.held(segment(t, false, 1000, 7, 5, c.flags))
+				o := b.opening()
+				if o.header.TTL != 5 {
+					t.Errorf("opened with TTL %d", o.header.TTL)
+				}
+				b.reply(o, c.answer)
+				if o.dropped != c.dropped || o.syn != nil {
+					t.Errorf("dropped %v, carried %v", o.dropped, o.syn != nil)
+				}
+				switch {
+				case !c.back && len(b.back) != 0:
+					t.Errorf("answered with %x", b.back)
+				case c.back && len(b.back) != 1:
+					t.Errorf("%d answers, want a reset", len(b.back))
+				case c.back:
+					p := mustParseLoose(t, b.back[0])
+					if p.TCPFlags()&rst == 0 || p.TTL != 61 || p.DstPort != 1000 || !p.TransportOK() {
+						t.Errorf("answered with %+v", p)
+					}
+				}
+				if r, local := b.send(segment(t, false, 1000, 9, 5, rst)); r != packet.OK || local {
+					t.Errorf("a stray reset: %v, local %v", r, local)
+				}
+				b.noOpening()
+			})
+		})
+	}
+}
+
+// A router's error is about the segment.
+func TestStraySegmentExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		b.held(segment(t, false, 1000, 7, 3, packet.FlagACK))
+		b.reply(b.opening(), proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: packet.TypeTimeExceeded, TTL: 64, QuotedTTL: 1, Reporter: hop4})
+		if len(b.back) != 1 {
+			t.Fatalf("%d answers", len(b.back))
+		}
+		wantError(t, b.back[0], packet.TimeExceeded, segment(t, false, 1000, 7, 1, packet.FlagACK), 0)
+	})
+}
+
+// The last segments of a connection are the netstack's for a while, also while
+// the link is down; then they are a stranger's.
+func TestLastSegmentsAreTheNetstacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		b.held(synPacket(t, true, 1000, 1, 64))
+		first := b.opening()
+		b.reply(first, proto.FlowAnswer{Kind: proto.AnswerConnected})
+		last := segment(t, true, 1000, 2, 64, packet.FlagACK)
+		local := func(when string) {
+			t.Helper()
+			if r, local := b.table.out(mustParseLoose(t, last), time.Now(), false); r != packet.OK || !local {
+				t.Errorf("%s: %v, local %v", when, r, local)
+			}
+		}
+		local("connected")
+		close(first.finish)
+		synctest.Wait()
+		local("ended")
+		b.held(synPacket(t, true, 1000, 9, 64)) // the ports are used again
+		again := b.opening()
+		b.reply(again, proto.FlowAnswer{Kind: proto.AnswerConnected})
+		if !bytes.Equal(again.syn, synPacket(t, true, 1000, 9, 64)) {
+			t.Error("the second connection was not carried")
+		}
+		close(again.finish)
+		synctest.Wait()
+		time.Sleep(overTime)
+		b.table.expire(time.Now())
+		b.held(last)
+		b.opening()
+	})
+}
