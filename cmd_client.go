@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ func newClientCmd() *cobra.Command {
 and carries them over one QUIC link. It answers nothing by itself: what ping,
 traceroute and curl report comes from the path behind it.`,
 	}
-	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd(), newClientConfigCmd())
+	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd(), newClientRepairCmd(), newClientConfigCmd())
 	return cmd
 }
 
@@ -106,7 +107,10 @@ func newClientUpCmd() *cobra.Command {
 		Aliases: []string{"run"},
 		Short:   "Run the client in the foreground until it is interrupted",
 		Long: `up enrols with a device token on the first start (later starts need none), opens
-the TUN device and stays connected. On exit its routes, rules and device are gone.`,
+the TUN device and stays connected. On exit its routes, rules and device are gone.
+A client that was killed cannot do that: what it captured stays unreachable, rather
+than leaking, until the next start, whose exit removes all of it, or until
+"oneping client repair".`,
 		Example: "  oneping client up --token-file device.token\n  ONEPING_TOKEN=op1_… oneping client up",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -169,6 +173,44 @@ the edge's policy denied it, each with the id that "oneping policy explain" take
 	f := cmd.Flags()
 	f.StringVar(&dir, "state-dir", "", "state directory of the client (default "+node.StateDir(proto.RoleClient)+", else that of the service)")
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newClientRepairCmd() *cobra.Command {
+	var (
+		flags       clientFlags
+		all, asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "repair",
+		Short: "Give this machine back what a killed client has left",
+		Long: `repair removes the rules and routes of a client that was killed, and puts a TUN
+device that was there before it back to what it was. It goes by the journal in the state
+directory, and without one by the protocol that our rules and routes carry (117).
+It refuses while a client runs. A stopped client has left nothing.`,
+		Example: "  oneping client repair\n  oneping client repair --all --json",
+		Args:    exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			file, err := flags.load(c)
+			if err != nil {
+				return err
+			}
+			done, err := client.Repair(client.Config{StateDir: file.StateDir, TUN: file.TUN}, all)
+			if err != nil && done.Nothing() {
+				return err
+			}
+			if asJSON {
+				return errors.Join(writeIndented(c.OutOrStdout(), done), err)
+			}
+			return errors.Join(client.WriteRepaired(c.OutOrStdout(), &done), err)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.given.StateDir, "state-dir", node.StateDir(proto.RoleClient), "state directory of the client")
+	f.StringVar(&flags.given.TUN, "tun", client.DefaultTUN, "name of the TUN device, where the state directory does not name it")
+	f.StringVar(&flags.path, "config", "", configHelp(proto.RoleClient))
+	f.BoolVar(&all, "all", false, "also what killed clients with other state directories have left")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -89,7 +89,7 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	if err := c.startTCP(ctx); err != nil {
-		return errors.Join(err, closeListener(ln), c.dev.Close())
+		return errors.Join(err, closeListener(ln), c.routes.stop(), c.dev.Close())
 	}
 	c.out = newOutbound(c.udp, c.asked, c.tcp)
 	c.startRoutes(ctx)
@@ -133,12 +133,16 @@ func (c *Client) open() error {
 		c.dev = c.cfg.Device
 		return nil
 	}
+	router := osroute.New(c.log)
+	if err := router.Adopt(osroute.Config{Device: c.cfg.TUN}, c.cfg.journalPath()); err != nil {
+		return fmt.Errorf("start client: %w", err)
+	}
 	d, err := tun.Open(c.cfg.TUN, c.cfg.MTU)
 	if err != nil {
 		return fmt.Errorf("start client: %w", err)
 	}
 	c.dev = d
-	c.routes.start(osroute.New(c.log), osroute.Config{Device: d.Name(), MTU: d.MTU(), Mark: c.cfg.Mark})
+	c.routes.start(router, osroute.Config{Device: d.Name(), MTU: d.MTU(), Mark: c.cfg.Mark})
 	return nil
 }
 

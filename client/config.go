@@ -85,6 +85,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MTU == 0 {
 		cfg.MTU = DefaultMTU
 	}
+	if cfg.TUN == "" {
+		cfg.TUN = DefaultTUN
+	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
@@ -93,6 +96,14 @@ func (cfg Config) withDefaults() (Config, error) {
 
 func (cfg *Config) socketPath() string { return node.Socket(proto.RoleClient, cfg.StateDir) }
 func (cfg *Config) cachePath() string  { return filepath.Join(cfg.StateDir, cacheName) }
+
+// journalPath returns "" without a state directory: then no journal is kept.
+func (cfg *Config) journalPath() string {
+	if cfg.StateDir == "" {
+		return ""
+	}
+	return filepath.Join(cfg.StateDir, journalName)
+}
 
 // LinkConfig returns how connections to the edge are dialled, enrolment included: past the TUN device. mark 0 is
 // DefaultMark.

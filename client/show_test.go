@@ -112,3 +112,29 @@ func TestConfigurationIsKept(t *testing.T) {
 		t.Errorf("a torn file: %+v, %v", got, err)
 	}
 }
+
+func TestRepairedForPeople(t *testing.T) {
+	for _, tc := range []struct {
+		in   osroute.Repaired
+		want string
+	}{
+		{osroute.Repaired{}, "nothing to repair\n"},
+		{osroute.Repaired{
+			Rules: []string{"5000: from 100.96.0.5/32 lookup 7844"}, Routes: []string{"throw 224.0.0.0/4 table 7844 metric 100", "a"},
+			Device: "oneping0", Left: []string{"tables 7846 and 7847"}, Notes: []string{"garbage"},
+		}, `note: garbage
+removed rule   5000: from 100.96.0.5/32 lookup 7844
+removed route  throw 224.0.0.0/4 table 7844 metric 100
+removed route  a
+put back       device oneping0
+repaired: 1 rule, 2 routes
+left: rules or routes of another client that does not run (tables 7846 and 7847)
+hint: oneping client repair --all removes them, too
+`},
+	} {
+		var b strings.Builder
+		if err := WriteRepaired(&b, &tc.in); err != nil || b.String() != tc.want {
+			t.Errorf("%v, got\n%s\nwant\n%s", err, b.String(), tc.want)
+		}
+	}
+}

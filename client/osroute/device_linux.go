@@ -4,7 +4,6 @@ package osroute
 
 import (
 	"errors"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,38 +19,42 @@ const sysctlRoot = "/proc/sys/net"
 // of what two thousand sockets say at once (measured).
 const txQueue = 4096
 
-// settle quietens the device before it comes up, and returns the settings that could not be written. rp_filter is loose
-// for the sake of other software that looks at it; our rules satisfy strict, too.
+// settle quietens the device before it comes up, and returns the settings that could not be written.
 func settle(device string, v6 bool) (failed []string) {
-	set := func(family, key, value string) {
-		path := filepath.Join(sysctlRoot, family, "conf", device, key)
-		if old, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(old)) == value {
-			return
+	for _, x := range quietSettings() {
+		if x.family == "ipv6" && !v6 {
+			continue
 		}
-		if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
-			failed = append(failed, family+"/conf/"+device+"/"+key)
+		if err := writeSetting(x, device, x.value); err != nil {
+			failed = append(failed, x.path(device))
 		}
-	}
-	set("ipv4", "rp_filter", "2")
-	set("ipv4", "accept_local", "1") // the client's own "host unreachable" comes from the device's address
-	if v6 {
-		set("ipv6", "addr_gen_mode", "1") // no link-local address
-		set("ipv6", "accept_ra", "0")
-		set("ipv6", "autoconf", "0")
-		set("ipv6", "accept_dad", "0")
-		set("ipv6", "dad_transmits", "0")
-		set("ipv6", "router_solicitations", "0")
 	}
 	return failed
 }
 
+// path is where the setting is for a device, below sysctlRoot.
+func (s setting) path(device string) string { return s.family + "/conf/" + device + "/" + s.name }
+
+// readSetting returns a setting's value, "" where the host does not have it.
+func readSetting(s setting, device string) string {
+	b, err := os.ReadFile(filepath.Join(sysctlRoot, s.path(device)))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// writeSetting writes a value that is not there already: /proc may be read-only.
+func writeSetting(s setting, device, value string) error {
+	if readSetting(s, device) == value {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(sysctlRoot, s.path(device)), []byte(value), 0o644)
+}
+
 // readSysctl returns the value of a setting of device, or -1.
 func readSysctl(family, device, key string) int {
-	b, err := os.ReadFile(filepath.Join(sysctlRoot, family, "conf", device, key))
-	if err != nil {
-		return -1
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	n, err := strconv.Atoi(readSetting(setting{family: family, name: key}, device))
 	if err != nil {
 		return -1
 	}
@@ -90,17 +93,11 @@ func hasIPv6() bool {
 
 // setDevice makes the device's addresses those of cfg and brings it up.
 func setDevice(link netlink.Link, cfg Config) error {
-	have, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	have, err := addresses(link)
 	if err != nil {
-		return fail("list addresses of "+cfg.Device, err)
+		return err
 	}
-	var now []netip.Prefix
-	for _, a := range have {
-		if p := fromIPNet(a.IPNet); p.IsValid() && !p.Addr().IsLinkLocalUnicast() {
-			now = append(now, p)
-		}
-	}
-	add, remove := diff(now, cfg.Addrs)
+	add, remove := diff(have, cfg.Addrs)
 	for _, p := range remove {
 		if err := netlink.AddrDel(link, &netlink.Addr{IPNet: toIPNet(p)}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fail("remove address "+p.String()+" of "+cfg.Device, err)
@@ -125,8 +122,7 @@ func setDevice(link netlink.Link, cfg Config) error {
 
 // dropMulticast removes the route that IPv6 gives to every device that comes up: multicast stays with the host.
 func dropMulticast(link netlink.Link) error {
-	route := &netlink.Route{Family: unix.AF_INET6, Table: unix.RT_TABLE_LOCAL, LinkIndex: link.Attrs().Index, Type: unix.RTN_MULTICAST, Dst: toIPNet(netip.MustParsePrefix("ff00::/8"))}
-	err := netlink.RouteDel(route)
+	err := netlink.RouteDel(multicastRoute(link.Attrs().Index))
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil
 	}
@@ -149,13 +145,9 @@ func bringUp(link netlink.Link) error {
 
 // clearDevice takes all addresses off the device and sets it down; a device that is gone is fine.
 func clearDevice(device string) error {
-	link, err := netlink.LinkByName(device)
-	if err != nil {
-		var missing netlink.LinkNotFoundError
-		if errors.As(err, &missing) {
-			return nil
-		}
-		return fail("find device "+device, err)
+	link, err := findDevice(device)
+	if err != nil || link == nil {
+		return err
 	}
 	have, err := netlink.AddrList(link, netlink.FAMILY_ALL)
 	errs := []error{fail("list addresses of "+device, err)}

@@ -68,15 +68,20 @@ func fromIPNet(n *net.IPNet) netip.Prefix {
 	return netip.PrefixFrom(a, ones)
 }
 
-// readRules returns our rules of cfg's priorities.
-func readRules(cfg Config, stack families) (out []rule, err error) {
+// readRules returns our rules of a claim's priorities.
+func readRules(c claim, stack families) ([]rule, error) {
+	return ownRules(stack, func(priority int) bool { return priority >= c.Priority && priority < c.Priority+priorities })
+}
+
+// ownRules returns the rules of our protocol whose priority is wanted.
+func ownRules(stack families, wanted func(priority int) bool) (out []rule, err error) {
 	err = eachFamily(stack, func(v6 bool) error {
 		have, err := list(func() ([]netlink.Rule, error) { return netlink.RuleList(familyOf(v6)) })
 		if err != nil {
 			return fail("list rules", err)
 		}
 		for _, x := range have {
-			if x.Protocol == ownProtocol && x.Priority >= cfg.Priority && x.Priority < cfg.Priority+priorities {
+			if x.Protocol == ownProtocol && wanted(x.Priority) {
 				out = append(out, fromRule(x, v6))
 			}
 		}
@@ -121,20 +126,31 @@ func dropRule(x rule) error {
 	return nil
 }
 
-// readRoutes returns our routes of cfg's two tables.
-func readRoutes(cfg Config, stack families) (out []tableRoute, err error) {
+// readRoutes returns our routes of a claim's two tables.
+func readRoutes(c claim, stack families) ([]tableRoute, error) {
+	var out []tableRoute
+	for _, table := range []int{c.Table, c.Table + 1} {
+		have, err := ownRoutes(stack, table)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, have...)
+	}
+	return out, nil
+}
+
+// ownRoutes returns the routes of our protocol in a table, unix.RT_TABLE_UNSPEC for every table.
+func ownRoutes(stack families, table int) (out []tableRoute, err error) {
 	err = eachFamily(stack, func(v6 bool) error {
-		for _, table := range []int{cfg.Table, cfg.Table + 1} {
-			have, err := list(func() ([]netlink.Route, error) {
-				return netlink.RouteListFiltered(familyOf(v6), &netlink.Route{Table: table}, netlink.RT_FILTER_TABLE)
-			})
-			if err != nil {
-				return fail(fmt.Sprintf("list routes of table %d", table), err)
-			}
-			for _, x := range have {
-				if x.Protocol == ownProtocol {
-					out = append(out, fromRoute(x, v6))
-				}
+		have, err := list(func() ([]netlink.Route, error) {
+			return netlink.RouteListFiltered(familyOf(v6), &netlink.Route{Table: table}, netlink.RT_FILTER_TABLE)
+		})
+		if err != nil {
+			return fail(fmt.Sprintf("list routes of table %d", table), err)
+		}
+		for _, x := range have {
+			if x.Protocol == ownProtocol {
+				out = append(out, fromRoute(x, v6))
 			}
 		}
 		return nil

@@ -49,6 +49,19 @@ type Warning struct {
 	Hint string `json:"hint"`
 }
 
+// Repaired is what was given back to the host, in words for people.
+type Repaired struct {
+	Rules  []string `json:"rules"`            // removed
+	Routes []string `json:"routes"`           // removed
+	Device string   `json:"device,omitempty"` // put back to what it was
+	// Left is where rules or routes of other clients are that were killed.
+	Left  []string `json:"left,omitempty"`
+	Notes []string `json:"notes,omitempty"` // what a person should know
+}
+
+// Nothing says that there was nothing to undo.
+func (r *Repaired) Nothing() bool { return len(r.Rules)+len(r.Routes) == 0 && r.Device == "" }
+
 // Error is a failed change of the host's routing. It unwraps to the system's own error.
 type Error struct {
 	Op   string // what was tried: "add route 10.0.0.0/8 dev oneping0"

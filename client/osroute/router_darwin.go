@@ -22,6 +22,9 @@ func New(*zap.Logger) *Router {
 	return &Router{table: oneTable{sys: darwinCalls{}, judge: darwinVerdict, halves: true}}
 }
 
+// Adopt has nothing to take over: the first Apply adopts the stop routes that it wants, too.
+func (r *Router) Adopt(Config, string) error { return nil }
+
 // Apply makes addresses and routes what cfg wants: it adds what is missing, first what stops a leak, and removes what is
 // no longer wanted. It may be called again at any time. After an error the rest is undone by Undo or completed by the next
 // Apply.

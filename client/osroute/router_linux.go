@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -37,8 +38,14 @@ type Router struct {
 
 	mu       sync.Mutex
 	cfg      Config // the last one applied, with defaults
-	applied  bool   // something may have been changed that Undo has to take back
+	claimed  bool   // something may have been changed that Undo has to take back
 	warnings []Warning
+
+	own   claim        // where this client's rules and routes are
+	left  []claim      // those of clients before, which are still there
+	found *deviceState // how the device was before, nil: it was not there
+	path  string       // of the journal, "" = none
+	here  journal      // what every journal of this process says
 }
 
 // New returns a Router that has done nothing yet.
@@ -64,13 +71,23 @@ func (r *Router) Apply(ctx context.Context, cfg Config) error {
 		return &Error{Op: "apply routing", Err: errors.New("no firewall mark: the link's own packets would enter the TUN"), Text: "set a mark other than 0"}
 	}
 	cfg = withDefaults(cfg)
-	if r.applied && (cfg.Table != r.cfg.Table || cfg.Priority != r.cfg.Priority || cfg.Device != r.cfg.Device) {
+	if r.claimed && claimOf(cfg) != r.own {
 		if err := r.undo(); err != nil {
 			return err
 		}
 	}
-	r.cfg, r.applied = cfg, true
-	return r.apply(cfg)
+	moved := claimOf(cfg) != r.own
+	r.cfg, r.own, r.claimed = cfg, claimOf(cfg), true
+	if moved {
+		if err := r.writeDown(); err != nil {
+			r.log.Warn("cannot keep the journal of changes to this host", zap.Error(err))
+		}
+	}
+	if err := r.apply(cfg); err != nil {
+		return err
+	}
+	r.undoLeft()
+	return nil
 }
 
 func (r *Router) apply(cfg Config) error {
@@ -101,11 +118,11 @@ func (r *Router) apply(cfg Config) error {
 
 // syncTables adds routes, then rules, and then removes rules and routes that are not wanted.
 func syncTables(cfg Config, dev int, connected []onlink, stack families) error {
-	haveRoutes, err := readRoutes(cfg, stack)
+	haveRoutes, err := readRoutes(claimOf(cfg), stack)
 	if err != nil {
 		return err
 	}
-	haveRules, err := readRules(cfg, stack)
+	haveRules, err := readRules(claimOf(cfg), stack)
 	if err != nil {
 		return err
 	}
@@ -124,28 +141,37 @@ func syncTables(cfg Config, dev int, connected []onlink, stack families) error {
 	return errors.Join(dropAll(dropRules, dropRule), dropAll(dropRoutes, dropRoute))
 }
 
-// Undo removes everything that Apply added: rules, routes, addresses; the device is left down. A Router that was never
-// applied does nothing. The device may be gone already.
+// Undo removes everything that Apply added and what Adopt found: rules, routes, addresses; a device that was there before
+// is what it was, another one is left down, to be closed. A Router that was neither applied nor adopted anything does
+// nothing. The device may be gone already.
 func (r *Router) Undo() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.applied {
+	if !r.claimed {
 		return nil
 	}
-	return r.undo()
+	if err := r.undo(); err != nil {
+		return err
+	}
+	return removeJournal(r.path)
 }
 
 func (r *Router) undo() error {
-	stack := families{v4: true, v6: hasIPv6()}
 	var errs []error
-	rules, err := readRules(r.cfg, stack)
-	errs = append(errs, err, dropAll(rules, dropRule))
-	routes, err := readRoutes(r.cfg, stack)
-	errs = append(errs, err, dropAll(routes, dropRoute), clearDevice(r.cfg.Device))
+	for _, c := range append(slices.Clone(r.left), r.own) {
+		_, err := c.undo()
+		errs = append(errs, err)
+	}
+	if r.found != nil {
+		_, err := r.found.putBack(true)
+		errs = append(errs, err)
+	} else {
+		errs = append(errs, clearDevice(r.own.Device))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	r.applied, r.warnings = false, nil
+	r.claimed, r.warnings, r.left = false, nil, nil
 	return nil
 }
 

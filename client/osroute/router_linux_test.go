@@ -353,7 +353,7 @@ func TestKernelWatch(t *testing.T) {
 	m.eventually(applied, func() bool { return m.ruleFor("192.168.9.0/24") })
 	m.must(netlink.AddrDel(m.link("eth0"), &netlink.Addr{IPNet: toIPNet(netip.MustParsePrefix("192.168.9.5/24"))}))
 	m.eventually(applied, func() bool { return !m.ruleFor("192.168.9.0/24") })
-	rules, err := readRules(withDefaults(cfg), families{true, true})
+	rules, err := readRules(claimOf(withDefaults(cfg)), families{true, true})
 	m.must(err)
 	m.must(dropAll(rules, dropRule)) // what systemd-networkd does to rules it does not know
 	m.eventually(applied, func() bool { return m.way("192.168.2.2", nil) == "oneping0 100.96.0.5" })
@@ -377,7 +377,7 @@ func (m *machine) eventually(applied <-chan struct{}, ok func() bool) {
 }
 
 func (m *machine) ruleFor(prefix string) bool {
-	rules, err := readRules(withDefaults(testConfig()), families{true, true})
+	rules, err := readRules(claimOf(withDefaults(testConfig())), families{true, true})
 	m.must(err)
 	return slices.ContainsFunc(rules, func(r rule) bool { return r.to == netip.MustParsePrefix(prefix) })
 }

@@ -17,6 +17,9 @@ type Router struct{}
 // New returns a Router that says no.
 func New(*zap.Logger) *Router { return &Router{} }
 
+// Adopt has nothing to take over.
+func (r *Router) Adopt(Config, string) error { return nil }
+
 // Apply says no.
 func (r *Router) Apply(context.Context, Config) error {
 	return &Error{Op: "apply routing", Err: errors.New("not supported on " + runtime.GOOS), Text: "run the client on Linux, macOS or Windows"}

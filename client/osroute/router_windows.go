@@ -24,6 +24,9 @@ func New(*zap.Logger) *Router {
 	return &Router{table: oneTable{sys: windowsCalls{}, judge: windowsVerdict}}
 }
 
+// Adopt has nothing to take over: the first Apply adopts the stop routes that it wants, too.
+func (r *Router) Adopt(Config, string) error { return nil }
+
 // Apply makes MTU, addresses and routes what cfg wants: it adds what is missing, first what stops a leak, and removes what
 // is no longer wanted. It may be called again at any time. After an error the rest is undone by Undo or completed by the
 // next Apply.

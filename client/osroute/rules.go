@@ -1,6 +1,7 @@
 package osroute
 
 import (
+	"fmt"
 	"hash/fnv"
 	"net/netip"
 	"slices"
@@ -38,6 +39,8 @@ const (
 	baseTable    = 7844
 	basePriority = 5000
 	tableMain    = 254
+	tableLocal   = 255
+	priorityMain = 32766 // of the kernel's own rule for the main table
 	slots        = 1000
 
 	offsetFrom, offsetDefault, offsetUnderlay, offsetConnected, offsetCapture = 0, 1, 2, 3, 4
@@ -62,13 +65,25 @@ func slot(device string) int {
 	return 100 + int(h.Sum32()%(slots-100))
 }
 
+// slotClaim is what the device of a slot has by default.
+func slotClaim(device string, slot int) claim {
+	return claim{Device: device, Table: baseTable + 2*slot, Priority: basePriority + priorities*slot}
+}
+
+// slotOf returns the slot of a rule's priority or a route's table, false for one that is no client's by default.
+func slotOf(number, base, each int) (int, bool) {
+	n := (number - base) / each
+	return n, number >= base && n < slots
+}
+
 // withDefaults fills in table and priority.
 func withDefaults(cfg Config) Config {
+	own := slotClaim(cfg.Device, slot(cfg.Device))
 	if cfg.Table == 0 {
-		cfg.Table = baseTable + 2*slot(cfg.Device)
+		cfg.Table = own.Table
 	}
 	if cfg.Priority == 0 {
-		cfg.Priority = basePriority + priorities*slot(cfg.Device)
+		cfg.Priority = own.Priority
 	}
 	return cfg
 }
@@ -84,6 +99,34 @@ type rule struct {
 	dport    uint16
 	table    int
 	suppress int // routes of at most this prefix length do not count; -1 = all count
+}
+
+// text is the rule as "ip rule" prints it, near enough.
+func (r rule) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d:", r.priority)
+	if r.not {
+		b.WriteString(" not")
+	}
+	if r.from.IsValid() {
+		fmt.Fprintf(&b, " from %s", r.from)
+	} else {
+		b.WriteString(" from all")
+	}
+	if r.to.IsValid() {
+		fmt.Fprintf(&b, " to %s", r.to)
+	}
+	if r.mark != 0 {
+		fmt.Fprintf(&b, " fwmark %#x", r.mark)
+	}
+	if r.dport != 0 {
+		fmt.Fprintf(&b, " ipproto %d dport %d", r.proto, r.dport)
+	}
+	fmt.Fprintf(&b, " lookup %d", r.table)
+	if r.suppress >= 0 {
+		fmt.Fprintf(&b, " suppress_prefixlength %d", r.suppress)
+	}
+	return b.String()
 }
 
 // routeKind is the type of a route, with the kernel's numbers.
@@ -103,6 +146,18 @@ type tableRoute struct {
 	dev    int
 	src    netip.Addr
 	metric int
+}
+
+// text is the route as "ip route" prints it, near enough.
+func (r tableRoute) text() string {
+	kind := ""
+	switch r.kind {
+	case unreachable:
+		kind = "unreachable "
+	case throw:
+		kind = "throw "
+	}
+	return fmt.Sprintf("%s%s table %d metric %d", kind, r.dst, r.table, r.metric)
 }
 
 // families says which address families this host lets us use.

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package osroute
+
+import (
+	"errors"
+	"runtime"
+)
+
+// Repair says no: no journal is kept on this system.
+func Repair(string, string, bool) (Repaired, error) {
+	return Repaired{}, &Error{
+		Op: "repair", Err: errors.New("not supported on " + runtime.GOOS),
+		Text: "start the client and stop it: its start takes over what was left, and its end removes that",
+	}
+}
