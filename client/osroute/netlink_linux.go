@@ -162,10 +162,15 @@ func fromRoute(x netlink.Route, v6 bool) tableRoute {
 	out := tableRoute{table: x.Table, kind: routeKind(x.Type), dst: routeDst(x, v6), metric: x.Priority}
 	if out.kind == unicast {
 		out.dev = x.LinkIndex
-		out.src, _ = netip.AddrFromSlice(x.Src)
-		out.src = out.src.Unmap()
+		out.src, out.via = fromIP(x.Src), fromIP(x.Gw)
 	}
 	return out
+}
+
+// fromIP returns the zero Addr for no address.
+func fromIP(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
 }
 
 // routeDst returns a route's destination, whose absence means everything.
@@ -184,12 +189,20 @@ func toRoute(x tableRoute) *netlink.Route {
 	if x.kind == unicast {
 		out.Src = x.src.AsSlice()
 		out.Scope = netlink.SCOPE_LINK
+		if x.via.IsValid() {
+			out.Gw, out.Scope = x.via.AsSlice(), netlink.SCOPE_UNIVERSE
+			out.SetFlag(netlink.FLAG_ONLINK)
+		}
 	}
 	return out
 }
 
 func addRoute(x tableRoute) error {
-	if err := netlink.RouteAdd(toRoute(x)); err != nil && !errors.Is(err, unix.EEXIST) {
+	err := netlink.RouteAdd(toRoute(x))
+	if errors.Is(err, unix.EEXIST) && x.via.IsValid() { // by way of another gateway
+		err = netlink.RouteReplace(toRoute(x))
+	}
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return fail(fmt.Sprintf("add route %s (table %d)", x.dst, x.table), err)
 	}
 	return nil
@@ -202,8 +215,8 @@ func dropRoute(x tableRoute) error {
 	return nil
 }
 
-// readConnected returns the directly connected prefixes of the main table.
-func readConnected(device string, stack families) ([]onlink, error) {
+// readMain returns the routes of the main table.
+func readMain(stack families) ([]mainRoute, error) {
 	links, err := list(netlink.LinkList)
 	if err != nil {
 		return nil, fail("list interfaces", err)
@@ -230,5 +243,5 @@ func readConnected(device string, stack families) ([]onlink, error) {
 		}
 		return nil
 	})
-	return connectedPrefixes(routes, device), err
+	return routes, err
 }

@@ -104,11 +104,13 @@ func (r *Router) apply(cfg Config) error {
 	if err := setDevice(link, usable); err != nil {
 		return err
 	}
-	connected, err := readConnected(cfg.Device, stack)
+	main, err := readMain(stack)
 	if err != nil {
 		return err
 	}
-	if err := syncTables(usable, link.Attrs().Index, connected, stack); err != nil {
+	connected := connectedPrefixes(main, cfg.Device)
+	want := wantRoutes(usable, link.Attrs().Index, nextHops(usable, main), stack)
+	if err := syncTables(usable, connected, want, stack); err != nil {
 		return err
 	}
 	facts.strict = strictInterfaces(cfg.Device)
@@ -117,7 +119,7 @@ func (r *Router) apply(cfg Config) error {
 }
 
 // syncTables adds routes, then rules, and then removes rules and routes that are not wanted.
-func syncTables(cfg Config, dev int, connected []onlink, stack families) error {
+func syncTables(cfg Config, connected []onlink, want []tableRoute, stack families) error {
 	haveRoutes, err := readRoutes(claimOf(cfg), stack)
 	if err != nil {
 		return err
@@ -126,7 +128,7 @@ func syncTables(cfg Config, dev int, connected []onlink, stack families) error {
 	if err != nil {
 		return err
 	}
-	addRoutes, dropRoutes := diff(haveRoutes, wantRoutes(cfg, dev, stack))
+	addRoutes, dropRoutes := diff(haveRoutes, want)
 	addRules, dropRules := diff(haveRules, wantRules(cfg, connected, stack))
 	for _, x := range addRoutes {
 		if err := addRoute(x); err != nil {

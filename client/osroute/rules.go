@@ -46,6 +46,7 @@ const (
 	offsetFrom, offsetDefault, offsetUnderlay, offsetConnected, offsetCapture = 0, 1, 2, 3, 4
 	priorities                                                                = 5
 
+	metricGateway  = 90
 	metricDevice   = 100
 	metricBackstop = 65000
 
@@ -144,6 +145,7 @@ type tableRoute struct {
 	kind   routeKind
 	dst    netip.Prefix
 	dev    int
+	via    netip.Addr // zero = none
 	src    netip.Addr
 	metric int
 }
@@ -194,7 +196,7 @@ func wantRules(cfg Config, connected []onlink, host families) []rule {
 // wantRoutes returns the routes of both tables for cfg in the order in which they are to be added: what stops a leak
 // before what captures. A family without a device address is not routed through the device, where its packets would
 // have the source of another interface: it is unreachable.
-func wantRoutes(cfg Config, dev int, host families) []tableRoute {
+func wantRoutes(cfg Config, dev int, gateways []netip.Addr, host families) []tableRoute {
 	var stay, stop, through []tableRoute
 	prefixes := captured(cfg)
 	for _, p := range stays() {
@@ -211,7 +213,11 @@ func wantRoutes(cfg Config, dev int, host families) []tableRoute {
 		}
 		stop = append(stop, tableRoute{table: table, kind: unreachable, dst: p, metric: metricBackstop})
 		if src := firstAddr(cfg.Addrs, v6); src.IsValid() {
-			through = append(through, tableRoute{table: table, kind: unicast, dst: p, dev: dev, src: src, metric: metricDevice})
+			r := tableRoute{table: table, kind: unicast, dst: p, dev: dev, src: src, metric: metricDevice}
+			if via := firstOf(gateways, v6); via.IsValid() && table == cfg.Table && p != netip.PrefixFrom(via, via.BitLen()) {
+				r.via, r.metric = via, metricGateway
+			}
+			through = append(through, r)
 		}
 	}
 	for _, p := range prefixes {
@@ -223,6 +229,31 @@ func wantRoutes(cfg Config, dev int, host families) []tableRoute {
 		}
 	}
 	return slices.Concat(stay, stop, through)
+}
+
+// nextHops returns the edge's hop addresses that routes may name as their gateway. A TUN has no use for one, but tools have: to
+// nmap a destination without a gateway is a neighbour, whose path it does not trace; and to the kernel each
+// IPv6 destination is a neighbour then, for which it keeps an entry. IPv6 takes no gateway to which the main table knows another way.
+func nextHops(cfg Config, main []mainRoute) []netip.Addr {
+	var out []netip.Addr
+	for _, hop := range cfg.Hops {
+		hop = hop.Unmap()
+		elsewhere := slices.ContainsFunc(main, func(r mainRoute) bool {
+			return r.device != cfg.Device && r.dst.Bits() > 0 && r.dst.Contains(hop)
+		})
+		if hop.IsValid() && !elsewhere {
+			out = append(out, hop)
+		}
+	}
+	return out
+}
+
+func firstOf(addrs []netip.Addr, v6 bool) netip.Addr {
+	i := slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is6() == v6 })
+	if i < 0 {
+		return netip.Addr{}
+	}
+	return addrs[i]
 }
 
 // mainRoute is what the choice of connected prefixes needs to know of a route in the main table.

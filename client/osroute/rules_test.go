@@ -58,14 +58,18 @@ func TestWantRules(t *testing.T) {
 }
 
 func (r tableRoute) String() string {
-	return fmt.Sprintf("%d %d %s dev %d src %s metric %d", r.table, r.kind, r.dst, r.dev, r.src, r.metric)
+	via := ""
+	if r.via.IsValid() {
+		via = fmt.Sprintf("via %s ", r.via)
+	}
+	return fmt.Sprintf("%d %d %s %sdev %d src %s metric %d", r.table, r.kind, r.dst, via, r.dev, r.src, r.metric)
 }
 
 func TestWantRoutes(t *testing.T) {
 	cfg := planConfig("172.16.0.0/12", "fd00:7::/48")
 	cfg.Addrs = parse("100.96.0.5/32") // no IPv6 address: its capture is unreachable, not routed from another address
 	var got []string
-	for _, r := range wantRoutes(cfg, 4, families{v4: true, v6: true}) {
+	for _, r := range wantRoutes(cfg, 4, nextHops(cfg, nil), families{v4: true, v6: true}) {
 		if r.kind != throw {
 			got = append(got, r.String())
 		}
@@ -75,12 +79,32 @@ func TestWantRoutes(t *testing.T) {
 		"7844 7 172.68.101.57/32 dev 0 src invalid IP metric 65000",
 		"7844 7 fd00:7::/48 dev 0 src invalid IP metric 65000",
 		"7845 7 0.0.0.0/0 dev 0 src invalid IP metric 65000",
-		"7844 1 172.16.0.0/12 dev 4 src 100.96.0.5 metric 100",
+		"7844 1 172.16.0.0/12 via 172.68.101.57 dev 4 src 100.96.0.5 metric 90",
 		"7844 1 172.68.101.57/32 dev 4 src 100.96.0.5 metric 100",
 		"7845 1 0.0.0.0/0 dev 4 src 100.96.0.5 metric 100",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestNextHops(t *testing.T) {
+	p := netip.MustParsePrefix
+	cfg := planConfig()
+	cfg.Hops = []netip.Addr{{}, netip.MustParseAddr("::ffff:172.68.101.57"), netip.MustParseAddr("fd00:9::1")}
+	for _, c := range []struct {
+		name string
+		main []mainRoute
+		want string
+	}{
+		{"no route", nil, "[172.68.101.57 fd00:9::1]"},
+		{"default routes", []mainRoute{{p("0.0.0.0/0"), "eth0", true, true}, {p("::/0"), "eth0", true, true}}, "[172.68.101.57 fd00:9::1]"},
+		{"our own", []mainRoute{{p("fd00:9::1/128"), "oneping0", false, true}}, "[172.68.101.57 fd00:9::1]"},
+		{"another way", []mainRoute{{p("fd00::/8"), "eth0", true, false}}, "[172.68.101.57]"},
+	} {
+		if got := fmt.Sprint(nextHops(cfg, c.main)); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }
 
