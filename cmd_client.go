@@ -22,7 +22,7 @@ func newClientCmd() *cobra.Command {
 and carries them over one QUIC link. It answers nothing by itself: what ping,
 traceroute and curl report comes from the path behind it.`,
 	}
-	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd(), newClientRepairCmd(), newClientConfigCmd())
+	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd(), newClientRepairCmd(), newClientConfigCmd(), newServiceCmd(proto.RoleClient))
 	return cmd
 }
 

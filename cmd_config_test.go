@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +13,7 @@ import (
 	"github.com/oneping/oneping/client"
 	"github.com/oneping/oneping/connector"
 	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -135,4 +137,43 @@ func TestDefaultConfig(t *testing.T) {
 	if got := configPath(cmd, "", proto.RoleEdge); got != "" {
 		t.Errorf("with --state-dir: %q", got)
 	}
+}
+
+// TestSampleFiles wants the keys that the shipped files explain to be real, with the values that hold without them.
+func TestSampleFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "role.yaml")
+	key := regexp.MustCompile(`(?m)^#([a-z0-9_]+:)`)
+	for _, role := range []proto.Role{proto.RoleClient, proto.RoleConnector, proto.RoleEdge} {
+		sample := service.Sample(role)
+		open := key.ReplaceAllString(sample, "$1")
+		for _, text := range []string{sample, open} {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if stdout, stderr := oneping(t, string(role), "config", "check", "--config", path); stdout != path+": good\n" || stderr != "" {
+				t.Errorf("%s: %s%s\n%s", role, stdout, stderr, text)
+			}
+		}
+		if keys := len(key.FindAllString(sample, -1)); keys < 5 {
+			t.Errorf("%s: %d keys explained", role, keys)
+		}
+	}
+	got, err := client.LoadFile(writeFile(t, key.ReplaceAllString(service.Sample(proto.RoleClient), "$1")))
+	want := client.File{TokenFile: service.TokenPath(proto.RoleClient), TUN: client.DefaultTUN, MTU: client.DefaultMTU, Mark: client.DefaultMark, LogLevel: "info"}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("client: %v %s", err, diff)
+	}
+	c, err := connector.LoadFile(writeFile(t, key.ReplaceAllString(service.Sample(proto.RoleConnector), "$1")))
+	if err != nil || c.ICMP != string(icmp.Auto) || c.Hops != string(connector.HopsTrue) || len(c.Allow) > 0 || c.TokenFile != service.TokenPath(proto.RoleConnector) {
+		t.Errorf("connector: %v %+v", err, c)
+	}
+}
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

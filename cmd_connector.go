@@ -32,7 +32,7 @@ one tunnel serve it together.`,
 	}
 	var stateDir string
 	cmd.PersistentFlags().StringVar(&stateDir, "state-dir", node.StateDir(proto.RoleConnector), "where key, certificate and local socket are kept")
-	cmd.AddCommand(newConnectorRunCmd(&stateDir), newConnectorStatusCmd(&stateDir), newConnectorCheckCmd(&stateDir), newConnectorConfigCmd(&stateDir))
+	cmd.AddCommand(newConnectorRunCmd(&stateDir), newConnectorStatusCmd(&stateDir), newConnectorCheckCmd(&stateDir), newConnectorConfigCmd(&stateDir), newServiceCmd(proto.RoleConnector))
 	return cmd
 }
 

@@ -34,7 +34,7 @@ Its tunnels, routes, devices and policy are managed on this machine with
 oneping tunnel, route, device and policy.`,
 		Args: exactArgs(),
 	}
-	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeConfigCmd())
+	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeConfigCmd(), newServiceCmd(proto.RoleEdge))
 	return cmd
 }
 

@@ -9,10 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/internal/service"
 )
 
 // version is stamped by the release build.
@@ -20,7 +23,8 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:])
+	args := os.Args[1:]
+	code := service.Supervised(ctx, slices.Concat(args, []string{""})[0], func(ctx context.Context) int { return run(ctx, args) })
 	stop()
 	os.Exit(code)
 }

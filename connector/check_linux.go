@@ -3,10 +3,14 @@ package connector
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/user"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/internal/service"
 )
 
 // wantDescriptors is how many descriptors all mappings, sessions and flows at their bounds may take.
@@ -14,20 +18,65 @@ const wantDescriptors = 4096 + 8192 + 2*4096
 
 // platformChecks looks at what Linux must allow. Sockets are tried, settings are not trusted.
 func platformChecks() []Finding {
-	return []Finding{checkPing("ping socket IPv4", false), checkPing("ping socket IPv6", true), checkDescriptors()}
+	g := pingGroup()
+	return []Finding{g.check("ping socket IPv4", false), g.check("ping socket IPv6", true), checkDescriptors()}
 }
 
-func checkPing(name string, v6 bool) Finding {
-	err := icmp.TryPing(v6)
+// tried is the group as which ping sockets are tried.
+type tried struct {
+	gid     int
+	service bool // it is the service's, not this process's
+}
+
+// pingGroup returns the group that a connector will run in: who is root asks for the service, where that has
+// been installed.
+func pingGroup() tried {
+	own := tried{gid: unix.Getegid()}
+	if unix.Geteuid() != 0 {
+		return own
+	}
+	g, err := user.LookupGroup(service.Group)
+	if err != nil {
+		return own
+	}
+	gid, err := strconv.Atoi(g.Gid)
+	if err != nil {
+		return own
+	}
+	return tried{gid: gid, service: true}
+}
+
+func (g tried) check(name string, v6 bool) Finding {
+	err := g.try(v6)
 	switch {
 	case err == nil:
-		return Finding{Name: name, OK: true, Needed: !v6, Detail: "opened"}
+		return Finding{Name: name, OK: true, Needed: !v6, Detail: "opened by " + g.String()}
 	case errors.Is(err, unix.EAFNOSUPPORT):
 		return Finding{Name: name, Detail: "this kernel has no IPv6"}
 	case errors.Is(err, unix.EACCES):
-		err = fmt.Errorf("%w: the group range does not hold this process", err)
+		err = fmt.Errorf("%w: net.ipv4.ping_group_range does not hold %s", err, g)
 	}
-	return failed(name, !v6, err, icmp.GroupRangeCommand())
+	fix := icmp.GroupRangeCommandFor(g.gid) + "   (to keep it: the same setting in " + service.SysctlFile + ")"
+	return failed(name, !v6, err, fix)
+}
+
+func (g tried) try(v6 bool) error {
+	if g.service {
+		return icmp.TryPingAs(g.gid, v6)
+	}
+	return icmp.TryPing(v6)
+}
+
+// String names the group, and the file that lets the service's in.
+func (g tried) String() string {
+	if !g.service {
+		return fmt.Sprintf("group %d", g.gid)
+	}
+	text := fmt.Sprintf("the service's group %s (%d)", service.Group, g.gid)
+	if _, err := os.Stat(service.SysctlFile); err == nil {
+		text += ", which " + service.SysctlFile + " lets in"
+	}
+	return text
 }
 
 func checkDescriptors() Finding {

@@ -39,6 +39,7 @@ var owners = map[string][]string{
 	"github.com/gaissmai/bart":              {"edge/route"},
 	"github.com/spf13/cobra":                {""},
 	"github.com/prometheus/client_golang":   {"internal/obs"},
+	"github.com/kardianos/service":          {"internal/service"},
 	"github.com/creack/pty":                 {"internal/lab"},
 	"github.com/google/go-cmp":              {}, // tests only, as the rest
 	"github.com/rogpeppe/go-internal":       {},

@@ -44,7 +44,11 @@ func firstTransport() (transport, error) {
 // included, to this process. The kernel accepts supplementary groups too, but the
 // effective one is the one that a service has for certain.
 func GroupRangeCommand() string {
-	gid := unix.Getegid()
+	return GroupRangeCommandFor(unix.Getegid())
+}
+
+// GroupRangeCommandFor is GroupRangeCommand for another group.
+func GroupRangeCommandFor(gid int) string {
 	return fmt.Sprintf("sysctl -w net.ipv4.ping_group_range=\"%d %d\"", gid, gid)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -70,6 +71,32 @@ func TryPing(v6 bool) error {
 		return fmt.Errorf("open ping socket: %w", err)
 	}
 	return unix.Close(fd)
+}
+
+// TryPingAs is TryPing as another group, which root may ask for: a service may run in it.
+func TryPingAs(gid int, v6 bool) error {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for good: the thread belongs to another group now and ends with this goroutine
+		if err := becomeGroup(gid); err != nil {
+			result <- err
+			return
+		}
+		result <- TryPing(v6)
+	}()
+	return <-result
+}
+
+// becomeGroup changes the effective group of this thread alone (the C library would change all), and drops the others.
+func becomeGroup(gid int) error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("drop groups: %w", errno)
+	}
+	keep := ^uintptr(0)
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESGID, keep, uintptr(gid), keep); errno != 0 {
+		return fmt.Errorf("become group %d: %w", gid, errno)
+	}
+	return nil
 }
 
 func openPing(v6 bool) (int, error) {

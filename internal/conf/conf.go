@@ -16,11 +16,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Dir is where the configuration files of a host live.
-const Dir = "/etc/oneping"
-
 // Default returns the path of a role's configuration file: /etc/oneping/ROLE.yaml.
-func Default(role string) string { return filepath.Join(Dir, role+".yaml") }
+func Default(role string) string { return filepath.Join(Dir(), role+".yaml") }
+
+// Token returns the path where a role's service finds its token: /etc/oneping/ROLE.token.
+func Token(role string) string { return filepath.Join(Dir(), role+".token") }
 
 // Find returns Default(role) where there is such a file, else "". Where
 // $ONEPING_STATE_DIR names another place for a node's state (the lab sets it in

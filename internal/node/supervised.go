@@ -64,6 +64,10 @@ func findSocket(own, service string) string {
 	return own
 }
 
+// noToken is what a unit passes where there is no token (SetCredential=oneping-token:none, the fallback of
+// LoadCredential=): a missing file would keep the service from starting, and an empty word is no fallback.
+const noToken = "none"
+
 // credential returns the path of the token that systemd passed, "" where it passed none.
 func credential() string {
 	dir := os.Getenv(credentialVariable)
@@ -71,7 +75,7 @@ func credential() string {
 		return ""
 	}
 	path := filepath.Join(dir, Credential)
-	if fi, err := os.Stat(path); err != nil || fi.Size() == 0 {
+	if b, err := os.ReadFile(path); err != nil || string(b) == noToken {
 		return ""
 	}
 	return path

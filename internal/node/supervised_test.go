@@ -56,7 +56,7 @@ func TestFindSocket(t *testing.T) {
 	}
 }
 
-// The credential of a unit is a token; an empty one is none, which is how a unit says that there may be none.
+// The credential of a unit is a token, or the word of the unit that there is none.
 func TestTokenOfCredential(t *testing.T) {
 	t.Setenv(TokenVariable, "")
 	dir := t.TempDir()
@@ -75,7 +75,7 @@ func TestTokenOfCredential(t *testing.T) {
 	}
 	for _, c := range []struct {
 		text, want string
-	}{{"", ""}, {sampleToken("credential"), "credential"}} {
+	}{{"none", ""}, {sampleToken("credential"), "credential"}} {
 		if err := os.WriteFile(path, []byte(c.text), 0o400); err != nil {
 			t.Fatal(err)
 		}

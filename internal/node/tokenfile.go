@@ -20,7 +20,7 @@ const maxToken = 64 << 10
 
 // ReadToken reads a token from the file path, from standard input when path is
 // "-"; when path is empty from $ONEPING_TOKEN, or from the credential that systemd
-// passed (LoadCredential=oneping-token:…, which is empty where there is none). No token at all is
+// passed (LoadCredential=oneping-token:…). No token at all is
 // (Token{}, false, nil): a node that is enrolled already needs none.
 func ReadToken(path string) (proto.Token, bool, error) {
 	if path == "" && os.Getenv(TokenVariable) == "" {

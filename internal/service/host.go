@@ -1,0 +1,138 @@
+package service
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// host is the machine that is changed: its files below root, its commands by run. Each change is one line on out.
+type host struct {
+	root    string // "" but in tests
+	dry     bool
+	out     io.Writer
+	run     func(ctx context.Context, argv ...string) error
+	changed bool
+}
+
+func (h *host) path(p string) string { return filepath.Join(h.root, p) }
+
+func (h *host) say(format string, args ...any) { fmt.Fprintf(h.out, format+"\n", args...) }
+
+func (h *host) exists(p string) bool {
+	_, err := os.Stat(h.path(p))
+	return err == nil
+}
+
+func (h *host) read(p string) string {
+	b, err := os.ReadFile(h.path(p))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// write makes or replaces a file, and its directory. A dry run shows what is no secret.
+func (h *host) write(p, text string, mode fs.FileMode) error {
+	if h.exists(p) && h.read(p) == text {
+		h.say("keep    %s", p)
+		return nil
+	}
+	h.say("write   %s (mode %04o)", p, mode)
+	h.changed = true
+	if h.dry {
+		if mode&0o077 != 0 {
+			h.say("%s", indent(text))
+		}
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(h.path(p)), 0o755); err != nil {
+		return err
+	}
+	return replace(h.path(p), text, mode)
+}
+
+// replace writes a file so that a reader finds the old or the new text, whole.
+func replace(path, text string, mode fs.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".oneping-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// remove removes a file or an empty directory that is there.
+func (h *host) remove(p string) error {
+	if !h.exists(p) {
+		return nil
+	}
+	h.say("remove  %s", p)
+	h.changed = true
+	if h.dry {
+		return nil
+	}
+	return os.Remove(h.path(p))
+}
+
+// removeUnchanged removes a file that still says what install wrote, and leaves what somebody edited.
+func (h *host) removeUnchanged(p, text string) error {
+	switch {
+	case !h.exists(p):
+		return nil
+	case h.read(p) != text:
+		h.say("keep    %s: it was edited", p)
+		return nil
+	}
+	return h.remove(p)
+}
+
+// removeEmpty removes a directory that nothing is in any more.
+func (h *host) removeEmpty(p string) error {
+	entries, err := os.ReadDir(h.path(p))
+	if err != nil || len(entries) > 0 {
+		return nil
+	}
+	return h.remove(p)
+}
+
+// do runs a command.
+func (h *host) do(ctx context.Context, argv ...string) error {
+	h.say("run     %s", strings.Join(argv, " "))
+	if h.dry {
+		return nil
+	}
+	return h.run(ctx, argv...)
+}
+
+// command runs a program; what it says is in the error.
+func command(ctx context.Context, argv ...string) error {
+	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	if words := bytes.TrimSpace(out); len(words) > 0 {
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, words)
+	}
+	return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+}
+
+func indent(text string) string {
+	return "        " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n        ")
+}
+
+func isDenied(err error) bool { return errors.Is(err, fs.ErrPermission) }
