@@ -138,19 +138,21 @@ func newClientConfigCmd() *cobra.Command {
 
 func newClientStatusCmd() *cobra.Command {
 	var (
-		dir             string
-		denials, asJSON bool
+		dir                    string
+		denials, asJSON, ready bool
 	)
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the link, the addresses, what is captured and what was denied",
 		Long: `status asks the client that runs on this machine. With --denials it lists what
-the edge's policy denied it, each with the id that "oneping policy explain" takes.`,
+the edge's policy denied it, each with the id that "oneping policy explain" takes.
+With --ready it prints nothing and its exit code is 0 when an edge has welcomed
+this device and the host captures what it wants; else it says why not, with 1.`,
 		Example: "  oneping client status\n  oneping client status --denials",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			socket, out := node.FindSocket(proto.RoleClient, dir), c.OutOrStdout()
-			if denials {
+			if denials && !ready {
 				var d client.Denials
 				if err := local.Get(c.Context(), socket, "/v1/denials", &d); err != nil {
 					return err
@@ -164,12 +166,16 @@ the edge's policy denied it, each with the id that "oneping policy explain" take
 			if err := local.Get(c.Context(), socket, "/v1/status", &s); err != nil {
 				return err
 			}
+			if ready {
+				return s.Ready()
+			}
 			if asJSON {
 				return writeIndented(out, s)
 			}
 			return client.WriteStatus(out, &s, time.Now())
 		},
 	}
+	bindReady(cmd, &ready, "packets cross")
 	f := cmd.Flags()
 	f.StringVar(&dir, "state-dir", "", "state directory of the client (default "+node.StateDir(proto.RoleClient)+", else that of the service)")
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")

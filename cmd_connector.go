@@ -159,11 +159,15 @@ func newConnectorConfigCmd(stateDir *string) *cobra.Command {
 }
 
 func newConnectorStatusCmd(stateDir *string) *cobra.Command {
-	var asJSON bool
+	var asJSON, ready bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show link, ICMP mode, mappings, sessions, flows and counters",
-		Args:  exactArgs(),
+		Long: `status asks the connector that runs on this machine. With --ready it prints
+nothing and its exit code is 0 when an edge has welcomed it; else it says why
+not, with 1.`,
+		Example: "  oneping connector status\n  oneping connector status --ready || echo not yet",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			socket := node.FindSocket(proto.RoleConnector, "")
 			if c.Flags().Changed("state-dir") {
@@ -173,12 +177,16 @@ func newConnectorStatusCmd(stateDir *string) *cobra.Command {
 			if err := local.Get(c.Context(), socket, "/v1/status", &s); err != nil {
 				return err
 			}
+			if ready {
+				return s.Ready()
+			}
 			if asJSON {
 				return writeIndented(c.OutOrStdout(), &s)
 			}
 			return s.WriteText(c.OutOrStdout(), time.Now())
 		},
 	}
+	bindReady(cmd, &ready, "an edge has welcomed this connector")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

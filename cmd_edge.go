@@ -245,15 +245,26 @@ func newEdgeConfigCmd() *cobra.Command {
 
 func newEdgeStatusCmd() *cobra.Command {
 	var a adminFlags
+	var ready bool
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what the edge does now",
-		Args:  exactArgs(),
+		Long: `status asks the edge that runs on this machine. With --ready it prints nothing
+and its exit code is 0 when nodes can connect; else it says why not, with 1.`,
+		Example: "  oneping edge status\n  oneping edge status --ready || echo not yet",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s edge.Status
+			if ready {
+				if err := a.do(c, http.MethodGet, "/v1/status", nil, &s); err != nil {
+					return err
+				}
+				return s.Ready()
+			}
 			return a.show(c, "/v1/status", &s, func(w io.Writer) error { return edge.WriteStatus(w, &s, time.Now()) })
 		},
 	}
+	bindReady(cmd, &ready, "nodes can connect")
 	return a.bind(cmd)
 }
 

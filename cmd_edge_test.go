@@ -261,3 +261,14 @@ func TestEdgeInitIsRepeatable(t *testing.T) {
 		}
 	}
 }
+
+func TestEdgeReady(t *testing.T) {
+	dir := startEdge(t)
+	if code, out := exec(t, "edge", "status", "--ready", "--state-dir", dir); code != 0 || out != "" {
+		t.Errorf("a running edge: exit code %d, %q", code, out)
+	}
+	code, out := exec(t, "edge", "status", "--ready", "--state-dir", t.TempDir())
+	if code != 1 || !strings.HasPrefix(out, "oneping: error: no edge is running with state directory ") {
+		t.Errorf("no edge: exit code %d, %q", code, out)
+	}
+}

@@ -21,6 +21,7 @@ type routes struct {
 	router  *osroute.Router // nil: the host is left alone
 	cfg     osroute.Config
 	wanted  bool // cfg has been filled by apply
+	inForce bool // the last apply succeeded
 	stopped bool
 	changed chan struct{} // the configuration is worth watching over
 }
@@ -48,7 +49,16 @@ func (r *routes) apply(ctx context.Context, n network, underlay []netip.AddrPort
 		r.wanted = true
 		close(r.changed)
 	}
-	return r.router.Apply(ctx, r.cfg)
+	err := r.router.Apply(ctx, r.cfg)
+	r.inForce = err == nil
+	return err
+}
+
+// capturing says whether the host sends what the edge wants captured into the device.
+func (r *routes) capturing() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.router == nil || r.inForce && !r.stopped
 }
 
 // watch applies again whenever the host's network changes.

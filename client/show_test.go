@@ -138,3 +138,20 @@ hint: oneping client repair --all removes them, too
 		}
 	}
 }
+
+func TestReadiness(t *testing.T) {
+	for want, s := range map[string]Status{
+		"": {Up: true, Capturing: true},
+		"the client has no link to an edge: no answer":  {Capturing: true, LastError: "no answer"},
+		"the client has no link to an edge":             {},
+		"the client cannot capture what the edge wants": {Up: true},
+	} {
+		got := ""
+		if err := s.Ready(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%+v: %q, want %q", s, got, want)
+		}
+	}
+}

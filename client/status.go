@@ -32,6 +32,8 @@ type Status struct {
 	Addrs    []netip.Addr   `json:"addrs"`
 	Hops     []netip.Addr   `json:"hops"`
 	Capture  []netip.Prefix `json:"capture"`
+	// Capturing says that the host's routes are what Capture wants.
+	Capturing bool `json:"capturing"`
 
 	Sessions int               `json:"udp_sessions"`
 	Identity *node.Status      `json:"identity,omitempty"`
@@ -55,7 +57,7 @@ func (c *Client) Status() Status {
 	s := Status{
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
 		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
-		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture,
+		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routes.capturing(),
 		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Warnings: c.routes.warnings(),
 	}
 	if l != nil {
@@ -70,6 +72,18 @@ func (c *Client) Status() Status {
 		s.Held, s.Flows = c.tcp.counts()
 	}
 	return s
+}
+
+// Ready returns nil when packets cross: the edge has welcomed this device and the host captures what it wants. Else it
+// is a *local.Error that says what is missing.
+func (s *Status) Ready() error {
+	switch {
+	case !s.Up:
+		return local.NotReady("the client has no link to an edge", s.LastError, "oneping client status")
+	case !s.Capturing:
+		return local.NotReady("the client cannot capture what the edge wants", "", "the client's log says why")
+	}
+	return nil
 }
 
 // api is the local socket's handler.

@@ -110,3 +110,13 @@ packets  none
 		}
 	}
 }
+
+func TestReadiness(t *testing.T) {
+	up, down := Status{Up: true}, Status{LastError: "no answer"}
+	if err := up.Ready(); err != nil {
+		t.Error(err)
+	}
+	if err := down.Ready(); err == nil || err.Error() != "the connector has no link to an edge: no answer" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -61,6 +61,14 @@ func (c *Connector) Status() Status {
 	return s
 }
 
+// Ready returns nil when an edge has welcomed this connector, else a *local.Error that says what is missing.
+func (s *Status) Ready() error {
+	if !s.Up {
+		return local.NotReady("the connector has no link to an edge", s.LastError, "oneping connector status")
+	}
+	return nil
+}
+
 // api is the local socket's handler.
 func (c *Connector) api() http.Handler {
 	mux := http.NewServeMux()

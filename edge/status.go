@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -67,6 +68,14 @@ func (e *Edge) Status() Status {
 	}
 	slices.SortFunc(s.Tunnels, func(a, b TunnelStatus) int { return strings.Compare(a.Name, b.Name) })
 	return s
+}
+
+// Ready returns nil when nodes can connect, else a *local.Error that says what is missing.
+func (s *Status) Ready() error {
+	if !s.Listen.IsValid() || len(s.Hops) == 0 {
+		return local.NotReady("the edge does not listen", "", "the edge's log says why")
+	}
+	return nil
 }
 
 func (n *nodeLink) status() NodeStatus {

@@ -27,6 +27,14 @@ func (e *Error) Hint() string { return e.Advice }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// NotReady returns what `status --ready` says of a process that answers and does not do its work yet; why may be empty.
+func NotReady(text, why, advice string) *Error {
+	if why != "" {
+		text += ": " + why
+	}
+	return &Error{Text: text, Advice: advice}
+}
+
 // wireError is an error as it crosses the socket.
 type wireError struct {
 	Error string `json:"error"`

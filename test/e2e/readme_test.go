@@ -100,8 +100,7 @@ func (l *lab) readmeLine(node, line string) string {
 			l.t.Fatalf("%s: %s ended with %d\n%s%s", node, line, o.code, o.stdout, o.stderr)
 		default:
 		}
-		r := l.exec(node, "oneping", role, "status")
-		return r.code == 0 && (role == "edge" || regexp.MustCompile(`(?m)^link +up`).MatchString(r.stdout))
+		return l.exec(node, "oneping", role, "status", "--ready").code == 0
 	})
 	return ""
 }
