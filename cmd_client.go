@@ -35,7 +35,7 @@ type clientFlags struct {
 func (f *clientFlags) bind(cmd *cobra.Command) {
 	set := cmd.Flags()
 	set.StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("device token"))
-	set.StringVar(&f.given.StateDir, "state-dir", node.StateDir(proto.RoleClient), "where key, certificate and local socket are kept")
+	set.StringVar(&f.given.StateDir, "state-dir", "", "where key, certificate and local socket are kept "+stateDirHelp(proto.RoleClient))
 	set.StringVar(&f.given.TUN, "tun", client.DefaultTUN, "name of the TUN device")
 	set.IntVar(&f.given.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in bytes")
 	set.Uint32Var(&f.given.Mark, "mark", client.DefaultMark, "firewall mark of the link's own packets")
@@ -54,7 +54,9 @@ func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
 		}
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
-	file.StateDir = over(cmd, "state-dir", f.given.StateDir, file.StateDir)
+	if file.StateDir = over(cmd, "state-dir", f.given.StateDir, file.StateDir); file.StateDir == "" {
+		file.StateDir = node.StateDir(proto.RoleClient)
+	}
 	file.TUN = over(cmd, "tun", f.given.TUN, file.TUN)
 	file.MTU = over(cmd, "mtu", f.given.MTU, file.MTU)
 	file.Mark = over(cmd, "mark", f.given.Mark, file.Mark)
@@ -177,7 +179,7 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 	}
 	bindReady(cmd, &ready, "packets cross")
 	f := cmd.Flags()
-	f.StringVar(&dir, "state-dir", "", "state directory of the client (default "+node.StateDir(proto.RoleClient)+", else that of the service)")
+	f.StringVar(&dir, "state-dir", "", "state directory of the client "+stateDirHelp(proto.RoleClient))
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -213,7 +215,7 @@ It refuses while a client runs. A stopped client has left nothing.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.given.StateDir, "state-dir", node.StateDir(proto.RoleClient), "state directory of the client")
+	f.StringVar(&flags.given.StateDir, "state-dir", "", "state directory of the client "+stateDirHelp(proto.RoleClient))
 	f.StringVar(&flags.given.TUN, "tun", client.DefaultTUN, "name of the TUN device, where the state directory does not name it")
 	f.StringVar(&flags.path, "config", "", configHelp(proto.RoleClient))
 	f.BoolVar(&all, "all", false, "also what killed clients with other state directories have left")

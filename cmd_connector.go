@@ -31,7 +31,7 @@ one tunnel serve it together.`,
 		Args: exactArgs(),
 	}
 	var stateDir string
-	cmd.PersistentFlags().StringVar(&stateDir, "state-dir", node.StateDir(proto.RoleConnector), "where key, certificate and local socket are kept")
+	cmd.PersistentFlags().StringVar(&stateDir, "state-dir", "", "where key, certificate and local socket are kept "+stateDirHelp(proto.RoleConnector))
 	cmd.AddCommand(newConnectorRunCmd(&stateDir), newConnectorStatusCmd(&stateDir), newConnectorCheckCmd(&stateDir), newConnectorConfigCmd(&stateDir), newServiceCmd(proto.RoleConnector))
 	return cmd
 }
@@ -72,7 +72,9 @@ func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
 		return file, err
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
-	file.StateDir = over(cmd, "state-dir", *f.stateDir, file.StateDir)
+	if file.StateDir = over(cmd, "state-dir", *f.stateDir, file.StateDir); file.StateDir == "" {
+		file.StateDir = node.StateDir(proto.RoleConnector)
+	}
 	file.ICMP = over(cmd, "icmp", f.given.ICMP, file.ICMP)
 	file.Hops = over(cmd, "hops", f.given.Hops, file.Hops)
 	file.LogLevel = over(cmd, "log-level", f.given.LogLevel, file.LogLevel)
@@ -169,11 +171,8 @@ not, with 1.`,
 		Example: "  oneping connector status\n  oneping connector status --ready || echo not yet",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			socket := node.FindSocket(proto.RoleConnector, "")
-			if c.Flags().Changed("state-dir") {
-				socket = local.Socket(*stateDir)
-			}
 			var s connector.Status
+			socket := node.FindSocket(proto.RoleConnector, *stateDir)
 			if err := local.Get(c.Context(), socket, "/v1/status", &s); err != nil {
 				return err
 			}

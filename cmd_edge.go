@@ -47,7 +47,7 @@ type edgeFlags struct {
 
 func (f *edgeFlags) bind(cmd *cobra.Command) {
 	set := cmd.Flags()
-	set.StringVar(&f.edge.StateDir, "state-dir", "", "data directory: authority, store, local socket (default "+edgeDirWords+")")
+	set.StringVar(&f.edge.StateDir, "state-dir", "", "data directory: authority, store, local socket "+stateDirHelp(proto.RoleEdge))
 	set.StringVar(&f.edge.Listen, "listen", "", "UDP address for nodes, HOST:PORT (default :7844)")
 	set.StringArrayVar(&f.edge.Advertise, "advertise", nil, "address under which nodes reach this edge, HOST:PORT; goes into tokens (repeatable)")
 	set.StringArrayVar(&f.hops, "hop", nil, "address from which the edge answers as a router, one per family (repeatable)")
@@ -57,8 +57,6 @@ func (f *edgeFlags) bind(cmd *cobra.Command) {
 	set.StringVar(&f.config, "config", "", configHelp(proto.RoleEdge))
 	set.StringVar(&f.level, "log-level", "", "debug, info, warn or error (default info)")
 }
-
-const edgeDirWords = "/var/lib/oneping/edge as root, ~/.local/state/oneping/edge as a user"
 
 // build merges file and flags into a checked edge.
 func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
@@ -275,7 +273,7 @@ type adminFlags struct {
 }
 
 func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data directory of the edge (default "+edgeDirWords+")")
+	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data directory of the edge "+stateDirHelp(proto.RoleEdge))
 	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	return cmd
 }

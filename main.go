@@ -99,7 +99,7 @@ Try it on this machine, without root:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
 	})
-	root.AddCommand(newVersionCmd(), newLabCmd())
+	root.AddCommand(newVersionCmd(), newLabCmd(), newDocsCmd(root))
 	root.AddCommand(newClientCmd())
 	root.AddCommand(newConnectorCmd())
 	root.AddCommand(newEdgeCmd(), newTunnelCmd(), newRouteCmd(), newDeviceCmd(), newPolicyCmd())
