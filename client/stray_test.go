@@ -107,3 +107,23 @@ func TestLastSegmentsAreTheNetstacks(t *testing.T) {
 		b.opening()
 	})
 }
+
+// Silence keeps its SYN for as long as there is room.
+func TestSilentSYNsMakeRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		for port := range uint16(8) { // as many as there is room for
+			b.held(synPacket(t, false, 1000+port, 1, 64))
+			if o := b.opening(); port < 3 {
+				b.reply(o, proto.FlowAnswer{Kind: proto.AnswerSilent})
+			}
+		}
+		for port := range uint16(3) {
+			b.held(synPacket(t, false, 2000+port, 1, 64))
+			b.opening()
+		}
+		if r, local := b.send(synPacket(t, false, 3000, 1, 64)); r != packet.TableFull || local {
+			t.Errorf("%v, local %v, want table full", r, local)
+		}
+	})
+}

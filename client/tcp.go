@@ -117,7 +117,7 @@ func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) packet.Reaso
 	if t.closed {
 		return packet.Closed
 	}
-	if len(t.held) >= t.max {
+	if len(t.held) >= t.max && !t.makeRoom() {
 		return packet.TableFull
 	}
 	ctx, cancel := context.WithCancel(t.ctx)
@@ -132,6 +132,17 @@ func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) packet.Reaso
 	t.held[key] = h
 	t.wg.Go(func() { t.run(ctx, key, h) })
 	return packet.OK
+}
+
+// makeRoom forgets one that was answered with silence: a scan of silent addresses keeps no connection out. The caller holds the lock.
+func (t *heldSYNs) makeRoom() bool {
+	for key, h := range t.held {
+		if h.silent {
+			t.forget(key, h)
+			return true
+		}
+	}
+	return false
 }
 
 // forget ends h; its flow is reset, so that the connector stops dialling. The caller holds the lock.

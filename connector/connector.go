@@ -55,14 +55,14 @@ func New(cfg Config) (*Connector, error) {
 	c := &Connector{cfg: cfg, log: cfg.Log, boot: proto.NewID(), host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL()}
 	c.host.single = cfg.Hops == HopsSingle
 	if cfg.Wire != nil {
-		c.host.route = cfg.Wire.Source
+		c.host.route, c.host.networks = cfg.Wire.Source, func() []netip.Prefix { return nil }
 	}
 	for _, e := range cfg.Edges {
 		if ap, err := netip.ParseAddrPort(e); err == nil {
 			c.host.setEdge(ap.Addr().Unmap())
 		}
 	}
-	c.dispatch = dispatch{host: c.host, limit: newLimiter(), up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
+	c.dispatch = dispatch{host: c.host, limit: newLimiter(), unanswered: newUnanswered(), up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
 	return c, nil
 }
 
@@ -117,8 +117,8 @@ func closeListener(ln net.Listener) error {
 // open starts the rooms. Without ICMP the others still work.
 func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 	sessions, err := udp.Open(udp.Config{
-		Forward: c.forward, Reporter: c.dispatch.reporter, Own: c.host.own, Seen: c.ttls.seen,
-		Deliver: c.up.send, Count: c.counters.Count, Wire: c.cfg.Wire,
+		Forward: c.dispatch.forward, Reporter: c.dispatch.reporter, Own: c.host.own, Seen: c.ttls.seen,
+		Answered: c.dispatch.unanswered.answered, Deliver: c.up.send, Count: c.counters.Count, Wire: c.cfg.Wire,
 	})
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
@@ -130,7 +130,8 @@ func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 		return nil
 	}
 	c.dialer, err = tcp.Open(tcp.Config{
-		Forward: c.forward, Reporter: c.dispatch.reporter, Own: c.host.own, LastTTL: c.ttls.get,
+		Forward: c.dispatch.forward, Reporter: c.dispatch.reporter, Own: c.host.own, LastTTL: c.ttls.get,
+		Answered: c.dispatch.unanswered.answered,
 	})
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
@@ -138,9 +139,4 @@ func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 	g.Go(func() error { return c.dialer.Run(ctx) })
 	c.openICMP(ctx, g)
 	return nil
-}
-
-// forward is host.forward for rooms that also know the client.
-func (c *Connector) forward(_, dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
-	return c.host.forward(dst, ttl)
 }

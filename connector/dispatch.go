@@ -2,6 +2,7 @@ package connector
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/link"
@@ -18,6 +19,8 @@ type dispatch struct {
 	counters *packet.Counters
 	icmp     *icmpRoom
 	udp      *udp.Sessions
+
+	unanswered *unanswered
 }
 
 // datagram takes one datagram of a link. The reason has been counted already
@@ -66,11 +69,20 @@ func (d *dispatch) packet(b []byte) packet.Reason {
 	if !p.IsEchoRequest() {
 		return packet.Unsupported
 	}
-	ttl, v := d.host.forward(p.Dst, p.TTL)
+	ttl, v := d.forward(p.Src, p.Dst, p.TTL)
 	if v.Reason == packet.OK {
 		v = d.echo(&p, ttl)
 	}
 	return d.answer(&p, v)
+}
+
+// forward decides about a packet of client for dst that arrived with ttl: the TTL with which it goes on, or why not.
+func (d *dispatch) forward(client, dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
+	next, v := d.host.forward(dst, ttl)
+	if v.Reason == packet.OK && !d.unanswered.known(dst) && d.host.neighbour(dst) {
+		v = d.unanswered.admit(client, dst, time.Now())
+	}
+	return next, v
 }
 
 // echo hands an echo request to the NAT. Without one the client is told that

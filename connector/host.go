@@ -16,6 +16,7 @@ type host struct {
 	allow, deny []netip.Prefix
 	single      bool                        // HopsSingle
 	route       func(netip.Addr) netip.Addr // asks the routing table: the source toward an address, zero without a route
+	networks    func() []netip.Prefix       // asks the interfaces: what this host is attached to
 
 	mu    sync.Mutex
 	ways  map[netip.Addr]way // guarded by mu
@@ -24,8 +25,9 @@ type host struct {
 
 // way is what the routing table says about a destination.
 type way struct {
-	src  netip.Addr // zero: no route
-	seen time.Time
+	src       netip.Addr // zero: no route
+	neighbour bool       // in a network of ours, and not ours
+	seen      time.Time
 }
 
 const (
@@ -35,17 +37,27 @@ const (
 )
 
 func newHost(allow, deny []netip.Prefix) *host {
-	return &host{allow: allow, deny: deny, route: askRoute, ways: make(map[netip.Addr]way)}
+	return &host{allow: allow, deny: deny, route: askRoute, networks: askNetworks, ways: make(map[netip.Addr]way)}
 }
 
 // source returns the address that this host uses toward dst; false without a route.
 func (h *host) source(dst netip.Addr) (netip.Addr, bool) {
+	w := h.way(dst)
+	return w.src, w.src.IsValid()
+}
+
+// neighbour says whether dst is attached to a network of this host and none of its addresses: the kernel keeps an entry for it.
+func (h *host) neighbour(dst netip.Addr) bool { return h.way(dst).neighbour }
+
+// way returns what the routing table says about dst.
+func (h *host) way(dst netip.Addr) way {
 	now := time.Now()
 	h.mu.Lock()
 	w, ok := h.ways[dst]
 	h.mu.Unlock()
 	if !ok || now.Sub(w.seen) > wayLife {
 		w = way{src: h.route(dst), seen: now}
+		w.neighbour = w.src.IsValid() && w.src != dst && within(h.networks(), dst)
 		h.mu.Lock()
 		if len(h.ways) >= maxWays {
 			clear(h.ways)
@@ -53,7 +65,25 @@ func (h *host) source(dst netip.Addr) (netip.Addr, bool) {
 		h.ways[dst] = w
 		h.mu.Unlock()
 	}
-	return w.src, w.src.IsValid()
+	return w
+}
+
+// askNetworks returns the prefixes of this host's interfaces.
+func askNetworks() []netip.Prefix {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	all := make([]netip.Prefix, 0, len(addrs))
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok {
+			if addr, ok := netip.AddrFromSlice(n.IP); ok {
+				ones, _ := n.Mask.Size()
+				all = append(all, netip.PrefixFrom(addr.Unmap(), ones))
+			}
+		}
+	}
+	return all
 }
 
 // askRoute connects a UDP socket, which sends nothing, and looks where it is.

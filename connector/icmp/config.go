@@ -34,6 +34,8 @@ type Config struct {
 	Mode Mode // Auto when empty
 	// Own says whether an address is one of this host's.
 	Own func(netip.Addr) bool
+	// Answered is told of each answer about a destination: its own, or an error that from sent.
+	Answered func(dst, from netip.Addr)
 	// Deliver takes a packet datagram (proto.AppendPacket) for the edge; d is valid until it returns.
 	Deliver func(d []byte) packet.Reason
 	// Seen is told the TTL of a reply as it arrived here.

@@ -17,7 +17,7 @@ func TestEchoAPI(t *testing.T) {
 	loopback := netip.MustParseAddr("127.0.0.1")
 	back := make(chan packet.Packet, 16)
 	nat, err := Open(Config{
-		Own: func(netip.Addr) bool { return true }, Seen: func(netip.Addr, uint8) {}, Count: func(packet.Reason) {},
+		Own: func(netip.Addr) bool { return true }, Seen: func(netip.Addr, uint8) {}, Answered: func(_, _ netip.Addr) {}, Count: func(packet.Reason) {},
 		Deliver: func(d []byte) packet.Reason {
 			var p packet.Packet
 			r := packet.Parse(bytes.Clone(d[1:]), &p)

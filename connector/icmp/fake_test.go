@@ -77,6 +77,7 @@ func newBench(t *testing.T, cfg Config) *bench {
 func (b *bench) config(cfg Config) Config {
 	cfg.Own = func(a netip.Addr) bool { return a == self4 }
 	cfg.Seen = func(a netip.Addr, ttl uint8) { b.seen[a] = ttl }
+	cfg.Answered = func(_, _ netip.Addr) {}
 	cfg.Count = b.counters.Count
 	cfg.Deliver = func(d []byte) packet.Reason {
 		b.back = append(b.back, append([]byte(nil), d...))

@@ -235,6 +235,7 @@ func (n *NAT) tryReply(a *arrived) packet.Reason {
 	q.done = true
 	client := m.key
 	n.mu.Unlock()
+	n.cfg.Answered(a.from, a.from)
 	ttl, ok := n.backTTL(a.from, a.ttl)
 	if !ok {
 		return packet.TTLExpired

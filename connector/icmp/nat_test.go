@@ -243,6 +243,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	n := newBench(&testing.T{}, Config{})
 	n.cfg.Deliver = func([]byte) packet.Reason { return packet.OK }
 	n.cfg.Seen = func(netip.Addr, uint8) {}
+	n.cfg.Answered = func(_, _ netip.Addr) {}
 	var p packet.Packet
 	packet.Parse(packet.AppendEcho(nil, &packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: make([]byte, 56)}), &p)
 	a := &arrived{out: outer{ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}

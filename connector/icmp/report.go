@@ -50,6 +50,7 @@ func (n *NAT) tryFail(r *report) packet.Reason {
 	if !ok {
 		return packet.Unsolicited
 	}
+	n.cfg.Answered(r.dst, r.from)
 	back, ok := n.backTTL(r.from, r.ttl)
 	if !ok {
 		return packet.TTLExpired

@@ -27,6 +27,9 @@ type Config struct {
 	Reporter func(client, dst netip.Addr) (netip.Addr, bool)
 	// Own says whether an address is one of this host's.
 	Own func(netip.Addr) bool
+	// Answered is told of each answer about a destination: its own, or an error that from sent; from is zero where it is this
+	// host's kernel.
+	Answered func(dst, from netip.Addr)
 	// LastTTL returns the TTL that was last seen of an address as it arrived here, 0 for none: an
 	// unprivileged IPv4 socket does not see that of a SYN-ACK.
 	LastTTL func(netip.Addr) uint8

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,17 @@ type outcome struct {
 	verdict packet.Verdict // this host's own error
 }
 
+// from says who ended the attempt to connect to dst; zero for this host.
+func (o *outcome) from(dst netip.Addr) netip.Addr {
+	switch {
+	case o.conn != nil, o.refused:
+		return dst
+	case o.report != nil:
+		return o.report.from
+	}
+	return netip.Addr{}
+}
+
 // Serve connects the flow h to its destination, answers, and pumps until it has ended. It owns s.
 // The reason is for the counters.
 func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h proto.FlowHeader) packet.Reason {
@@ -61,6 +73,9 @@ func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h proto.FlowHeader) 
 		return d.refuse(s, h, v)
 	}
 	o, err := d.dial(ctx, s, h, ttl)
+	if err == nil {
+		d.cfg.Answered(h.Dst.Addr(), o.from(h.Dst.Addr()))
+	}
 	switch {
 	case err != nil: // the opener gave up, or nothing came
 		return d.silent(ctx, s)

@@ -32,6 +32,8 @@ type Config struct {
 	Own func(netip.Addr) bool
 	// Seen is told the TTL of a packet as it arrived here.
 	Seen func(from netip.Addr, ttl uint8)
+	// Answered is told of each answer about a destination: its own, or an error that from sent.
+	Answered func(dst, from netip.Addr)
 	// Deliver takes a datagram for the edge; d is valid until it returns.
 	Deliver func(d []byte) packet.Reason
 	// Count counts what ends on the way back.

@@ -52,6 +52,7 @@ func (t *Sessions) fail(s *session, r *report) {
 		return
 	}
 	s.answeredIn(now.Sub(s.began) - p.at)
+	t.cfg.Answered(s.dst.Addr(), r.from)
 	ttl, ok := t.backTTL(r.from, r.ttl)
 	if !ok {
 		t.cfg.Count(packet.TTLExpired)

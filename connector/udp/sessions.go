@@ -181,6 +181,7 @@ func (t *Sessions) received(s *session) {
 	now := time.Now()
 	s.in++
 	s.ring.replied = now.Sub(s.began)
+	t.cfg.Answered(s.dst.Addr(), s.dst.Addr())
 	if s.dst.Port() == 53 && s.out == 1 && s.in == 1 {
 		s.brief = true
 		t.table.SetIdle(now, s.id, IdleDNS)

@@ -68,6 +68,7 @@ func newBench(t *testing.T, cfg Config) *bench {
 	cfg.Reporter = func(_, _ netip.Addr) (netip.Addr, bool) { return self, true }
 	cfg.Own = func(a netip.Addr) bool { return a == self }
 	cfg.Seen = func(netip.Addr, uint8) {}
+	cfg.Answered = func(_, _ netip.Addr) {}
 	cfg.Count = b.counters.Count
 	cfg.Deliver = b.take
 	var err error

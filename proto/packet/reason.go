@@ -39,6 +39,7 @@ const (
 	FragmentOverlap        // fragments that overlap (RFC 5722)
 	Superseded             // a newer copy took its place, as of a held SYN
 	Closed                 // its session, flow or component has ended
+	Unanswered             // too many destinations that are asked and have never answered
 	NumReasons
 )
 
@@ -46,7 +47,7 @@ var reasonNames = [NumReasons]string{
 	"ok", "malformed", "multicast", "unsupported", "unknown type", "spoofed", "ttl expired", "denied", "no route",
 	"connector down", "link down", "queue full", "table full", "too large", "rate limited", "unsolicited", "unknown session",
 	"forbidden", "icmp off", "refused", "unreachable", "timeout", "no buffers", "send failed", "fragment timeout",
-	"fragment overlap", "superseded", "closed",
+	"fragment overlap", "superseded", "closed", "unanswered",
 }
 
 // String returns the reason in words, as `status` shows it.

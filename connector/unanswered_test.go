@@ -1,0 +1,96 @@
+package connector
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// dead returns the n-th address of a network in which nobody is.
+func dead(n int) netip.Addr { return netip.AddrFrom4([4]byte{172, 17, byte(n >> 8), byte(n)}) }
+
+func TestUnansweredIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := newUnanswered()
+		next := 0
+		// ask asks n further destinations and returns how many were let through.
+		ask := func(client netip.Addr, n int) (ok int) {
+			for range n {
+				next++
+				v := u.admit(client, dead(next), time.Now())
+				switch v {
+				case packet.Verdict{}:
+					ok++
+				case packet.Verdict{Reason: packet.Unanswered, Answer: packet.HostUnreachable}:
+				default:
+					t.Errorf("%+v", v)
+				}
+			}
+			return ok
+		}
+		clients := []netip.Addr{self, server, outer, edge, dead(0)}
+		for i, want := range []int{64, 64, 64, 64, 0} { // the fifth finds the table full
+			if got := ask(clients[i], 100); got != want {
+				t.Errorf("client %d: %d of 100, want %d", i, got, want)
+			}
+		}
+		if v := u.admit(clients[4], dead(1), time.Now()); v.Reason != packet.OK {
+			t.Errorf("a destination that is asked already: %v", v.Reason)
+		}
+		u.answered(dead(1), self)    // a neighbour that is not there, says this host
+		u.answered(dead(2), dead(2)) // an answer of its own
+		if got := ask(clients[0], 9); got != 2 {
+			t.Errorf("after two answers: %d, want 2", got)
+		}
+		if !u.known(dead(2)) || u.known(dead(1)) {
+			t.Error("who answers is known, who is reported is not")
+		}
+		time.Sleep(unansweredFor)
+		if got := ask(clients[4], 100); got != 64 {
+			t.Errorf("four seconds later: %d of 100, want 64", got)
+		}
+	})
+}
+
+func TestUnansweredForgetsInTime(t *testing.T) {
+	u := newUnanswered()
+	for i := range 3 * maxHeard {
+		u.answered(dead(i), dead(i))
+	}
+	if len(u.heard) > maxHeard {
+		t.Errorf("%d destinations are remembered", len(u.heard))
+	}
+}
+
+// Only destinations in this host's own networks are bounded, and never its own addresses.
+func TestForwardCountsNeighbours(t *testing.T) {
+	h := testHost("", "")
+	h.networks = func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("172.16.10.0/24")} }
+	d := dispatch{host: h, unanswered: newUnanswered()}
+	refused := func(dst netip.Addr) (n int) {
+		for i := range 100 {
+			to := dst
+			for range i {
+				to = to.Next()
+			}
+			if _, v := d.forward(edge, to, 62); v.Reason == packet.Unanswered {
+				n++
+			}
+		}
+		return n
+	}
+	if n := refused(netip.MustParseAddr("10.1.0.0")); n != 0 {
+		t.Errorf("behind routers: %d refused", n)
+	}
+	if n := refused(netip.MustParseAddr("172.16.10.1")); n != 35 { // our own, .100, is the 36th
+		t.Errorf("neighbours: %d refused, want 35", n)
+	}
+	for range 2 * maxUnanswered {
+		if _, v := d.forward(edge, self, 62); v.Reason != packet.OK {
+			t.Fatal(v.Reason)
+		}
+	}
+}
