@@ -69,6 +69,9 @@ func (d *dispatch) packet(b []byte) packet.Reason {
 	if !p.IsEchoRequest() {
 		return packet.Unsupported
 	}
+	if (p.TTL > 1 || d.host.own(p.Dst)) && !p.TransportOK() {
+		return packet.Malformed // routers do not look, but a socket would mend it
+	}
 	ttl, v := d.forward(p.Src, p.Dst, p.TTL)
 	if v.Reason == packet.OK {
 		v = d.echo(&p, ttl)

@@ -55,8 +55,9 @@ func (n *NAT) tryFail(r *report) packet.Reason {
 	if !ok {
 		return packet.TTLExpired
 	}
-	orig.SetTTL(quotedTTL(r, ttl))
-	e := packet.Error{Src: r.from, Type: r.typ, Code: r.code, TTL: back, MTU: r.info, Pointer: r.info}
+	e := packet.Error{Src: r.from, Type: r.typ, Code: r.code, TTL: r.ttl, MTU: r.info, Pointer: r.info}
+	orig.SetTTL(packet.QuotedTTL(&e, orig.Dst, ttl, n.cfg.Own(r.from)))
+	e.TTL = back
 	s.out, ok = packet.AppendError(append(s.out[:0], byte(proto.TypePacket)), e, &orig)
 	if !ok {
 		return packet.Malformed
@@ -87,15 +88,4 @@ func (n *NAT) quote(s *scratch, r *report) (packet.Packet, uint8, bool) {
 		Raw: s.quote, V6: r.v6, Src: m.client, Dst: q.dst, Hdr: int(q.hdr),
 		Class: packet.ClassICMP, Type: r.quoted[0], Ident: m.ident, Seq: q.seq,
 	}, q.ttl, true
-}
-
-// quotedTTL is the TTL that the reporter saw in a packet that reached us with
-// ttl: 1 where that is what it complains of, else what we sent less the routers
-// that the error crossed on its way back.
-func quotedTTL(r *report, ttl uint8) uint8 {
-	if r.typ == packet.TypeTimeExceeded && !r.v6 || r.typ == packet.Type6TimeExceeded && r.v6 {
-		return 1
-	}
-	sent := max(ttl, 2) - 1
-	return sent - min(packet.Distance(r.ttl), sent-1)
 }

@@ -26,7 +26,7 @@ func TestErrorsQuoteTheClientsPacket(t *testing.T) {
 			from: router4, typ: 11, ttl: 62, quoted: 2000, wantTTL: 61, wantIn: 1, wantQuote: 576 - 28 - 28,
 		},
 		"too big":      {from: router4, typ: 3, code: 4, ttl: 63, info: 1400, quoted: 8, wantTTL: 62, wantIn: 60, wantMTU: 1400, wantQuote: headSize - 28},
-		"prohibited":   {from: router4, typ: 3, code: 13, ttl: 253, quoted: 8, wantTTL: 252, wantIn: 59, wantQuote: headSize - 28},
+		"prohibited":   {from: router4, typ: 3, code: 13, ttl: 253, quoted: 8, wantTTL: 252, wantIn: 58, wantQuote: headSize - 28},
 		"by ourselves": {from: self4, typ: 3, code: 1, ttl: 64, quoted: 8, wantTTL: 64, wantIn: 61, wantQuote: headSize - 28},
 		"time exceeded, IPv6": {
 			v6: true, from: router6, typ: 3, ttl: 62, quoted: 2000, wantTTL: 61, wantIn: 1, wantQuote: 1280 - 48 - 48,

@@ -37,7 +37,7 @@ func TestReported(t *testing.T) {
 		},
 		"prohibited": {
 			report{from: router, typ: 3, code: 13, ttl: 253},
-			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 13, TTL: 252, QuotedTTL: 59, Reporter: router},
+			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 13, TTL: 252, QuotedTTL: 58, Reporter: router},
 		},
 		"too big": {
 			report{from: router, typ: 3, code: 4, ttl: 64, mtu: 1400},
@@ -49,7 +49,7 @@ func TestReported(t *testing.T) {
 		},
 		"TTL unknown": {
 			report{from: router, typ: 3, code: 1},
-			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 63, QuotedTTL: 61, Reporter: router},
+			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 63, QuotedTTL: 60, Reporter: router},
 		},
 		"expires here": {report{from: router, typ: 3, code: 1, ttl: 1}, proto.FlowAnswer{Kind: proto.AnswerSilent}},
 	} {

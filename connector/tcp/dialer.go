@@ -143,20 +143,18 @@ func (d *Dialer) refuse(s *link.Stream, h proto.FlowHeader, v packet.Verdict) pa
 
 // reported is the answer for an ICMP error from the network.
 func (d *Dialer) reported(h proto.FlowHeader, r *report) proto.FlowAnswer {
-	v6, ttl := h.Dst.Addr().Is6(), r.ttl
+	ttl := r.ttl
 	if ttl == 0 { // unknown: as if the reporter were next to us
 		ttl = packet.DefaultTTL
 	}
-	if !d.cfg.Own(r.from) {
+	own := d.cfg.Own(r.from)
+	if !own {
 		if ttl, _ = packet.NextTTL(ttl); ttl == 0 {
 			return proto.FlowAnswer{Kind: proto.AnswerSilent} // it expires here
 		}
 	}
-	quoted := uint8(1)
-	if !(r.typ == packet.TypeTimeExceeded && !v6 || r.typ == packet.Type6TimeExceeded && v6) {
-		sent := max(h.TTL, 2) - 1
-		quoted = sent - min(packet.Distance(r.ttl), sent-1)
-	}
+	e := packet.Error{Src: r.from, Type: r.typ, Code: r.code, TTL: r.ttl}
+	quoted := packet.QuotedTTL(&e, h.Dst.Addr(), h.TTL, own)
 	return proto.FlowAnswer{
 		Kind: proto.AnswerICMP, ICMPType: r.typ, ICMPCode: r.code, TTL: ttl, QuotedTTL: quoted,
 		MTU: uint16(min(r.mtu, 1<<16-1)), Reporter: r.from,

@@ -58,12 +58,8 @@ func (t *Sessions) fail(s *session, r *report) {
 		t.cfg.Count(packet.TTLExpired)
 		return
 	}
-	v6 := s.dst.Addr().Is6()
-	quoted := uint8(1)
-	if !(r.typ == packet.TypeTimeExceeded && !v6 || r.typ == packet.Type6TimeExceeded && v6) {
-		sent := max(p.ttl, 2) - 1
-		quoted = sent - min(packet.Distance(r.ttl), sent-1)
-	}
+	e := packet.Error{Src: r.from, Type: r.typ, Code: r.code, TTL: r.ttl}
+	quoted := packet.QuotedTTL(&e, s.dst.Addr(), p.ttl, t.cfg.Own(r.from))
 	t.event(&proto.UDPEvent{
 		Kind: proto.EventICMP, Session: s.id, Tag: p.tag, ICMPType: r.typ, ICMPCode: r.code,
 		TTL: ttl, QuotedTTL: quoted, MTU: uint16(min(r.info, 1<<16-1)), Reporter: r.from,

@@ -92,7 +92,7 @@ func (p *Packet) IsSYN() bool {
 }
 
 // AppendRST appends the reset that a closed port answers to the segment seg
-// (RFC 9293 §3.10.7.1). ok is false, and nothing appended, when seg is itself a reset.
+// (RFC 9293 §3.10.7.1), in its traffic class. ok is false, and nothing appended, when seg is itself a reset.
 func AppendRST(b []byte, seg *Packet, ttl uint8) (_ []byte, ok bool) {
 	t := seg.Transport()
 	flags := t[13]
@@ -114,7 +114,7 @@ func AppendRST(b []byte, seg *Packet, ttl uint8) (_ []byte, ok bool) {
 		}
 	}
 	start := len(b)
-	b = appendHeader(b, header{src: seg.Dst, dst: seg.Src, ttl: ttl, proto: TCP, df: true, length: 20})
+	b = appendHeader(b, header{src: seg.Dst, dst: seg.Src, ttl: ttl, tos: seg.TOS &^ 3, proto: TCP, df: true, length: 20})
 	b = binary.BigEndian.AppendUint16(b, seg.DstPort)
 	b = binary.BigEndian.AppendUint16(b, seg.SrcPort)
 	b = binary.BigEndian.AppendUint32(b, seq)

@@ -23,6 +23,18 @@ func TestAppendUDPGolden(t *testing.T) {
 	}
 }
 
+// A reset has the class of what it resets, as Linux's has, but not its ECN bits.
+func TestRSTClass(t *testing.T) {
+	for _, b := range [][]byte{tcp4(FlagSYN, 0), tcp6(FlagSYN, 0)} {
+		seg := mustParse(t, b)
+		seg.TOS = 0xb9
+		out, _ := AppendRST(nil, seg, 0)
+		if p := mustParse(t, out); p.TOS != 0xb8 {
+			t.Errorf("TOS %#x", p.TOS)
+		}
+	}
+}
+
 // RFC 9293 §3.10.7.1: what a closed port answers.
 func TestAppendRST(t *testing.T) {
 	for _, c := range []struct {

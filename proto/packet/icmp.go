@@ -104,7 +104,7 @@ func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
 		quote = quote[:min(len(quote), maxError4-28)]
 	}
 	start := len(b)
-	b = appendHeader(b, header{src: e.Src, dst: orig.Src, ttl: e.TTL, tos: errorTOS(orig), proto: icmpProto(orig.V6), length: 8 + len(quote)})
+	b = appendHeader(b, header{src: e.Src, dst: orig.Src, ttl: e.TTL, tos: errorTOS(orig), id: errorID(orig), proto: icmpProto(orig.V6), length: 8 + len(quote)})
 	b = append(b, e.Type, e.Code, 0, 0)
 	b = binary.BigEndian.AppendUint32(b, e.word(orig.V6))
 	b = append(b, quote...)
@@ -139,13 +139,22 @@ func (e *Error) word(v6 bool) uint32 {
 	return 0
 }
 
-// errorTOS is the precedence of an ICMPv4 error: internetwork control
-// (RFC 1812 §4.3.2.5); IPv6 errors carry none.
+// errorTOS is the TOS of an ICMPv4 error: that of the packet, with the precedence of
+// internetwork control (RFC 1812 §4.3.2.5); IPv6 errors carry none.
 func errorTOS(orig *Packet) uint8 {
 	if orig.V6 {
 		return 0
 	}
-	return 0xc0
+	return 0xc0 | orig.Raw[1]&0x1e
+}
+
+// errorID is the identification of an ICMPv4 error, which may be fragmented and must
+// have one (RFC 6864 §4.2): that of the packet is unique for this source.
+func errorID(orig *Packet) uint16 {
+	if orig.V6 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(orig.Raw[4:])
 }
 
 // MTU returns the next-hop MTU that a "packet too big" states, else 0.

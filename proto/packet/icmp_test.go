@@ -22,7 +22,7 @@ func TestErrorKinds(t *testing.T) {
 }
 
 const goldenTimeExceeded4 = `
-	45 c0 0040 0000 0000 40 01 041f  # internetwork control, 64 bytes, TTL 64
+	45 c0 0040 4242 0000 40 01 c1dc  # internetwork control, 64 bytes, the quoted packet's identification, TTL 64
 	ac446539 64600001                # 172.68.101.57 -> 100.96.0.1
 	0b 00 f4ff 00000000              # time exceeded, in transit
 	45 00 0024 4242 4000 01 01 1cae  # the quoted packet: TTL 1, DF
@@ -55,6 +55,22 @@ func TestAppendErrorGolden(t *testing.T) {
 		t.Fatal("no error made, or the slice's beginning lost")
 	}
 	wantBytes(t, b[1:], raw(t, goldenTooBig6))
+}
+
+// RFC 1812 §4.3.2.5: the TOS of the packet, the precedence of internetwork control.
+func TestErrorTOS(t *testing.T) {
+	for tos, want := range map[uint8]uint8{0: 0xc0, 0x28: 0xc8, 0xb8: 0xd8, 0xe0: 0xc0, 0x02: 0xc2, 0x03: 0xc2} {
+		orig := mustParse(t, AppendEcho(nil, &Echo{Src: laptop4, Dst: server4, TOS: tos, ID: 7}))
+		b, _ := AppendError(nil, Error{Src: edge4, Type: TypeTimeExceeded}, orig)
+		if p := mustParse(t, b); p.TOS != want || p.ID != 7 {
+			t.Errorf("about TOS %#x: TOS %#x, want %#x; identification %d", tos, p.TOS, want, p.ID)
+		}
+		orig = mustParse(t, AppendEcho(nil, &Echo{Src: laptop6, Dst: server6, TOS: tos}))
+		b, _ = AppendError(nil, Error{Src: edge6, Type: Type6TimeExceeded}, orig)
+		if p := mustParse(t, b); p.TOS != 0 {
+			t.Errorf("IPv6, about TOS %#x: TOS %#x", tos, p.TOS)
+		}
+	}
 }
 
 // As much is quoted as fits in 576 and 1280 bytes, and not a byte more.

@@ -112,7 +112,8 @@ func (p *Packet) IsICMPError() bool {
 // header checksum (RFC 1812 §5.2.2) but not those of the transport.
 //
 // The reason is OK, Malformed, Multicast (multicast, broadcast, unspecified
-// destination or source) or Unsupported.
+// destination or source) or Unsupported (a transport that we do not know, or a
+// source route, RFC 7126 §4.3).
 func Parse(b []byte, p *Packet) Reason {
 	*p = Packet{}
 	if len(b) < 20 {
@@ -145,6 +146,9 @@ func (p *Packet) parse4(b []byte) Reason {
 	if ihl < 20 || total < ihl || total > len(b) || Checksum(b[:ihl], 0) != 0 {
 		return Malformed
 	}
+	if sourceRouted(b[20:ihl]) {
+		return Unsupported
+	}
 	p.Raw = b[:total]
 	p.TOS, p.TTL, p.Proto = b[1], b[8], b[9]
 	p.ID = uint32(binary.BigEndian.Uint16(b[4:]))
@@ -153,6 +157,23 @@ func (p *Packet) parse4(b []byte) Reason {
 	p.Src, p.Dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	p.Hdr = ihl
 	return OK
+}
+
+// sourceRouted looks for a loose or strict source route among IPv4 options.
+func sourceRouted(options []byte) bool {
+	for len(options) > 0 && options[0] != 0 { // end of list
+		switch {
+		case options[0] == 131 || options[0] == 137:
+			return true
+		case options[0] == 1: // no operation
+			options = options[1:]
+		case len(options) < 2 || options[1] < 2 || int(options[1]) > len(options):
+			return false
+		default:
+			options = options[options[1]:]
+		}
+	}
+	return false
 }
 
 func (p *Packet) parse6(b []byte) Reason {

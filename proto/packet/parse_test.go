@@ -15,7 +15,7 @@ func TestParseKinds(t *testing.T) {
 		"udp6":      {Src: laptop6, Dst: server6, Proto: UDP, Class: ClassUDP, V6: true, DF: true, TTL: 64, Hdr: 40, SrcPort: 5000, DstPort: 53},
 		"tcp4":      {Src: laptop4, Dst: server4, Proto: TCP, Class: ClassTCP, DF: true, TTL: 64, Hdr: 20, SrcPort: 40000, DstPort: 22},
 		"tcp6":      {Src: laptop6, Dst: server6, Proto: TCP, Class: ClassTCP, V6: true, DF: true, TTL: 64, Hdr: 40, SrcPort: 40000, DstPort: 22},
-		"error4":    {Src: edge4, Dst: laptop4, Proto: ICMP, Class: ClassICMP, TTL: 64, TOS: 0xc0, Hdr: 20, Type: 3, Code: 13},
+		"error4":    {Src: edge4, Dst: laptop4, Proto: ICMP, Class: ClassICMP, TTL: 64, TOS: 0xc0, ID: 0x4242, Hdr: 20, Type: 3, Code: 13},
 		"error6":    {Src: edge6, Dst: laptop6, Proto: ICMPv6, Class: ClassICMP, V6: true, DF: true, TTL: 64, Hdr: 40, Type: 1, Code: 1},
 		"options4":  {Src: laptop4, Dst: server4, Proto: ICMP, Class: ClassICMP, DF: true, TTL: 64, Hdr: 24, Type: 8, Ident: 1, Seq: 2},
 		"fragment4": {Src: laptop4, Dst: server4, Proto: UDP, Class: ClassFragment, MF: true, TTL: 64, Hdr: 20},
@@ -243,5 +243,32 @@ func TestAddrPorts(t *testing.T) {
 	p := mustParse(t, udp4(0))
 	if got := p.SrcAddrPort().String() + " " + p.DstAddrPort().String(); got != "100.96.0.1:5000 172.16.10.120:53" {
 		t.Error(got)
+	}
+}
+
+// RFC 7126 §4.3, §4.4: a packet that would choose its own way is not carried.
+func TestParseSourceRoute(t *testing.T) {
+	for name, c := range map[string]struct {
+		options []byte
+		want    Reason
+	}{
+		"none":                  {nil, OK},
+		"no operation":          {[]byte{1, 1, 1, 0}, OK},
+		"record route":          {[]byte{7, 7, 4, 0, 0, 0, 0, 0}, OK},
+		"loose":                 {[]byte{131, 7, 4, 10, 0, 0, 1, 0}, Unsupported},
+		"strict, behind others": {[]byte{1, 7, 3, 4, 137, 3, 4, 0}, Unsupported},
+		"behind the end":        {[]byte{0, 131, 3, 4}, OK},
+		"length 0":              {[]byte{7, 0, 131, 3}, OK},
+		"length beyond":         {[]byte{7, 9, 131, 3}, OK},
+		"cut":                   {[]byte{1, 1, 1, 131}, Unsupported},
+	} {
+		plain := echo4(8)
+		b := append(append(append([]byte(nil), plain[:20]...), c.options...), plain[20:]...)
+		b[0] = 0x45 + byte(len(c.options)/4)
+		b[3] += byte(len(c.options))
+		setHeaderChecksum(b, 20+len(c.options))
+		if got := Parse(b, &Packet{}); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
