@@ -41,7 +41,7 @@ func (o *outbound) step(raw []byte, now time.Time, v *view) verdict {
 	if !v.up {
 		return o.answers.answer(packet.HostUnreachable, packet.LinkDown, 0, &p, now, v)
 	}
-	if mtu := v.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu {
+	if mtu := v.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu && p.TTL > 1 { // else it expires in the edge, which looks first
 		return o.answers.answer(packet.TooBig, packet.TooLarge, mtu, &p, now, v)
 	}
 	if p.Class != packet.ClassFragment {
@@ -70,6 +70,9 @@ func (o *outbound) classify(p *packet.Packet, now time.Time, v *view) verdict {
 		}
 		return d
 	case packet.ClassUDP:
+		if !p.TransportOK() {
+			return verdict{reason: packet.Malformed} // the connector's socket would mend it
+		}
 		d := o.udp.out(o.buf, p, now, v)
 		if d.reason == packet.TableFull {
 			return o.answers.answer(packet.HostUnreachable, packet.TableFull, 0, p, now, v)

@@ -49,6 +49,31 @@ func TestEchoTravelsWhole(t *testing.T) {
 	}
 }
 
+// A router looks at the TTL before it looks at the size: what would expire in the edge goes there, whatever its size.
+func TestExpiringIsNeverTooBig(t *testing.T) {
+	raw := echoPacket(false, true, 1400)
+	p := mustParse(t, raw)
+	p.SetTTL(1)
+	if d := newTestOutbound().step(raw, start, upView(1300)); d.reason != packet.OK || d.back != nil || !bytes.Equal(d.send, proto.AppendPacket(nil, raw)) {
+		t.Errorf("TTL 1: %+v", d)
+	}
+	p.SetTTL(2)
+	if d := newTestOutbound().step(raw, start, upView(1300)); d.reason != packet.TooLarge || d.back == nil {
+		t.Errorf("TTL 2: %+v", d)
+	}
+}
+
+// What the connector's sockets would mend is not sent (RFC 1122 §4.1.3.4).
+func TestBadChecksumDoesNotLeave(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		raw := udpPacket(v6, false, 53, []byte("eight by"))
+		raw[len(raw)-1] ^= 1
+		if d := newTestOutbound().step(raw, start, upView(0)); d.reason != packet.Malformed || d.send != nil || d.back != nil {
+			t.Errorf("v6 %v: %+v", v6, d)
+		}
+	}
+}
+
 func TestOnlyEchoRequestsLeave(t *testing.T) {
 	req := mustParse(t, echoPacket(false, true, 8))
 	reply := packet.AppendEchoReply(nil, req)

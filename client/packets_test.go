@@ -57,7 +57,7 @@ func udpPacket(v6, df bool, port uint16, payload []byte) []byte {
 	})
 }
 
-// synPacket is a SYN without options; AppendRST lends its header, whose flags and numbers are overwritten.
+// synPacket is a SYN without options.
 func synPacket(t testing.TB, v6 bool, port uint16, isn uint32, ttl uint8) []byte {
 	return segment(t, v6, port, isn, ttl, packet.FlagSYN)
 }
@@ -83,6 +83,11 @@ func segment(t testing.TB, v6 bool, port uint16, seq uint32, ttl, flags uint8) [
 		binary.BigEndian.PutUint16(raw[10:], packet.Checksum(raw[:20], 0))
 	}
 	copy(raw[head:], tcp)
+	sum := uint64(packet.TCP) + uint64(len(tcp))
+	for b := append(src.AsSlice(), dst.AsSlice()...); len(b) > 0; b = b[2:] {
+		sum += uint64(binary.BigEndian.Uint16(b))
+	}
+	binary.BigEndian.PutUint16(raw[head+16:], packet.Checksum(raw[head:], sum))
 	var p packet.Packet
 	if r := packet.Parse(raw, &p); r != packet.OK {
 		t.Fatalf("segment does not parse: %s", r)

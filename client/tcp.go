@@ -80,6 +80,9 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) (_ packet.Reaso
 	if _, ok := t.live[key]; ok {
 		return packet.OK, true
 	}
+	if !p.TransportOK() { // else the origin would be asked for a SYN that it would not have taken
+		return packet.Malformed, false
+	}
 	if !p.IsSYN() {
 		if reason, local, done := t.stray(key, h, p); done {
 			return reason, local

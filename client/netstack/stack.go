@@ -193,7 +193,7 @@ func (s *Stack) handshake(r *tcp.ForwarderRequest) {
 
 	wq := new(waiter.Queue)
 	ep, err := r.CreateEndpoint(wq)
-	r.Complete(err != nil)
+	r.Complete(false) // the host has reset it or lost interest: neither is answered (RFC 9293 §3.10.7.4)
 	if err != nil {
 		want.result <- result{err: fmt.Errorf("%w: %s", ErrHandshake, err)}
 		return

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -310,6 +311,38 @@ func TestAcceptGivesUp(t *testing.T) {
 	}
 	if _, err := h.net.Accept(t.Context(), []byte("x"), 0); err == nil {
 		t.Error("accepted garbage")
+	}
+}
+
+// A reset in the middle of the handshake ends it, and is not answered (RFC 9293 §3.10.7.1).
+func TestResetEndsTheHandshake(t *testing.T) {
+	h := newHost(t)
+	go func() { _, _ = h.connect(false, 443) }()
+	syn := <-h.syns
+	h.kern.RemoveNIC(1) // from here on the test is the host
+	ended := make(chan error, 1)
+	go func() {
+		_, err := h.net.Accept(t.Context(), syn, 0)
+		ended <- err
+	}()
+	waitFor(t, func() bool {
+		return h.seen(func(p *packet.Packet) bool { return p.TCPFlags() == packet.FlagSYN|packet.FlagACK })
+	})
+	rst := bytes.Clone(syn)
+	binary.BigEndian.PutUint32(rst[24:], binary.BigEndian.Uint32(syn[24:])+1)
+	rst[20+13] = packet.FlagRST
+	h.net.Inject(rst)
+	if err := <-ended; !errors.Is(err, ErrHandshake) {
+		t.Errorf("accept: %v, want %v", err, ErrHandshake)
+	}
+	// A segment of an unknown connection is answered, and after it everything that came before would have been.
+	other := bytes.Clone(syn)
+	binary.BigEndian.PutUint16(other[20:], 1)
+	other[20+13] = packet.FlagACK
+	h.net.Inject(other)
+	waitFor(t, func() bool { return h.seen(func(p *packet.Packet) bool { return p.DstPort == 1 }) })
+	if h.seen(func(p *packet.Packet) bool { return p.DstPort != 1 && p.TCPFlags()&packet.FlagRST != 0 }) {
+		t.Error("the reset was answered with a reset")
 	}
 }
 
