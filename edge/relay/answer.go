@@ -76,18 +76,18 @@ func (c *Client) deny(st *compiled, sub *subject, t policy.Target) (proto.Decisi
 	return id, &proto.Denial{ID: id, Time: time.Now().UTC(), Protocol: t.Proto.String(), Dst: dst}
 }
 
-// tooBig says whether a packet of size bytes, overhead bytes longer as a
-// datagram, must be answered with "packet too big" instead of taking a stream on
-// to, and with which MTU.
-func (r *Relay) tooBig(to Link, size, overhead int, df, v6 bool) (mtu int, yes bool) {
+// tooBig says whether an IP packet of size bytes must be answered with "packet too big"
+// instead of taking a stream on to, and with which MTU. A link has one MTU, as hosts
+// remember one for a destination: that of a whole packet, although a session's would be larger.
+func (r *Relay) tooBig(to Link, size int, df, v6 bool) (mtu int, yes bool) {
 	if !df || size > r.mtu || v6 && size <= minMTU6 {
 		return 0, false
 	}
 	limit, settled := to.MaxDatagram()
-	if !settled || size+overhead <= limit {
+	if !settled || size+proto.PacketOverhead <= limit {
 		return 0, false
 	}
-	mtu = limit - overhead
+	mtu = limit - proto.PacketOverhead
 	if v6 {
 		mtu = max(mtu, minMTU6)
 	}

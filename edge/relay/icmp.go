@@ -61,7 +61,7 @@ func (c *Client) forwardEcho(st *compiled, sub *subject, d []byte, s *scratch) v
 	if to == nil {
 		return c.unreachablePacket(s, packet.ConnectorDown, packet.HostUnreachable)
 	}
-	if mtu, yes := c.r.tooBig(to.link, len(p.Raw), proto.PacketOverhead, p.DF, p.V6); yes {
+	if mtu, yes := c.r.tooBig(to.link, len(p.Raw), p.DF, p.V6); yes {
 		return c.errorPacket(s, packet.TooLarge, packet.TooBig, mtu)
 	}
 	p.Forward() // the TTL is above 1: it was looked at

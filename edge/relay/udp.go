@@ -60,7 +60,7 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 	if to == nil {
 		return c.unreachableSession(s, packet.ConnectorDown, packet.HostUnreachable, e, v6)
 	}
-	if mtu, yes := c.r.tooBig(to.link, ipUDP(v6)+len(reg.Payload), proto.PayloadOverhead-ipUDP(v6), reg.DF, v6); yes {
+	if mtu, yes := c.r.tooBig(to.link, ipUDP(v6)+len(reg.Payload), reg.DF, v6); yes {
 		e.MTU = uint16(mtu)
 		return c.sessionError(s, packet.TooLarge, packet.TooBig, e, v6)
 	}
@@ -139,7 +139,7 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 		c.r.sessions.end(sess)
 		return c.unknownSession(s, packet.ConnectorDown)
 	}
-	if mtu, yes := c.r.tooBig(to.link, ipUDP(v6)+len(p.Payload), proto.PayloadOverhead-ipUDP(v6), p.DF, v6); yes {
+	if mtu, yes := c.r.tooBig(to.link, ipUDP(v6)+len(p.Payload), p.DF, v6); yes {
 		e.MTU = uint16(mtu)
 		return c.sessionError(s, packet.TooLarge, packet.TooBig, e, v6)
 	}

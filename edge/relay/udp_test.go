@@ -66,9 +66,9 @@ func TestRegistration(t *testing.T) {
 		{name: "silent denied", cfg: Config{Silent: true}, in: regD(reg(alice4, server4, 80, 9, 10)), reason: packet.Denied, told: true},
 		{name: "silent no route", cfg: Config{Silent: true}, in: regD(reg(alice4, lost4, 53, 9, 10)), reason: packet.NoRoute},
 		{name: "silent no connector", cfg: Config{Silent: true}, in: regD(reg(alice4, other4, 53, 9, 10)), reason: packet.ConnectorDown},
-		{name: "DF just fits", in: regD(reg(alice4, server4, 53, 9, 1400-14)), forward: regD(ttl(reg(alice4, server4, 53, 9, 1400-14), 8))},
-		{name: "v4 DF too big", in: regD(reg(alice4, server4, 53, 9, 1400-13)), reason: packet.TooLarge, back: icmp(hop4, 3, 4, 9, 1400-14+28)},
-		{name: "v6 too big", in: regD(reg(alice6, server6, 53, 9, 1400-13)), reason: packet.TooLarge, back: icmp(hop6, 2, 0, 9, 1400-14+48)},
+		{name: "DF just fits", in: regD(reg(alice4, server4, 53, 9, 1399-28)), forward: regD(ttl(reg(alice4, server4, 53, 9, 1399-28), 8))},
+		{name: "v4 DF too big", in: regD(reg(alice4, server4, 53, 9, 1400-28)), reason: packet.TooLarge, back: icmp(hop4, 3, 4, 9, 1399)},
+		{name: "v6 too big", in: regD(reg(alice6, server6, 53, 9, 1400-48)), reason: packet.TooLarge, back: icmp(hop6, 2, 0, 9, 1399)},
 		{name: "without DF", in: regD(noDF(reg(alice4, server4, 53, 9, 1400))), forward: regD(noDF(ttl(reg(alice4, server4, 53, 9, 1400), 8)))},
 		{name: "reassembled", in: regD(reg(alice4, server4, 53, 9, 9000)), forward: regD(ttl(reg(alice4, server4, 53, 9, 9000), 8))},
 		{name: "multicast", in: regD(reg(alice4, netip.MustParseAddr("224.0.0.1"), 53, 9, 10)), reason: packet.Multicast},
@@ -145,11 +145,11 @@ func TestSession(t *testing.T) {
 	if r := w.home.Datagram(payloadD(down)); r != packet.TTLExpired || w.homeLink.take(t) != nil || w.aliceLink.take(t) != nil {
 		t.Fatalf("expired on the way back: %v", r)
 	}
-	up.TTL, up.Payload = 9, make([]byte, 1400-13)
+	up.TTL, up.Payload = 9, make([]byte, 1400-28)
 	if r := w.alice.Datagram(payloadD(up)); r != packet.TooLarge {
 		t.Fatalf("too big: %v", r)
 	}
-	if e := parseEvent(t, w.aliceLink.take(t)); e.MTU != 1414 || e.ICMPCode != 4 || e.Tag != 9 {
+	if e := parseEvent(t, w.aliceLink.take(t)); e.MTU != 1399 || e.ICMPCode != 4 || e.Tag != 9 {
 		t.Errorf("too big: %+v", e)
 	}
 	closed := eventD(proto.UDPEvent{Session: 42, Kind: proto.EventClosed})
