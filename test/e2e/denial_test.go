@@ -65,7 +65,7 @@ func TestDenied(t *testing.T) {
 	if d := l.denials("laptop"); len(d) != 0 {
 		t.Errorf("denials of the laptop that has a grant: %v", d)
 	}
-	wantHops(t, "alice", l.trace("laptop", "-I", serverV4), edgeV4, connectorV4, serverV4)
+	l.wantTrace("alice", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
 }
 
 // refused asks by every tool and looks at every ICMP error that arrives.
@@ -85,7 +85,7 @@ func (l *lab) refused(t *testing.T, target deniedTarget) {
 		t.Errorf("ping: exit code %d, want the line %q in\n%s", r.code, want, r.stdout)
 	}
 	for name, args := range map[string][]string{"ICMP": {"-I"}, "UDP": nil, "TCP": {"-T", "-p", "80"}} {
-		wantHops(t, name, l.trace("laptop2", append(args, target.dst)...), target.edge, target.edge+" !X")
+		l.wantTrace(name, "laptop2", append(args, target.dst), target.edge, target.edge+" !X")
 	}
 	prohibited := 0
 	for _, p := range device.stop(func(p *captured) bool { return !p.out && p.ok == packet.OK }) {

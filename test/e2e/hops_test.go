@@ -28,7 +28,7 @@ func TestHops(t *testing.T) {
 			} {
 				for _, probe := range probes {
 					argv := slices.Concat([]string{f.flag}, probe, []string{to.dst})
-					wantHops(t, strings.Join(argv, " "), l.trace("laptop", argv...), to.want...)
+					l.wantTrace(strings.Join(argv, " "), "laptop", argv, to.want...)
 				}
 			}
 		})

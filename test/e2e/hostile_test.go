@@ -153,17 +153,14 @@ func TestFlood(t *testing.T) {
 			flood.waitFor("flooding")
 			pings := make(map[string]*process)
 			for _, dst := range []string{serverV4, serverV6} {
-				pings[dst] = l.start("laptop", "ping", "-n", "-q", "-c300", "-i", "0.02", "-W2", dst)
+				pings[dst] = l.start("laptop", pingFor(300, "-i", "0.02", dst)...)
 			}
 			flood.waitFor("the link lives") // its own echo came back after every step
 			if role == "connector" {
 				l.ping("laptop", 20, "-i", "0.02", "172.17.5.1") // which the hostile connector answers
 			}
 			for dst, p := range pings {
-				r := p.wait(30 * time.Second)
-				if m := pingSummary.FindStringSubmatch(r.stdout); m == nil || m[1] != m[2] {
-					t.Errorf("ping %s beside the flood:\n%s%s", dst, r.stdout, r.stderr)
-				}
+				wantReplies(t, "ping "+dst+" beside the flood", p.wait(30*time.Second), 300)
 			}
 			link, edge := l.hostileReasons(), l.edgeStatus().Reasons
 			for name, least := range map[string]uint64{"malformed": 1500, "unknown type": 1500, "too large": 4} {

@@ -103,7 +103,7 @@ func TestRevokedDevice(t *testing.T) {
 	if now := l.clientStatus("laptop"); !now.Up || now.Device == device {
 		t.Errorf("after enrolling again: %+v", now)
 	}
-	wantHops(t, "after enrolling again", l.trace("laptop", "-I", serverV4), edgeV4, connectorV4, serverV4)
+	l.wantTrace("after enrolling again", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
 }
 
 // refusal is a node that an edge does not let in.
@@ -269,7 +269,7 @@ func TestExpiredCertificates(t *testing.T) {
 	if left := time.Until(after.Identity.Expires); left < 6*24*time.Hour || left > 7*24*time.Hour {
 		t.Errorf("the new certificate lasts %v, want seven days", left)
 	}
-	wantHops(t, "renewed", l.trace("laptop", "-I", serverV4), edgeV4, connectorV4, serverV4)
+	l.wantTrace("renewed", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
 
 	l.stop("laptop")
 	l.run("laptop", "tool", "resign", "-ends", "-4400h", edgeState, laptopState) // 183 days
@@ -294,7 +294,7 @@ func TestSecondEdgeOnOneDirectory(t *testing.T) {
 			t.Errorf("exit code %d, want 1 and %q in\n%s", r.code, part, r.stderr)
 		}
 	}
-	wantHops(t, "the first edge", l.trace("laptop", "-I", serverV4), edgeV4, connectorV4, serverV4)
+	l.wantTrace("the first edge", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
 	l.kill("edge") // the lock goes with the process
 	l.up("edge")
 	l.poll("three hops", 5*time.Second, func() bool {

@@ -146,5 +146,5 @@ func TestRefusedDeletions(t *testing.T) {
 	l.logged("edge", "node disconnected", "closed by us: revoked: revoked or deleted by an administrator")
 	l.logged("connector", "the edge refused: this edge does not know the token")
 	l.logged("edge", "enrolment refused", "this edge does not know the token")
-	wantHops(t, "afterwards", l.trace("laptop", "-I", serverV4), edgeV4, edgeV4+" !N")
+	l.wantTrace("afterwards", "laptop", []string{"-I", serverV4}, edgeV4, edgeV4+" !N")
 }

@@ -85,7 +85,7 @@ func (l *lab) traces(what string, f family, want []string, args ...string) {
 	l.t.Helper()
 	for _, probe := range probes {
 		argv := slices.Concat([]string{f.flag, "-N4"}, probe, args, []string{f.server})
-		wantHops(l.t, what+" "+strings.Join(argv, " "), l.trace("laptop", argv...), want...)
+		l.wantTrace(what+" "+strings.Join(argv, " "), "laptop", argv, want...)
 	}
 }
 

@@ -163,10 +163,10 @@ func TestHopsSingle(t *testing.T) {
 		})
 		for _, probe := range probes {
 			argv := slices.Concat([]string{flag, "-N4"}, probe, []string{want[4]})
-			wantHops(t, strings.Join(argv, " "), l.trace("laptop", argv...), single...)
+			l.wantTrace(strings.Join(argv, " "), "laptop", argv, single...)
 		}
 		for dst, path := range map[string][]string{want[2]: {want[0], want[1], want[2]}, want[1]: {want[0], want[1]}} {
-			wantHops(t, "to "+dst, l.trace("laptop", flag, "-I", dst), path...)
+			l.wantTrace("to "+dst, "laptop", []string{flag, "-I", dst}, path...)
 		}
 	}
 }

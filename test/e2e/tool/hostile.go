@@ -156,16 +156,9 @@ func (h *hostile) handle(d []byte) {
 		_ = h.conn.SendDatagram(packet.AppendEchoReply([]byte{byte(proto.TypePacket)}, &p))
 		return
 	}
-	for { // nobody looks during a flood, and what is waited for after it is the newest
-		select {
-		case h.in <- d:
-			return
-		default:
-		}
-		select {
-		case <-h.in:
-		default:
-		}
+	select {
+	case h.in <- d:
+	default: // nobody looks
 	}
 }
 
