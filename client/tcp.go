@@ -44,9 +44,10 @@ type heldSYN struct {
 	header proto.FlowHeader
 	stray  bool
 	isn    uint32
-	syn    []byte // the newest copy
-	since  time.Time
-	silent bool // answered with silence: nothing more is tried for this ISN
+	syn    []byte    // the newest copy
+	since  time.Time // its first copy
+	last   time.Time // its newest copy
+	silent bool      // answered with silence: nothing more is tried for this ISN
 	cancel context.CancelFunc
 }
 
@@ -101,6 +102,12 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) (_ packet.Reaso
 	return t.hold(key, p, now), false
 }
 
+// overdue says whether the host would have sent another copy by now if it still waited: intervals double, the first one is
+// at most 3 s, and traceroute waits 5 s for the answer to its only one. The connector need not go on dialling for who has left.
+func (h *heldSYN) overdue(now time.Time) bool {
+	return now.Sub(h.last) > 2*h.last.Sub(h.since)+6*time.Second
+}
+
 // renew makes p the newest copy of the held SYN h. False: h is of no use to p, because it is
 // over, too old, or its flow was opened with another TTL or class.
 func (t *heldSYNs) renew(h *heldSYN, p *packet.Packet, now time.Time) bool {
@@ -111,7 +118,7 @@ func (t *heldSYNs) renew(h *heldSYN, p *packet.Packet, now time.Time) bool {
 	if again {
 		h.isn, h.since = p.TCPSeq(), now
 	}
-	h.syn = append(h.syn[:0], p.Raw...)
+	h.syn, h.last = append(h.syn[:0], p.Raw...), now
 	return true
 }
 
@@ -130,6 +137,7 @@ func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) packet.Reaso
 		isn:    p.TCPSeq(),
 		syn:    append([]byte(nil), p.Raw...),
 		since:  now,
+		last:   now,
 		cancel: cancel,
 	}
 	t.held[key] = h
@@ -275,7 +283,7 @@ func (t *heldSYNs) expire(now time.Time) {
 		}
 	}
 	for key, h := range t.held {
-		if now.Sub(h.since) >= holdTime {
+		if now.Sub(h.since) >= holdTime || h.overdue(now) {
 			t.forget(key, h)
 		}
 	}

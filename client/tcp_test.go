@@ -264,8 +264,27 @@ func TestForgottenSYNEndsItsFlow(t *testing.T) {
 				t.Errorf("RST: %s, local %v", r, local)
 			}
 		},
-		"130 s": func(_ *testing.T, b *tcpBed) {
-			time.Sleep(130*time.Second - time.Millisecond)
+		"130 s": func(t *testing.T, b *tcpBed) {
+			wait := func(d time.Duration) {
+				b.t.Helper()
+				for ; d > 0; d -= time.Second {
+					time.Sleep(min(d, time.Second))
+					b.table.expire(time.Now())
+					if held, _ := b.table.counts(); held != 1 {
+						b.t.Fatal("forgotten too early")
+					}
+				}
+			}
+			for _, d := range []time.Duration{1, 2, 4, 8, 16, 32} { // the kernel's retransmissions
+				wait(d * time.Second)
+				b.held(synPacket(t, false, 1000, 111, 64))
+			}
+			wait(67*time.Second - time.Millisecond)
+			time.Sleep(time.Millisecond)
+			b.table.expire(time.Now())
+		},
+		"no retransmission": func(_ *testing.T, b *tcpBed) { // a probe
+			time.Sleep(6 * time.Second)
 			b.table.expire(time.Now())
 			if held, _ := b.table.counts(); held != 1 {
 				b.t.Fatal("forgotten too early")
