@@ -8,11 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // The program under test and the helper, and what marks every process of this
@@ -42,10 +43,10 @@ func runAll(m *testing.M) (int, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // the connector runs as nobody
 		return 1, err
 	}
-	if bin, err = program(dir, "oneping", "ONEPING_BIN", "../.."); err != nil {
+	if bin, err = program.Get(dir, "oneping", "ONEPING_BIN", "../.."); err != nil {
 		return 1, err
 	}
-	if helper, err = program(dir, "tool", "ONEPING_TOOL", "./tool"); err != nil {
+	if helper, err = program.Get(dir, "tool", "ONEPING_TOOL", "./tool"); err != nil {
 		return 1, err
 	}
 	name, value, _ := strings.Cut(mark, "=")
@@ -53,7 +54,7 @@ func runAll(m *testing.M) (int, error) {
 		return 1, err
 	}
 	// Nodes find the helper by its name.
-	if err := os.Setenv("PATH", filepath.Dir(helper)+":"+os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil {
+	if err := program.OnPath(helper); err != nil {
 		return 1, err
 	}
 	code := m.Run()
@@ -61,20 +62,6 @@ func runAll(m *testing.M) (int, error) {
 		err = leftBehind()
 	}
 	return code, err
-}
-
-// program returns the binary named by the environment, or builds one.
-func program(dir, name, env, pkg string) (string, error) {
-	if path := os.Getenv(env); path != "" {
-		return path, nil
-	}
-	path := filepath.Join(dir, name)
-	cmd := exec.Command("go", "build", "-trimpath", "-o", path, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
-	}
-	return path, nil
 }
 
 // leftBehind looks for processes of this run. Every namespace, device and file

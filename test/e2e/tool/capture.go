@@ -28,24 +28,35 @@ func runCapture(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	all := int(htons(unix.ETH_P_ALL))
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all)
+	fd, err := openCapture(dev)
 	if err != nil {
-		return fmt.Errorf("open packet socket: %w", err)
-	}
-	defer unix.Close(fd)
-	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: dev.Index}); err != nil {
-		return fmt.Errorf("bind packet socket: %w", err)
-	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 32<<20) // as much as there is
-	// A short receive time-out is how the loop sees the context.
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20000}); err != nil {
 		return err
 	}
+	defer unix.Close(fd)
 	fmt.Fprintln(os.Stderr, "capturing")
 	return captureLoop(ctx, fd)
 }
 
+// openCapture returns a packet socket that sees what passes a device from now on.
+func openCapture(dev *net.Interface) (int, error) {
+	all := int(htons(unix.ETH_P_ALL))
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all)
+	if err != nil {
+		return -1, fmt.Errorf("open packet socket: %w", err)
+	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 32<<20) // as much as there is
+	// A short receive time-out is how the loop sees the context.
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20000})
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: dev.Index})
+	}
+	if err != nil {
+		return -1, errors.Join(fmt.Errorf("bind packet socket: %w", err), unix.Close(fd))
+	}
+	return fd, nil
+}
+
+// captureLoop prints what the socket sees until ctx ends.
 func captureLoop(ctx context.Context, fd int) error {
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)
 	defer out.Flush()
