@@ -74,6 +74,7 @@ func (f *labFlags) bind(cmd *cobra.Command) {
 	set.IntVar(&f.opts.Laptops, "laptops", 1, "laptops: laptop (alice@example.com), laptop2 (bob@example.com), …")
 	set.IntVar(&f.opts.Hosts, "hosts", 1, "hosts of the private subnet: server (.120), host2 (.121), …")
 	set.BoolVar(&f.opts.Router, "router", false, "put a Linux router between the laptops and the edge")
+	set.BoolVar(&f.opts.SecondUplink, "second-uplink", false, "give the laptops a second way to the edge, eth1, as by Wi-Fi beside a cable")
 	set.IntVar(&f.opts.Routers, "routers", 0, "Linux routers between the connector and the server: r1, r2, …; with N the server is 172.16.(10+N).120")
 	set.BoolVar(&f.opts.Plain, "plain", false, "Linux routers in the places of edge and connector, and nothing of oneping")
 	set.StringArrayVar(&f.links, "link", nil, "shape a link: NODE-NODE:delay=20ms,jitter=5ms,loss=1%,rate=10mbit,mtu=1280 (repeatable)")

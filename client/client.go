@@ -99,7 +99,7 @@ func (c *Client) Run(ctx context.Context) error {
 	g.Go(func() error { return c.runDevice(ctx) })
 	g.Go(func() error { return c.runLinks(ctx) })
 	g.Go(func() error { return c.runSweeper(ctx) })
-	g.Go(func() error { return c.routes.watch(ctx) })
+	g.Go(func() error { return c.routes.watch(ctx, func() { c.networkChanged(ctx) }) })
 	g.Go(func() error { return c.teardown(ctx) })
 	if ln != nil {
 		g.Go(func() error { return local.ServeListener(ctx, ln, c.api()) })

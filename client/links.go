@@ -79,6 +79,13 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 	return err
 }
 
+// networkChanged lets the link, if there is one, follow the host to another network.
+func (c *Client) networkChanged(ctx context.Context) {
+	if l := c.state.Load().link; l != nil {
+		l.NetworkChanged(ctx)
+	}
+}
+
 // down takes the link out of the packet path.
 func (c *Client) down(edge string, err error) {
 	wasUp := c.state.Load().link != nil

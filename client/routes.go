@@ -61,8 +61,8 @@ func (r *routes) capturing() bool {
 	return r.router == nil || r.inForce && !r.stopped
 }
 
-// watch applies again whenever the host's network changes.
-func (r *routes) watch(ctx context.Context) error {
+// watch applies again whenever the host's network changes, and tells changed of it.
+func (r *routes) watch(ctx context.Context, changed func()) error {
 	if r.router == nil {
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -73,20 +73,26 @@ func (r *routes) watch(ctx context.Context) error {
 	case <-r.changed:
 	}
 	err := r.router.Watch(ctx, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.stopped {
-			return
-		}
-		if err := r.router.Apply(ctx, r.cfg); err != nil && !errors.Is(err, context.Canceled) {
-			r.log.Warn("cannot apply routing after a network change", zap.Error(err), obs.Hint(err))
-		}
+		r.again(ctx)
+		changed()
 	})
 	if ctx.Err() == nil { // the client is useful without it
 		r.log.Warn("network changes are not noticed", zap.Error(err), obs.Hint(err))
 		<-ctx.Done()
 	}
 	return context.Cause(ctx)
+}
+
+// again applies what was applied last.
+func (r *routes) again(ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return
+	}
+	if err := r.router.Apply(ctx, r.cfg); err != nil && !errors.Is(err, context.Canceled) {
+		r.log.Warn("cannot apply routing after a network change", zap.Error(err), obs.Hint(err))
+	}
 }
 
 // stop undoes everything; nothing is applied afterwards.

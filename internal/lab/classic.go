@@ -9,23 +9,24 @@ import (
 // The addresses of the classic example. IPv6 is the same out of one unique
 // local prefix ("on" "ep" "in" in hex digits).
 const (
-	HopV4       = "172.68.101.57"          // the edge as a router
-	HopV6       = "fd6f:6e65:7069:101::57" //
-	ConnectorV4 = "172.16.10.100"          // the connector in its LAN
-	ConnectorV6 = "fd6f:6e65:7069:10::100" //
-	ServerV4    = "172.16.10.120"          // the application server
-	ServerV6    = "fd6f:6e65:7069:10::120" //
-	LANV4       = "172.16.10.0/24"         // the private subnet
-	LANV6       = "fd6f:6e65:7069:10::/64" //
-	CaptureV4   = "172.16.0.0/12"          // what laptops send into oneping
-	CaptureV6   = "fd6f:6e65:7069:10::/60" //
-	EdgeV4      = "192.0.2.1"              // where laptops and connector dial the edge
-	EdgeV6      = "fd6f:6e65:7069:400::1"  //
-	edgePort    = 7844                     //
-	tunnelName  = "lab"                    // what the route points to
-	ulaPrefix   = "fd6f:6e65:7069"         //
-	deviceLAN   = "lan0"                   // the connector's device in the LAN
-	deviceFirst = "eth0"                   // the only device of laptop, server, host
+	HopV4        = "172.68.101.57"          // the edge as a router
+	HopV6        = "fd6f:6e65:7069:101::57" //
+	ConnectorV4  = "172.16.10.100"          // the connector in its LAN
+	ConnectorV6  = "fd6f:6e65:7069:10::100" //
+	ServerV4     = "172.16.10.120"          // the application server
+	ServerV6     = "fd6f:6e65:7069:10::120" //
+	LANV4        = "172.16.10.0/24"         // the private subnet
+	LANV6        = "fd6f:6e65:7069:10::/64" //
+	CaptureV4    = "172.16.0.0/12"          // what laptops send into oneping
+	CaptureV6    = "fd6f:6e65:7069:10::/60" //
+	EdgeV4       = "192.0.2.1"              // where laptops and connector dial the edge
+	EdgeV6       = "fd6f:6e65:7069:400::1"  //
+	edgePort     = 7844                     //
+	tunnelName   = "lab"                    // what the route points to
+	ulaPrefix    = "fd6f:6e65:7069"         //
+	deviceLAN    = "lan0"                   // the connector's device in the LAN
+	deviceFirst  = "eth0"                   // the first device of laptop, server, host
+	deviceSecond = "eth1"                   // the laptop's second uplink
 )
 
 // Classic returns the topology of the classic example as the options ask for.
@@ -42,6 +43,9 @@ func Classic(o Options) (*Topology, error) {
 	}
 	for i := range o.Laptops {
 		t.addLaptop(i, uplink)
+		if o.SecondUplink {
+			t.addSecondUplink(i)
+		}
 	}
 	t.addConnector(o.Routers)
 	t.addRow(o.Routers)

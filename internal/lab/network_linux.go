@@ -213,7 +213,7 @@ func (n *network) addRoutes(node Node) error {
 }
 
 func addRoute(r Route) error {
-	route := &netlink.Route{Dst: ipNet(r.To), Gw: r.Via.AsSlice(), Src: r.Src.AsSlice()}
+	route := &netlink.Route{Dst: ipNet(r.To), Gw: r.Via.AsSlice(), Src: r.Src.AsSlice(), Priority: r.Metric}
 	if r.Device != "" {
 		link, err := netlink.LinkByName(r.Device)
 		if err != nil {

@@ -26,6 +26,8 @@ type Options struct {
 	Hosts int
 	// Router puts a Linux router between the laptops and the edge.
 	Router bool
+	// SecondUplink gives each laptop a second link to the edge, as by Wi-Fi beside a cable.
+	SecondUplink bool
 	// Routers counts the Linux routers between connector and server: r1, r2, ….
 	Routers int
 	// Plain puts Linux routers where edge and connector are: the same row of
@@ -72,6 +74,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("routers %d: want 0 to %d", o.Routers, MaxRouters)
 	case o.Plain && (o.Bare || o.NoPolicy || o.Policy != ""):
 		return fmt.Errorf("plain: nothing of oneping runs there, neither bare nor with a policy")
+	case o.Plain && o.SecondUplink:
+		return fmt.Errorf("second uplink: not where nothing of oneping runs")
 	case o.Unreachable != "answer" && o.Unreachable != "silent":
 		return fmt.Errorf("unreachable %q: want answer or silent", o.Unreachable)
 	case o.NoPolicy && o.Policy != "":

@@ -47,6 +47,8 @@ type Route struct {
 	// Src is what the node calls itself toward To; invalid leaves that to the
 	// kernel.
 	Src netip.Addr
+	// Metric: the least wins; 0 is the kernel's default, 0 for IPv4 and 1024 for IPv6.
+	Metric int
 }
 
 // Link joins two nodes.

@@ -54,6 +54,8 @@ func TestAddresses(t *testing.T) {
 		"classic": {},
 		"all":     {Laptops: MaxLaptops, Hosts: MaxHosts, Router: true},
 		"many":    {Laptops: MaxLaptops, Hosts: MaxHosts},
+		"uplinks": {Laptops: MaxLaptops, SecondUplink: true},
+		"both":    {Laptops: 2, SecondUplink: true, Router: true},
 		"row":     {Laptops: MaxLaptops, Hosts: MaxHosts, Routers: MaxRouters},
 		"plain":   {Laptops: 2, Hosts: 2, Plain: true},
 		"routers": {Laptops: 2, Hosts: 2, Plain: true, Router: true, Routers: 3},

@@ -151,14 +151,20 @@ func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, er
 	}
 	l.idle = idleTimeout(cfg.keepAlive())
 	l.path = p
+	if cfg.Socket == nil {
+		l.source = findSource(ctx, target, cfg)
+	}
 	return l, nil
 }
 
 // localPath is a socket of the dialling side with its transport.
 type localPath struct {
-	tr   *quic.Transport
-	sock net.PacketConn
-	own  bool // sock is ours to close
+	tr      *quic.Transport
+	sock    net.PacketConn
+	own     bool   // sock is ours to close
+	network string // udp4 or udp6
+	// path is quic-go's name for it once the peer has validated it; nil on the path that the handshake took.
+	path *quic.Path
 }
 
 // openPath opens a socket toward target.
@@ -174,7 +180,7 @@ func openPath(ctx context.Context, target netip.AddrPort, cfg *Config) (*localPa
 	if err != nil {
 		return nil, err
 	}
-	return &localPath{tr: &quic.Transport{Conn: s}, sock: s, own: true}, nil
+	return &localPath{tr: &quic.Transport{Conn: s}, sock: s, own: true, network: network}, nil
 }
 
 // close ends the transport and its socket. Connections on it must have ended.

@@ -218,6 +218,15 @@ func (b *heartbeat) answer(h proto.Heartbeat) {
 	}
 }
 
+// forget begins anew on another network: what was not answered says nothing about this one.
+func (b *heartbeat) forget(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.first, b.lost, b.proveBy = 0, 0, time.Time{}
+	b.holdOff, b.next = now.Add(switchHoldOff), now.Add(beatEvery)
+	b.heardAt, b.asked = now, 0
+}
+
 // proven fails when a new path has not answered in time.
 func (b *heartbeat) proven(now time.Time) error {
 	b.mu.Lock()

@@ -115,8 +115,9 @@ type Link struct {
 	pathMu  sync.Mutex
 	path    *localPath // dialling side: the socket in use
 	retired []*localPath
-	spare   *sparePath
+	spare   *localPath // validated by the peer and not in use
 	unheard *localPath // a socket whose path the peer did not validate
+	source  netip.Addr // from which the host speaks to the peer; zero: it has no route
 	gone    bool       // released: no new paths
 	// spareAfter is when the next spare may be made.
 	spareAfter time.Time

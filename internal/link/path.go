@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"go.uber.org/zap"
 )
 
@@ -22,18 +21,13 @@ const (
 	maxRetired = 8
 )
 
-// sparePath is a second socket that the peer has validated already.
+// runSpare keeps a spare path ready on the dialling side: a second socket that
+// the peer has validated already.
 //
 // It has to be ready beforehand: quic-go sends path probes only when its
 // congestion window has room, and a flow that is stuck in a black hole has
 // filled the window with packets that never arrive. The server side moves, and
 // starts anew at the smallest packet size, only when the address changes: hence the second socket.
-type sparePath struct {
-	local *localPath
-	path  *quic.Path
-}
-
-// runSpare keeps a spare path ready on the dialling side.
 func (l *Link) runSpare(ctx context.Context) {
 	if !l.dialled || l.cfg.Socket != nil {
 		return
@@ -110,7 +104,8 @@ func (l *Link) armSpare(ctx context.Context) error {
 	}
 	l.pathMu.Lock()
 	if !l.gone && l.spare == nil {
-		l.spare = &sparePath{local: local, path: p}
+		local.path = p
+		l.spare = local
 		l.pathMu.Unlock()
 		return nil
 	}
@@ -175,11 +170,20 @@ func (l *Link) switchPath(ctx context.Context) error {
 	if len(l.retired) >= maxRetired {
 		return fmt.Errorf("switch path: done %d times on this link", maxRetired)
 	}
-	if err := l.spare.path.Switch(); err != nil {
+	if err := l.use(l.spare); err != nil {
+		return err
+	}
+	l.spare = nil
+	return nil
+}
+
+// use switches to a path that the peer has validated. The caller holds pathMu.
+func (l *Link) use(p *localPath) error {
+	if err := p.path.Switch(); err != nil {
 		return fmt.Errorf("switch path: %w", err)
 	}
 	l.retired = append(l.retired, l.path)
-	l.path, l.spare = l.spare.local, nil
+	l.path = p
 	l.spareWorked(time.Now())
 	return nil
 }

@@ -91,7 +91,7 @@ func (l *Link) release() {
 		paths = append(paths, l.path)
 	}
 	if l.spare != nil {
-		paths = append(paths, l.spare.local)
+		paths = append(paths, l.spare)
 	}
 	if l.unheard != nil {
 		paths = append(paths, l.unheard)
