@@ -48,7 +48,9 @@ func TestPolicyEndsWhatRuns(t *testing.T) {
 		t.Errorf("ping said\n%s", got)
 	}
 	l.poll("one flow and no session", 5*time.Second, func() bool { s := l.edgeStatus(); return s.Flows == 1 && s.Sessions == 0 })
-	if got := l.told("laptop", "udp", serverV4+":7", 10) + ", " + l.told("laptop", "tcp", serverV4+":7", 10); got != "read EHOSTUNREACH, connect EHOSTUNREACH" {
+	udp, _ := l.told("laptop", "udp", serverV4+":7", 10)
+	tcp, _ := l.told("laptop", "tcp", serverV4+":7", 10)
+	if got := udp + ", " + tcp; got != "read EHOSTUNREACH, connect EHOSTUNREACH" {
 		t.Errorf("new sockets are told %s", got)
 	}
 	if got := l.denials("laptop"); len(got) != 3 { // echo, session, flow
