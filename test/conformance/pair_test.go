@@ -100,10 +100,11 @@ func await(t testing.TB, what string, within time.Duration, ok func() bool) {
 }
 
 const (
-	pace     = 4 * time.Millisecond    // between probes: the limits of both rows are far above it
-	slowPace = 1200 * time.Millisecond // between slow ones
-	quiet    = 5 * time.Second         // how long an answer may take; a dead neighbour takes 3 s
-	patience = 20 * time.Second        // as much where one row has answered and the other may be busy
+	largeStep = 4096                    // bytes that take one step: without root a packet socket has little room
+	pace      = 4 * time.Millisecond    // between probes: the limits of both rows are far above it
+	slowPace  = 1200 * time.Millisecond // between slow ones
+	quiet     = 5 * time.Second         // how long an answer may take; a dead neighbour takes 3 s
+	patience  = 20 * time.Second        // as much where one row has answered and the other may be busy
 )
 
 // compare sends probes through both rows and compares what comes back, one subtest a
@@ -148,7 +149,9 @@ func (p *pair) exchangeAll(t *testing.T, probes []probe, silence time.Duration) 
 					t.Errorf("%v: send %s: %v", z.row, probes[i].name, err)
 				}
 			}
-			<-ticker.C
+			for range 1 + probes[i].size/largeStep {
+				<-ticker.C
+			}
 		}
 	}
 	var sending sync.WaitGroup

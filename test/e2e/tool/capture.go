@@ -44,7 +44,9 @@ func openCapture(dev *net.Interface) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open packet socket: %w", err)
 	}
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 32<<20) // as much as there is
+	for _, opt := range []int{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE} { // as much as the host allows, and as there is
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 32<<20)
+	}
 	// A short receive time-out is how the loop sees the context.
 	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20000})
 	if err == nil {

@@ -19,7 +19,8 @@ import (
 
 // runExchange puts whole IP packets on a device without asking the kernel's
 // opinion: any header, any checksum, any fragment. Each line of standard input is one
-// or more packets in hex, sent back to back as soon as the line is there.
+// or more packets in hex, sent back to back as soon as the line is there. What comes in
+// is printed as capture does.
 func runExchange(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	to := flags.String("to", "", "link address of the next hop; none on a TUN device")
 	args, err := parse(flags, args, 1)
@@ -39,6 +40,9 @@ func runExchange(ctx context.Context, flags *flag.FlagSet, args []string) error 
 		return err
 	}
 	defer unix.Close(fd)
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1); err != nil {
+		return fmt.Errorf("ignore what is sent: %w", err) // it would take half of the buffer
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sent := make(chan error, 1)

@@ -26,7 +26,7 @@ func commands() []command {
 	return []command{
 		{"capture", "DEVICE                  print every IP packet: nanoseconds, in or out, hex", runCapture},
 		{"inject", "[flags] SRC DST          send packets made by hand through a raw socket", runInject},
-		{"exchange", "[-to MAC] DEVICE       send the packets of standard input, byte for byte, and capture until it ends", runExchange},
+		{"exchange", "[-to MAC] DEVICE       send the packets of standard input, byte for byte; print what comes in until it ends", runExchange},
 		{"ping", "[-ident N] [-n N] DST      pings with a chosen identifier, each reply checked", runPing},
 		{"paris", "[-m TTL] [-q N] ADDR      a traceroute of one five-tuple and payload, all probes at once", runParis},
 		{"udp-echo", "ADDR…                  answer every datagram with itself", runUDPEcho},
