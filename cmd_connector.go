@@ -51,6 +51,7 @@ func (f *connectorFlags) bind(cmd *cobra.Command) {
 	set.StringSliceVar(&f.deny, "deny", nil, "prefix or address to refuse (repeatable)")
 	set.StringVar(&f.given.ICMP, "icmp", string(icmp.Auto), "how ICMP is sent: auto, ping, raw")
 	set.StringVar(&f.given.Hops, "hops", string(connector.HopsTrue), "how the way behind the connector shows: true (each router), single (one hop)")
+	set.StringVar(&f.given.Metrics, "metrics", "", "TCP HOST:PORT at which Prometheus is answered, at /metrics (default none)")
 	set.StringVar(&f.given.LogLevel, "log-level", "info", "debug, info, warn or error")
 	set.StringVar(&f.path, "config", "", configHelp(proto.RoleConnector))
 }
@@ -77,6 +78,7 @@ func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
 	}
 	file.ICMP = over(cmd, "icmp", f.given.ICMP, file.ICMP)
 	file.Hops = over(cmd, "hops", f.given.Hops, file.Hops)
+	file.Metrics = over(cmd, "metrics", f.given.Metrics, file.Metrics)
 	file.LogLevel = over(cmd, "log-level", f.given.LogLevel, file.LogLevel)
 	return file, nil
 }

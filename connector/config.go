@@ -43,6 +43,8 @@ type Config struct {
 	// KeepAlive of the link; 0 = 1 s.
 	KeepAlive time.Duration
 
+	// Metrics is the TCP HOST:PORT at which Prometheus is answered; "" = none.
+	Metrics string
 	// StateDir holds the local socket; "" = none.
 	StateDir string
 	Version  string

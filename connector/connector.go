@@ -79,7 +79,10 @@ func (c *Connector) Run(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if err := c.open(ctx, g); err != nil {
+	if err = c.open(ctx, g); err == nil {
+		err = c.serveMetrics(ctx, g)
+	}
+	if err != nil {
 		g.Go(func() error { return err }) // ends what has been opened
 		return errors.Join(g.Wait(), closeListener(ln))
 	}

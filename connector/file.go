@@ -14,8 +14,9 @@ type File struct {
 	TokenFile string        `yaml:"token_file"`
 	Allow     []conf.Prefix `yaml:"allow"`
 	Deny      []conf.Prefix `yaml:"deny"`
-	ICMP      string        `yaml:"icmp"` // auto, ping, raw
-	Hops      string        `yaml:"hops"` // true, single
+	ICMP      string        `yaml:"icmp"`    // auto, ping, raw
+	Hops      string        `yaml:"hops"`    // true, single
+	Metrics   string        `yaml:"metrics"` // HOST:PORT
 	LogLevel  string        `yaml:"log_level"`
 }
 
@@ -27,7 +28,7 @@ func LoadFile(path string) (File, error) {
 
 // Config returns what f configures, without the node: edges, TLS and log level are the caller's.
 func (f *File) Config() (Config, error) {
-	c := Config{StateDir: f.StateDir, Allow: prefixes(f.Allow), Deny: prefixes(f.Deny), ICMP: icmp.Auto, Hops: HopsTrue}
+	c := Config{StateDir: f.StateDir, Metrics: f.Metrics, Allow: prefixes(f.Allow), Deny: prefixes(f.Deny), ICMP: icmp.Auto, Hops: HopsTrue}
 	var err error
 	if f.ICMP != "" {
 		if c.ICMP, err = icmp.ParseMode(f.ICMP); err != nil {

@@ -3,6 +3,7 @@ package test
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -57,6 +58,10 @@ type container struct {
 	Image           string   `yaml:"image"`
 	ImagePullPolicy string   `yaml:"imagePullPolicy"`
 	Args            []string `yaml:"args"`
+	Ports           []struct {
+		Name          string `yaml:"name"`
+		ContainerPort int    `yaml:"containerPort"`
+	} `yaml:"ports"`
 	SecurityContext struct {
 		AllowPrivilegeEscalation *bool `yaml:"allowPrivilegeEscalation"`
 		ReadOnlyRootFilesystem   bool  `yaml:"readOnlyRootFilesystem"`
@@ -121,6 +126,10 @@ func TestKubernetesConnector(t *testing.T) {
 	}
 	if got := strings.Join(c.ReadinessProbe.Exec.Command, " "); got != "oneping connector status --ready" {
 		t.Errorf("readiness: %q", got)
+	}
+	if port := d.Spec.Template.Metadata.Annotations["prometheus.io/port"]; len(c.Ports) != 1 || port != strconv.Itoa(c.Ports[0].ContainerPort) ||
+		!slices.Contains(c.Args, ":"+port) {
+		t.Errorf("scraped at port %q, served at %v by %q", port, c.Ports, c.Args)
 	}
 	var volumes []string
 	for _, v := range pod.Volumes {
