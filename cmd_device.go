@@ -20,7 +20,7 @@ func newDeviceCmd() *cobra.Command {
 one stable address per family.
 
 These commands speak to the edge on this machine.`,
-		Example: "  oneping device token --user alice@example.com > laptop.token\n  oneping device list",
+		Example: "  oneping device token --user alice@example.com --output laptop.token\n  oneping device list",
 		Args:    exactArgs(),
 	}
 	cmd.AddCommand(newDeviceTokenCmd(), newDeviceListCmd(), newDeviceShowCmd(), newDeviceRevokeCmd())
@@ -29,15 +29,16 @@ These commands speak to the edge on this machine.`,
 
 func newDeviceTokenCmd() *cobra.Command {
 	var a adminFlags
+	var out tokenOutput
 	var user string
 	var ttl time.Duration
 	cmd := &cobra.Command{
 		Use:   "token --user USER",
 		Short: "Make a token that enrols one device, once",
-		Long: `token prints a new token and nothing else on standard output. It enrols one
-device for the user, once, within --ttl. A token is a secret: keep it in a file
-of mode 0600.`,
-		Example: "  umask 077; oneping device token --user alice@example.com > laptop.token\n  oneping device token --user alice@example.com --ttl 24h > laptop.token",
+		Long: `token prints a new token and nothing else on standard output, or writes it to a
+file with --output. It enrols one device for the user, once, within --ttl. A
+token is a secret: keep it in a file of mode 0600.`,
+		Example: "  oneping device token --user alice@example.com --output laptop.token\n  oneping device token --user alice@example.com --ttl 24h --output laptop.token",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if user == "" {
@@ -51,11 +52,14 @@ of mode 0600.`,
 			if err := a.do(c, http.MethodPost, "/v1/tokens", in, &t); err != nil {
 				return err
 			}
-			err := a.print(c, &t, line("%s", t.Token))
-			hint(c, "good once, until %s; on the laptop: sudo oneping client up --token-file FILE", t.Expires.Local().Format(time.DateTime))
-			return err
+			if err := out.write(c, &a, &t); err != nil {
+				return err
+			}
+			hint(c, "good once, until %s; on the laptop: sudo oneping client service install --token-file FILE, or sudo oneping client up --token-file FILE", t.Expires.Local().Format(time.DateTime))
+			return nil
 		},
 	}
+	out.bind(cmd)
 	cmd.Flags().StringVar(&user, "user", "", "user whose device it will be")
 	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good")
 	return a.bind(cmd)

@@ -93,7 +93,7 @@ tests:
 	}
 	for _, step := range []struct{ command, stdout, stderr string }{
 		{"tunnel list", "", "hint: there is no tunnel yet: oneping tunnel create NAME\n"},
-		{"tunnel create office", "tunnel office created\n", "hint: next: oneping route add PREFIX office, and oneping tunnel token office > connector.token\n"},
+		{"tunnel create office", "tunnel office created\n", "hint: next: oneping route add PREFIX office, and oneping tunnel token office --output connector.token\n"},
 		{"tunnel create office", "", "error: create tunnel office: the name is taken\nhint: show it: oneping tunnel show office\n"},
 		{"tunnel create", "", "error: oneping tunnel create takes NAME, and got 0 of 1 arguments\nhint: see oneping tunnel create --help\n"},
 		{
@@ -251,8 +251,8 @@ func TestEdgeInitIsRepeatable(t *testing.T) {
 	for _, want := range []string{
 		"Nodes reach the edge at edge.example.com:7844 (UDP).",
 		"   oneping edge run --state-dir " + dir + " --advertise edge.example.com:7844",
-		"   oneping tunnel create office --state-dir " + dir,
-		"   oneping tunnel token office --state-dir " + dir + " > connector.token",
+		"   oneping tunnel create office --route 172.16.10.0/24 --output connector.token --state-dir " + dir,
+		"   oneping device token --user alice@example.com --output laptop.token --state-dir " + dir,
 		"   oneping connector run --token-file connector.token",
 		"   sudo oneping client up --token-file laptop.token",
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,18 +55,30 @@ func newRouteAddCmd() *cobra.Command {
 		Example: "  oneping route add 172.16.10.0/24 office\n  oneping route add fd00:10::/64 office",
 		Args:    exactArgs("PREFIX", "TUNNEL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var r admin.Route
-			in := map[string]string{"prefix": args[0], "tunnel": args[1]}
-			if err := a.do(c, http.MethodPost, "/v1/routes", in, &r); err != nil {
+			r, err := addRoute(c, &a, args[0], args[1])
+			if err != nil {
 				return err
 			}
-			err := a.print(c, &r, line("route %s to tunnel %s added", r.Prefix, r.Tunnel))
-			if r.Hint != "" {
-				hint(c, "%s", r.Hint)
+			if a.json {
+				return errors.Join(sayRoute(c, r, io.Discard), a.print(c, &r, nil))
 			}
-			return err
+			return sayRoute(c, r, c.OutOrStdout())
 		},
 	})
+}
+
+func addRoute(c *cobra.Command, a *adminFlags, prefix, tunnel string) (r admin.Route, err error) {
+	err = a.do(c, http.MethodPost, "/v1/routes", map[string]string{"prefix": prefix, "tunnel": tunnel}, &r)
+	return r, err
+}
+
+// sayRoute tells a person that a route was added, and what it still lacks.
+func sayRoute(c *cobra.Command, r admin.Route, w io.Writer) error {
+	err := line("route %s to tunnel %s added", r.Prefix, r.Tunnel)(w)
+	if r.Hint != "" {
+		hint(c, "%s", r.Hint)
+	}
+	return err
 }
 
 func newRouteListCmd() *cobra.Command {

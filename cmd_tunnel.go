@@ -21,7 +21,7 @@ and serve it together; each keeps a key of its own.
 These commands speak to the edge on this machine.`,
 		Example: `  oneping tunnel create office
   oneping route add 172.16.10.0/24 office
-  oneping tunnel token office > connector.token`,
+  oneping tunnel token office --output connector.token`,
 		Args: exactArgs(),
 	}
 	cmd.AddCommand(newTunnelCreateCmd(), newTunnelListCmd(), newTunnelShowCmd(), newTunnelTokenCmd(), newTunnelDeleteCmd())
@@ -32,21 +32,54 @@ func tunnelURL(name string) string { return "/v1/tunnels/" + url.PathEscape(name
 
 func newTunnelCreateCmd() *cobra.Command {
 	var a adminFlags
-	return a.bind(&cobra.Command{
-		Use:     "create NAME",
-		Short:   "Create a tunnel",
-		Example: "  oneping tunnel create office",
+	var out tokenOutput
+	var routes []string
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Create a tunnel, route prefixes to it and write its token",
+		Long: `create makes a tunnel. With --route it routes prefixes to it, as "oneping route add"
+does, and with --output it writes the token that the tunnel's connectors enrol
+with, as "oneping tunnel token --output" does. When a route is refused the tunnel
+stays: go on with "oneping route add".`,
+		Example: "  oneping tunnel create office\n  oneping tunnel create office --route 172.16.10.0/24 --output connector.token",
 		Args:    exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var t admin.Tunnel
 			if err := a.do(c, http.MethodPost, "/v1/tunnels", map[string]string{"name": args[0]}, &t); err != nil {
 				return err
 			}
-			err := a.print(c, &t, line("tunnel %s created", t.Name))
-			hint(c, "next: oneping route add PREFIX %s, and oneping tunnel token %s > connector.token", t.Name, t.Name)
-			return err
+			say := c.OutOrStdout()
+			if a.json {
+				say = io.Discard // the tunnel itself is the answer, once
+			}
+			if err := line("tunnel %s created", t.Name)(say); err != nil {
+				return err
+			}
+			for _, prefix := range routes {
+				r, err := addRoute(c, &a, prefix, t.Name)
+				if err == nil {
+					err = sayRoute(c, r, say)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if out.path != "" {
+				if err := writeTunnelToken(c, &a, &out, t.Name, false); err != nil {
+					return err
+				}
+			} else if len(routes) == 0 {
+				hint(c, "next: oneping route add PREFIX %s, and oneping tunnel token %s --output connector.token", t.Name, t.Name)
+			}
+			if a.json {
+				return a.show(c, tunnelURL(t.Name), &t, nil)
+			}
+			return nil
 		},
-	})
+	}
+	cmd.Flags().StringSliceVar(&routes, "route", nil, "prefix to route to the tunnel (repeatable)")
+	out.bind(cmd)
+	return a.bind(cmd)
 }
 
 func newTunnelListCmd() *cobra.Command {
@@ -83,29 +116,39 @@ func newTunnelShowCmd() *cobra.Command {
 
 func newTunnelTokenCmd() *cobra.Command {
 	var a adminFlags
+	var out tokenOutput
 	var rotate bool
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print the token that a tunnel's connectors enrol with",
-		Long: `token prints the tunnel's token and nothing else on standard output. It may be
-used by any number of connectors and is the same each time, until --rotate makes
-a new one; the earlier ones then enrol nobody any more, and connectors that
-enrolled with them stay. A token is a secret: keep it in a file of mode 0600.`,
-		Example: `  umask 077; oneping tunnel token office > connector.token
-  oneping tunnel token office --rotate > connector.token`,
+		Long: `token prints the tunnel's token and nothing else on standard output, or writes
+it to a file with --output. It may be used by any number of connectors and is the
+same each time, until --rotate makes a new one; the earlier ones then enrol nobody
+any more, and connectors that enrolled with them stay. A token is a secret: keep
+it in a file of mode 0600.`,
+		Example: `  oneping tunnel token office --output connector.token
+  oneping tunnel token office --rotate | ssh gateway "oneping connector service install --token-file -"`,
 		Args: exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var t admin.Token
-			if err := a.do(c, http.MethodPost, tunnelURL(args[0])+"/token", map[string]bool{"rotate": rotate}, &t); err != nil {
-				return err
-			}
-			err := a.print(c, &t, line("%s", t.Token))
-			hint(c, "on a host of the private subnet: oneping connector run --token-file FILE")
-			return err
+			return writeTunnelToken(c, &a, &out, args[0], rotate)
 		},
 	}
+	out.bind(cmd)
 	cmd.Flags().BoolVar(&rotate, "rotate", false, "make a new token and refuse the earlier ones")
 	return a.bind(cmd)
+}
+
+// writeTunnelToken asks for a tunnel's token and writes it to out.
+func writeTunnelToken(c *cobra.Command, a *adminFlags, out *tokenOutput, name string, rotate bool) error {
+	var t admin.Token
+	if err := a.do(c, http.MethodPost, tunnelURL(name)+"/token", map[string]bool{"rotate": rotate}, &t); err != nil {
+		return err
+	}
+	if err := out.write(c, a, &t); err != nil {
+		return err
+	}
+	hint(c, "on a host of the private subnet: sudo oneping connector service install --token-file FILE, or oneping connector run --token-file FILE")
+	return nil
 }
 
 func newTunnelDeleteCmd() *cobra.Command {

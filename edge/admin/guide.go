@@ -37,13 +37,10 @@ func (g *Guide) Write(w io.Writer) error {
 		say("Start the edge, here:", g.Run)
 	}
 	say("Say what is behind it and who may reach that, here, in another terminal:",
-		"oneping tunnel create office"+dir,
-		"oneping route add 172.16.10.0/24 office"+dir,
+		"oneping tunnel create office --route 172.16.10.0/24 --output connector.token"+dir,
 		`echo 'grants: [{id: alice-office, who: [alice@example.com], to: [172.16.10.0/24], how: ["*"]}]' > policy.yaml`,
 		"oneping policy apply -f policy.yaml"+dir,
-		"umask 077",
-		"oneping tunnel token office"+dir+" > connector.token",
-		"oneping device token --user alice@example.com"+dir+" > laptop.token",
+		"oneping device token --user alice@example.com --output laptop.token"+dir,
 	)
 	say("On a host inside 172.16.10.0/24, with connector.token copied there (no root needed):",
 		"oneping connector run --token-file connector.token")

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/oneping/oneping/edge/admin"
+)
+
+// secret returns the token in a file, which must be its owner's alone.
+func secret(t *testing.T, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("%s has mode %o", path, mode)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestTokenOutput(t *testing.T) {
+	dir, out := startEdge(t), t.TempDir()
+	connector := filepath.Join(out, "connector.token")
+	if err := os.WriteFile(connector, []byte("an earlier one"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := oneping(t, "tunnel", "create", "office", "--route", "172.16.10.0/24,fd00:10::/64", "--output", connector, "--state-dir", dir)
+	if want := "tunnel office created\nroute 172.16.10.0/24 to tunnel office added\nroute fd00:10::/64 to tunnel office added\n"; stdout != want {
+		t.Errorf("got %q, want %q", stdout, want)
+	}
+	if !strings.Contains(stderr, "no grant reaches 172.16.10.0/24 yet") || strings.Contains(stderr, "error: ") {
+		t.Errorf("standard error: %s", stderr)
+	}
+	again, _ := oneping(t, "tunnel", "token", "office", "--state-dir", dir)
+	if got := secret(t, connector); got != again || again == "" {
+		t.Errorf("the file holds %q, and the token is %q", got, again)
+	}
+	laptop := filepath.Join(out, "laptop.token")
+	if stdout, _ := oneping(t, "device", "token", "--user", "alice@example.com", "-o", laptop, "--state-dir", dir); stdout != "" {
+		t.Errorf("the token is also printed: %q", stdout)
+	}
+	if secret(t, laptop) == "" {
+		t.Error("no token in the file")
+	}
+	if names, err := os.ReadDir(out); err != nil || len(names) != 2 {
+		t.Errorf("left behind: %v, %v", names, err)
+	}
+
+	nowhere := filepath.Join(out, "missing", "laptop.token")
+	stdout, stderr = oneping(t, "tunnel", "token", "office", "--output", nowhere, "--state-dir", dir)
+	if stdout != "" || !strings.HasPrefix(stderr, "error: write token: open "+filepath.Dir(nowhere)) {
+		t.Errorf("got %q, %q", stdout, stderr)
+	}
+}
+
+// TestTunnelCreateJSON: one command gives one document, with the routes in it.
+func TestTunnelCreateJSON(t *testing.T) {
+	dir := startEdge(t)
+	token := filepath.Join(t.TempDir(), "connector.token")
+	stdout, _ := oneping(t, "tunnel", "create", "office", "--json", "--route", "172.16.10.0/24", "--output", token, "--state-dir", dir)
+	var tunnel admin.Tunnel
+	if err := json.Unmarshal([]byte(stdout), &tunnel); err != nil || tunnel.Name != "office" || len(tunnel.Routes) != 1 {
+		t.Errorf("%v: %s", err, stdout)
+	}
+	if secret(t, token) == "" {
+		t.Error("no token in the file")
+	}
+	stdout, stderr := oneping(t, "tunnel", "create", "home", "--route", "172.16.10.0/24", "--state-dir", dir)
+	if stdout != "tunnel home created\n" || !strings.HasPrefix(stderr, "error: add route 172.16.10.0/24: it exists already, to tunnel office\n") {
+		t.Errorf("got %q, %q", stdout, stderr)
+	}
+}
