@@ -55,6 +55,7 @@ func (f *edgeFlags) bind(cmd *cobra.Command) {
 	set.StringVar(&f.edge.Unreachable, "unreachable", "", "how refusals look: answer (as a router would) or silent (default answer)")
 	set.IntVar(&f.edge.MTU, "mtu", 0, "MTU of the clients' TUN devices in bytes (default 1500)")
 	set.StringVar(&f.config, "config", "", configHelp(proto.RoleEdge))
+	set.StringVar(&f.edge.Metrics, "metrics", "", "TCP HOST:PORT at which Prometheus is answered, at /metrics (default none)")
 	set.StringVar(&f.level, "log-level", "", "debug, info, warn or error (default info)")
 }
 
@@ -102,6 +103,7 @@ func (f *edgeFlags) load(cmd *cobra.Command) (edge.File, error) {
 		"advertise":   func() { file.Advertise = f.edge.Advertise },
 		"unreachable": func() { file.Unreachable = f.edge.Unreachable },
 		"mtu":         func() { file.MTU = f.edge.MTU },
+		"metrics":     func() { file.Metrics = f.edge.Metrics },
 		"log-level":   func() { file.LogLevel = f.level },
 	} {
 		if set.Changed(name) {
@@ -142,6 +144,7 @@ func (f *edgeFlags) words(cmd *cobra.Command) []string {
 		{"capture", f.capture},
 		{"unreachable", []string{f.edge.Unreachable}},
 		{"mtu", []string{strconv.Itoa(f.edge.MTU)}},
+		{"metrics", []string{f.edge.Metrics}},
 		{"log-level", []string{f.level}},
 	} {
 		if cmd.Flags().Changed(flag.name) {

@@ -24,6 +24,7 @@ type Config struct {
 	StoreURL  string         // external NATS; "" = embedded
 	// Prefix4 and Prefix6 are where device addresses come from; used at the first start.
 	Prefix4, Prefix6 netip.Prefix
+	Metrics          string // TCP host:port at which Prometheus is answered; "" = none
 	Version          string
 	Log              *zap.Logger
 }

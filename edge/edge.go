@@ -118,12 +118,26 @@ func (e *Edge) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	metrics, err := e.listenMetrics()
+	if err != nil {
+		return errors.Join(err, sock.Close())
+	}
+	const role = string(proto.RoleEdge)
+	reg := obs.NewRegistry(role, e.cfg.Version)
+	reg.MustRegister(
+		obs.NewPackets(role, e.relay.Counters()),
+		obs.NewGauge(role, "udp_sessions", "UDP sessions that live now.", e.relay.Sessions),
+		obs.NewGauge(role, "tcp_flows", "TCP flows that are open now.", e.relay.Flows),
+	)
 	g, ctx := errgroup.WithContext(ctx)
+	if metrics != nil {
+		g.Go(func() error { return obs.ServeMetrics(ctx, metrics, reg) })
+	}
 	g.Go(func() error { return e.relay.Run(ctx) })
 	g.Go(func() error { return e.store.Watch(ctx, e.changed) })
 	g.Go(func() error { return e.acceptor.Run(ctx) })
 	g.Go(func() error { return e.upkeep(ctx) })
-	g.Go(func() error { return local.ServeListener(ctx, sock, e.handler()) })
+	g.Go(func() error { return local.ServeListener(ctx, sock, e.handler(obs.Handler(reg))) })
 	e.cfg.Log.Info("edge ready", zap.Stringer(obs.FieldListen, e.listener.Addr()), zap.Stringers("hops", e.hops), zap.String(obs.FieldStateDir, e.cfg.StateDir))
 	close(e.ready)
 	if err := node.NotifyReady(); err != nil {

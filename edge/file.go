@@ -23,6 +23,7 @@ type File struct {
 	Store       struct {
 		URL string `yaml:"url"`
 	} `yaml:"store"`
+	Metrics  string `yaml:"metrics"` // HOST:PORT
 	LogLevel string `yaml:"log_level"`
 }
 
@@ -39,7 +40,7 @@ func LoadFile(path string) (File, error) {
 // Config returns what f configures. It refuses an unknown word; the rest is checked by New.
 func (f *File) Config() (Config, error) {
 	c := Config{
-		StateDir: f.StateDir, Listen: f.Listen, Advertise: f.Advertise, Hops: f.Hops, Capture: f.Capture, MTU: f.MTU,
+		StateDir: f.StateDir, Metrics: f.Metrics, Listen: f.Listen, Advertise: f.Advertise, Hops: f.Hops, Capture: f.Capture, MTU: f.MTU,
 		Idle: f.IdleSeconds, StoreURL: f.Store.URL, Prefix4: f.Prefix4, Prefix6: f.Prefix6,
 	}
 	switch f.Unreachable {
