@@ -67,6 +67,9 @@ func (c *Client) Status() Status {
 	if c.cfg.Node != nil {
 		id := c.cfg.Node.Status()
 		s.Identity = &id
+		if s.LastError == "" && !s.Up {
+			s.LastError = id.Enrolling
+		}
 	}
 	if c.tcp != nil {
 		s.Held, s.Flows = c.tcp.counts()

@@ -22,7 +22,7 @@ const dialStagger = 250 * time.Millisecond
 // each a moment after the one before it; the first to finish its handshake
 // wins. One attempt takes at most 2 s. The caller must Run or Close the link.
 func Dial(ctx context.Context, addr string, cfg Config) (*Link, error) {
-	targets, err := resolve(ctx, addr)
+	targets, err := resolve(ctx, addr, &cfg)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
@@ -36,8 +36,9 @@ func Dial(ctx context.Context, addr string, cfg Config) (*Link, error) {
 	return l, nil
 }
 
-// resolve turns host:port into addresses.
-func resolve(ctx context.Context, addr string) ([]netip.AddrPort, error) {
+// resolve turns host:port into addresses. Where Go itself asks the name servers (Linux), the questions go the way of the
+// link's own packets: a client that captures its name server has to find its edge all the same.
+func resolve(ctx context.Context, addr string, cfg *Config) ([]netip.AddrPort, error) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
 		return []netip.AddrPort{ap}, nil
 	}
@@ -51,7 +52,8 @@ func resolve(ctx context.Context, addr string) ([]netip.AddrPort, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	resolver := &net.Resolver{Dial: (&net.Dialer{Control: cfg.Control}).DialContext}
+	ips, err := resolver.LookupNetIP(ctx, "ip", host)
 	if err != nil {
 		return nil, err
 	}

@@ -134,6 +134,7 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 	pause := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: 5 * time.Second}
 	pause.Reset()
 	last := ""
+	defer n.trying("")
 	for i := 0; ; i++ {
 		addr := edges[i%len(edges)]
 		one, cancel := context.WithTimeout(ctx, attemptTimeout)
@@ -145,6 +146,7 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 		}
 		if err.Error() != last && ctx.Err() == nil { // the same failure once
 			last = err.Error()
+			n.trying(last)
 			n.cfg.Log.Warn("cannot enrol yet", zap.String(obs.FieldRemote, addr), zap.Error(err))
 		}
 		t := time.NewTimer(pause.NextBackOff())
@@ -155,6 +157,13 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 		case <-t.C:
 		}
 	}
+}
+
+// trying notes for the status why there is no certificate yet.
+func (n *Node) trying(failed string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failed = failed
 }
 
 // enrolAt enrols with a token at one edge.

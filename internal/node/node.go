@@ -42,6 +42,7 @@ type Node struct {
 	asked  time.Time // when the last Request was made
 	stale  bool      // the edge said that the certificate is no good
 	gone   bool      // the edge does not know this connector any more
+	failed string    // why it has not enrolled or renewed yet, though it is trying
 }
 
 // identity is what enrolment gave this node. The zero value: not enrolled.
@@ -88,6 +89,8 @@ type Status struct {
 	Expires  time.Time `json:"certificate_expires,omitzero"`
 	Edges    []string  `json:"edges,omitempty"`
 	InMemory bool      `json:"in_memory,omitempty"` // key and certificate end with the process
+	// Enrolling says why this node has not enrolled yet, or not renewed an expired certificate, while it goes on trying.
+	Enrolling string `json:"enrolling,omitempty"`
 }
 
 // Status returns a snapshot.
@@ -101,7 +104,7 @@ func (n *Node) Status() Status {
 	if n.id.cert != nil {
 		s.Expires = n.id.cert.NotAfter
 	}
-	s.Edges, s.InMemory = slices.Clone(n.id.edges), n.memory
+	s.Edges, s.InMemory, s.Enrolling = slices.Clone(n.id.edges), n.memory, n.failed
 	return s
 }
 

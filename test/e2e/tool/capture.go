@@ -66,7 +66,7 @@ func captureLoop(ctx context.Context, fd int) error {
 	for ctx.Err() == nil {
 		n, from, err := unix.Recvfrom(fd, buf, 0)
 		switch {
-		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN): // told once; it may come up
 			if err := out.Flush(); err != nil {
 				return err
 			}
