@@ -9,6 +9,15 @@
 # Each builder builds it: nothing here needs BuildKit. Where no image registry is
 # reachable, scripts/images.sh makes both base images.
 
+# In front of the build: builders without BuildKit make every stage up to the one that is asked for.
+FROM debian:bookworm-slim AS server
+RUN apt-get update && apt-get install -y --no-install-recommends busybox dnsmasq-base \
+	&& rm -rf /var/lib/apt/lists/*
+COPY --chown=65532:65532 deploy/compose/index.html /srv/
+COPY --chown=65532:65532 deploy/compose/server.sh /usr/local/bin/server
+USER 65532:65532
+ENTRYPOINT ["bash", "/usr/local/bin/server"]
+
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 # The same source, version and Go make the same binary, bit for bit.
@@ -32,14 +41,6 @@ ENV ONEPING_STATE_DIR=/var/lib/oneping
 COPY --from=build /out/usr/local/bin/oneping /usr/local/bin/
 ENTRYPOINT ["oneping"]
 CMD ["client", "up"]
-
-FROM debian:bookworm-slim AS server
-RUN apt-get update && apt-get install -y --no-install-recommends busybox dnsmasq-base \
-	&& rm -rf /var/lib/apt/lists/*
-COPY --chown=65532:65532 deploy/compose/index.html /srv/
-COPY --chown=65532:65532 deploy/compose/server.sh /usr/local/bin/server
-USER 65532:65532
-ENTRYPOINT ["bash", "/usr/local/bin/server"]
 
 FROM debian:bookworm-slim AS setup
 COPY --from=build /out/usr/local/bin/oneping /usr/local/bin/
