@@ -111,7 +111,7 @@ func TestRoutesBehindRouters(t *testing.T) {
 			}
 			for flag, dst := range map[string]string{"-4": "172.16.22.1", "-6": "fd6f:6e65:7069:16::1"} {
 				row := rows[flag]
-				wantHops(t, "blackhole", l.trace("laptop", flag, "-I", "-w1", "-m5", dst), row[0], row[1], row[2], "*", "*")
+				l.wantTrace("blackhole", "laptop", []string{flag, "-I", "-w1", "-m5", dst}, row[0], row[1], row[2], "*", "*")
 			}
 		})
 	}
