@@ -51,11 +51,11 @@ func TestRefusalsBehindRouters(t *testing.T) {
 			for _, r := range refusals {
 				row := rows[r.family]
 				want := []string{row[0], row[1], row[2], row[2] + r.mark}
-				wantHops(t, r.say, l.trace("laptop", r.family, "-U", "-p", r.port, row[4]), want...)
+				l.wantTrace(r.say, "laptop", []string{r.family, "-U", "-p", r.port, row[4]}, want...)
 				l.wantSockets(t, r.say, l.hostPort(row[4], r.port), r.udp, r.tcp)
 			}
 			for flag, row := range rows {
-				wantHops(t, "drop "+flag, l.trace("laptop", flag, "-U", "-p", "7099", "-w1", "-m5", row[4]), row[0], row[1], row[2], "*", "*")
+				l.wantTrace("drop "+flag, "laptop", []string{flag, "-U", "-p", "7099", "-w1", "-m5", row[4]}, row[0], row[1], row[2], "*", "*")
 				l.wantSockets(t, "reset", l.hostPort(row[4], "7200"), "read ECONNREFUSED", "connect ECONNREFUSED")
 			}
 		})
