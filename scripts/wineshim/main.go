@@ -68,8 +68,10 @@ func headers(size int) []byte {
 		uint64(0x26f0000000), uint32(section), uint32(alignment), uint16(6), uint16(0), uint16(0), uint16(0), uint16(6), uint16(0),
 		uint32(0), uint32(2 * section), uint32(alignment), uint32(0), uint16(3), uint16(0x160),
 		uint64(0x100000), uint64(0x1000), uint64(0x100000), uint64(0x1000), uint32(0), uint32(16),
-		uint32(section), uint32(size), [15]uint64{}, // the directories: exports alone
-		[8]byte{'.', 'e', 'd', 'a', 't', 'a'}, uint32(size), uint32(section), uint32(alignment), uint32(alignment),
+		uint32(section), uint32(size),
+		[15]uint64{}, // the directories: exports alone
+		[8]byte{'.', 'e', 'd', 'a', 't', 'a'},
+		uint32(size), uint32(section), uint32(alignment), uint32(alignment),
 		uint32(0), uint32(0), uint32(0), uint32(0x40000040),
 	} {
 		_ = binary.Write(&b, binary.LittleEndian, v) // a buffer takes everything
