@@ -119,7 +119,7 @@ rpm() {
 	install -D -m 644 "$work/docs/completions/oneping.zsh" "$dir/tree/usr/share/zsh/site-functions/_oneping"
 	age "$dir/tree"
 	(cd "$dir/tree" && find etc -type f | sort | sed 's|^|%config(noreplace) /|' && echo '%dir /etc/oneping' && echo '%dir /usr/share/oneping' &&
-		echo '%dir /usr/share/doc/oneping' && find usr -type f | sort | sed 's|^|/|') >"$dir/files"
+		printf '%%dir /usr/share/%s\n' doc/oneping fish fish/vendor_completions.d zsh zsh/site-functions && find usr -type f | sort | sed 's|^|/|') >"$dir/files"
 	sed -e "s|@VERSION@|$packaged|; s|@STAGE@|$dir/tree|" -e "/@FUNCTIONS@/{r scripts/package/functions" -e "d}" -e "/@FILES@/{r $dir/files" -e "d}" \
 		scripts/package/oneping.spec >"$dir/oneping.spec"
 	rpmbuild -bb --quiet --target "$arch-linux" --define "_topdir $dir/top" --define "_tmppath $dir/tmp" "$dir/oneping.spec" >"$dir/log" 2>&1 ||

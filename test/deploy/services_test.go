@@ -1,0 +1,133 @@
+//go:build linux
+
+package deploy
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// fence is a fenced block of the README: ```sh NODE.service or ```yaml FILE.
+var fence = regexp.MustCompile("(?ms)^```(sh|yaml) (\\S+)\n(.*?)^```$")
+
+// blocks returns the text of the README's blocks of a language and place, in their order.
+func blocks(t *testing.T, lang, place string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
+		if m[1] == lang && m[2] == place {
+			b.WriteString(m[3])
+		}
+	}
+	if b.Len() == 0 {
+		t.Fatalf("the README has no block %s %s", lang, place)
+	}
+	return b.String()
+}
+
+// services does what the README says about three machines, with a systemd on each.
+func (r release) services(t *testing.T) {
+	n := newNetwork(t)
+	nodes := []string{"edge", "connector", "laptop"}
+	role := map[string]string{"edge": "edge", "connector": "connector", "laptop": "client"}
+	machines := make(map[string]*machine)
+	clean := make(map[string]map[string]string)
+	for _, node := range nodes {
+		m := r.machine(t, n, node)
+		m.boot()
+		machines[node] = m
+		clean[node] = tree(t, m.root)
+		run(t, time.Minute, ".", "cp", r.file(t, "*.deb"), filepath.Join(m.root, "root"))
+		for line := range strings.Lines(blocks(t, "sh", "install")) {
+			m.run(line)
+		}
+	}
+	if out := machines["connector"].run("cat /etc/sysctl.d/49-oneping.conf /proc/sys/net/ipv4/ping_group_range"); !strings.Contains(out, "the group oneping") || strings.HasSuffix(out, "1\t0\n") {
+		t.Errorf("the package has not opened ping to the group:\n%s", out)
+	}
+	edge, connector, laptop := machines["edge"], machines["connector"], machines["laptop"]
+	for file, path := range map[string]string{"policy.yaml": "root/policy.yaml", "edge.yaml": "etc/oneping/edge.yaml"} {
+		if err := os.WriteFile(filepath.Join(edge.root, path), []byte(blocks(t, "yaml", file)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, node := range nodes {
+		for line := range strings.Lines(blocks(t, "sh", node+".service")) {
+			machines[node].run(line)
+		}
+		if node == "edge" {
+			edge.carry("connector.token", connector)
+			edge.carry("laptop.token", laptop)
+		}
+	}
+	path := func(word string) {
+		t.Helper()
+		laptop.poll(word, func() error {
+			out, err := laptop.try("traceroute -I -n -w 1 -q 1 172.16.10.120")
+			if got := strings.Join(regexp.MustCompile(`(?m)^ *\d+  ([0-9.]+) `).FindAllString(out, -1), " "); err != nil || len(strings.Fields(got)) != 6 ||
+				!strings.Contains(got, "1  172.68.101.57") || !strings.Contains(got, "2  172.16.10.100") || !strings.Contains(got, "3  172.16.10.120") {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return nil
+		})
+	}
+	path("the path")
+	wantUnprivileged(t, edge, "edge", "0000000000000000")
+	wantUnprivileged(t, connector, "connector", "0000000000000000")
+	wantUnprivileged(t, laptop, "client", "0000000000001000") // CAP_NET_ADMIN
+
+	connector.run("oneping connector check")
+	laptop.run("useradd -G oneping member && useradd stranger && su member -c 'oneping client status' >/dev/null")
+	if out, err := laptop.try("su stranger -c 'oneping client status'"); err == nil || !strings.Contains(err.Error(), "as a member of the group oneping") {
+		t.Errorf("a stranger asks the client: %v %s", err, out)
+	}
+	laptop.run("userdel member && userdel stranger")
+	for _, node := range nodes { // repeating it changes nothing
+		if out := machines[node].run("oneping " + role[node] + " service install"); strings.Contains(out, "write ") || strings.Contains(out, "restart") {
+			t.Errorf("%s: a second install\n%s", node, out)
+		}
+	}
+	connector.halt()
+	laptop.halt()
+	connector.boot()
+	laptop.boot()
+	path("the path after a reboot")
+
+	for _, node := range nodes {
+		m := machines[node]
+		m.run("oneping " + role[node] + " service uninstall && rm -f *.token *.yaml *.deb && dpkg -P oneping")
+		if out := strings.Join(strings.Fields(m.run("cat /proc/sys/net/ipv4/ping_group_range; ip rule | wc -l")), " "); out != "1 0 3" {
+			t.Errorf("%s: ping group range and number of rules: %s", node, out)
+		}
+		m.halt() // its /tmp and /run go with it
+		if diff := cmp.Diff(clean[node], tree(t, m.root)); diff != "" {
+			t.Errorf("%s: purged, and what is left:\n%s", node, diff)
+		}
+	}
+}
+
+// wantUnprivileged looks at the service's process, from outside of the machine.
+func wantUnprivileged(t *testing.T, m *machine, role, caps string) {
+	t.Helper()
+	pid := strings.TrimSpace(m.run("systemctl show -p MainPID --value oneping-" + role))
+	status := m.run("cat /proc/" + pid + "/status")
+	for _, want := range []string{"CapEff:\t" + caps, "CapPrm:\t" + caps, "CapBnd:\t" + caps, "NoNewPrivs:\t1", "Seccomp:\t2"} {
+		if !strings.Contains(status, want+"\n") {
+			t.Errorf("oneping-%s: no %s in\n%s", role, want, status)
+		}
+	}
+	if strings.Contains(status, "Uid:\t0\t") {
+		t.Errorf("oneping-%s runs as root", role)
+	}
+}
