@@ -41,6 +41,7 @@ func TestDeploy(t *testing.T) {
 	t.Run("deb", r.deb)
 	t.Run("rpm", r.rpm)
 	t.Run("services", r.services)
+	t.Run("tar", r.tar)
 }
 
 // leaveOut ends the test: under CI as failed, else as left out.

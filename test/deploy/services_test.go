@@ -117,6 +117,28 @@ func (r release) services(t *testing.T) {
 	}
 }
 
+// tar installs and uninstalls services of the program alone, with no package on the machine.
+func (r release) tar(t *testing.T) {
+	m := r.machine(t, newNetwork(t), "edge")
+	m.boot()
+	run(t, time.Minute, ".", "tar", "-C", filepath.Join(m.root, "root"), "--strip-components=1", "-xzf", r.file(t, "*.tar.gz"))
+	if _, err := m.try("./oneping edge service install"); err == nil || !strings.Contains(err.Error(), "sudo install /root/oneping /usr/local/bin/oneping") {
+		t.Errorf("a program that the service cannot see: %v", err)
+	}
+	m.run("install oneping /usr/local/bin")
+	clean := tree(t, m.root)
+	m.run("oneping edge service install && oneping edge status && oneping connector service install && systemctl is-enabled oneping-connector")
+	m.run("oneping connector check")
+	m.run("oneping edge service uninstall && oneping connector service uninstall")
+	if out := m.run("cat /proc/sys/net/ipv4/ping_group_range"); out != "1\t0\n" {
+		t.Errorf("ping group range: %s", out)
+	}
+	m.run("rm -r /var/lib/oneping /var/lib/private/oneping") // who they are: uninstall keeps it, and says so
+	if diff := cmp.Diff(clean, tree(t, m.root)); diff != "" {
+		t.Errorf("uninstalled, and what is left:\n%s", diff)
+	}
+}
+
 // wantUnprivileged looks at the service's process, from outside of the machine.
 func wantUnprivileged(t *testing.T, m *machine, role, caps string) {
 	t.Helper()
