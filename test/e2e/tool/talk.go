@@ -17,6 +17,7 @@ import (
 type talker struct {
 	conn net.Conn
 	name string
+	size int // of each payload at least
 
 	mu    sync.Mutex
 	sent  int
@@ -29,6 +30,7 @@ func runUDPTalk(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	socks := flags.Int("socks", 1, "sockets")
 	count := flags.Int("n", 100000, "payloads of each")
 	every := flags.Duration("i", 50*time.Millisecond, "interval of one socket; they take turns, so that no two payloads share a datagram")
+	size := flags.Int("s", 0, "least size of a payload, at most 2048")
 	wait := flags.Duration("w", time.Second, "how long to wait after the last payload")
 	args, err := parse(flags, args, 1)
 	if err != nil {
@@ -41,7 +43,7 @@ func runUDPTalk(ctx context.Context, flags *flag.FlagSet, args []string) error {
 			return err
 		}
 		defer conn.Close()
-		all[i] = &talker{conn: conn, name: fmt.Sprintf("talker %d", i)}
+		all[i] = &talker{conn: conn, name: fmt.Sprintf("talker %d", i), size: *size}
 	}
 	var listening sync.WaitGroup
 	for _, t := range all {
@@ -69,7 +71,7 @@ func (t *talker) say(n int) {
 	t.mu.Lock()
 	t.sent, t.times = n+1, append(t.times, 0)
 	t.mu.Unlock()
-	_, _ = fmt.Fprintf(t.conn, "%s %d", t.name, n)
+	_, _ = fmt.Fprintf(t.conn, "%-*s", t.size, fmt.Sprintf("%s %d", t.name, n))
 }
 
 func (t *talker) listen() {
