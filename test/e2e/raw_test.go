@@ -1,0 +1,77 @@
+//go:build linux
+
+package e2e
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// rawTooBig is what ping prints when r1's link to r2 is too narrow.
+var rawTooBig = map[string]*regexp.Regexp{
+	"-4": regexp.MustCompile(`From 172\.16\.10\.1 icmp_seq=1 Frag needed and DF set \(mtu = 1300\)`),
+	"-6": regexp.MustCompile(`From fd6f:6e65:7069:10::1 icmp_seq=1 Packet too big: mtu=1300`),
+}
+
+// The connector with raw sockets, as with Docker's default capabilities and as on macOS, passes the same hops, sizes and errors, and
+// keeps two clients with one identifier apart.
+func TestRawStrategy(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ping", "ip", "nft")
+	flag, path := policy(t, everyone)
+	l := newLab(t, "--routers", "2", "--laptops", "2", "--link", "r1-r2:mtu=1300", flag, path)
+	l.connectorWith("--icmp", "raw")
+	l.poll("raw sockets and both laptops", 20*time.Second, func() bool {
+		var status struct{ ICMP string }
+		l.json("connector", &status, "oneping", "connector", "status", "--json")
+		return status.ICMP == "raw" && l.exec("laptop2", "ping", "-c1", "-W1", rows["-4"][4]).code == 0
+	})
+	l.settle()
+	for _, family := range slices.Sorted(maps.Keys(rows)) {
+		row := rows[family]
+		t.Run("hops"+family, func(t *testing.T) {
+			for _, probe := range probes {
+				argv := slices.Concat([]string{family, "-N4"}, probe, []string{row[4]})
+				l.wantTrace(strings.Join(argv, " "), "laptop", argv, row...)
+			}
+			l.paris(t, family, row)
+		})
+		t.Run("sizes"+family, func(t *testing.T) {
+			out := l.exec("laptop", "ping", "-n", "-c1", "-W2", "-M", "do", "-s", "1300", row[4]).stdout
+			if !rawTooBig[family].MatchString(out) {
+				t.Errorf("ping -M do: r1 does not say that it is too big\n%s", out)
+			}
+			for _, size := range []string{"0", "1", "56", "1400", "8000", "65000"} {
+				l.exec("laptop", "ping", "-n", "-c1", "-W1", "-s", size, row[4]) // may find out about the path MTU
+				l.ping("laptop", 1, "-s", size, row[4])
+			}
+		})
+		t.Run("identifier"+family, func(t *testing.T) {
+			var all []*process
+			for _, node := range []string{"laptop", "laptop2"} {
+				all = append(all, l.start(node, "tool", "ping", "-tag", node, "-ident", "4242", "-n", "300", "-i", "2ms", row[4]))
+			}
+			for _, p := range all {
+				if r := p.wait(time.Minute); r.code != 0 || !strings.Contains(r.stdout, "300 sent, 300 right, 0 wrong, 0 duplicate\n") {
+					t.Errorf("%s: exit code %d\n%s%s", p.what, r.code, r.stdout, r.stderr)
+				}
+			}
+		})
+	}
+	t.Run("errors", func(t *testing.T) {
+		l.run("r1", "nft", "-f", l.file("rules", `table inet f {
+chain forward { type filter hook forward priority 0;
+icmp type echo-request reject with icmp type admin-prohibited
+icmpv6 type echo-request reject with icmpv6 type admin-prohibited
+}
+}
+`))
+		for family, row := range rows {
+			l.wantTrace("prohibited "+family, "laptop", []string{family, "-I", row[4]}, row[0], row[1], row[2], row[2]+" !X")
+		}
+	})
+}
