@@ -22,5 +22,5 @@
 // it when CI is set.
 //
 // Environment: ONEPING_BIN and ONEPING_TOOL name binaries to use instead of building them; ONEPING_KEEP=1 keeps
-// the labs of failed tests and prints how to enter them.
+// the labs of failed tests and prints how to enter them; ONEPING_ROUNDS=10 repeats TestManyTraceroutes.
 package e2e
