@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"sort"
 	"strings"
 	"sync"
@@ -25,6 +26,41 @@ type event struct {
 // run is one test, or one package where Test is empty, that has not ended yet.
 type run struct {
 	output []string
+}
+
+// What the closing lines repeat of a failed test.
+const (
+	saidLines = 10
+	saidWidth = 200
+)
+
+// message is the first line of what a test says: "    file_test.go:7: text".
+var message = regexp.MustCompile(`^ +\w+_test\.go:\d+: `)
+
+// said returns the first and the last line of each of a test's messages: with only the end of a long output
+// at hand one still sees which assertion failed.
+func (r *run) said() []string {
+	if r == nil {
+		return nil
+	}
+	var lines []string
+	first := false // the last of lines opens its message
+	for _, line := range strings.Split(strings.Join(r.output, ""), "\n") {
+		line = "  " + strings.TrimRight(line, " \r")
+		if cut := []rune(line); len(cut) > saidWidth {
+			line = string(cut[:saidWidth]) + "…"
+		}
+		switch {
+		case message.MatchString(line):
+			lines, first = append(lines, line), true
+		case len(lines) == 0 || !strings.HasPrefix(line, "        "): // not within a message
+		case first:
+			lines, first = append(lines, line), false
+		default:
+			lines[len(lines)-1] = line
+		}
+	}
+	return lines[:min(len(lines), saidLines)]
 }
 
 type counts struct{ passed, failed, skipped int }
@@ -108,6 +144,7 @@ func (s *summary) testEnded(key string, e event) {
 	case e.Action == "fail":
 		c.failed++
 		s.detail = append(s.detail, fmt.Sprintf("FAIL: %s (%.1fs)", key, e.Elapsed))
+		s.detail = append(s.detail, r.said()...)
 		s.show(r)
 	case s.mayskip(name(e.Package), e.Test):
 		c.skipped++
