@@ -35,14 +35,14 @@ func (h *hostile) flood(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "flooding")
-	for _, step := range []func(context.Context, *rand.Rand) error{
+	for i, step := range []func(context.Context, *rand.Rand) error{
 		h.randomDatagrams, h.randomStreams, h.randomOversize, h.brokenControls, h.endlessControl,
 	} {
 		if err := step(ctx, r); err != nil {
-			return err
+			return fmt.Errorf("step %d of the flood: %w", i+1, err)
 		}
 		if err := h.pingOwn(ctx, args, 3); err != nil {
-			return fmt.Errorf("after a step of the flood: %w", err)
+			return fmt.Errorf("after step %d of the flood: %w", i+1, err)
 		}
 	}
 	fmt.Println("the link lives")
@@ -51,7 +51,11 @@ func (h *hostile) flood(ctx context.Context, args []string) error {
 	return nil
 }
 
-// pingOwn pings dst over this link, one request after the other, and wants every answer.
+// ownTries is how often a device asks before it finds its link dead. What was flooded just before fills the socket
+// buffer of an edge that waits for a processor, and a datagram that the kernel drops there is not sent again (RFC 9221 §5).
+const ownTries = 5
+
+// pingOwn pings each of args over this link, one request after the other, and wants every one answered.
 func (h *hostile) pingOwn(ctx context.Context, args []string, count int) error {
 	if h.role != proto.RoleClient {
 		return h.conn.Context().Err()
@@ -67,10 +71,7 @@ func (h *hostile) pingOwn(ctx context.Context, args []string, count int) error {
 		}
 		for seq := range count {
 			echo := packet.Echo{Src: src, Dst: dst, Ident: 7, Seq: uint16(seq), Payload: []byte("own echo")}
-			if err := h.conn.SendDatagram(packet.AppendEcho([]byte{byte(proto.TypePacket)}, &echo)); err != nil {
-				return err
-			}
-			if err := h.awaitReply(ctx, dst, uint16(seq)); err != nil {
+			if err := h.askOwn(ctx, &echo); err != nil {
 				return err
 			}
 		}
@@ -78,9 +79,25 @@ func (h *hostile) pingOwn(ctx context.Context, args []string, count int) error {
 	return nil
 }
 
+// askOwn sends one echo request until it is answered, ownTries times at most.
+func (h *hostile) askOwn(ctx context.Context, echo *packet.Echo) error {
+	for try := 1; ; try++ {
+		if err := h.conn.SendDatagram(packet.AppendEcho([]byte{byte(proto.TypePacket)}, echo)); err != nil {
+			return err
+		}
+		err := h.awaitReply(ctx, echo.Dst, echo.Seq)
+		if !errors.Is(err, errNoReply) || try == ownTries {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "request %d to %v: try %d was not answered\n", echo.Seq, echo.Dst, try)
+	}
+}
+
+var errNoReply = errors.New("no echo reply")
+
 // awaitReply skips what random datagrams were answered with.
 func (h *hostile) awaitReply(ctx context.Context, from netip.Addr, seq uint16) error {
-	limit := time.NewTimer(3 * time.Second)
+	limit := time.NewTimer(time.Second)
 	defer limit.Stop()
 	for {
 		select {
@@ -94,7 +111,7 @@ func (h *hostile) awaitReply(ctx context.Context, from netip.Addr, seq uint16) e
 				return nil
 			}
 		case <-limit.C:
-			return fmt.Errorf("no echo reply from %v", from)
+			return fmt.Errorf("%w from %v", errNoReply, from)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
