@@ -8,13 +8,15 @@ import (
 )
 
 // incoming4 takes a whole IPv4 packet from a socket that sees all ICMP of this
-// host. Its length field is not looked at: macOS has it in another byte order.
+// host. Its length field is not looked at: macOS has it in another byte order. Such a socket gets its copy
+// before the kernel verifies the ICMP checksum (Linux: raw_local_deliver, icmp_rcv), discards the packet and counts it,
+// so that we discard it, too (RFC 5508 REQ-3). Of ICMPv6 nothing damaged comes here (RFC 3542 §3.1).
 func (n *NAT) incoming4(b []byte) {
 	if len(b) < 20 {
 		return
 	}
 	ihl := int(b[0]&15) * 4
-	if ihl < 20 || len(b) < ihl+8 {
+	if ihl < 20 || len(b) < ihl+8 || packet.Checksum(b[ihl:], 0) != 0 {
 		return
 	}
 	n.incoming(b[ihl:], message{from: netip.AddrFrom4([4]byte(b[12:16])), ttl: b[8], tos: b[1]})

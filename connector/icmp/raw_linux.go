@@ -41,6 +41,15 @@ func newRaw() (transport, error) {
 	return nil, err
 }
 
+// TryRaw says whether this process may open raw sockets.
+func TryRaw() error {
+	t, err := newRaw()
+	if err == nil {
+		t.close()
+	}
+	return err
+}
+
 // rawSocket is the port of one family.
 type rawSocket struct {
 	ip6    bool

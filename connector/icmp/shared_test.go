@@ -86,6 +86,14 @@ func TestIncoming4(t *testing.T) {
 	b.Send(&p, 9)
 	reply := packet.AppendEcho(nil, &packet.Echo{Src: server4, Dst: self4, Ident: 7, Seq: 3, TTL: 60, TOS: 0x48, Reply: true, Payload: []byte("hello")})
 	binary.LittleEndian.PutUint16(reply[2:], uint16(len(reply)-20)) // as macOS delivers it
+	for at := 20; at < len(reply); at++ {                           // damaged on its way
+		reply[at] ^= 0x10
+		b.incoming4(reply)
+		reply[at] ^= 0x10
+	}
+	if len(b.back) != 0 {
+		t.Errorf("%d damaged replies went on", len(b.back))
+	}
 	b.incoming4(reply)
 	if got := b.took(); got.TTL != 59 || got.TOS != 0x48 || got.Dst != alice4 || string(got.Payload()) != "hello" {
 		t.Errorf("reply %+v", got)
@@ -153,6 +161,7 @@ func FuzzIncoming(f *testing.F) {
 		fresh.Raw = append([]byte(nil), q.Raw...)
 		b.Send(&fresh, 9)
 		b.incoming4(in)
+		b.incoming(in, message{from: router4, ttl: 64})
 		b.incoming(in, message{from: router6, ttl: 64})
 		for _, d := range b.back {
 			var p packet.Packet
