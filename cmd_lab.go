@@ -82,6 +82,7 @@ func (f *labFlags) bind(cmd *cobra.Command) {
 	set.StringVar(&f.opts.Unreachable, "unreachable", "answer", "how the edge refuses: answer or silent")
 	set.StringVar(&f.policy, "policy", "", "policy file instead of the lab's own (alice may reach the private subnet)")
 	set.BoolVar(&f.opts.NoPolicy, "no-policy", false, "apply no policy: everything is denied")
+	set.BoolVar(&f.opts.Raw, "raw", false, "close ping sockets to the connector and give it CAP_NET_RAW, as a container may have it: it uses raw sockets")
 	set.BoolVar(&f.opts.Bare, "bare", false, "start no roles: namespaces, links and addresses only")
 }
 
@@ -381,11 +382,13 @@ func newLabHiddenCmds() []*cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return lab.RunHolder(c.Context()) },
 	}
 	var id int
+	var raw bool
 	drop := &cobra.Command{
 		Use: "drop -- COMMAND…", Hidden: true, Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return lab.Drop(c.Context(), id, args) },
+		RunE: func(c *cobra.Command, args []string) error { return lab.Drop(c.Context(), id, raw, args) },
 	}
 	drop.Flags().IntVar(&id, "id", 0, "user and group to become")
+	drop.Flags().BoolVar(&raw, "raw", false, "keep CAP_NET_RAW")
 	var shape string
 	var seed uint64
 	link := &cobra.Command{

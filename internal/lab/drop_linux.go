@@ -14,31 +14,32 @@ import (
 // Drop is the hidden command `lab drop`: it gives up every privilege, for good,
 // and becomes argv. With id > 0 it becomes that user and group; with 0 it stays who it
 // is, which in a user namespace is a root that has no power left. Nothing that argv
-// executes regains any: no_new_privs, locked securebits, empty bounding set.
+// executes regains any: no_new_privs, locked securebits, empty bounding set. With raw
+// it keeps CAP_NET_RAW, and whatever it executes has that and nothing else.
 //
 // It returns only on failure.
-func Drop(_ context.Context, id int, argv []string) error {
+func Drop(_ context.Context, id int, raw bool, argv []string) error {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
 		return fmt.Errorf("drop privileges: %w", err)
 	}
 	// Credentials belong to a thread; the one that calls execve keeps its own.
 	runtime.LockOSThread()
-	if err := dropCapabilities(id); err != nil {
+	if err := dropCapabilities(id, raw); err != nil {
 		return fmt.Errorf("drop privileges: %w", err)
 	}
 	return fmt.Errorf("start %s: %w", path, unix.Exec(path, argv, os.Environ()))
 }
 
-func dropCapabilities(id int) error {
+func dropCapabilities(id int, raw bool) error {
+	if err := setAmbient(raw); err != nil {
+		return err
+	}
 	if err := lockSecurebits(); err != nil {
 		return err
 	}
-	if err := dropBounding(); err != nil {
+	if err := dropBounding(raw); err != nil {
 		return err
-	}
-	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-		return fmt.Errorf("clear ambient set: %w", err)
 	}
 	if id > 0 {
 		if err := become(id); err != nil {
@@ -46,12 +47,42 @@ func dropCapabilities(id int) error {
 		}
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData
-	if err := unix.Capset(&header, &none[0]); err != nil {
+	var kept [2]unix.CapUserData
+	if raw {
+		kept[0] = unix.CapUserData{Effective: netRaw, Permitted: netRaw, Inheritable: netRaw}
+	}
+	if err := unix.Capset(&header, &kept[0]); err != nil {
 		return fmt.Errorf("clear capabilities: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", err)
+	}
+	return nil
+}
+
+// netRaw is CAP_NET_RAW in a set.
+const netRaw = 1 << unix.CAP_NET_RAW
+
+// setAmbient empties the ambient set, which is what a user without files' capabilities has
+// after execve, or leaves CAP_NET_RAW in it. It has to be inheritable for that (capabilities(7)).
+func setAmbient(raw bool) error {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("clear ambient set: %w", err)
+	}
+	if !raw {
+		return nil
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var own [2]unix.CapUserData
+	if err := unix.Capget(&header, &own[0]); err != nil {
+		return fmt.Errorf("read capabilities: %w", err)
+	}
+	own[0].Inheritable |= netRaw
+	if err := unix.Capset(&header, &own[0]); err != nil {
+		return fmt.Errorf("make CAP_NET_RAW inheritable: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_NET_RAW, 0, 0); err != nil {
+		return fmt.Errorf("keep CAP_NET_RAW: %w", err)
 	}
 	return nil
 }
@@ -72,9 +103,12 @@ func lockSecurebits() error {
 }
 
 // dropBounding asks for one capability after the other until the kernel knows
-// no more.
-func dropBounding() error {
+// no more. With raw CAP_NET_RAW stays.
+func dropBounding(raw bool) error {
 	for capability := uintptr(0); ; capability++ {
+		if raw && capability == unix.CAP_NET_RAW {
+			continue
+		}
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) && capability > 0 {
 			return nil

@@ -49,4 +49,4 @@ func RunHolder(context.Context) error { return errLinux() }
 func RunLinkProcess(context.Context, Shape, uint64) error { return errLinux() }
 
 // Drop needs Linux.
-func Drop(context.Context, int, []string) error { return errLinux() }
+func Drop(context.Context, int, bool, []string) error { return errLinux() }

@@ -43,6 +43,9 @@ type Options struct {
 	Policy string
 	// NoPolicy applies no policy at all: everything is denied.
 	NoPolicy bool
+	// Raw starts the connector with CAP_NET_RAW alone and closes ping sockets to it, as a
+	// container with Docker's default capabilities may have it: it uses raw sockets.
+	Raw bool
 	// Bare starts no role: namespaces, links and addresses only.
 	Bare bool
 }
@@ -74,6 +77,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("routers %d: want 0 to %d", o.Routers, MaxRouters)
 	case o.Plain && (o.Bare || o.NoPolicy || o.Policy != ""):
 		return fmt.Errorf("plain: nothing of oneping runs there, neither bare nor with a policy")
+	case o.Plain && o.Raw:
+		return fmt.Errorf("raw: there is no connector where nothing of oneping runs")
 	case o.Plain && o.SecondUplink:
 		return fmt.Errorf("second uplink: not where nothing of oneping runs")
 	case o.Unreachable != "answer" && o.Unreachable != "silent":

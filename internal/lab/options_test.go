@@ -25,6 +25,7 @@ func TestValidateRefuses(t *testing.T) {
 		`hosts -1: want 1 to 100`:                                              {Hosts: -1},
 		`routers 9: want 0 to 8`:                                               {Routers: 9},
 		`plain: nothing of oneping runs there, neither bare nor with a policy`: {Plain: true, NoPolicy: true},
+		`raw: there is no connector where nothing of oneping runs`:             {Plain: true, Raw: true},
 		`unreachable "loud": want answer or silent`:                            {Unreachable: "loud"},
 		`policy: give a policy or none, not both`:                              {NoPolicy: true, Policy: "x"},
 		`link laptop-server: no such link; there are laptop-edge, edge-connector, connector-lan, server-lan`: {

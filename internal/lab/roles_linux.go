@@ -57,6 +57,9 @@ func (c *cast) argv(node *Node) []string {
 		if !c.charter.Rootless {
 			shim = append(shim, "--id", fmt.Sprint(connectorID))
 		}
+		if c.charter.Options.Raw {
+			shim = append(shim, "--raw")
+		}
 		return append(shim, "--", filepath.Join(labDir, "bin", "oneping"), "connector", "run", "--token-file", tokenFile(node), "--state-dir", dir)
 	case KindLaptop:
 		return []string{"oneping", "client", "up", "--token-file", tokenFile(node), "--state-dir", dir}
@@ -69,20 +72,24 @@ func (c *cast) argv(node *Node) []string {
 func tokenFile(n *Node) string { return filepath.Join(labDir, n.Name, "token") }
 
 // openConnector lets an unprivileged connector open ping sockets and write its
-// state, and nobody else in its node.
+// state, and nobody else in its node. One with raw sockets finds ping sockets closed to every
+// group, as a new network namespace has them (net.ipv4.ping_group_range "1 0").
 func (c *cast) openConnector() error {
 	for _, node := range c.network.topology.OfKind(KindConnector) {
 		id := connectorID
 		if c.charter.Rootless {
 			id = 0
 		}
+		if err := os.Chown(stateDir(node), id, id); err != nil {
+			return err
+		}
+		if c.charter.Options.Raw {
+			continue
+		}
 		if err := c.network.spaces[node.Name].sysctl(map[string]string{
 			"ipv4/ping_group_range": fmt.Sprintf("%d %d", id, id),
 		}); err != nil {
 			return fmt.Errorf("configure %s: %w", node.Name, err)
-		}
-		if err := os.Chown(stateDir(node), id, id); err != nil {
-			return err
 		}
 	}
 	return nil

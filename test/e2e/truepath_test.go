@@ -84,7 +84,7 @@ func TestTruePath(t *testing.T) {
 			l := newLab(t, flags...)
 			if name == "oneping" {
 				l.settle()
-				l.powerless(t)
+				l.powers(t, "0000000000000000")
 			}
 			for flag, want := range rows {
 				l.paths(t, flag, want)
@@ -137,18 +137,18 @@ func (l *lab) paris(t *testing.T, flag string, want []string) {
 	}
 }
 
-// powerless fails unless the connector runs as nobody (as its own root where there is no other user) and has no capability.
-func (l *lab) powerless(t *testing.T) {
+// powers fails unless the connector runs as nobody (as its own root where there is no other user) and has this set of
+// capabilities, and may never have another.
+func (l *lab) powers(t *testing.T, set string) {
 	t.Helper()
 	out := l.run("connector", "sh", "-c", `for p in /proc/[0-9]*; do
-	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"connector run"*) grep -E '^(Uid|CapEff|CapPrm|CapAmb)' $p/status;; esac
+	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"connector run"*) grep -E '^(Uid|CapEff|CapPrm|CapBnd|CapAmb)' $p/status;; esac
 done 2>/dev/null; true`)
 	uid := "65534"
 	if l.rootless() {
 		uid = "0"
 	}
-	none := "0000000000000000"
-	want := []string{"Uid:", uid, uid, uid, uid, "CapPrm:", none, "CapEff:", none, "CapAmb:", none}
+	want := []string{"Uid:", uid, uid, uid, uid, "CapPrm:", set, "CapEff:", set, "CapBnd:", set, "CapAmb:", set}
 	if got := strings.Fields(out); !slices.Equal(got, want) {
 		t.Errorf("the connector is %q, want %q", got, want)
 	}
