@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// TestConformance is the whole suite: pairs of rows side by side.
+// TestConformance is the whole suite: rows side by side.
 func TestConformance(t *testing.T) {
 	t.Run("rows", func(t *testing.T) {
 		t.Run("plain links", testPlainLinks)
 		t.Run("narrow access", testNarrowAccess)
 		t.Run("narrow uplink", testNarrowUplink)
-		t.Run("narrow behind", testNarrowBehind)
+		t.Run("narrow next", testNarrowNext)
+		t.Run("narrow far", testNarrowFar)
 	})
 	t.Run("differences", func(t *testing.T) {
 		if len(differences) > maxDifferences {
@@ -40,9 +41,10 @@ func TestConformance(t *testing.T) {
 // same rows, through Linux routers with their own.
 func testPlainLinks(t *testing.T) {
 	t.Parallel()
-	oneping := newRow(t, false)
-	p := newPair(t, nil, oneping)
-	oneping.settle(t)
+	p := newRows(t, nil, newRow(t, pingSockets), newRow(t, rawSockets))
+	for _, r := range p.oneping {
+		r.settle(t)
+	}
 	probes := slices.Concat(catalogue(false), catalogue(true))
 	t.Logf("%d probes", len(probes))
 	if len(probes) < 200 {
@@ -50,12 +52,12 @@ func testPlainLinks(t *testing.T) {
 	}
 	var missing sync.WaitGroup
 	late := lastMissing()
-	var x, y *exchange
-	missing.Go(func() { x, y = p.exchangeAll(t, late, reassembly) })
+	var all []*exchange
+	missing.Go(func() { all = p.exchangeAll(t, late, reassembly) })
 	t.Run("catalogue", func(t *testing.T) { p.compare(t, probes, quiet) })
 	t.Run("limits", func(t *testing.T) { testLimits(t, p) })
 	missing.Wait()
-	t.Run("last missing", func(t *testing.T) { testLastMissing(t, late, x, y) })
+	t.Run("last missing", func(t *testing.T) { testLastMissing(t, late, all) })
 }
 
 // reassembly is how long the rest of a packet is waited for, and a little more.
@@ -75,22 +77,29 @@ func lastMissing() []probe {
 }
 
 // testLastMissing looks at what row (a) does not say.
-func testLastMissing(t *testing.T, probes []probe, x, y *exchange) {
-	compareAll(t, probes, x, y)
-	for i := range probes {
-		p := &probes[i]
-		got := y.got(p.key)
-		if len(got) != 1 {
-			t.Errorf("%s: %s", p.name, show(got))
-			continue
+func testLastMissing(t *testing.T, probes []probe, all []*exchange) {
+	compareAll(t, probes, all)
+	for _, y := range all[1:] {
+		for i := range probes {
+			testTimeout(t, &probes[i], y)
 		}
-		for name, want := range map[string]string{
-			"source": hops[0].addr(p.v6()).String(), "TTL": "64", "checksum": "good", "second word": "00000000", "quoted TTL": "64",
-			"quoted source": "the laptop", "quoted fragment": "0 true", "quoted payload": "as sent, 64 bytes",
-		} {
-			if a := got[0]; a.value(name) != want {
-				t.Errorf("%s: %s: %s, want %s\n%s", p.name, name, a.value(name), want, a)
-			}
+	}
+}
+
+// testTimeout wants Time Exceeded code 1 from the edge for fragments whose last one never came.
+func testTimeout(t *testing.T, p *probe, y *exchange) {
+	t.Helper()
+	got := y.got(p.key)
+	if len(got) != 1 {
+		t.Errorf("%v: %s: %s", y.row, p.name, show(got))
+		return
+	}
+	for name, want := range map[string]string{
+		"source": hops[0].addr(p.v6()).String(), "TTL": "64", "checksum": "good", "second word": "00000000", "quoted TTL": "64",
+		"quoted source": "the laptop", "quoted fragment": "0 true", "quoted payload": "as sent, 64 bytes",
+	} {
+		if a := got[0]; a.value(name) != want {
+			t.Errorf("%v: %s: %s: %s, want %s\n%s", y.row, p.name, name, a.value(name), want, a)
 		}
 	}
 }

@@ -21,14 +21,16 @@ const (
 	linuxMost = 6
 )
 
-// testLimits gives the routers of both rows their default limits: a burst meets the
+// testLimits gives the routers of all rows their default limits: a burst meets the
 // same limit behind edge and connector, and a traceroute at its pace shows every hop.
-func testLimits(t *testing.T, p *pair) {
+func testLimits(t *testing.T, p *rows) {
 	for _, node := range []string{"edge", "connector", "r1", "r2", "server"} {
 		p.linux.shell(node, limits)
 	}
-	for _, node := range []string{"r1", "r2", "server"} {
-		p.oneping.shell(node, limits)
+	for _, r := range p.oneping {
+		for _, node := range []string{"r1", "r2", "server"} {
+			r.shell(node, limits)
+		}
 	}
 	for _, v6 := range []bool{false, true} {
 		for hop := range hops {
@@ -54,25 +56,28 @@ func testLimits(t *testing.T, p *pair) {
 }
 
 // testBurst sends twenty probes that expire in one hop at once.
-func testBurst(t *testing.T, p *pair, v6 bool, hop int) {
+func testBurst(t *testing.T, p *rows, v6 bool, hop int) {
 	var probes []probe
 	for range burst {
 		to := places[1]
 		probes = append(probes, probe{proto: packet.UDP, dst: to.addr(v6), port: to.port, ttl: uint8(hop + 1), size: 12, want: anyKind})
 	}
 	began := time.Now()
-	x, y := p.exchangeAll(t, probes, time.Second)
+	all := p.exchangeAll(t, probes, time.Second)
 	refilled := int(time.Since(began) / time.Second)
-	a, b := x.count(probes), y.count(probes)
+	a := all[0].count(probes)
 	if a < linuxMost || a > linuxMost+refilled {
 		t.Errorf("%v: Linux answers %d of %d, want %d", hops[hop].name, a, burst, linuxMost)
 	}
-	if hop < 2 { // oneping's own
-		if !explain(&probes[0], diff{"time exceeded", "answers to a burst of 20", fmt.Sprint(min(a, linuxMost)), fmt.Sprint(b)}) {
-			t.Errorf("%v: oneping answers %d of %d", hops[hop].name, b, burst)
+	for _, y := range all[1:] {
+		b := y.count(probes)
+		if hop < 2 { // oneping's own
+			if !explain(&probes[0], diff{"time exceeded", "answers to a burst of 20", fmt.Sprint(min(a, linuxMost)), fmt.Sprint(b)}) {
+				t.Errorf("%v: %v answers %d of %d", y.row, hops[hop].name, b, burst)
+			}
+		} else if b < linuxMost || b > linuxMost+refilled {
+			t.Errorf("%v: %d of %d answers of %v, want %d as through Linux", y.row, b, burst, hops[hop].name, linuxMost)
 		}
-	} else if b < linuxMost || b > linuxMost+refilled {
-		t.Errorf("%v: through oneping %d of %d are answered, want %d as through Linux", hops[hop].name, b, burst, linuxMost)
 	}
 }
 

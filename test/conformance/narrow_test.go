@@ -24,12 +24,14 @@ const (
 // say so only about the link behind it.
 func testNarrowAccess(t *testing.T) {
 	t.Parallel()
-	oneping := newRow(t, false, "--link", fmt.Sprintf("laptop-edge:mtu=%d", narrowTo))
-	oneping.settle(t)
-	limit := oneping.status().InnerMTU
-	p := newPair(t, []string{"--link", fmt.Sprintf("edge-connector:mtu=%d", limit)}, oneping)
-	wantNarrow(t, limit)
-	p.compareNarrow(t, limit, mtu)
+	for _, sockets := range strategies { // each finds a limit of its own
+		oneping := newRow(t, sockets, "--link", fmt.Sprintf("laptop-edge:mtu=%d", narrowTo))
+		oneping.settle(t)
+		limit := oneping.status().InnerMTU
+		p := newRows(t, []string{"--link", fmt.Sprintf("edge-connector:mtu=%d", limit)}, oneping)
+		wantNarrow(t, limit)
+		p.compareNarrow(t, limit, mtu)
+	}
 }
 
 func wantNarrow(t *testing.T, limit int) {
@@ -42,26 +44,37 @@ func wantNarrow(t *testing.T, limit int) {
 // testNarrowUplink: the link between edge and connector.
 func testNarrowUplink(t *testing.T) {
 	t.Parallel()
-	oneping := newRow(t, false, "--link", fmt.Sprintf("edge-connector:mtu=%d", narrowTo))
-	oneping.settle(t)
-	limit := oneping.uplinkMTU()
-	p := newPair(t, []string{"--link", fmt.Sprintf("edge-connector:mtu=%d", limit)}, oneping)
-	wantNarrow(t, limit)
-	p.compareNarrow(t, limit, oneping.status().InnerMTU) // larger ones meet the other link first
+	for _, sockets := range strategies {
+		oneping := newRow(t, sockets, "--link", fmt.Sprintf("edge-connector:mtu=%d", narrowTo))
+		oneping.settle(t)
+		limit := oneping.uplinkMTU()
+		p := newRows(t, []string{"--link", fmt.Sprintf("edge-connector:mtu=%d", limit)}, oneping)
+		wantNarrow(t, limit)
+		p.compareNarrow(t, limit, oneping.status().InnerMTU) // larger ones meet the other link first
+	}
 }
 
-// testNarrowBehind: a link between the routers behind the connector.
-func testNarrowBehind(t *testing.T) {
+// testNarrowNext: the connector's own link to the first router behind it.
+func testNarrowNext(t *testing.T) { testNarrowBehind(t, "connector-r1") }
+
+// testNarrowFar: a link between the routers behind the connector.
+func testNarrowFar(t *testing.T) { testNarrowBehind(t, "r1-r2") }
+
+func testNarrowBehind(t *testing.T, link string) {
 	t.Parallel()
 	const limit = 1300
-	oneping := newRow(t, false, "--link", fmt.Sprintf("r1-r2:mtu=%d", limit))
-	oneping.settle(t)
-	p := newPair(t, []string{"--link", fmt.Sprintf("r1-r2:mtu=%d", limit)}, oneping)
-	p.compareNarrow(t, limit, oneping.status().InnerMTU)
+	flags := []string{"--link", fmt.Sprintf("%s:mtu=%d", link, limit)}
+	p := newRows(t, flags, newRow(t, pingSockets, flags...), newRow(t, rawSockets, flags...))
+	most := mtu
+	for _, r := range p.oneping {
+		r.settle(t)
+		most = min(most, r.status().InnerMTU)
+	}
+	p.compareNarrow(t, limit, most)
 }
 
 // compareNarrow compares what fits and what does not.
-func (p *pair) compareNarrow(t *testing.T, limit, most int) {
+func (p *rows) compareNarrow(t *testing.T, limit, most int) {
 	t.Helper()
 	p.compare(t, slices.Concat(narrow(false, limit, most), narrow(true, limit, most)), quiet)
 }

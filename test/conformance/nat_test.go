@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"bufio"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,11 +18,16 @@ import (
 // single packets does not show it.
 func TestNAT(t *testing.T) {
 	t.Parallel()
-	r := newRow(t, false, "--hosts", "2")
+	r := newRow(t, pingSockets, "--hosts", "2")
 	r.scene()
 	t.Run("errors end nothing", func(t *testing.T) { testErrorsEndNothing(t, r) })
 	t.Run("an error does not end a connection", func(t *testing.T) { testErrorAmongData(t, r) })
 	t.Run("filtering", func(t *testing.T) { testFiltering(t, r) })
+	t.Run("damaged replies", func(t *testing.T) { testDamagedReplies(t, r) })
+	raw := newRow(t, rawSockets)
+	raw.scene()
+	t.Run("raw sockets, errors end nothing", func(t *testing.T) { testErrorsEndNothing(t, raw) })
+	t.Run("raw sockets, damaged replies", func(t *testing.T) { testDamagedReplies(t, raw) })
 }
 
 // testErrorsEndNothing: a query and a session go on after an ICMP error about them
@@ -118,6 +124,55 @@ func testFiltering(t *testing.T, r *row) {
 	for _, a := range x.got(p.key) {
 		if a.kind != "UDP" || a.value("source") != server4.String() || a.value("source port") != fmt.Sprint(portOpen) || !strings.HasPrefix(a.value("payload"), "as sent") {
 			t.Errorf("entered: %s", a)
+		}
+	}
+}
+
+// testDamagedReplies: what is damaged on its way back is not put right (RFC 5508 REQ-3, RFC 792); a raw socket sees it.
+func testDamagedReplies(t *testing.T, r *row) {
+	const ignore = "echo %d >/proc/sys/net/ipv4/icmp_echo_ignore_all; echo %[1]d >/proc/sys/net/ipv6/icmp/echo_ignore_all"
+	r.shell("server", fmt.Sprintf(ignore, 1))
+	defer r.shell("server", fmt.Sprintf(ignore, 0))
+	server, lines := r.exchangeOn("server", "eth0", strings.TrimSpace(r.run("r2", "cat", "/sys/class/net/to-lan/address")))
+	defer server.in.Close()
+	x := r.exchange()
+	defer x.stop()
+	for i, v6 := range []bool{false, true} {
+		p := probe{proto: packet.ICMP, dst: places[0].addr(v6), ttl: 64, size: 200, key: firstKey + 2 + uint16(i)} // longer than what is kept to compare with
+		if err := x.send(&p); err != nil {
+			t.Fatal(err)
+		}
+		reply := packet.AppendEchoReply(nil, awaitEcho(t, lines, &p))
+		for _, bit := range []byte{1, 0x80, 0} { // of its last byte; then as it should be
+			reply[len(reply)-1] ^= bit
+			if _, err := fmt.Fprintf(server.in, "%x\n", reply); err != nil {
+				t.Fatal(err)
+			}
+			reply[len(reply)-1] ^= bit
+		}
+		await(t, "a reply "+version(v6), 10*time.Second, func() bool { return len(x.got(p.key)) > 0 })
+		if got := x.got(p.key); len(got) != 1 || got[0].value("payload") != "as sent, 200 bytes" {
+			t.Errorf("%s: %s, want one reply as sent", version(v6), show(got))
+		}
+	}
+}
+
+// awaitEcho reads what arrives at the origin until the probe does.
+func awaitEcho(t *testing.T, lines *bufio.Reader, p *probe) *packet.Packet {
+	t.Helper()
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, digits, _ := strings.Cut(strings.TrimSpace(line), " in ")
+		b, err := hex.DecodeString(digits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var q packet.Packet
+		if packet.Parse(b, &q) == packet.OK && q.IsEchoRequest() && q.Seq == p.key && string(q.Payload()) == string(p.data()) {
+			return &q
 		}
 	}
 }

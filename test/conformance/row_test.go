@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,11 +23,21 @@ import (
 	"github.com/oneping/oneping/internal/lab"
 )
 
-// row is one of the two rows of hops: a lab, with its laptop's device.
+// Kinds of rows: row (a), and row (b) with each of the connector's strategies for ICMP. A connector with raw sockets
+// finds ping sockets closed and has CAP_NET_RAW, as with Docker's default capabilities; one with ping sockets has nothing.
+const (
+	linuxRouters = "Linux"
+	pingSockets  = "ping sockets"
+	rawSockets   = "raw sockets"
+)
+
+var strategies = []string{pingSockets, rawSockets}
+
+// row is one of the rows of hops: a lab, with its laptop's device.
 type row struct {
 	t          testing.TB
 	lab        string
-	plain      bool
+	kind       string
 	device     string
 	gateway    string // link address of the next hop
 	src4, src6 netip.Addr
@@ -35,12 +46,15 @@ type row struct {
 var rowCount atomic.Int32
 
 // newRow starts a lab with two routers behind the connector. It ends with the test.
-func newRow(t testing.TB, plain bool, flags ...string) *row {
+func newRow(t testing.TB, kind string, flags ...string) *row {
 	t.Helper()
-	r := &row{t: t, plain: plain, lab: fmt.Sprintf("conformance-%d-%d", os.Getpid(), rowCount.Add(1))}
+	r := &row{t: t, kind: kind, lab: fmt.Sprintf("conformance-%d-%d", os.Getpid(), rowCount.Add(1))}
 	argv := append([]string{"lab", "up", "--name", r.lab, "--routers", "2"}, flags...)
-	if plain {
+	switch kind {
+	case linuxRouters:
 		argv = append(argv, "--plain")
+	case rawSockets:
+		argv = append(argv, "--raw")
 	}
 	t.Cleanup(func() {
 		if err := lab.Down(r.lab); err != nil && !strings.Contains(err.Error(), "no lab") {
@@ -50,10 +64,11 @@ func newRow(t testing.TB, plain bool, flags ...string) *row {
 	if out, err := exec.Command(bin, argv...).CombinedOutput(); err != nil {
 		t.Fatalf("oneping %s: %v\n%s", strings.Join(argv, " "), err, out)
 	}
-	if plain {
+	if kind == linuxRouters {
 		r.usePlain()
 	} else {
 		r.useTunnel()
+		r.checkConnector()
 	}
 	return r
 }
@@ -72,6 +87,26 @@ func (r *row) useTunnel() {
 		} else {
 			r.src6 = a
 		}
+	}
+}
+
+// checkConnector fails unless the connector uses the strategy that the row is to show, with no more power than that needs.
+func (r *row) checkConnector() {
+	r.t.Helper()
+	var s struct{ ICMP string }
+	if err := json.Unmarshal([]byte(r.run("connector", "oneping", "connector", "status", "--json")), &s); err != nil {
+		r.t.Fatal(err)
+	}
+	mode, power := "ping", "0000000000000000"
+	if r.kind == rawSockets {
+		mode, power = "raw", "0000000000002000" // CAP_NET_RAW
+	}
+	powers := strings.Fields(r.run("connector", "sh", "-c", `for p in /proc/[0-9]*; do
+	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"connector run"*) grep -E '^Cap(Prm|Eff|Bnd)' $p/status;; esac
+done 2>/dev/null; true`))
+	want := []string{"CapPrm:", power, "CapEff:", power, "CapBnd:", power}
+	if s.ICMP != mode || !slices.Equal(powers, want) {
+		r.t.Fatalf("%v: the connector sends ICMP by %q with %q, want %q with %q", r, s.ICMP, powers, mode, want)
 	}
 }
 
@@ -100,12 +135,7 @@ func (r *row) src(v6 bool) netip.Addr {
 	return r.src4
 }
 
-func (r *row) String() string {
-	if r.plain {
-		return "Linux"
-	}
-	return "oneping"
-}
+func (r *row) String() string { return r.kind }
 
 // run runs a command in a node that has to end with code 0, and returns what it wrote.
 func (r *row) run(node string, argv ...string) string {
@@ -193,24 +223,28 @@ type assembled struct {
 
 func (r *row) exchange() *exchange {
 	r.t.Helper()
-	argv := []string{"tool", "exchange", r.device}
-	if r.gateway != "" {
-		argv = []string{"tool", "exchange", "-to", r.gateway, r.device}
-	}
-	c, err := r.start("laptop", argv...)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	c, lines := r.exchangeOn("laptop", r.device, r.gateway)
 	x := &exchange{
 		row: r, cmd: c, probes: map[uint16]*probe{}, answers: map[uint16][]*answer{},
 		parts: map[string]*assembled{}, done: make(chan struct{}),
+	}
+	go x.read(lines)
+	return x
+}
+
+// exchangeOn starts the tool on a device of a node, whose next hop has the link address gateway, if any: it sends the packets
+// of its input and its output are the lines of what comes in.
+func (r *row) exchangeOn(node, device, gateway string) (*command, *bufio.Reader) {
+	r.t.Helper()
+	c, err := r.start(node, "tool", "exchange", "-to", gateway, device)
+	if err != nil {
+		r.t.Fatal(err)
 	}
 	lines := bufio.NewReaderSize(c.out, 1<<20)
 	if line, err := lines.ReadString('\n'); err != nil || line != "capturing\n" {
 		r.t.Fatalf("exchange: %q, %v", line, err)
 	}
-	go x.read(lines)
-	return x
+	return c, lines
 }
 
 // send sends a probe. Safe for concurrent use.

@@ -11,20 +11,21 @@ import (
 	"time"
 )
 
-// pair is the two rows with the same scene at their ends.
-type pair struct {
-	linux, oneping *row
-	next           atomic.Uint32 // key of the next probe
+// rows are row (a) and one or more of row (b) with the same scene at their ends.
+type rows struct {
+	linux   *row
+	oneping []*row
+	next    atomic.Uint32 // key of the next probe
 }
 
 const firstKey = 20000
 
-// newPair starts row (a) with flags of the lab, which make a link narrow, and sets the scene in both.
-func newPair(t testing.TB, flags []string, oneping *row) *pair {
+// newRows starts row (a) with flags of the lab, which make a link narrow, and sets the scene in all.
+func newRows(t testing.TB, flags []string, oneping ...*row) *rows {
 	t.Helper()
-	p := &pair{oneping: oneping, linux: newRow(t, true, flags...)}
+	p := &rows{oneping: oneping, linux: newRow(t, linuxRouters, flags...)}
 	p.next.Store(firstKey)
-	for _, r := range []*row{p.linux, p.oneping} {
+	for _, r := range p.all() {
 		if len(flags) > 0 { // the origin's own path MTU discovery would cost row (a) its first large answer
 			r.shell("server", "echo 1 >/proc/sys/net/ipv4/ip_no_pmtu_disc")
 		}
@@ -33,6 +34,9 @@ func newPair(t testing.TB, flags []string, oneping *row) *pair {
 	p.linux.nat()
 	return p
 }
+
+// all returns row (a), then the others.
+func (p *rows) all() []*row { return append([]*row{p.linux}, p.oneping...) }
 
 // scene sets up what the places of the catalogue promise.
 func (r *row) scene() {
@@ -101,39 +105,46 @@ func await(t testing.TB, what string, within time.Duration, ok func() bool) {
 
 const (
 	largeStep = 4096                    // bytes that take one step: without root a packet socket has little room
-	pace      = 4 * time.Millisecond    // between probes: the limits of both rows are far above it
+	pace      = 4 * time.Millisecond    // between probes: the limits of all rows are far above it
 	slowPace  = 1200 * time.Millisecond // between slow ones
 	quiet     = 5 * time.Second         // how long an answer may take; a dead neighbour takes 3 s
-	patience  = 20 * time.Second        // as much where one row has answered and the other may be busy
+	patience  = 20 * time.Second        // as much where one row has answered and another may be busy
 )
 
-// compare sends probes through both rows and compares what comes back, one subtest a
+// compare sends probes through all rows and compares what comes back, one subtest a
 // probe. silence is how long it waits at least.
-func (p *pair) compare(t *testing.T, probes []probe, silence time.Duration) {
+func (p *rows) compare(t *testing.T, probes []probe, silence time.Duration) {
 	t.Helper()
-	x, y := p.exchangeAll(t, probes, silence)
-	compareAll(t, probes, x, y)
+	compareAll(t, probes, p.exchangeAll(t, probes, silence))
 }
 
-// compareAll compares what came back for each probe.
-func compareAll(t *testing.T, probes []probe, x, y *exchange) {
+// compareAll compares what came back for each probe in row (a) and in each other.
+func compareAll(t *testing.T, probes []probe, all []*exchange) {
 	t.Helper()
-	for i := range probes {
-		one := &probes[i]
-		t.Run(one.name, func(t *testing.T) {
-			diffs := compareAnswers(one, x.got(one.key), y.got(one.key))
-			if text := unexplained(one, diffs); text != "" {
-				t.Error(text)
+	x := all[0]
+	for _, y := range all[1:] {
+		t.Run(y.row.kind, func(t *testing.T) {
+			for i := range probes {
+				one := &probes[i]
+				t.Run(one.name, func(t *testing.T) {
+					diffs := compareAnswers(one, x.got(one.key), y.got(one.key))
+					if text := unexplained(one, diffs); text != "" {
+						t.Error(text)
+					}
+				})
 			}
+			compareIDs(t, probes, x, y)
 		})
 	}
-	compareIDs(t, probes, x, y)
 }
 
-// exchangeAll sends probes through both rows and waits for what comes back.
-func (p *pair) exchangeAll(t *testing.T, probes []probe, silence time.Duration) (linux, oneping *exchange) {
+// exchangeAll sends probes through all rows and waits for what comes back: in row (a) first.
+func (p *rows) exchangeAll(t *testing.T, probes []probe, silence time.Duration) []*exchange {
 	t.Helper()
-	x, y := p.linux.exchange(), p.oneping.exchange()
+	var all []*exchange
+	for _, r := range p.all() {
+		all = append(all, r.exchange())
+	}
 	for i := range probes {
 		probes[i].key = uint16(p.next.Add(1))
 	}
@@ -144,7 +155,7 @@ func (p *pair) exchangeAll(t *testing.T, probes []probe, silence time.Duration) 
 			if probes[i].slow != slow {
 				continue
 			}
-			for _, z := range []*exchange{x, y} {
+			for _, z := range all {
 				if err := z.send(&probes[i]); err != nil {
 					t.Errorf("%v: send %s: %v", z.row, probes[i].name, err)
 				}
@@ -159,20 +170,26 @@ func (p *pair) exchangeAll(t *testing.T, probes []probe, silence time.Duration) 
 	send(false, pace)
 	sending.Wait()
 	sent := time.Now()
-	for !answered(probes, x, y) && time.Since(sent) < patience || time.Since(sent) < silence {
+	for !answered(probes, all) && time.Since(sent) < patience || time.Since(sent) < silence {
 		<-time.After(50 * time.Millisecond)
 	}
-	x.stop()
-	y.stop()
-	return x, y
+	for _, x := range all {
+		x.stop()
+	}
+	return all
 }
 
-// answered says whether every probe that row (a) answers has been answered in both.
-func answered(probes []probe, x, y *exchange) bool {
+// answered says whether every probe that row (a) answers has been answered in all rows.
+func answered(probes []probe, all []*exchange) bool {
 	for i := range probes {
 		p := &probes[i]
-		if p.want != silent && p.want != anyKind && (len(x.got(p.key)) == 0 || len(y.got(p.key)) == 0) {
-			return false
+		if p.want == silent || p.want == anyKind {
+			continue
+		}
+		for _, x := range all {
+			if len(x.got(p.key)) == 0 {
+				return false
+			}
 		}
 	}
 	return true
