@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/client"
-	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -153,10 +152,10 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 		Example: "  oneping client status\n  oneping client status --denials",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			socket, out := node.FindSocket(proto.RoleClient, dir), c.OutOrStdout()
+			out := c.OutOrStdout()
 			if denials && !ready {
 				var d client.Denials
-				if err := local.Get(c.Context(), socket, "/v1/denials", &d); err != nil {
+				if err := askRole(c.Context(), proto.RoleClient, dir, "/v1/denials", &d); err != nil {
 					return err
 				}
 				if asJSON {
@@ -165,7 +164,7 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 				return client.WriteDenials(out, d.Denials)
 			}
 			var s client.Status
-			if err := local.Get(c.Context(), socket, "/v1/status", &s); err != nil {
+			if err := askRole(c.Context(), proto.RoleClient, dir, "/v1/status", &s); err != nil {
 				return err
 			}
 			if ready {

@@ -12,7 +12,6 @@ import (
 	"github.com/oneping/oneping/connector"
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/conf"
-	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -174,8 +173,7 @@ not, with 1.`,
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s connector.Status
-			socket := node.FindSocket(proto.RoleConnector, *stateDir)
-			if err := local.Get(c.Context(), socket, "/v1/status", &s); err != nil {
+			if err := askRole(c.Context(), proto.RoleConnector, *stateDir, "/v1/status", &s); err != nil {
 				return err
 			}
 			if ready {
@@ -199,7 +197,8 @@ func newConnectorCheckCmd(stateDir *string) *cobra.Command {
 		Use:   "check",
 		Short: "Try every precondition of a connector on this host and name what fixes it",
 		Long: `check tries what run needs: the configuration file, sockets for ICMP,
-descriptors, IPv6, the state directory and, with a token, the way to the edge.
+descriptors, IPv6, the state directory and the way to the edge, which a token
+names or with which this connector has enrolled.
 Its exit code is 1 where something that is needed failed.`,
 		Example: "  oneping connector check --token-file connector.token",
 		Args:    exactArgs(),
@@ -214,7 +213,8 @@ Its exit code is 1 where something that is needed failed.`,
 					t, ok, err := node.ReadToken(file.TokenFile)
 					return t.Edges, ok, err
 				},
-				Dial: connector.DialEdge,
+				Enrolled: func() ([]string, error) { return node.StoredEdges(file.StateDir) },
+				Dial:     connector.DialEdge,
 			})
 			write := connector.WriteFindings
 			if asJSON {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -283,19 +282,8 @@ func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
 
 // do asks the edge: out takes the answer.
 func (a *adminFlags) do(c *cobra.Command, method, url string, in, out any) error {
-	dir := a.stateDir
-	if dir == "" {
-		dir = node.StateDir(proto.RoleEdge)
-	}
 	err := local.Do(c.Context(), node.FindSocket(proto.RoleEdge, a.stateDir), method, url, in, out)
-	if errors.Is(err, local.ErrNotRunning) {
-		return &local.Error{
-			Text:   "no edge is running with state directory " + dir,
-			Advice: "start it: oneping edge run; or name the directory of the one that runs: --state-dir DIR",
-			Cause:  err,
-		}
-	}
-	return err
+	return notRunning(err, proto.RoleEdge, a.stateDir)
 }
 
 // show gets url into v and prints it, for people with text.

@@ -118,6 +118,7 @@ captured    clients send it into oneping
 route       172.16.10.0/24
 tunnel      office
 connectors  none connected: what policy grants is answered with host unreachable, traceroute prints !H
+            hint: on the machine of a connector: oneping connector status; oneping connector check
 `, "",
 		},
 		{
@@ -125,6 +126,7 @@ connectors  none connected: what policy grants is answered with host unreachable
 			`address   192.0.2.1
 captured  clients leave it to their own network: it is not captured
 route     none: what policy grants is answered with net unreachable, traceroute prints !N
+          hint: oneping route add PREFIX TUNNEL
 `, "",
 		},
 		{
@@ -235,6 +237,18 @@ func TestNoEdgeRuns(t *testing.T) {
 		"\nhint: start it: oneping edge run; or name the directory of the one that runs: --state-dir DIR\n"
 	if stderr != want {
 		t.Errorf("got %q, want %q", stderr, want)
+	}
+}
+
+func TestNothingRuns(t *testing.T) {
+	for _, role := range []string{"client", "connector", "edge"} {
+		dir := t.TempDir()
+		_, stderr := oneping(t, role, "status", "--state-dir", dir)
+		want := "error: no " + role + " is running with state directory " + dir +
+			"\nhint: start it: oneping " + role + " run; or name the directory of the one that runs: --state-dir DIR\n"
+		if stderr != want {
+			t.Errorf("got %q, want %q", stderr, want)
+		}
 	}
 }
 

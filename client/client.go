@@ -52,6 +52,7 @@ type Client struct {
 	net       network // as the edge last said, or as it was kept
 	since     time.Time
 	lastError string
+	lastHint  string
 	failures  obs.News // of each edge, since the last link
 	edges     []string
 }

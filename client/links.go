@@ -49,7 +49,7 @@ func (c *Client) attempted(addr string, err error) {
 
 // fails notes why there is no link to an edge and says whether that is news. The caller holds c.mu.
 func (c *Client) fails(edge string, err error) bool {
-	c.lastError = err.Error()
+	c.lastError, c.lastHint = err.Error(), obs.Advice(err)
 	return c.failures.Is(edge, c.lastError)
 }
 
@@ -130,7 +130,7 @@ func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) err
 func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
 	c.mu.Lock()
 	c.net.Hops, c.net.Edge = w.Hops, w.Edge
-	c.since, c.lastError = time.Now(), ""
+	c.since, c.lastError, c.lastHint = time.Now(), "", ""
 	c.failures.Forget()
 	c.mu.Unlock()
 	c.configure(ctx, l, &w.Config, 1)

@@ -17,6 +17,9 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 	t.row("link", linkLine(s, now))
 	if s.LastError != "" && !s.Up {
 		t.row("", s.LastError)
+		if s.LastHint != "" {
+			t.row("", "hint: "+s.LastHint)
+		}
 	}
 	if s.Link != nil {
 		t.row("path", pathLine(s))

@@ -49,12 +49,13 @@ warning   strict rp_filter
 	}
 
 	b.Reset()
-	down := Status{Since: start, LastError: "dial edge:7844: no answer within 3s", MTU: 1500}
+	down := Status{Since: start, LastError: "dial edge:7844: no answer within 3s", LastHint: "is it running?", MTU: 1500}
 	if err := WriteStatus(&b, &down, start.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	want = `link      down for 1m0s; captured traffic is answered with host unreachable
           dial edge:7844: no answer within 3s
+          hint: is it running?
 device    MTU 1500
 address   none
 hop       none

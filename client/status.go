@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"time"
@@ -20,7 +21,8 @@ type Status struct {
 	Since   time.Time `json:"since"` // up or down
 	// LastError says why the link is down, or why the last attempt failed.
 	LastError string   `json:"last_error,omitempty"`
-	Edges     []string `json:"edges"` // configured
+	LastHint  string   `json:"last_error_hint,omitempty"` // what to do about it
+	Edges     []string `json:"edges"`                     // configured
 	Edge      string   `json:"edge,omitempty"`
 	// Link is nil while the link is down.
 	Link     *link.Info     `json:"link,omitempty"`
@@ -52,10 +54,10 @@ type Denials struct {
 func (c *Client) Status() Status {
 	l, v := c.look()
 	c.mu.Lock()
-	n, since, lastError, edges := c.net, c.since, c.lastError, c.edges
+	n, since, lastError, lastHint, edges := c.net, c.since, c.lastError, c.lastHint, c.edges
 	c.mu.Unlock()
 	s := Status{
-		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
+		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError, LastHint: lastHint,
 		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routes.capturing(),
 		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Warnings: c.routes.warnings(),
@@ -82,7 +84,7 @@ func (c *Client) Status() Status {
 func (s *Status) Ready() error {
 	switch {
 	case !s.Up:
-		return local.NotReady("the client has no link to an edge", s.LastError, "oneping client status")
+		return local.NotReady("the client has no link to an edge", s.LastError, cmp.Or(s.LastHint, "oneping client status"))
 	case !s.Capturing:
 		return local.NotReady("the client cannot capture what the edge wants", "", "the client's log says why")
 	}

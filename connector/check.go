@@ -26,6 +26,8 @@ type CheckConfig struct {
 	StateDir string
 	// Token reads the token; its error says what is wrong. ok false: none was given.
 	Token func() (edges []string, ok bool, err error)
+	// Enrolled returns the edges with which a connector of that directory has enrolled: without a token, those are tried.
+	Enrolled func() ([]string, error)
 	// Dial says whether an edge answers at addr.
 	Dial func(ctx context.Context, addr string) error
 }
@@ -42,9 +44,8 @@ func Check(ctx context.Context, cfg CheckConfig) []Finding {
 	case err != nil:
 		fs = append(fs, failed("token", true, err, ""))
 	case !ok:
-		fs = append(fs, Finding{
-			Name: "token", OK: true, Detail: "none given: a connector that has enrolled already needs none",
-		})
+		edges, err = cfg.Enrolled()
+		fs = append(fs, checkIdentity(edges, err))
 	default:
 		fs = append(fs, Finding{Name: "token", OK: true, Needed: true, Detail: "readable"})
 	}
@@ -52,6 +53,17 @@ func Check(ctx context.Context, cfg CheckConfig) []Finding {
 		fs = append(fs, checkEdge(ctx, cfg, e))
 	}
 	return fs
+}
+
+// checkIdentity is what is said in place of a token that was not given.
+func checkIdentity(edges []string, err error) Finding {
+	switch {
+	case err != nil:
+		return failed("identity", true, err, "")
+	case len(edges) == 0:
+		return Finding{Name: "token", OK: true, Detail: "none given: a connector that has enrolled already needs none"}
+	}
+	return Finding{Name: "identity", OK: true, Needed: true, Detail: "enrolled: needs no token"}
 }
 
 // Passed says whether everything needed is there.

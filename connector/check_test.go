@@ -49,11 +49,36 @@ func TestCheckWithoutToken(t *testing.T) {
 	for _, err := range []error{nil, errors.New("cut short")} {
 		fs := Check(t.Context(), CheckConfig{
 			StateDir: t.TempDir(), Token: func() ([]string, bool, error) { return nil, false, err },
+			Enrolled: func() ([]string, error) { return nil, nil },
 		})
 		f := fs[len(fs)-1]
 		if f.Name != "token" || f.OK != (err == nil) {
 			t.Errorf("%v: %+v", err, f)
 		}
+	}
+}
+
+// A connector that has enrolled is asked about the edges that it knows.
+func TestCheckEnrolled(t *testing.T) {
+	var dialled []string
+	fs := Check(t.Context(), CheckConfig{
+		StateDir: t.TempDir(), Token: func() ([]string, bool, error) { return nil, false, nil },
+		Enrolled: func() ([]string, error) { return []string{"a:7844", "b:7844"}, nil },
+		Dial: func(_ context.Context, addr string) error {
+			dialled = append(dialled, addr)
+			return errors.New("no answer")
+		},
+	})
+	fs = fs[len(fs)-3:]
+	if fs[0].Name != "identity" || !fs[0].OK || fs[1].Name != "edge a:7844" || fs[2].Name != "edge b:7844" || Passed(fs) || len(dialled) != 2 {
+		t.Errorf("dialled %v, found %+v", dialled, fs)
+	}
+	fs = Check(t.Context(), CheckConfig{
+		StateDir: t.TempDir(), Token: func() ([]string, bool, error) { return nil, false, nil },
+		Enrolled: func() ([]string, error) { return nil, errors.New("permission denied") },
+	})
+	if f := fs[len(fs)-1]; f.Name != "identity" || f.OK || !f.Needed {
+		t.Errorf("an identity that cannot be read: %+v", f)
 	}
 }
 
@@ -94,9 +119,10 @@ packets  5 ok, 1 forbidden
 `,
 		},
 		{
-			Status{Since: since, LastError: "no answer", Edges: []string{"e:7844"}, ICMP: "off: no", ICMPHint: "do this"},
+			Status{Since: since, LastError: "no answer", LastHint: "is it running?", Edges: []string{"e:7844"}, ICMP: "off: no", ICMPHint: "do this"},
 			`link     down for 1m0s to e:7844
          no answer
+         hint: is it running?
 icmp     off: no
          hint: do this
 traffic  0 ICMP mappings, 0 UDP sessions, 0 TCP flows

@@ -43,6 +43,7 @@ type Connector struct {
 	conf      proto.Config
 	since     time.Time // up or down
 	lastError string
+	lastHint  string
 	failures  obs.News // of each edge, since the last link
 }
 

@@ -29,10 +29,10 @@ type icmpRoom struct {
 
 // mode says how ICMP is done: "ping", "raw", "off: REASON".
 func (r *icmpRoom) mode() string {
-	if nat := r.nat.Load(); nat != nil {
+	why := r.off()
+	if nat := r.nat.Load(); nat != nil && why == nil {
 		return nat.Mode()
 	}
-	why := r.off()
 	if off, ok := errors.AsType[*icmp.OffError](why); ok {
 		why = off.Cause // "off" is said already
 	}
@@ -41,8 +41,8 @@ func (r *icmpRoom) mode() string {
 
 // off returns why there is no ICMP, nil where there is.
 func (r *icmpRoom) off() error {
-	if r.nat.Load() != nil {
-		return nil
+	if nat := r.nat.Load(); nat != nil {
+		return nat.Off()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -38,7 +38,7 @@ func (c *Connector) attempted(addr string, err error) {
 func (c *Connector) fails(edge string, err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastError = err.Error()
+	c.lastError, c.lastHint = err.Error(), obs.Advice(err)
 	return c.failures.Is(edge, c.lastError)
 }
 
@@ -128,7 +128,7 @@ func (c *Connector) welcome(l *link.Link, w *proto.Welcome) {
 	c.host.setEdge(l.Remote().Addr().Unmap())
 	c.mu.Lock()
 	c.welcomed, c.edge, c.conf = l, w.Edge, w.Config
-	c.since, c.lastError = time.Now(), ""
+	c.since, c.lastError, c.lastHint = time.Now(), "", ""
 	c.failures.Forget()
 	c.mu.Unlock()
 	c.up.set(l)

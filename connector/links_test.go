@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"net/netip"
 	"testing"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/oneping/oneping/internal/link"
 )
 
 func TestEachEdgesFailureIsLoggedOnce(t *testing.T) {
@@ -27,7 +30,11 @@ func TestEachEdgesFailureIsLoggedOnce(t *testing.T) {
 		t.Errorf("%d lines: %v", n, logs.All())
 	}
 	c.attempted("a:1", errors.New("refused"))
-	if n := logs.Len(); n != 3 || c.lastError != "refused" {
-		t.Errorf("%d lines after another failure, the last is %q", n, c.lastError)
+	if n := logs.Len(); n != 3 || c.lastError != "refused" || c.lastHint != "" {
+		t.Errorf("%d lines after another failure, the last is %q, hint %q", n, c.lastError, c.lastHint)
+	}
+	silent := &link.NoAnswerError{Target: netip.MustParseAddrPort("192.0.2.1:7844")}
+	if c.attempted("a:1", silent); c.lastHint != silent.Hint() {
+		t.Errorf("hint %q, want %q", c.lastHint, silent.Hint())
 	}
 }

@@ -28,6 +28,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		if s.LastError != "" {
 			row("", "%s", s.LastError)
 		}
+		if s.LastHint != "" {
+			row("", "hint: %s", s.LastHint)
+		}
 	}
 	row("icmp", "%s", s.ICMP)
 	if s.ICMPHint != "" {

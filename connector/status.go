@@ -1,12 +1,13 @@
 package connector
 
 import (
-	"errors"
+	"cmp"
 	"net/http"
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/obs"
 )
 
 // Status is what GET /v1/status on the local socket answers.
@@ -17,7 +18,8 @@ type Status struct {
 	Since   time.Time `json:"since"` // up or down
 	// LastError says why the link is down, or why the last attempt failed.
 	LastError string   `json:"last_error,omitempty"`
-	Edges     []string `json:"edges"` // configured
+	LastHint  string   `json:"last_error_hint,omitempty"` // what to do about it
+	Edges     []string `json:"edges"`                     // configured
 	Edge      string   `json:"edge,omitempty"`
 	// Link is nil while the link is down.
 	Link    *link.Info `json:"link,omitempty"`
@@ -37,10 +39,10 @@ type Status struct {
 // Status returns a snapshot. Only while Run runs.
 func (c *Connector) Status() Status {
 	c.mu.Lock()
-	l, edge, conf, since, lastError := c.welcomed, c.edge, c.conf, c.since, c.lastError
+	l, edge, conf, since, lastError, lastHint := c.welcomed, c.edge, c.conf, c.since, c.lastError, c.lastHint
 	c.mu.Unlock()
 	s := Status{
-		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError,
+		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError, LastHint: lastHint,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
 	}
@@ -50,10 +52,7 @@ func (c *Connector) Status() Status {
 	if nat := c.dispatch.icmp.nat.Load(); nat != nil {
 		s.Mappings = nat.Mappings()
 	}
-	var h interface{ Hint() string }
-	if errors.As(c.dispatch.icmp.off(), &h) {
-		s.ICMPHint = h.Hint()
-	}
+	s.ICMPHint = obs.Advice(c.dispatch.icmp.off())
 	if l != nil {
 		info := l.Info()
 		s.Link = &info
@@ -64,7 +63,7 @@ func (c *Connector) Status() Status {
 // Ready returns nil when an edge has welcomed this connector, else a *local.Error that says what is missing.
 func (s *Status) Ready() error {
 	if !s.Up {
-		return local.NotReady("the connector has no link to an edge", s.LastError, "oneping connector status")
+		return local.NotReady("the connector has no link to an edge", s.LastError, cmp.Or(s.LastHint, "oneping connector status"))
 	}
 	return nil
 }

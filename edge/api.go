@@ -22,6 +22,7 @@ func (e *Edge) handler(metrics http.Handler) http.Handler {
 		Policy:    func() *policy.Compiled { return e.policy.Load() },
 		Connected: e.presence,
 		Capture:   func() []netip.Prefix { return e.capture(e.store.Snapshot()) },
+		Silent:    e.cfg.Silent,
 		Log:       e.cfg.Log.Named("admin"),
 	}))
 	return mux

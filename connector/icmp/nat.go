@@ -51,6 +51,8 @@ type NAT struct {
 	dead  []outer            // guarded by mu: evicted, to be released without the lock
 	room  int                // guarded by mu: requests by which rings may still grow
 	bufs  sync.Pool          // *scratch
+
+	shut atomic.Pointer[OffError] // what the last mapping was refused for
 }
 
 // scratch is the memory for one packet on its way back.
@@ -92,6 +94,30 @@ func newNAT(cfg Config, t transport) *NAT {
 
 // Mode returns how ICMP is sent: "ping", "raw", "echo", "wire".
 func (n *NAT) Mode() string { return n.t.name() }
+
+// closed notes that the host has closed ICMP since Open.
+func (n *NAT) closed(err error) {
+	off, ok := errors.AsType[*OffError](err)
+	if !ok {
+		off = &OffError{Cause: err}
+	}
+	n.shut.Store(off)
+}
+
+// Off returns the *OffError of a host that has closed ICMP since Open, and nil once it is open again: it tries.
+func (n *NAT) Off() error {
+	off := n.shut.Load()
+	if off == nil {
+		return nil
+	}
+	ident, err := n.t.open(false, 0)
+	if err != nil {
+		return off
+	}
+	n.t.release(outer{ident: ident})
+	n.shut.CompareAndSwap(off, nil)
+	return nil
+}
 
 // Mappings returns how many mappings live now.
 func (n *NAT) Mappings() int { return n.table.Len() }
@@ -197,8 +223,10 @@ func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
 		if errors.Is(err, errBusy) {
 			return nil, packet.TableFull
 		}
+		n.closed(err)
 		return nil, packet.ICMPOff
 	}
+	n.shut.Store(nil)
 	m.out.ident = ident
 	n.outer[m.out] = m
 	return m, packet.OK

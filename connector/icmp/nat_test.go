@@ -216,6 +216,35 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
+// A host that closes ICMP after the start is found out by the next mapping, and found open again when somebody asks.
+func TestClosedMeanwhile(t *testing.T) {
+	b := newBench(t, Config{})
+	ask := func(ident uint16) packet.Reason {
+		p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: ident})
+		return b.Send(&p, 9).Reason
+	}
+	if r, err := ask(1), b.Off(); r != packet.OK || err != nil {
+		t.Errorf("open: %v, %v", r, err)
+	}
+	off := &OffError{Cause: errors.New("permission denied"), Advice: "open it"}
+	b.fake.openErr = off
+	if r, err := ask(2), b.Off(); r != packet.ICMPOff || !errors.Is(err, off) {
+		t.Errorf("closed: %v, %v", r, err)
+	}
+	b.fake.openErr = nil
+	if err := b.Off(); err != nil {
+		t.Errorf("open again: %v", err)
+	}
+	b.fake.openErr = off
+	if r := ask(3); r != packet.ICMPOff {
+		t.Errorf("closed again: %v", r)
+	}
+	b.fake.openErr = nil
+	if r := ask(4); r != packet.OK || b.shut.Load() != nil {
+		t.Errorf("a mapping that opens says so: %v, %v", r, b.shut.Load())
+	}
+}
+
 func TestRunExpiresAndFrees(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})

@@ -3,6 +3,7 @@ package icmp
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
@@ -126,7 +127,10 @@ func (t *pingSockets) name() string { return string(Ping) }
 // open makes a socket and binds it to the identifier want, or to any.
 func (t *pingSockets) open(v6 bool, want uint16) (uint16, error) {
 	fd, err := openPing(v6)
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.EACCES): // the group range was closed meanwhile
+		return 0, &OffError{Cause: fmt.Errorf("open ping socket: %w", err), Advice: GroupRangeCommand()}
+	case err != nil:
 		return 0, busy(err)
 	}
 	s := &pingSocket{fd: fd, out: outer{v6: v6}}

@@ -45,6 +45,7 @@ type Config struct {
 	Connected func(proto.Identity) (Presence, bool) // whether a node has a link now
 	// Capture returns what clients take off their hosts; nil = the stored list.
 	Capture func() []netip.Prefix
+	Silent  bool // what is refused is dropped
 	Log     *zap.Logger
 }
 

@@ -209,6 +209,44 @@ down       two   never connected  -                -     linux/arm64
 	}
 }
 
+// What is said of an address that nobody serves is what traceroute will print, and what to do.
+func TestWriteLookupOfNoUse(t *testing.T) {
+	addr := netip.MustParseAddr("10.1.2.3")
+	routed := &Route{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Tunnel: "lab"}
+	const head = "address   10.1.2.3\ncaptured  clients send it into oneping\n"
+	const routedHead = "address     10.1.2.3\ncaptured    clients send it into oneping\nroute       10.0.0.0/8\ntunnel      lab\n"
+	const look = "            hint: on the machine of a connector: oneping connector status; oneping connector check\n"
+	for _, c := range []struct {
+		l    Lookup
+		want string
+	}{
+		{
+			Lookup{Addr: addr, Captured: true},
+			head + "route     none: what policy grants is answered with net unreachable, traceroute prints !N\n          hint: oneping route add PREFIX TUNNEL\n",
+		},
+		{
+			Lookup{Addr: addr, Captured: true, Silent: true},
+			head + "route     none: what policy grants is dropped (unreachable: silent), traceroute prints stars\n          hint: oneping route add PREFIX TUNNEL\n",
+		},
+		{
+			Lookup{Addr: addr, Captured: true, Route: routed},
+			routedHead + "connectors  none connected: what policy grants is answered with host unreachable, traceroute prints !H\n" + look,
+		},
+		{
+			Lookup{Addr: addr, Captured: true, Route: routed, Silent: true},
+			routedHead + "connectors  none connected: what policy grants is dropped (unreachable: silent), traceroute prints stars\n" + look,
+		},
+	} {
+		var out strings.Builder
+		if err := WriteLookup(&out, &c.l, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, out.String()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestWriteDevices(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	devices := []Device{

@@ -95,7 +95,7 @@ func (h *Handler) lookupAddr(sn *state.Snapshot, a netip.Addr) *Lookup {
 	if h.cfg.Capture != nil {
 		captured = h.cfg.Capture()
 	}
-	out := &Lookup{Addr: a, Captured: slices.ContainsFunc(captured, func(p netip.Prefix) bool { return p.Contains(a) })}
+	out := &Lookup{Addr: a, Silent: h.cfg.Silent, Captured: slices.ContainsFunc(captured, func(p netip.Prefix) bool { return p.Contains(a) })}
 	if route, ok := sn.Lookup(a); ok {
 		v := h.routeView(sn, route)
 		out.Route, out.Connectors = &v, h.connectors(sn, route.Tunnel)

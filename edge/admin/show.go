@@ -17,6 +17,9 @@ type table struct {
 
 func (t *table) row(cells ...string) { t.rows = append(t.rows, cells) }
 
+// hint says under the last row what to do.
+func (t *table) hint(text string) { t.row(" ", "hint: "+text) }
+
 func (t *table) write(w io.Writer) error {
 	var b strings.Builder
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -155,13 +158,15 @@ func WriteLookup(w io.Writer, l *Lookup, now time.Time) error {
 	t.row("address", l.Addr.String())
 	t.row("captured", captured)
 	if l.Route == nil {
-		t.row("route", "none: what policy grants is answered with net unreachable, traceroute prints !N")
+		t.row("route", "none: "+l.refusal("net unreachable", "!N"))
+		t.hint("oneping route add PREFIX TUNNEL")
 		return t.write(w)
 	}
 	t.row("route", l.Route.Prefix.String())
 	t.row("tunnel", l.Route.Tunnel)
 	if l.Route.Connected == 0 {
-		t.row("connectors", "none connected: what policy grants is answered with host unreachable, traceroute prints !H")
+		t.row("connectors", "none connected: "+l.refusal("host unreachable", "!H"))
+		t.hint("on the machine of a connector: oneping connector status; oneping connector check")
 	} else {
 		t.row("connectors", fmt.Sprintf("%d connected", l.Route.Connected))
 	}
@@ -172,6 +177,14 @@ func WriteLookup(w io.Writer, l *Lookup, now time.Time) error {
 		return err
 	}
 	return WriteConnectors(w, l.Connectors, now)
+}
+
+// refusal says what becomes of packets that policy grants and that this edge cannot pass on.
+func (l *Lookup) refusal(answer, mark string) string {
+	if l.Silent {
+		return "what policy grants is dropped (unreachable: silent), traceroute prints stars"
+	}
+	return "what policy grants is answered with " + answer + ", traceroute prints " + mark
 }
 
 // WritePrefixes lists prefixes, one a line.

@@ -52,7 +52,8 @@ type Lookup struct {
 	Addr       netip.Addr  `json:"addr"`
 	Route      *Route      `json:"route,omitempty"` // nil: no route
 	Connectors []Connector `json:"connectors,omitempty"`
-	Captured   bool        `json:"captured"` // by clients
+	Captured   bool        `json:"captured"`         // by clients
+	Silent     bool        `json:"silent,omitempty"` // the edge drops what it refuses
 }
 
 // Device is an enrolled client.

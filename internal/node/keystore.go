@@ -34,6 +34,20 @@ type storedIdentity struct {
 	Cert  []byte   `json:"certificate"` // DER
 }
 
+// StoredEdges returns the edges with which a node of that state directory has enrolled; none where it has not.
+func StoredEdges(stateDir string) ([]string, error) {
+	n := Node{cfg: Config{StateDir: stateDir}}
+	b, err := n.read(identityFile)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	var s storedIdentity
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, n.damaged(identityFile, err)
+	}
+	return s.Edges, nil
+}
+
 // load reads key and identity once, or makes the key.
 func (n *Node) load() error {
 	n.mu.Lock()

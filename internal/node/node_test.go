@@ -141,6 +141,23 @@ func TestKeyStaysAndIsPrivate(t *testing.T) {
 	}
 }
 
+func TestStoredEdges(t *testing.T) {
+	dir := t.TempDir()
+	if edges, err := StoredEdges(dir); err != nil || len(edges) != 0 {
+		t.Errorf("not enrolled: %v, %v", edges, err)
+	}
+	path := filepath.Join(dir, identityFile)
+	for text, want := range map[string]string{`{"edges": ["192.0.2.1:7844"]}`: "192.0.2.1:7844", "{": ""} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		edges, err := StoredEdges(dir)
+		if strings.Join(edges, " ") != want || (err != nil) != (want == "") {
+			t.Errorf("%s: %v, %v", text, edges, err)
+		}
+	}
+}
+
 func TestNodeWithoutStateDirectoryLivesInMemory(t *testing.T) {
 	for _, dir := range []string{"", filepath.Join(t.TempDir(), "missing"), "/proc/oneping"} {
 		n := New(Config{Role: proto.RoleConnector, StateDir: dir})
