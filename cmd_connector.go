@@ -102,7 +102,7 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config
 		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: version, Log: log,
 		TokenSource: node.TokenFrom(file.TokenFile),
 	})
-	cfg.TLS, cfg.Renew = n.TLS, n
+	cfg.TLS, cfg.Node = n.TLS, n
 	return n, cfg, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -48,13 +49,11 @@ type Client struct {
 	state    atomic.Pointer[state]
 	readyOne sync.Once
 
-	mu        sync.Mutex
-	net       network // as the edge last said, or as it was kept
-	since     time.Time
-	lastError string
-	lastHint  string
-	failures  obs.News // of each edge, since the last link
-	edges     []string
+	contact *node.Contact
+
+	mu    sync.Mutex
+	net   network // as the edge last said, or as it was kept
+	edges []string
 }
 
 // state is the link as the packet path sees it; replaced, never changed.
@@ -69,7 +68,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), udp: newSessions(maxSessions), asked: newAsked()}
+	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions), asked: newAsked()}
 	c.edges = cfg.Edges
 	c.in = newInbound(c.udp, c.asked)
 	c.state.Store(&state{})
@@ -80,7 +79,6 @@ func New(cfg Config) (*Client, error) {
 // nil. On return routes, rules, device and every goroutine are gone.
 func (c *Client) Run(ctx context.Context) error {
 	c.started = time.Now()
-	c.since = c.started
 	ln, err := c.listen()
 	if err != nil {
 		return err

@@ -2,13 +2,11 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"runtime"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -22,7 +20,7 @@ func newBoot() string { return proto.NewID() }
 
 // runLinks enrols where that is due and keeps one link to an edge.
 func (c *Client) runLinks(ctx context.Context) error {
-	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(), TLS: c.cfg.TLS, OnAttempt: c.attempted}
+	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(), TLS: c.cfg.TLS, OnAttempt: c.contact.Attempted}
 	if n := c.cfg.Node; n != nil {
 		if err := n.Enrol(ctx); err != nil {
 			return fmt.Errorf("start client: %w", err)
@@ -33,24 +31,6 @@ func (c *Client) runLinks(ctx context.Context) error {
 		c.mu.Unlock()
 	}
 	return r.Run(ctx, c.serve)
-}
-
-// attempted logs dial attempts: the same failure of an edge once.
-func (c *Client) attempted(addr string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == nil {
-		return
-	}
-	if c.fails(addr, err) {
-		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), obs.Hint(err))
-	}
-}
-
-// fails notes why there is no link to an edge and says whether that is news. The caller holds c.mu.
-func (c *Client) fails(edge string, err error) bool {
-	c.lastError, c.lastHint = err.Error(), obs.Advice(err)
-	return c.failures.Is(edge, c.lastError)
 }
 
 // serve runs one link until it ends.
@@ -75,7 +55,8 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 	if n := c.cfg.Node; n != nil {
 		n.LinkEnded(err)
 	}
-	c.down(l.Remote().String(), err)
+	c.publish(nil, 0) // out of the packet path
+	c.contact.Lost(l.Remote().String(), err)
 	return err
 }
 
@@ -83,21 +64,6 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 func (c *Client) networkChanged(ctx context.Context) {
 	if l := c.state.Load().link; l != nil {
 		l.NetworkChanged(ctx)
-	}
-}
-
-// down takes the link out of the packet path.
-func (c *Client) down(edge string, err error) {
-	wasUp := c.state.Load().link != nil
-	c.mu.Lock()
-	changed := c.fails(edge, err) || wasUp
-	if wasUp {
-		c.since = time.Now()
-	}
-	c.mu.Unlock()
-	c.publish(nil, 0)
-	if changed && !errors.Is(err, context.Canceled) {
-		c.log.Warn("link down", zap.Error(err))
 	}
 }
 
@@ -130,9 +96,8 @@ func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) err
 func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
 	c.mu.Lock()
 	c.net.Hops, c.net.Edge = w.Hops, w.Edge
-	c.since, c.lastError, c.lastHint = time.Now(), "", ""
-	c.failures.Forget()
 	c.mu.Unlock()
+	c.contact.Made()
 	c.configure(ctx, l, &w.Config, 1)
 	c.log.Info("link up", zap.String(obs.FieldRemote, l.Remote().String()), zap.String(obs.FieldUser, w.User),
 		zap.String(obs.FieldDevice, w.Device), zap.Stringers("addrs", w.Addrs), zap.Int("captured", len(w.Capture)))

@@ -54,10 +54,11 @@ type Denials struct {
 func (c *Client) Status() Status {
 	l, v := c.look()
 	c.mu.Lock()
-	n, since, lastError, lastHint, edges := c.net, c.since, c.lastError, c.lastHint, c.edges
+	n, edges := c.net, c.edges
 	c.mu.Unlock()
+	last := c.contact.Last()
 	s := Status{
-		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError, LastHint: lastHint,
+		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routes.capturing(),
 		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Warnings: c.routes.warnings(),

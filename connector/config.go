@@ -24,8 +24,8 @@ type Config struct {
 	Edges []string
 	// TLS returns the configuration of one dial attempt: certificate and verification.
 	TLS func(context.Context) (*tls.Config, error)
-	// Renew keeps the certificate of this node valid while a link is up; nil = it is never renewed.
-	Renew Renewer
+	// Node keeps the certificate of this node valid while a link is up; nil = it is never renewed.
+	Node *node.Node
 
 	// ICMP chooses how ICMP is sent; icmp.Auto when empty.
 	ICMP icmp.Mode
@@ -72,16 +72,6 @@ func ParseHops(s string) (Hops, error) {
 		return h, nil
 	}
 	return "", fmt.Errorf("hops %q is none of true, single", s)
-}
-
-// Renewer keeps a certificate valid; *node.Node is one.
-type Renewer interface {
-	// Request returns the message that asks for a new certificate when one is due, else nil.
-	Request(now time.Time) (*proto.Renew, error)
-	// Renewed takes the answer.
-	Renewed(r proto.Renewed) error
-	// LinkEnded is told why a link ended: an expired or unknown certificate is replaced before the next attempt.
-	LinkEnded(err error)
 }
 
 // withDefaults checks cfg and fills in what is left out.

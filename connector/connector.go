@@ -18,6 +18,7 @@ import (
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -37,14 +38,12 @@ type Connector struct {
 	dialer   *tcp.Dialer
 	ready    sync.Once
 
-	mu        sync.Mutex
-	welcomed  *link.Link // nil: no link
-	edge      string
-	conf      proto.Config
-	since     time.Time // up or down
-	lastError string
-	lastHint  string
-	failures  obs.News // of each edge, since the last link
+	contact *node.Contact
+
+	mu       sync.Mutex
+	welcomed *link.Link // nil: no link
+	edge     string
+	conf     proto.Config
 }
 
 // New checks cfg and returns a connector that has not touched anything yet.
@@ -53,7 +52,10 @@ func New(cfg Config) (*Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Connector{cfg: cfg, log: cfg.Log, boot: proto.NewID(), host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL()}
+	c := &Connector{
+		cfg: cfg, log: cfg.Log, boot: proto.NewID(), contact: node.NewContact(cfg.Log, time.Now()),
+		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(),
+	}
 	c.host.single = cfg.Hops == HopsSingle
 	if cfg.Wire != nil {
 		c.host.route, c.host.networks = cfg.Wire.Source, func() []netip.Prefix { return nil }
@@ -71,7 +73,6 @@ func New(cfg Config) (*Connector, error) {
 // sockets are closed and every goroutine is gone.
 func (c *Connector) Run(ctx context.Context) error {
 	c.started = time.Now()
-	c.since = c.started
 	if limit, err := raiseDescriptorLimit(); err != nil {
 		c.log.Warn("few descriptors, few sessions", zap.Uint64("limit", limit), zap.Error(err))
 	}

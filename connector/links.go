@@ -2,10 +2,9 @@ package connector
 
 import (
 	"context"
-	"errors"
 	"os"
 	"runtime"
-	"time"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -15,31 +14,10 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// renewEvery is how often a link asks whether the certificate is due.
-const renewEvery = time.Minute
-
 // runLinks keeps one link to an edge.
 func (c *Connector) runLinks(ctx context.Context) error {
-	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(), TLS: c.cfg.TLS, OnAttempt: c.attempted}
+	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(), TLS: c.cfg.TLS, OnAttempt: c.contact.Attempted}
 	return r.Run(ctx, c.serve)
-}
-
-// attempted logs dial attempts: the same failure of an edge once.
-func (c *Connector) attempted(addr string, err error) {
-	if err == nil {
-		return
-	}
-	if c.fails(addr, err) {
-		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, addr), zap.Error(err), obs.Hint(err))
-	}
-}
-
-// fails notes why there is no link to an edge and says whether that is news.
-func (c *Connector) fails(edge string, err error) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lastError, c.lastHint = err.Error(), obs.Advice(err)
-	return c.failures.Is(edge, c.lastError)
 }
 
 // serve runs one link until it ends.
@@ -48,22 +26,22 @@ func (c *Connector) serve(ctx context.Context, l *link.Link) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	renewed := make(chan struct{})
-	go func() {
-		defer close(renewed)
-		c.renew(ctx, l)
-	}()
+	var renewal sync.WaitGroup
+	if n := c.cfg.Node; n != nil {
+		renewal.Go(func() { _ = n.Renewal(ctx, l.SendControl) }) // ends with the link
+	}
 	err := l.Run(ctx, link.Handler{
 		Datagram: c.dispatch.datagram,
 		Flow:     c.flow,
 		Control:  c.control,
 	})
 	cancel()
-	<-renewed
-	c.down(l, err)
-	if c.cfg.Renew != nil {
-		c.cfg.Renew.LinkEnded(err)
+	renewal.Wait()
+	if n := c.cfg.Node; n != nil {
+		n.LinkEnded(err)
 	}
+	c.down(l)
+	c.contact.Lost(l.Remote().String(), err)
 	return err
 }
 
@@ -76,16 +54,12 @@ func (c *Connector) hello() *proto.Hello {
 }
 
 // down takes the link out of the packet path.
-func (c *Connector) down(l *link.Link, err error) {
+func (c *Connector) down(l *link.Link) {
 	c.up.unset(l)
 	c.mu.Lock()
-	was := c.welcomed == l
-	if was {
-		c.welcomed, c.since = nil, time.Now()
-	}
-	c.mu.Unlock()
-	if (c.fails(l.Remote().String(), err) || was) && !errors.Is(err, context.Canceled) {
-		c.log.Warn("link down", zap.Error(err))
+	defer c.mu.Unlock()
+	if c.welcomed == l {
+		c.welcomed = nil
 	}
 }
 
@@ -107,8 +81,8 @@ func (c *Connector) control(l *link.Link, m proto.Control) error {
 		c.mu.Lock()
 		c.conf = *m.Config
 		c.mu.Unlock()
-	case m.Renewed != nil && c.cfg.Renew != nil:
-		if err := c.cfg.Renew.Renewed(*m.Renewed); err != nil {
+	case m.Renewed != nil && c.cfg.Node != nil:
+		if err := c.cfg.Node.Renewed(*m.Renewed); err != nil {
 			c.log.Warn("cannot renew the certificate", zap.Error(err), obs.Hint(err))
 		}
 	case m.Event != nil:
@@ -128,9 +102,8 @@ func (c *Connector) welcome(l *link.Link, w *proto.Welcome) {
 	c.host.setEdge(l.Remote().Addr().Unmap())
 	c.mu.Lock()
 	c.welcomed, c.edge, c.conf = l, w.Edge, w.Config
-	c.since, c.lastError, c.lastHint = time.Now(), "", ""
-	c.failures.Forget()
 	c.mu.Unlock()
+	c.contact.Made()
 	c.up.set(l)
 	c.log.Info("link up", zap.Stringer(obs.FieldRemote, l.Remote()), zap.String(obs.FieldTunnel, w.Tunnel),
 		zap.String(obs.FieldReplica, w.Device), zap.String("icmp", c.dispatch.icmp.mode()))
@@ -139,25 +112,4 @@ func (c *Connector) welcome(l *link.Link, w *proto.Welcome) {
 			c.cfg.Ready()
 		}
 	})
-}
-
-// renew asks for a new certificate when one is due, as long as ctx lives.
-func (c *Connector) renew(ctx context.Context, l *link.Link) {
-	if c.cfg.Renew == nil {
-		return
-	}
-	t := time.NewTicker(renewEvery)
-	defer t.Stop()
-	for {
-		if req, err := c.cfg.Renew.Request(time.Now()); err != nil {
-			c.log.Warn("cannot ask for a new certificate", zap.Error(err))
-		} else if req != nil {
-			_ = l.SendControl(&proto.Control{Renew: req}) // asked again in a minute
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-	}
 }

@@ -39,10 +39,11 @@ type Status struct {
 // Status returns a snapshot. Only while Run runs.
 func (c *Connector) Status() Status {
 	c.mu.Lock()
-	l, edge, conf, since, lastError, lastHint := c.welcomed, c.edge, c.conf, c.since, c.lastError, c.lastHint
+	l, edge, conf := c.welcomed, c.edge, c.conf
 	c.mu.Unlock()
+	last := c.contact.Last()
 	s := Status{
-		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: since, LastError: lastError, LastHint: lastHint,
+		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
 	}
