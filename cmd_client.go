@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/client"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -80,9 +81,12 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
 	cfg.Version, cfg.Log = version, log
 	cfg.Serving, cfg.Ready = tell(log, node.NotifyReady), tell(log, node.NotifyLinked)
+	dial := client.LinkConfig(cfg.Mark, log)
+	cfg.Names = new(link.Names)
+	dial.Names = cfg.Names
 	cfg.Node = node.New(node.Config{
 		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(file.TokenFile), Version: version,
-		Link: client.LinkConfig(cfg.Mark, log), Log: log,
+		Link: dial, Log: log,
 	})
 	cl, err := client.New(cfg)
 	return cl, cfg, err

@@ -169,6 +169,7 @@ func (c *Client) startRoutes(ctx context.Context) {
 	if err != nil {
 		c.log.Warn("cannot read the last configuration", zap.Error(err))
 	}
+	c.cfg.Names.Learn(kept.EdgesAt)
 	if len(kept.Addrs) == 0 {
 		return
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	// Mark is the firewall mark of the link's sockets; 0 = DefaultMark.
 	Mark uint32
 
+	// Names is what Node dials with, too; nil = names of its own.
+	Names *link.Names
 	// Socket is used for the link instead of a kernel UDP socket: simulation.
 	Socket net.PacketConn
 	// NoTCP leaves TCP out: gVisor does not run in a synctest bubble.
@@ -88,6 +90,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.TUN == "" {
 		cfg.TUN = DefaultTUN
 	}
+	if cfg.Names == nil {
+		cfg.Names = new(link.Names)
+	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
@@ -120,11 +125,11 @@ func (cfg *Config) linkConfig() link.Config {
 	if cfg.Device == nil {
 		c = LinkConfig(cfg.Mark, cfg.Log)
 	}
-	c.KeepAlive, c.Socket = cfg.KeepAlive, cfg.Socket
+	c.KeepAlive, c.Socket, c.Names = cfg.KeepAlive, cfg.Socket, cfg.Names
 	return c
 }
 
-// network is what the edge has told this device about itself: kept over restarts.
+// network is what the edge has told this device about itself, and where the edge was: kept over restarts.
 type network struct {
 	Hops    []netip.Addr   `json:"hops,omitempty"`
 	Addrs   []netip.Addr   `json:"addrs,omitempty"`
@@ -133,4 +138,6 @@ type network struct {
 	Device  string         `json:"device,omitempty"`
 	Edge    string         `json:"edge,omitempty"`
 	Idle    uint16         `json:"idle_seconds,omitempty"`
+	// EdgesAt is where edges were that have names; see link.Names.
+	EdgesAt map[string]netip.AddrPort `json:"edges_at,omitempty"`
 }

@@ -95,7 +95,7 @@ func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) err
 // welcome opens the link for packets.
 func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
 	c.mu.Lock()
-	c.net.Hops, c.net.Edge = w.Hops, w.Edge
+	c.net.Hops, c.net.Edge, c.net.EdgesAt = w.Hops, w.Edge, c.cfg.Names.All()
 	c.mu.Unlock()
 	c.contact.Made()
 	c.configure(ctx, l, &w.Config, 1)

@@ -94,5 +94,5 @@ func (cfg Config) withDefaults() (Config, error) {
 func (cfg *Config) socketPath() string { return node.Socket(proto.RoleConnector, cfg.StateDir) }
 
 func (cfg *Config) linkConfig() link.Config {
-	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Log: cfg.Log}
+	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Names: new(link.Names), Log: cfg.Log}
 }

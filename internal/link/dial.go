@@ -20,18 +20,29 @@ const dialStagger = 250 * time.Millisecond
 
 // Dial opens a link to addr, host:port. All addresses of the host are tried,
 // each a moment after the one before it; the first to finish its handshake
-// wins. One attempt takes at most 2 s. The caller must Run or Close the link.
+// wins. A name that cannot be resolved is dialled where cfg.Names has it. One attempt takes at
+// most 2 s, and 2 s for the name. The caller must Run or Close the link.
 func Dial(ctx context.Context, addr string, cfg Config) (*Link, error) {
-	targets, err := resolve(ctx, addr, &cfg)
-	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", addr, err)
+	targets, unresolved := resolve(ctx, addr, &cfg)
+	if unresolved != nil {
+		at, ok := cfg.Names.last(addr)
+		if !ok {
+			return nil, fmt.Errorf("dial %s: %w", addr, unresolved)
+		}
+		targets = []netip.AddrPort{at}
 	}
 	if cfg.Socket != nil {
 		targets = targets[:1] // one socket, one transport
 	}
 	l, err := dialAny(ctx, targets, &cfg)
-	if err != nil {
+	switch {
+	case err != nil && unresolved != nil:
+		return nil, fmt.Errorf("dial %s: %w; at its last address: %w", addr, unresolved, err)
+	case err != nil:
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
+	}
+	if l.ALPN() != proto.EnrolALPN { // there nobody has looked yet who answers
+		cfg.Names.answered(addr, l.remote)
 	}
 	return l, nil
 }

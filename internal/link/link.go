@@ -55,7 +55,9 @@ type Config struct {
 	Socket net.PacketConn
 	// Control is applied to the kernel socket before bind: firewall mark, interface.
 	Control func(network, address string, c syscall.RawConn) error
-	Log     *zap.Logger
+	// Names remembers where the peers were that are dialled by name; may be nil.
+	Names *Names
+	Log   *zap.Logger
 }
 
 // Handler receives what arrives on a link. A nil function refuses its kind.

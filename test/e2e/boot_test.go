@@ -109,6 +109,44 @@ func TestBootWithNameOfEdge(t *testing.T) {
 	l.linked(5 * time.Second)
 }
 
+// The laptop's name service is a program of its own that sends its questions into the tunnel (systemd-resolved, with
+// everything captured): without a link there are no names, and without its edge's name no link. The client dials the address
+// that the edge had, after a loss of the network and at the next start.
+func TestNamesThroughTheTunnel(t *testing.T) {
+	t.Parallel()
+	needs(t, "ping", "ip", "dnsmasq", "dig")
+	l := newLab(t, "--bare")
+	dnsmasq := []string{"dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--user=", "--group=", "--pid-file=", "--log-facility=-", "--cache-size=0"}
+	l.start("edge", append(dnsmasq, "--address=/edge.test/"+edgeDialV4)...).waitFor("started")
+	for _, node := range []string{"laptop", "connector"} { // one /etc/resolv.conf for all
+		l.start(node, append(dnsmasq, "--bind-interfaces", "--listen-address=127.0.0.53", "--server="+edgeDialV4)...).waitFor("started")
+	}
+	l.run("laptop", "sh", "-c", "echo 'nameserver 127.0.0.53' >> /etc/resolv.conf")
+	resolves := func() bool {
+		return strings.TrimSpace(l.exec("laptop", "dig", "+short", "+tries=1", "+time=1", "edge.test").stdout) == edgeDialV4
+	}
+	if !resolves() {
+		t.Fatal("the laptop's name service does not work without a tunnel")
+	}
+	p := l.byHand("edge.test:7844 --capture 0.0.0.0/0")
+	l.linked(5 * time.Second)
+	if resolves() {
+		t.Fatal("the questions of the laptop's name service do not go into the tunnel")
+	}
+	lose := func() {
+		l.run("laptop", "ip", "link", "set", "eth0", "down")
+		l.poll("status says why", 20*time.Second, func() bool { return strings.Contains(l.link().LastError, "lookup edge.test") })
+		l.run("laptop", "sh", "-ec", networkChanges[0].back)
+	}
+	lose()
+	l.linked(10 * time.Second)
+	p.interrupt()
+	l.run("laptop", "ip", "link", "set", "eth0", "down")
+	l.startClient()
+	lose()
+	l.linked(10 * time.Second)
+}
+
 // A laptop sleeps until its edge has forgotten it: when it wakes up the link is back within seconds, and a ping that ran
 // all the time goes on with its identifier; also where it wakes up in another network.
 func TestSleep(t *testing.T) {
