@@ -41,7 +41,7 @@ func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *
 		return verdict{reason: packet.RateLimited}
 	}
 	typ, code := kind.TypeCode(p.V6)
-	back, ok := packet.AppendError(a.buf[:0], packet.Error{Src: src, Type: typ, Code: code, MTU: uint32(mtu)}, p)
+	back, ok := packet.AppendError(a.buf[:0], packet.Error{Src: src, Type: typ, Code: code, MTU: uint32(mtu), Pointer: p.Pointer}, p)
 	if !ok {
 		return verdict{reason: why}
 	}

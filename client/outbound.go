@@ -32,7 +32,11 @@ func newOutbound(udp *sessions, asked *asked, tcp *heldSYNs) *outbound {
 // step decides what becomes of one packet as the host sent it.
 func (o *outbound) step(raw []byte, now time.Time, v *view) verdict {
 	var p packet.Packet
-	if r := packet.Parse(raw, &p); r != packet.OK {
+	r := packet.Parse(raw, &p)
+	if r == packet.BadOption && v.up { // the edge would see it first, and does not see the headers of UDP and TCP
+		return o.answers.answer(p.Fault, r, 0, &p, now, v)
+	}
+	if r != packet.OK {
 		return verdict{reason: r}
 	}
 	if p.Class == packet.ClassTCP { // ends in the netstack: no size rule of the link applies

@@ -2,6 +2,8 @@ package client
 
 import (
 	"bytes"
+	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,6 +83,37 @@ func TestOnlyEchoRequestsLeave(t *testing.T) {
 	for _, raw := range [][]byte{reply, icmp} {
 		if d := newTestOutbound().step(raw, start, upView(0)); d.reason != packet.Unsupported || d.send != nil || d.back != nil {
 			t.Errorf("%x: %+v", raw, d)
+		}
+	}
+}
+
+// A wrong option is answered as the edge would, which does not see the headers of UDP and TCP (RFC 1812 §4.3.3.5, RFC 4443 §3.4).
+func TestWrongOptionIsAnswered(t *testing.T) {
+	for name, plain := range map[string][]byte{
+		"echo v4": echoPacket(false, true, 8), "UDP v4": udpPacket(false, true, 9, pattern(8)), "SYN v4": synPacket(t, false, 9, 1, 1),
+		"echo v6": echoPacket(true, true, 8), "UDP v6": udpPacket(true, true, 9, pattern(8)), "SYN v6": synPacket(t, true, 9, 1, 1),
+	} {
+		raw, kind, pointer := bytes.Clone(plain), packet.BadField, []byte{20, 0, 0, 0}
+		if raw[0]>>4 == 6 {
+			kind, pointer = packet.UnknownOption, []byte{0, 0, 0, 42}
+			raw = slices.Insert(raw, 40, raw[6], 0, 0x9e, 4, 1, 2, 3, 4)
+			raw[5], raw[6] = raw[5]+8, 0
+		} else {
+			raw = slices.Insert(raw, 20, 30, 9, 0, 0)
+			raw[0], raw[3], raw[10], raw[11] = 0x46, raw[3]+4, 0, 0
+			binary.BigEndian.PutUint16(raw[10:], packet.Checksum(raw[:24], 0))
+		}
+		d := newTestOutbound().step(raw, start, upView(0))
+		if d.reason != packet.BadOption || d.send != nil || d.local != nil {
+			t.Errorf("%s: %+v", name, d)
+			continue
+		}
+		wantError(t, d.back, kind, raw, 0)
+		if word := mustParse(t, d.back).Transport()[4:8]; !bytes.Equal(word, pointer) {
+			t.Errorf("%s: pointer %x, want %x", name, word, pointer)
+		}
+		if d := newTestOutbound().step(raw, start, &view{}); d.reason != packet.BadOption || d.back != nil {
+			t.Errorf("%s without a link, and so without an edge: %+v", name, d)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func requirements() []string {
 	for _, r := range []struct {
 		name, format string
 		n            int
-	}{{"RFC 5508", "REQ-%d", 11}, {"RFC 4787", "REQ-%d", 14}, {"RFC 5382", "REQ-%d", 10}, {"RFC 1812 §4.3.2", "4.3.2.%d", 8}, {"RFC 4443 §3", "3.%d", 4}} {
+	}{{"RFC 5508", "REQ-%d", 11}, {"RFC 4787", "REQ-%d", 14}, {"RFC 5382", "REQ-%d", 10}, {"RFC 1812 §4.3.2", "4.3.2.%d", 8}, {"RFC 1812 §5.3.13", "5.3.13.%d", 6}, {"RFC 8200 §4", "4.%d", 7}, {"RFC 4443 §3", "3.%d", 4}} {
 		for i := range r.n {
 			all = append(all, r.name+" "+fmt.Sprintf(r.format, i+1))
 		}

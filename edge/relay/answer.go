@@ -18,7 +18,7 @@ func (c *Client) errorPacket(s *scratch, reason packet.Reason, kind packet.Error
 	}
 	typ, code := kind.TypeCode(s.p.V6)
 	buf, ok := packet.AppendError(append(s.buf[:0], byte(proto.TypePacket)), packet.Error{
-		Src: hop, Type: typ, Code: code, MTU: uint32(mtu),
+		Src: hop, Type: typ, Code: code, MTU: uint32(mtu), Pointer: s.p.Pointer,
 	}, &s.p)
 	s.buf = buf
 	if !ok {

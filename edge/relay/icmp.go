@@ -15,7 +15,8 @@ func (c *Client) packet(d []byte, s *scratch) verdict {
 		return ended(packet.Malformed)
 	}
 	p, st := &s.p, c.r.state.Load()
-	if reason := packet.Parse(ip, p); reason != packet.OK {
+	reason := packet.Parse(ip, p)
+	if reason != packet.OK && reason != packet.BadOption {
 		return ended(reason)
 	}
 	sub := st.source(c.dev, p.Src)
@@ -24,6 +25,8 @@ func (c *Client) packet(d []byte, s *scratch) verdict {
 		return ended(packet.Spoofed)
 	case p.Class != packet.ClassICMP:
 		return ended(packet.Unsupported)
+	case reason == packet.BadOption:
+		return c.errorPacket(s, reason, p.Fault, 0)
 	case c.r.isHop(p.Dst):
 		return c.ownPacket(s)
 	case p.TTL <= 1:

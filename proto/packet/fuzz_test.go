@@ -11,6 +11,9 @@ func seed(f *testing.F) {
 			f.Add(b[:n])
 		}
 	}
+	f.Add(withOptions(echo4(8), []byte{68, 8, 7, 0, 0, 0, 0, 0}))
+	f.Add(withHeader(udp6(8), hopByHop, []byte{0xc2, 4, 0, 1, 0, 0}))
+	f.Add(withHeader(echo6(8), destinationOptions, []byte{0x9e, 4, 0, 1, 0, 0}))
 }
 
 // FuzzParse uses everything that may be used once Parse has said OK: no
@@ -77,16 +80,19 @@ func FuzzError(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var p Packet
-		if Parse(in, &p) != OK {
+		switch r := Parse(in, &p); {
+		case r == BadOption && int(p.Pointer) >= len(p.Raw):
+			t.Fatalf("byte %d of %d is wrong", p.Pointer, len(p.Raw))
+		case r != OK && r != BadOption:
 			return
 		}
 		src, limit := edge4, 576
 		if p.V6 {
 			src, limit = edge6, 1280
 		}
-		for kind := TimeExceeded; kind <= ProtoUnreachable; kind++ {
+		for kind := TimeExceeded; kind <= UnknownOption; kind++ {
 			typ, code := kind.TypeCode(p.V6)
-			b, ok := AppendError(nil, Error{Src: src, Type: typ, Code: code, MTU: 1300}, &p)
+			b, ok := AppendError(nil, Error{Src: src, Type: typ, Code: code, MTU: 1300, Pointer: p.Pointer}, &p)
 			if !ok {
 				continue
 			}

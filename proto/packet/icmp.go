@@ -53,12 +53,14 @@ const (
 	AdminProhibited             // 3/13, v6 1/1: policy
 	TooBig                      // 3/4, v6 2/0: with MTU
 	ProtoUnreachable            // 3/2, v6 4/1
+	BadField                    // 12/0, v6 4/0: parameter problem, with a pointer
+	UnknownOption               // 12/0, v6 4/2: the same, of an IPv6 option that may not be passed over
 )
 
 // TypeCode returns the error's ICMP type and code in one family.
 func (k ErrorKind) TypeCode(v6 bool) (typ, code uint8) {
-	v4 := [...][2]uint8{{}, {11, 0}, {11, 1}, {3, 0}, {3, 1}, {3, 3}, {3, 13}, {3, 4}, {3, 2}}
-	s6 := [...][2]uint8{{}, {3, 0}, {3, 1}, {1, 0}, {1, 3}, {1, 4}, {1, 1}, {2, 0}, {4, 1}}
+	v4 := [...][2]uint8{{}, {11, 0}, {11, 1}, {3, 0}, {3, 1}, {3, 3}, {3, 13}, {3, 4}, {3, 2}, {12, 0}, {12, 0}}
+	s6 := [...][2]uint8{{}, {3, 0}, {3, 1}, {1, 0}, {1, 3}, {1, 4}, {1, 1}, {2, 0}, {4, 1}, {4, 0}, {4, 2}}
 	t := v4
 	if v6 {
 		t = s6

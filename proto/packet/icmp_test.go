@@ -10,7 +10,7 @@ func TestErrorKinds(t *testing.T) {
 	for k, want := range map[ErrorKind][4]uint8{
 		NoError: {}, TimeExceeded: {11, 0, 3, 0}, ReassemblyTimeout: {11, 1, 3, 1}, NetUnreachable: {3, 0, 1, 0},
 		HostUnreachable: {3, 1, 1, 3}, PortUnreachable: {3, 3, 1, 4}, AdminProhibited: {3, 13, 1, 1}, TooBig: {3, 4, 2, 0},
-		ProtoUnreachable: {3, 2, 4, 1}, 200: {},
+		ProtoUnreachable: {3, 2, 4, 1}, BadField: {12, 0, 4, 0}, UnknownOption: {12, 0, 4, 2}, 200: {},
 	} {
 		var got [4]uint8
 		got[0], got[1] = k.TypeCode(false)

@@ -52,6 +52,9 @@ type Packet struct {
 	SrcPort, DstPort uint16 // UDP and TCP
 	Type, Code       uint8  // ICMP
 	Ident, Seq       uint16 // ICMP echo
+
+	Fault   ErrorKind // where Parse says BadOption: what the sender is to be told
+	Pointer uint32    // and of which byte of the packet
 }
 
 // Transport returns the transport header and everything behind it.
@@ -112,42 +115,41 @@ func (p *Packet) IsICMPError() bool {
 // header checksum (RFC 1812 §5.2.2) but not those of the transport.
 //
 // The reason is OK, Malformed, Multicast (multicast, broadcast, unspecified
-// destination or source) or Unsupported (a transport that we do not know, or a
-// source route, RFC 7126 §4.3).
+// destination or source), Unsupported (a transport that we do not know, a
+// source route, RFC 7126 §4.3, an extension header that its destination would have to know) or BadOption: an
+// option that the first router answers with a parameter problem, p.Fault about the byte at p.Pointer.
 func Parse(b []byte, p *Packet) Reason {
 	*p = Packet{}
 	if len(b) < 20 {
 		return Malformed
 	}
+	r := Malformed
 	switch b[0] >> 4 {
 	case 4:
-		if r := p.parse4(b); r != OK {
-			return r
-		}
+		r = p.parse4(b)
 	case 6:
-		if r := p.parse6(b); r != OK {
-			return r
-		}
-	default:
-		return Malformed
+		r = p.parse6(b)
+	}
+	if r != OK && r != BadOption {
+		return r
 	}
 	if !unicast(p.Src) || !unicast(p.Dst) {
 		return Multicast
 	}
 	if p.MF || p.FragOff != 0 {
 		p.Class = ClassFragment
-		return OK
+		return r
 	}
-	return p.parseTransport()
+	if t := p.parseTransport(); t != OK && (r == OK || p.Proto == icmpProto(p.V6)) {
+		return t // of what may be an ICMP error no error is made
+	}
+	return r
 }
 
 func (p *Packet) parse4(b []byte) Reason {
 	ihl, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
 	if ihl < 20 || total < ihl || total > len(b) || Checksum(b[:ihl], 0) != 0 {
 		return Malformed
-	}
-	if sourceRouted(b[20:ihl]) {
-		return Unsupported
 	}
 	p.Raw = b[:total]
 	p.TOS, p.TTL, p.Proto = b[1], b[8], b[9]
@@ -156,24 +158,14 @@ func (p *Packet) parse4(b []byte) Reason {
 	p.DF, p.MF, p.FragOff = frag&0x4000 != 0, frag&0x2000 != 0, int(frag&0x1fff)*8
 	p.Src, p.Dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
 	p.Hdr = ihl
-	return OK
-}
-
-// sourceRouted looks for a loose or strict source route among IPv4 options.
-func sourceRouted(options []byte) bool {
-	for len(options) > 0 && options[0] != 0 { // end of list
-		switch {
-		case options[0] == 131 || options[0] == 137:
-			return true
-		case options[0] == 1: // no operation
-			options = options[1:]
-		case len(options) < 2 || options[1] < 2 || int(options[1]) > len(options):
-			return false
-		default:
-			options = options[options[1]:]
-		}
+	if ihl == 20 {
+		return OK
 	}
-	return false
+	at, r := checkOptions(b[:ihl])
+	if r == BadOption {
+		p.Fault, p.Pointer = BadField, uint32(at)
+	}
+	return r
 }
 
 func (p *Packet) parse6(b []byte) Reason {
@@ -191,39 +183,16 @@ func (p *Packet) parse6(b []byte) Reason {
 	if p.Src.Is4In6() || p.Dst.Is4In6() { // never on the wire (RFC 4291 §2.5.5.2, RFC 5156 §2.2)
 		return Malformed
 	}
-	return p.skipExtensions(b[6], 40)
-}
-
-// skipExtensions walks the IPv6 extension headers (RFC 8200 §4) up to the
-// transport header or a fragment header.
-func (p *Packet) skipExtensions(next uint8, off int) Reason {
-	for range 16 {
-		rest := p.Raw[off:]
-		switch next {
-		case 0, 43, 60: // hop by hop, routing, destination options
-			if len(rest) < 8 || len(rest) < (int(rest[1])+1)*8 {
-				return Malformed
-			}
-			next, off = rest[0], off+(int(rest[1])+1)*8
-		case 44: // fragment
-			if len(rest) < 8 {
-				return Malformed
-			}
-			frag := binary.BigEndian.Uint16(rest[2:])
-			p.FragHdr, p.ID = off, binary.BigEndian.Uint32(rest[4:])
-			p.MF, p.FragOff = frag&1 != 0, int(frag&^7)
-			next, off = rest[0], off+8
-			if p.MF || p.FragOff != 0 {
-				p.Proto, p.Hdr = next, off
-				return OK
-			}
-			p.DF = false
-		default:
-			p.Proto, p.Hdr = next, off
-			return OK
+	r := OK
+	if b[6] == hopByHop {
+		if r = p.checkHopOptions(); r != OK && r != BadOption {
+			return r
 		}
 	}
-	return Malformed
+	if e := p.skipExtensions(b[6], 40); e != OK {
+		return e
+	}
+	return r
 }
 
 func (p *Packet) parseTransport() Reason {

@@ -245,30 +245,3 @@ func TestAddrPorts(t *testing.T) {
 		t.Error(got)
 	}
 }
-
-// RFC 7126 §4.3, §4.4: a packet that would choose its own way is not carried.
-func TestParseSourceRoute(t *testing.T) {
-	for name, c := range map[string]struct {
-		options []byte
-		want    Reason
-	}{
-		"none":                  {nil, OK},
-		"no operation":          {[]byte{1, 1, 1, 0}, OK},
-		"record route":          {[]byte{7, 7, 4, 0, 0, 0, 0, 0}, OK},
-		"loose":                 {[]byte{131, 7, 4, 10, 0, 0, 1, 0}, Unsupported},
-		"strict, behind others": {[]byte{1, 7, 3, 4, 137, 3, 4, 0}, Unsupported},
-		"behind the end":        {[]byte{0, 131, 3, 4}, OK},
-		"length 0":              {[]byte{7, 0, 131, 3}, OK},
-		"length beyond":         {[]byte{7, 9, 131, 3}, OK},
-		"cut":                   {[]byte{1, 1, 1, 131}, Unsupported},
-	} {
-		plain := echo4(8)
-		b := append(append(append([]byte(nil), plain[:20]...), c.options...), plain[20:]...)
-		b[0] = 0x45 + byte(len(c.options)/4)
-		b[3] += byte(len(c.options))
-		setHeaderChecksum(b, 20+len(c.options))
-		if got := Parse(b, &Packet{}); got != c.want {
-			t.Errorf("%s: %v, want %v", name, got, c.want)
-		}
-	}
-}

@@ -40,6 +40,7 @@ const (
 	Superseded             // a newer copy took its place, as of a held SYN
 	Closed                 // its session, flow or component has ended
 	Unanswered             // too many destinations that are asked and have never answered
+	BadOption              // answered with parameter problem: an IP option or hop-by-hop option that is wrong
 	NumReasons
 )
 
@@ -47,7 +48,7 @@ var reasonNames = [NumReasons]string{
 	"ok", "malformed", "multicast", "unsupported", "unknown type", "spoofed", "ttl expired", "denied", "no route",
 	"connector down", "link down", "queue full", "table full", "too large", "rate limited", "unsolicited", "unknown session",
 	"forbidden", "icmp off", "refused", "unreachable", "timeout", "no buffers", "send failed", "fragment timeout",
-	"fragment overlap", "superseded", "closed", "unanswered",
+	"fragment overlap", "superseded", "closed", "unanswered", "bad option",
 }
 
 // String returns the reason in words, as `status` shows it.
