@@ -62,6 +62,15 @@ func decode6(b []byte) (datagram, bool) {
 		flow: binary.BigEndian.Uint32(b) & 0xfffff, length: 40 + int(binary.BigEndian.Uint16(b[4:])), sumOK: true, proto: b[6],
 	}
 	d.body = b[40:max(40, min(len(b), d.length))]
+	switch d.proto {
+	case hopOptions, routingHeader, destinationOptions:
+		if len(d.body) < 8 {
+			return datagram{}, false
+		}
+		if n := 8 + 8*int(d.body[1]); len(d.body) >= n {
+			d.proto, d.options, d.body = d.body[0], d.body[2:n], d.body[n:]
+		}
+	}
 	if d.proto == 44 && len(d.body) >= 8 {
 		frag := binary.BigEndian.Uint16(d.body[2:])
 		d.proto, d.off, d.more, d.id = d.body[0], int(frag&^7), frag&1 != 0, binary.BigEndian.Uint32(d.body[4:])
@@ -144,6 +153,7 @@ var kinds = map[[3]byte]string{
 	{4, 3, 13}: "admin prohibited", {4, 11, 0}: "time exceeded", {4, 11, 1}: "reassembly timeout", {4, 12, 0}: "parameter problem",
 	{6, 1, 0}: "net unreachable", {6, 1, 3}: "host unreachable", {6, 1, 4}: "port unreachable", {6, 2, 0}: "packet too big",
 	{6, 1, 1}: "admin prohibited", {6, 3, 0}: "time exceeded", {6, 3, 1}: "reassembly timeout", {6, 4, 0}: "parameter problem",
+	{6, 4, 2}: "parameter problem",
 	{4, 0, 0}: "echo reply", {6, 129, 0}: "echo reply",
 }
 

@@ -108,7 +108,7 @@ var protoNames = map[uint8]string{packet.ICMP: "echo", packet.UDP: "UDP", packet
 
 // catalogue returns the probes of one IP version for two rows without rate limits.
 func catalogue(v6 bool) []probe {
-	return slices.Concat(echoes(v6), transports(v6), ownAddresses(v6), classes(v6), fragments(v6), damaged(v6))
+	return slices.Concat(echoes(v6), transports(v6), ownAddresses(v6), classes(v6), fragments(v6), damaged(v6), options(v6))
 }
 
 // echoes: every size, with DF and without, with every TTL.

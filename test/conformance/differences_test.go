@@ -61,10 +61,10 @@ var differences = []difference{
 	{
 		kind: "echo reply", field: "options",
 		is: func(p *probe, linux, oneping string) bool {
-			return strings.Contains(p.name, "record route") && oneping == ""
+			return (strings.Contains(p.name, "record route") || strings.Contains(p.name, "timestamp")) && oneping == ""
 		},
 		reason: "IP options end at the client: a ping socket sends its own header. A route that was recorded behind a NAT would name addresses that mean nothing before it.",
-		source: "RFC 7126 §4.5; RFC 5508 §3 translates what follows the IP header",
+		source: "RFC 7126 §4.5; RFC 1812 §5.3.13.5 lets a router pass them on as they are; RFC 5508 §3 translates what follows the IP header",
 	},
 	{
 		kind: "time exceeded", field: "answers to a burst of 20",
@@ -87,6 +87,12 @@ var differences = []difference{
 		},
 		reason: "UDP and TCP end at the client, which discards what is damaged as their endpoint must, before any hop sees it.",
 		source: "RFC 1122 §4.1.3.4, §4.2.2.7",
+	},
+	{
+		kind: "parameter problem", field: "kind",
+		is:     func(p *probe, _, oneping string) bool { return p.v6() && p.header != hopOptions && oneping == silent },
+		reason: "No unprivileged socket sends extension headers. A packet whose destination would have to know one of them is dropped; only the destination itself may say what it does not know.",
+		source: "RFC 8200 §4; ipv6(7): IPV6_DSTOPTS and IPV6_RTHDR need CAP_NET_RAW (Linux do_ipv6_setsockopt)",
 	},
 }
 

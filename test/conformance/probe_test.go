@@ -27,8 +27,11 @@ type probe struct {
 	// nil sends it whole, or in pieces of the link's size where it is larger.
 	pieces []piece
 	// twist damages the packets (or fragments) before they leave.
-	twist   func(packets [][]byte)
-	options []byte // IPv4 options, a multiple of 4 bytes
+	twist func(packets [][]byte)
+	// options are IPv4 options, a multiple of 4 bytes, or what stands in an IPv6 extension header of type header behind its
+	// first two bytes.
+	options []byte
+	header  uint8
 	// slow probes cause errors of which Linux sends one a second to one address
 	// (net.ipv4.route.error_cost), whatever its other limits are.
 	slow bool
@@ -208,6 +211,10 @@ func (p *probe) ip6(src netip.Addr, body []byte, off int, more bool) []byte {
 	b[6], b[7] = next, p.ttl
 	copy(b[8:], src.AsSlice())
 	copy(b[24:], p.dst.AsSlice())
+	if p.options != nil {
+		b[6] = p.header
+		b = append(append(b, next, byte((len(p.options)+2)/8-1)), p.options...)
+	}
 	if off > 0 || more {
 		b[6] = 44
 		b = append(b, next, 0)
