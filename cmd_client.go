@@ -180,7 +180,7 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 			return client.WriteStatus(out, &s, time.Now())
 		},
 	}
-	bindReady(cmd, &ready, "packets cross")
+	bindReady(cmd, &ready, proto.RoleClient)
 	f := cmd.Flags()
 	f.StringVar(&dir, "state-dir", "", "state directory of the client "+stateDirHelp(proto.RoleClient))
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")

@@ -185,7 +185,7 @@ not, with 1.`,
 			return s.WriteText(c.OutOrStdout(), time.Now())
 		},
 	}
-	bindReady(cmd, &ready, "an edge has welcomed this connector")
+	bindReady(cmd, &ready, proto.RoleConnector)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -264,7 +264,7 @@ and its exit code is 0 when nodes can connect; else it says why not, with 1.`,
 			return a.show(c, "/v1/status", &s, func(w io.Writer) error { return edge.WriteStatus(w, &s, time.Now()) })
 		},
 	}
-	bindReady(cmd, &ready, "nodes can connect")
+	bindReady(cmd, &ready, proto.RoleEdge)
 	return a.bind(cmd)
 }
 

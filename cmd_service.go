@@ -55,7 +55,10 @@ func newServiceInstallCmd(role proto.Role) *cobra.Command {
 				}
 				cfg.Token = t.String()
 			}
-			return service.Install(c.Context(), cfg)
+			if err := service.Install(c.Context(), cfg); err != nil || dry {
+				return err
+			}
+			return awaitReady(c, role)
 		},
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be done, and do nothing")
@@ -71,7 +74,9 @@ func newServiceInstallCmd(role proto.Role) *cobra.Command {
 func installHelp(role proto.Role) string {
 	text := fmt.Sprintf(`install makes the %[1]s a service that runs now and at each boot: a systemd unit
 on Linux, launchd on macOS, a service on Windows. It says each thing that it does
-and may be repeated; what is done already stays. Settings are read from
+and may be repeated; what is done already stays. At the end it waits until the
+%[1]s is ready, for 10 seconds at most, and says what is missing if it is not: the
+service goes on trying. Settings are read from
 %[2]s.
 `, role, conf.Default(string(role)))
 	switch role {

@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"os"
+
+	"github.com/oneping/oneping/proto"
 )
 
 // Install makes the role a service that runs now and at each boot.
@@ -39,6 +41,9 @@ func newSystemd(cfg Config, verb string) (*systemd, error) {
 	}
 	return &systemd{cfg: cfg, host: &host{dry: cfg.DryRun, out: cfg.Out, run: command}}, nil
 }
+
+// WhereItSays returns how the log of a role's service is read.
+func WhereItSays(role proto.Role) string { return "journalctl -u " + Name(role) + " -n 20" }
 
 // Supervised runs f; on Linux a supervisor asks nothing of a process but to end on SIGTERM.
 func Supervised(ctx context.Context, _ string, f func(context.Context) int) int { return f(ctx) }

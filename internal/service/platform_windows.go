@@ -19,6 +19,11 @@ const adminHint = "run it in a command prompt that was opened as administrator"
 // ProgramData everyone may read otherwise.
 const systemOnly = "D:P(A;;FA;;;SY)(A;;FA;;;BA)"
 
+// WhereItSays returns how the log of a role's service is read.
+func WhereItSays(role proto.Role) string {
+	return "look for " + Name(role) + " in the event viewer, Windows logs, Application"
+}
+
 // protect closes the file of a token to everyone but the system and administrators.
 func protect(h *host, path string) error {
 	if h.dry {

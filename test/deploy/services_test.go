@@ -64,7 +64,9 @@ func (r release) services(t *testing.T) {
 	}
 	for _, node := range nodes {
 		for line := range strings.Lines(blocks(t, "sh", node+".service")) {
-			machines[node].run(line)
+			if out := machines[node].run(line); strings.Contains(line, " service install") && !strings.Contains(out, "\nready   ") {
+				t.Errorf("%s: %s is not ready at the end\n%s", node, line, out)
+			}
 		}
 		if node == "edge" {
 			edge.carry("connector.token", connector)
@@ -82,6 +84,7 @@ func (r release) services(t *testing.T) {
 			return nil
 		})
 	}
+	laptop.run("ping -c 1 -W 5 172.16.10.120") // the first one
 	path("the path")
 	wantUnprivileged(t, edge, "edge", "0000000000000000")
 	wantUnprivileged(t, connector, "connector", "0000000000000000")
@@ -127,7 +130,14 @@ func (r release) tar(t *testing.T) {
 	}
 	m.run("install oneping /usr/local/bin")
 	clean := tree(t, m.root)
-	m.run("oneping edge service install && oneping edge status && oneping connector service install && systemctl is-enabled oneping-connector")
+	m.run("oneping edge service install && oneping edge status")
+	if out := m.run("oneping connector service install 2>&1"); !strings.Contains(out, "not ready yet: the service does not stay up\nhint: journalctl -u oneping-connector -n 20\n") {
+		t.Errorf("a connector that has no token:\n%s", out)
+	}
+	if out := m.run("journalctl -u oneping-connector -n 20 -o cat"); !strings.Contains(out, "no token was given") {
+		t.Errorf("its log does not say why:\n%s", out)
+	}
+	m.run("systemctl is-enabled oneping-connector")
 	m.run("oneping connector check")
 	m.run("oneping edge service uninstall && oneping connector service uninstall")
 	if out := m.run("cat /proc/sys/net/ipv4/ping_group_range"); out != "1\t0\n" {
