@@ -28,10 +28,11 @@ type question struct {
 }
 
 func newAsked() *asked {
-	return &asked{table: flow.New[question, struct{}](flow.Config[question, struct{}]{Max: maxAsked})}
+	return &asked{table: flow.New[question, struct{}](flow.Config[question, struct{}]{Max: maxAsked, Tentative: true})}
 }
 
-// note remembers an echo request; packet.TableFull where there is no room for it.
+// note remembers an echo request, in the place of the oldest that nobody has answered where there is no room;
+// packet.TableFull where all have been.
 func (a *asked) note(p *packet.Packet, now time.Time) packet.Reason {
 	q := question{p.Dst, p.Ident}
 	if _, known := a.table.Touch(now, q); known {
@@ -44,6 +45,11 @@ func (a *asked) note(p *packet.Packet, now time.Time) packet.Reason {
 func (a *asked) has(dst netip.Addr, ident uint16) bool {
 	_, ok := a.table.Get(question{dst, ident})
 	return ok
+}
+
+// answered is has for a reply: from now on the pair is kept for its minute.
+func (a *asked) answered(dst netip.Addr, ident uint16) bool {
+	return a.table.Confirm(question{dst, ident})
 }
 
 // expire forgets what was asked too long ago.

@@ -21,6 +21,26 @@ func TestAskedIsForgottenAfterAMinute(t *testing.T) {
 	}
 }
 
+// A sweep forgets its own oldest requests, never those that are answered.
+func TestSweepDoesNotFillAsked(t *testing.T) {
+	o := newTestOutbound()
+	req := mustParse(t, echoPacket(false, true, 8))
+	o.asked.note(req, start)
+	if !o.asked.answered(req.Dst, req.Ident) {
+		t.Fatal("not known")
+	}
+	p := *req
+	for n := range 2 * maxAsked {
+		p.Dst, p.Ident = req.Src, uint16(n)
+		if r := o.asked.note(&p, start.Add(time.Duration(n)*time.Microsecond)); r != packet.OK {
+			t.Fatalf("pair %d: %v", n, r)
+		}
+	}
+	if !o.asked.has(req.Dst, req.Ident) || o.asked.has(req.Src, 0) || !o.asked.has(req.Src, 2*maxAsked-1) || o.asked.table.Len() != maxAsked {
+		t.Error("not the oldest were forgotten")
+	}
+}
+
 // Beyond the bound a request is refused with an answer, not sent without hope of one.
 func TestAskedIsBounded(t *testing.T) {
 	o, v := newTestOutbound(), upView(1380)
@@ -31,6 +51,7 @@ func TestAskedIsBounded(t *testing.T) {
 		if r := o.asked.note(&p, start); r != packet.OK {
 			t.Fatalf("pair %d: %v", n, r)
 		}
+		o.asked.answered(p.Dst, p.Ident)
 	}
 	d := o.step(req.Raw, start, v)
 	if d.reason != packet.TableFull || d.send != nil {

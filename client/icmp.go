@@ -68,7 +68,7 @@ func deliverable(p *packet.Packet, v *view, asked *asked) packet.Reason {
 	case !v.own(p.Dst):
 		return packet.Spoofed
 	case p.IsEchoReply():
-		if asked.has(p.Src, p.Ident) {
+		if asked.answered(p.Src, p.Ident) {
 			return packet.OK
 		}
 	case !p.IsICMPError():

@@ -103,9 +103,9 @@ func (d *dispatch) answer(p *packet.Packet, v packet.Verdict) packet.Reason {
 	if v.Answer == packet.NoError {
 		return v.Reason
 	}
-	from, ok := d.reporter(p.Src, p.Dst)
+	from, ok := d.reporter(p.Src, p.Dst, v.Reason)
 	if !ok {
-		return packet.RateLimited
+		return v.Reason
 	}
 	typ, code := v.Answer.TypeCode(p.V6)
 	var buf [1 + 1280]byte // RFC 4443 §2.4 c: no error is longer
@@ -132,10 +132,14 @@ func (d *dispatch) event(b []byte) packet.Reason {
 	return packet.UnknownType
 }
 
-// reporter returns the address of an error about dst to client; false where
-// there is none, or where client has had enough.
-func (d *dispatch) reporter(client, dst netip.Addr) (netip.Addr, bool) {
-	if !d.limit.allow(client) {
+// reporter returns the address of an error about dst to client, whose packet ended for why; false where
+// there is none, or where client has had enough: that is counted beside the reason.
+func (d *dispatch) reporter(client, dst netip.Addr, why packet.Reason) (netip.Addr, bool) {
+	if why == packet.NoBuffers && d.unanswered.known(dst) {
+		return netip.Addr{}, false // no neighbour is missing: a queue is full, of which routers say nothing (RFC 6633)
+	}
+	if !d.limit.allow(client, why) {
+		d.counters.Count(packet.RateLimited)
 		return netip.Addr{}, false
 	}
 	return d.host.reporter(dst)

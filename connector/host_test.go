@@ -126,23 +126,39 @@ func TestWaysAreForgotten(t *testing.T) {
 func TestLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter()
-		burst := func(client netip.Addr) (n int) {
+		burst := func(client netip.Addr, why packet.Reason) (n int) {
 			for range 1000 {
-				if l.allow(client) {
+				if l.allow(client, why) {
 					n++
 				}
 			}
 			return n
 		}
-		if n := burst(self); n != errorBurst {
+		if n := burst(self, packet.TTLExpired); n != errorBurst {
 			t.Errorf("%d errors at once, want %d", n, errorBurst)
 		}
-		if n := burst(server); n != errorBurst {
-			t.Errorf("another client: %d, want %d", n, errorBurst)
+		for _, full := range []packet.Reason{packet.Unanswered, packet.TableFull, packet.NoBuffers} {
+			if n := burst(self, full); n != 0 {
+				t.Errorf("%d errors for %v: the burst is spent", n, full)
+			}
+		}
+		if n := burst(server, packet.Unanswered); n != errorBurst-pathReserve {
+			t.Errorf("another client, in a sweep: %d, want %d", n, errorBurst-pathReserve)
+		}
+		if n := burst(server, packet.TTLExpired); n != pathReserve {
+			t.Errorf("its traceroute: %d, want %d", n, pathReserve)
 		}
 		time.Sleep(time.Second)
-		if n := burst(self); n != errorRate {
+		if n := burst(self, packet.TTLExpired); n != errorRate {
 			t.Errorf("%d a second later, want %d", n, errorRate)
+		}
+		time.Sleep(time.Minute)
+		if n := burst(self, packet.Unanswered); n != errorBurst-pathReserve {
+			t.Errorf("a sweep: %d at once, want %d", n, errorBurst-pathReserve)
+		}
+		time.Sleep(time.Second)
+		if n := burst(self, packet.Unanswered); n != errorRate {
+			t.Errorf("a sweep goes on: %d in a second, want %d", n, errorRate)
 		}
 	})
 }

@@ -60,7 +60,7 @@ func (t *echoes) open(v6 bool, want uint16) (uint16, error) { return t.acquire(v
 
 func (t *echoes) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
 	if !t.take() {
-		return packet.Verdict{Reason: packet.NoBuffers}
+		return packet.Verdict{Reason: packet.NoBuffers, Answer: packet.HostUnreachable}
 	}
 	r := &echoRequest{out: out, packet: append([]byte(nil), p.Transport()...), ttl: ttl, tos: p.TOS, df: p.DF && !p.V6}
 	r.p = packet.Packet{Src: p.Src, Dst: p.Dst, V6: p.V6, Seq: p.Seq}

@@ -151,7 +151,7 @@ func TestEchoErrors(t *testing.T) {
 
 func TestEchoRefusedBySystem(t *testing.T) {
 	for status, want := range map[uint32]packet.Verdict{
-		8:     {Reason: packet.NoBuffers},
+		8:     {Reason: packet.NoBuffers, Answer: packet.HostUnreachable},
 		5:     {Reason: packet.Forbidden, Answer: packet.AdminProhibited},
 		1231:  {Reason: packet.NoRoute, Answer: packet.NetUnreachable},
 		1232:  {Reason: packet.Unreachable, Answer: packet.HostUnreachable},

@@ -133,7 +133,7 @@ func statusVerdict(status uint32) packet.Verdict {
 	case statusSuccess, statusTimedOut:
 		return packet.Verdict{} // nothing came, and nobody says so
 	case statusNoResources, 8, 14, 1450: // ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, ERROR_NO_SYSTEM_RESOURCES
-		return packet.Verdict{Reason: packet.NoBuffers}
+		return packet.Verdict{Reason: packet.NoBuffers, Answer: packet.HostUnreachable}
 	case statusBadDestination, 1231: // ERROR_NETWORK_UNREACHABLE
 		return packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
 	case 1232: // ERROR_HOST_UNREACHABLE

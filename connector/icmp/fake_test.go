@@ -106,6 +106,17 @@ func (b *bench) ask(e packet.Echo) (packet.Packet, outer) {
 	return p, b.fake.sent[len(b.fake.sent)-1].out
 }
 
+// pinged is ask with a reply that goes back.
+func (b *bench) pinged(e packet.Echo) (packet.Packet, outer) {
+	b.t.Helper()
+	p, out := b.ask(e)
+	b.reply(&arrived{out: out, from: e.Dst, seq: e.Seq, ttl: 60, payload: e.Payload})
+	if reply := b.took(); reply.Ident != e.Ident || reply.Src != e.Dst {
+		b.t.Fatalf("no reply of %v to %d", e.Dst, e.Ident)
+	}
+	return p, out
+}
+
 // took returns the only packet that went back since the last call, the zero Packet where there was none.
 func (b *bench) took() packet.Packet {
 	b.t.Helper()

@@ -51,6 +51,8 @@ type mapping struct {
 	ring  []request // grows to limit, then round and round
 	next  int
 	limit int // ringSize, or more
+
+	answered bool // has had a reply
 }
 
 // remember notes a request before it is sent. False where its headers are too

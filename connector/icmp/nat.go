@@ -86,7 +86,7 @@ func newNAT(cfg Config, t transport) *NAT {
 		bufs:  sync.Pool{New: func() any { return new(scratch) }},
 	}
 	n.table = flow.New[key, netip.Addr](flow.Config[key, *mapping]{
-		Max: cfg.MaxMappings, MaxPerOwner: cfg.MaxPerClient, Keep: Lifetime, OnEvict: n.evicted,
+		Max: cfg.MaxMappings, MaxPerOwner: cfg.MaxPerClient, Keep: Lifetime, Tentative: true, OnEvict: n.evicted,
 	})
 	t.attach(n)
 	return n
@@ -159,7 +159,10 @@ func (n *NAT) expire(now time.Time) {
 }
 
 // evicted forgets a mapping that the table has let go; mu is held. Its identifier is freed by unlock.
-func (n *NAT) evicted(_ key, m *mapping) {
+func (n *NAT) evicted(_ key, m *mapping, why packet.Reason) {
+	if why == packet.Superseded {
+		n.cfg.Count(why)
+	}
 	delete(n.outer, m.out)
 	n.room += m.limit - ringSize
 	n.dead = append(n.dead, m.out)
@@ -210,8 +213,10 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 	return m.out, packet.OK
 }
 
-// create makes a mapping; mu is held. The table never evicts for it what was used in
-// the last Lifetime (RFC 5508 REQ-2).
+// create makes a mapping; mu is held. Where the client has its share, its idlest mapping that has never had a reply makes
+// room, as connections that are not assured do in Linux (early_drop): pingers that take a new identifier for each
+// address, as nmap does, leave the client's other pings alone. One that has had a reply is kept for
+// Lifetime after its last request (RFC 5508 REQ-2).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
 	m := &mapping{key: k, out: outer{v6: k.client.Is6()}, limit: ringSize}
 	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {
@@ -261,6 +266,10 @@ func (n *NAT) tryReply(a *arrived) packet.Reason {
 		return packet.Unsolicited
 	}
 	q.done = true
+	if !m.answered {
+		m.answered = true
+		n.table.Confirm(m.key)
+	}
 	client := m.key
 	n.mu.Unlock()
 	n.cfg.Answered(a.from, a.from)

@@ -179,7 +179,7 @@ func TestFullPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
 		for i := range MaxPerClient {
-			b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: uint16(i + 1)})
+			b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: uint16(i + 1)})
 		}
 		p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 9999})
 		if v := b.Send(&p, 9); v != (packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}) {
@@ -196,13 +196,44 @@ func TestFullPerClient(t *testing.T) {
 
 func TestFullInAll(t *testing.T) {
 	b := newBench(t, Config{MaxMappings: 2})
-	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 1})
-	b.ask(packet.Echo{Src: bob4, Dst: server4, Ident: 1})
+	b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: 1})
+	b.pinged(packet.Echo{Src: bob4, Dst: server4, Ident: 1})
 	p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 2})
 	if v := b.Send(&p, 9); v.Reason != packet.TableFull {
 		t.Errorf("newcomer: %v", v)
 	}
 	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 1}) // those who are there go on
+}
+
+// A sweep takes a new identifier for each address. It gets no more sockets than its share, keeps the client's own pings
+// neither out nor waiting, and those of others not either.
+func TestSweepMakesRoomForItself(t *testing.T) {
+	b := newBench(t, Config{MaxMappings: MaxPerClient + 2})
+	first, out := b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: 1, Seq: 1})
+	b.ask(packet.Echo{Src: bob4, Dst: server4, Ident: 1}) // has no answer yet
+	const sweep = 10 * MaxPerClient
+	for i := range sweep {
+		b.ask(packet.Echo{Src: alice4, Dst: netip.AddrFrom4([4]byte{172, 17, byte(i >> 8), byte(i)}), Ident: uint16(1000 + i)})
+	}
+	if n, sockets := b.Mappings(), len(b.fake.used); n != MaxPerClient+1 || sockets != n {
+		t.Errorf("%d mappings, %d sockets, want %d", n, sockets, MaxPerClient+1)
+	}
+	if n := b.counters.Get(packet.Superseded); n != sweep-(MaxPerClient-1) {
+		t.Errorf("%d superseded, want %d", n, sweep-(MaxPerClient-1))
+	}
+	b.reply(&arrived{out: out, from: server4, seq: 1, ttl: 60}) // a duplicate
+	if p := b.took(); p.Ident != first.Ident {
+		t.Error("the mapping of a ping that is answered is gone")
+	}
+	for i := range sweep { // each new ping is answered while the sweep goes on
+		b.ask(packet.Echo{Src: alice4, Dst: netip.AddrFrom4([4]byte{172, 18, byte(i >> 8), byte(i)}), Ident: uint16(10_000 + i)})
+		if i%100 == 0 {
+			b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: uint16(50_000 + i)})
+		}
+	}
+	if _, ok := b.table.Get(key{bob4, 1}); !ok {
+		t.Error("another client's mapping made room although the sweep has its own")
+	}
 }
 
 func TestOpenFails(t *testing.T) {

@@ -22,9 +22,9 @@ type Config struct {
 	// Forward decides about a SYN of client for dst that arrived with ttl: the TTL with which it
 	// goes on, or a verdict whose reason is not OK.
 	Forward func(client, dst netip.Addr, ttl uint8) (uint8, packet.Verdict)
-	// Reporter returns the address from which this host reports an error about dst to client.
-	// False: no address, or the client has had enough errors for now.
-	Reporter func(client, dst netip.Addr) (netip.Addr, bool)
+	// Reporter returns the address from which this host reports an error about dst to client, whose packet ended for why.
+	// False: no address, or the client has had enough errors for now, which has been counted.
+	Reporter func(client, dst netip.Addr, why packet.Reason) (netip.Addr, bool)
 	// Own says whether an address is one of this host's.
 	Own func(netip.Addr) bool
 	// Answered is told of each answer about a destination: its own, or an error that from sent; from is zero where it is this

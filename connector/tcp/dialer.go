@@ -130,8 +130,12 @@ func (d *Dialer) synAckTTL(h proto.FlowHeader, ttl uint8) uint8 {
 
 // refuse answers with an ICMP error of this host, or in silence where none may be sent.
 func (d *Dialer) refuse(s *link.Stream, h proto.FlowHeader, v packet.Verdict) packet.Reason {
-	from, ok := d.cfg.Reporter(h.Src.Addr(), h.Dst.Addr())
-	if !ok || v.Answer == packet.NoError {
+	var from netip.Addr
+	ok := v.Answer != packet.NoError
+	if ok {
+		from, ok = d.cfg.Reporter(h.Src.Addr(), h.Dst.Addr(), v.Reason)
+	}
+	if !ok {
 		return d.end(s, proto.FlowAnswer{Kind: proto.AnswerSilent}, v.Reason)
 	}
 	typ, code := v.Answer.TypeCode(h.Dst.Addr().Is6())

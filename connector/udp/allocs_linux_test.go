@@ -23,7 +23,7 @@ func steady(tb testing.TB) func() {
 	delivered := 0
 	sessions, err := Open(Config{
 		Forward:  func(_, _ netip.Addr, ttl uint8) (uint8, packet.Verdict) { return ttl, packet.Verdict{} },
-		Reporter: func(_, _ netip.Addr) (netip.Addr, bool) { return netip.Addr{}, false },
+		Reporter: func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return netip.Addr{}, false },
 		Own:      func(netip.Addr) bool { return false },
 		Seen:     func(netip.Addr, uint8) {},
 		Answered: func(_, _ netip.Addr) {},

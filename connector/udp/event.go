@@ -22,9 +22,9 @@ func (t *Sessions) answer(id proto.SessionID, src, dst netip.AddrPort, tag uint1
 	if v.Answer == packet.NoError {
 		return v.Reason
 	}
-	from, ok := t.cfg.Reporter(src.Addr(), dst.Addr())
+	from, ok := t.cfg.Reporter(src.Addr(), dst.Addr(), v.Reason)
 	if !ok {
-		return packet.RateLimited
+		return v.Reason
 	}
 	typ, code := v.Answer.TypeCode(dst.Addr().Is6())
 	t.event(&proto.UDPEvent{

@@ -31,7 +31,7 @@ func Open(cfg Config) (*Sessions, error) {
 	}
 	t := &Sessions{cfg: cfg, waiting: newWaiting()}
 	t.table = flow.New[proto.SessionID, netip.Addr](flow.Config[proto.SessionID, *session]{
-		Max: cfg.MaxSessions, MaxPerOwner: cfg.MaxPerClient, OnEvict: t.evicted,
+		Max: cfg.MaxSessions, MaxPerOwner: cfg.MaxPerClient, Tentative: true, OnEvict: t.evicted,
 	})
 	if cfg.Wire != nil {
 		t.sys = newWired(t, cfg.Wire)
@@ -79,8 +79,12 @@ func (t *Sessions) expireAll(ctx context.Context) {
 	}
 }
 
-// evicted ends an idle session and tells the client.
-func (t *Sessions) evicted(id proto.SessionID, s *session) {
+// evicted ends a session that is idle, or that has never been answered and makes room for another, and tells the client: its
+// next packet registers it again.
+func (t *Sessions) evicted(id proto.SessionID, s *session, why packet.Reason) {
+	if why == packet.Superseded {
+		t.cfg.Count(why)
+	}
 	t.close(s)
 	t.event(&proto.UDPEvent{Kind: proto.EventClosed, Session: id})
 }
@@ -179,7 +183,9 @@ func (t *Sessions) sendNow(s *session, now time.Time, ttl uint8, p *proto.UDPPay
 // question is usually all that there is.
 func (t *Sessions) received(s *session) {
 	now := time.Now()
-	s.in++
+	if s.in++; s.in == 1 {
+		t.table.Confirm(s.id)
+	}
 	s.ring.replied = now.Sub(s.began)
 	t.cfg.Answered(s.dst.Addr(), s.dst.Addr())
 	if s.dst.Port() == 53 && s.out == 1 && s.in == 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,7 +66,7 @@ func newBench(t *testing.T, cfg Config) *bench {
 		}
 		return next, packet.Verdict{}
 	}
-	cfg.Reporter = func(_, _ netip.Addr) (netip.Addr, bool) { return self, true }
+	cfg.Reporter = func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return self, true }
 	cfg.Own = func(a netip.Addr) bool { return a == self }
 	cfg.Seen = func(netip.Addr, uint8) {}
 	cfg.Answered = func(_, _ netip.Addr) {}
@@ -181,6 +182,7 @@ func TestErrorsOfThisHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{MaxPerClient: 1})
 		b.register(1, client, server, "hello")
+		b.answer(b.left(), "hello")
 		b.events = nil
 		loop := netip.MustParseAddrPort("127.0.0.1:53")
 		for i, c := range []struct {
@@ -204,6 +206,35 @@ func TestErrorsOfThisHost(t *testing.T) {
 			if got := b.events[len(b.events)-1]; got != want {
 				t.Errorf("%d: %+v, want %+v", i, got, want)
 			}
+		}
+	})
+}
+
+// A sweep opens a session for each address. It leaves the client's sessions that are answered alone, and is told which
+// of its own have ended.
+func TestSweepMakesRoomForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{MaxPerClient: 3})
+		b.register(1, client, server, "hello")
+		b.answer(b.left(), "hello")
+		b.events = nil
+		for id := range proto.SessionID(5) {
+			to := netip.AddrPortFrom(netip.AddrFrom4([4]byte{172, 17, 0, byte(id)}), 9)
+			if r := b.register(100+id, client, to, "anybody?"); r != packet.OK {
+				t.Fatalf("address %d: %v", id, r)
+			}
+		}
+		var closed []proto.SessionID
+		for _, e := range b.events {
+			if e.Kind == proto.EventClosed {
+				closed = append(closed, e.Session)
+			}
+		}
+		if want := []proto.SessionID{100, 101, 102}; !slices.Equal(closed, want) || b.counters.Get(packet.Superseded) != 3 {
+			t.Errorf("closed %v, want %v; counted %v", closed, want, b.counters.Snapshot())
+		}
+		if r := b.Payload(&proto.UDPPayload{Session: 1, TTL: 62}); r != packet.OK {
+			t.Errorf("the answered session: %v", r)
 		}
 	})
 }

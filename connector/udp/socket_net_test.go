@@ -34,7 +34,7 @@ func TestSocketsOnLoopback(t *testing.T) {
 	back := make(chan []byte, 16)
 	table, err := Open(Config{
 		Forward:  func(_, _ netip.Addr, ttl uint8) (uint8, packet.Verdict) { return ttl, packet.Verdict{} },
-		Reporter: func(_, _ netip.Addr) (netip.Addr, bool) { return self, true },
+		Reporter: func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return self, true },
 		Own:      func(netip.Addr) bool { return true }, Seen: func(netip.Addr, uint8) {}, Answered: func(_, _ netip.Addr) {}, Count: func(packet.Reason) {},
 		Deliver: func(d []byte) packet.Reason {
 			back <- append([]byte(nil), d...)

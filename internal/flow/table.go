@@ -15,9 +15,13 @@ type Config[K comparable, V any] struct {
 	// 60 s for ICMP). When the table is full the idlest entry beyond it makes
 	// room; 0 = no entry makes room before its own idle time-out.
 	Keep time.Duration
+	// Tentative lets an entry make room for a newcomer at any time until it is confirmed: the owner's
+	// idlest such entry, and where the table is full and the owner has none, the table's.
+	Tentative bool
 	// OnEvict is told of each entry that Expire or Add removed, after it is gone
-	// and without the table's lock: close its socket there. Not called by Delete. May be nil.
-	OnEvict func(K, V)
+	// and without the table's lock: close its socket there. The reason is packet.Timeout, or packet.Superseded
+	// where the entry made room before its time. Not called by Delete. May be nil.
+	OnEvict func(K, V, packet.Reason)
 }
 
 // Table maps K to V for as long as V is used. Each entry belongs to an owner
@@ -30,8 +34,19 @@ type Table[K, O comparable, V any] struct {
 	entries map[K]*entry[K, O, V]
 	// Entries with one idle time-out expire in the order of their last use, so a
 	// queue for each time-out makes both use and expiry O(1). There are few different ones.
-	byIdle  map[time.Duration]*list[K, O, V]
-	byOwner map[O]*list[K, O, V]
+	byIdle  map[idleQueue]*list[K, O, V]
+	byOwner map[ownerQueue[O]]*list[K, O, V]
+}
+
+// idleQueue and ownerQueue name the two queues of an entry: those that may make room stand in their own.
+type idleQueue struct {
+	idle      time.Duration
+	tentative bool
+}
+
+type ownerQueue[O comparable] struct {
+	owner     O
+	tentative bool
 }
 
 type entry[K, O comparable, V any] struct {
@@ -41,7 +56,13 @@ type entry[K, O comparable, V any] struct {
 	idle  time.Duration
 	used  time.Time
 	in    [2]links[K, O, V] // byIdle, byOwner
+
+	tentative bool
+	why       packet.Reason // of its eviction
 }
+
+func (e *entry[K, O, V]) idleQueue() idleQueue      { return idleQueue{e.idle, e.tentative} }
+func (e *entry[K, O, V]) ownerQueue() ownerQueue[O] { return ownerQueue[O]{e.owner, e.tentative} }
 
 func (e *entry[K, O, V]) expired(now time.Time) bool { return now.Sub(e.used) >= e.idle }
 
@@ -50,8 +71,8 @@ func New[K, O comparable, V any](cfg Config[K, V]) *Table[K, O, V] {
 	return &Table[K, O, V]{
 		cfg:     cfg,
 		entries: make(map[K]*entry[K, O, V]),
-		byIdle:  make(map[time.Duration]*list[K, O, V]),
-		byOwner: make(map[O]*list[K, O, V]),
+		byIdle:  make(map[idleQueue]*list[K, O, V]),
+		byOwner: make(map[ownerQueue[O]]*list[K, O, V]),
 	}
 }
 
@@ -79,9 +100,9 @@ func (t *Table[K, O, V]) Add(now time.Time, k K, owner O, v V, idle time.Duratio
 		return packet.TableFull
 	}
 	if old != nil {
-		out = append(out, old)
+		out = append(out, old.evictedFor(packet.Superseded))
 	}
-	t.insert(&entry[K, O, V]{key: k, owner: owner, value: v, idle: idle, used: now})
+	t.insert(&entry[K, O, V]{key: k, owner: owner, value: v, idle: idle, used: now, tentative: t.cfg.Tentative})
 	return packet.OK
 }
 
@@ -107,9 +128,26 @@ func (t *Table[K, O, V]) Touch(now time.Time, k K) (v V, ok bool) {
 	if now.After(e.used) {
 		e.used = now
 	}
-	t.byIdle[e.idle].moveToBack(e)
-	t.byOwner[e.owner].moveToBack(e)
+	t.byIdle[e.idleQueue()].moveToBack(e)
+	t.byOwner[e.ownerQueue()].moveToBack(e)
 	return e.value, true
+}
+
+// Confirm ends the time in which the entry of k may make room for a newcomer (Config.Tentative); it says whether there
+// is one. It does not use it.
+func (t *Table[K, O, V]) Confirm(k K) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.entries[k]
+	if e == nil {
+		return false
+	}
+	if e.tentative {
+		t.remove(e)
+		e.tentative = false
+		t.insert(e)
+	}
+	return true
 }
 
 // SetIdle gives the entry of k another idle time-out, counted from now; it
@@ -173,42 +211,60 @@ func (t *Table[K, O, V]) Len() int {
 }
 
 func (t *Table[K, O, V]) ownerFull(o O) bool {
-	l := t.byOwner[o]
-	return t.cfg.MaxPerOwner > 0 && l != nil && l.n >= t.cfg.MaxPerOwner
+	return t.cfg.MaxPerOwner > 0 && t.owned(o, true).len()+t.owned(o, false).len() >= t.cfg.MaxPerOwner
+}
+
+// owned returns one of an owner's two queues, nil where it is empty.
+func (t *Table[K, O, V]) owned(o O, tentative bool) *list[K, O, V] {
+	return t.byOwner[ownerQueue[O]{o, tentative}]
 }
 
 func (t *Table[K, O, V]) full(o O) bool {
 	return t.cfg.Max > 0 && len(t.entries) >= t.cfg.Max || t.ownerFull(o)
 }
 
-// makeRoom evicts at most one entry beyond Keep: the owner's idlest where the
+// makeRoom evicts at most one entry, a tentative one before one beyond Keep: the owner's idlest where the
 // owner's bound is reached, else the table's idlest.
 func (t *Table[K, O, V]) makeRoom(now time.Time, o O, out []*entry[K, O, V]) ([]*entry[K, O, V], bool) {
 	if !t.full(o) {
 		return out, true
 	}
-	var idlest *entry[K, O, V]
-	if t.ownerFull(o) {
-		idlest = t.byOwner[o].front
-	} else {
-		for _, l := range t.byIdle {
-			if idlest == nil || l.front.used.Before(idlest.used) {
-				idlest = l.front
-			}
+	e := t.owned(o, true).first()
+	if e == nil && !t.ownerFull(o) {
+		e = t.idlest(true)
+	}
+	if e == nil {
+		if e = t.owned(o, false).first(); !t.ownerFull(o) {
+			e = t.idlest(false)
+		}
+		if t.cfg.Keep <= 0 || e == nil || now.Sub(e.used) < t.cfg.Keep {
+			return out, false
 		}
 	}
-	if t.cfg.Keep <= 0 || now.Sub(idlest.used) < t.cfg.Keep {
-		return out, false
+	t.remove(e)
+	return append(out, e.evictedFor(packet.Superseded)), true
+}
+
+// idlest returns the entry of the whole table that was not used for longest, of the tentative ones or of the others.
+func (t *Table[K, O, V]) idlest(tentative bool) (e *entry[K, O, V]) {
+	for q, l := range t.byIdle {
+		if q.tentative == tentative && (e == nil || l.front.used.Before(e.used)) {
+			e = l.front
+		}
 	}
-	t.remove(idlest)
-	return append(out, idlest), true
+	return e
+}
+
+func (e *entry[K, O, V]) evictedFor(why packet.Reason) *entry[K, O, V] {
+	e.why = why
+	return e
 }
 
 func (t *Table[K, O, V]) expire(now time.Time, out []*entry[K, O, V]) []*entry[K, O, V] {
 	for _, l := range t.byIdle {
 		for e := l.front; e != nil && e.expired(now); e = l.front {
 			t.remove(e)
-			out = append(out, e)
+			out = append(out, e.evictedFor(packet.Timeout))
 		}
 	}
 	return out
@@ -216,14 +272,14 @@ func (t *Table[K, O, V]) expire(now time.Time, out []*entry[K, O, V]) []*entry[K
 
 func (t *Table[K, O, V]) insert(e *entry[K, O, V]) {
 	t.entries[e.key] = e
-	pushTo(t.byIdle, e.idle, inIdle, e)
-	pushTo(t.byOwner, e.owner, inOwner, e)
+	pushTo(t.byIdle, e.idleQueue(), inIdle, e)
+	pushTo(t.byOwner, e.ownerQueue(), inOwner, e)
 }
 
 func (t *Table[K, O, V]) remove(e *entry[K, O, V]) {
 	delete(t.entries, e.key)
-	removeFrom(t.byIdle, e.idle, e)
-	removeFrom(t.byOwner, e.owner, e)
+	removeFrom(t.byIdle, e.idleQueue(), e)
+	removeFrom(t.byOwner, e.ownerQueue(), e)
 }
 
 func (t *Table[K, O, V]) evicted(out []*entry[K, O, V]) {
@@ -231,6 +287,6 @@ func (t *Table[K, O, V]) evicted(out []*entry[K, O, V]) {
 		return
 	}
 	for _, e := range out {
-		t.cfg.OnEvict(e.key, e.value)
+		t.cfg.OnEvict(e.key, e.value, e.why)
 	}
 }

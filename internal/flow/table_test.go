@@ -20,7 +20,7 @@ func at(s float64) time.Time { return epoch.Add(time.Duration(s * float64(time.S
 func Example() {
 	sessions := flow.New[uint64, string](flow.Config[uint64, string]{
 		Max: 2, Keep: time.Minute,
-		OnEvict: func(id uint64, socket string) { fmt.Println("close", socket, "of", id) },
+		OnEvict: func(id uint64, socket string, _ packet.Reason) { fmt.Println("close", socket, "of", id) },
 	})
 	now := time.Now()
 	sessions.Add(now, 1, "alice", "socket a", 5*time.Minute)
@@ -42,12 +42,13 @@ func Example() {
 type evictions struct {
 	mu   sync.Mutex
 	keys []int
+	why  []packet.Reason
 }
 
-func (e *evictions) add(k int, _ string) {
+func (e *evictions) add(k int, _ string, why packet.Reason) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.keys = append(e.keys, k)
+	e.keys, e.why = append(e.keys, k), append(e.why, why)
 }
 
 func TestAnEntryExpiresAfterItsOwnIdleTime(t *testing.T) {
@@ -116,9 +117,56 @@ func TestWithoutKeepNothingMakesRoomEarly(t *testing.T) {
 	}
 }
 
+// Who keeps asking and is never answered keeps nobody out, itself least of all.
+func TestTentativeEntriesMakeRoom(t *testing.T) {
+	var out evictions
+	tab := flow.New[int, string](flow.Config[int, string]{Max: 5, MaxPerOwner: 3, Keep: time.Minute, Tentative: true, OnEvict: out.add})
+	confirm := func(k int) {
+		if !tab.Confirm(k) {
+			t.Fatalf("%d is not there", k)
+		}
+	}
+	for i, step := range []struct {
+		at      float64
+		key     int
+		owner   string
+		confirm bool
+		want    packet.Reason
+		out     []int
+	}{
+		{0, 1, "a", true, packet.OK, nil},
+		{1, 2, "a", false, packet.OK, nil},
+		{2, 3, "a", false, packet.OK, nil},
+		{3, 4, "a", true, packet.OK, []int{2}}, // the owner's bound: its idlest that is not confirmed
+		{4, 5, "b", true, packet.OK, []int{2}},
+		{5, 6, "b", false, packet.OK, []int{2}},
+		{6, 7, "b", true, packet.OK, []int{2, 6}},            // the table's bound: its own
+		{7, 8, "c", true, packet.OK, []int{2, 6, 3}},         // it has none: anybody's
+		{8, 9, "d", false, packet.TableFull, []int{2, 6, 3}}, // all are confirmed, none beyond Keep
+		{60, 9, "d", false, packet.OK, []int{2, 6, 3, 1}},
+	} {
+		if got := tab.Add(at(step.at), step.key, step.owner, "", 5*time.Minute); got != step.want || !slices.Equal(out.keys, step.out) {
+			t.Fatalf("step %d: %v, evicted %v; want %v, %v", i, got, out.keys, step.want, step.out)
+		}
+		if step.confirm {
+			confirm(step.key)
+			confirm(step.key) // again changes nothing
+		}
+	}
+	tab.Touch(at(61), 9)
+	tab.Add(at(62), 10, "d", "", 5*time.Minute) // 9 is d's own and is not confirmed
+	tab.Expire(at(1000))
+	if want := []packet.Reason{packet.Superseded, packet.Timeout}; out.keys[4] != 9 || !slices.Equal(out.why[4:6], want) || tab.Len() != 0 {
+		t.Errorf("evicted %v for %v, %d left", out.keys, out.why, tab.Len())
+	}
+	if tab.Confirm(9) {
+		t.Error("confirmed what is gone")
+	}
+}
+
 func TestAddAgainReplacesAndEvicts(t *testing.T) {
 	var out []string
-	tab := flow.New[int, string](flow.Config[int, string]{Max: 1, OnEvict: func(_ int, v string) { out = append(out, v) }})
+	tab := flow.New[int, string](flow.Config[int, string]{Max: 1, OnEvict: func(_ int, v string, _ packet.Reason) { out = append(out, v) }})
 	tab.Add(at(0), 1, "a", "old", time.Minute)
 	if got := tab.Add(at(1), 1, "b", "new", time.Minute); got != packet.OK {
 		t.Fatalf("got %v", got)
@@ -132,7 +180,7 @@ func TestAddAgainReplacesAndEvicts(t *testing.T) {
 
 func TestARefusedReplacementLeavesTheOldEntry(t *testing.T) {
 	var out []string
-	tab := flow.New[int, string](flow.Config[int, string]{MaxPerOwner: 1, OnEvict: func(_ int, v string) { out = append(out, v) }})
+	tab := flow.New[int, string](flow.Config[int, string]{MaxPerOwner: 1, OnEvict: func(_ int, v string, _ packet.Reason) { out = append(out, v) }})
 	tab.Add(at(0), 1, "a", "old", time.Minute)
 	tab.Add(at(0), 2, "b", "b's", time.Minute)
 	if got := tab.Add(at(1), 1, "b", "new", time.Minute); got != packet.TableFull {
@@ -158,7 +206,7 @@ func TestSetIdleCountsFromNow(t *testing.T) {
 }
 
 func TestDeleteDoesNotCallOnEvict(t *testing.T) {
-	tab := flow.New[int, string](flow.Config[int, string]{OnEvict: func(int, string) { t.Error("called") }})
+	tab := flow.New[int, string](flow.Config[int, string]{OnEvict: func(int, string, packet.Reason) { t.Error("called") }})
 	tab.Add(at(0), 1, "a", "v", time.Minute)
 	if v, ok := tab.Delete(1); v != "v" || !ok {
 		t.Fatalf("got %q, %v", v, ok)
@@ -177,14 +225,18 @@ func TestAgainstAModel(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	model := map[int]item{}
-	tab := flow.New[int, int](flow.Config[int, int]{Max: 50, MaxPerOwner: 20, Keep: time.Minute, OnEvict: func(k, _ int) {
+	tab := flow.New[int, int](flow.Config[int, int]{Max: 50, MaxPerOwner: 20, Keep: time.Minute, Tentative: true, OnEvict: func(k, _ int, _ packet.Reason) {
 		delete(model, k)
 	}})
 	now := at(0)
 	for range 100_000 {
 		now = now.Add(time.Duration(r.IntN(2000)) * time.Millisecond)
 		k, owner := r.IntN(100), r.IntN(5)
-		switch r.IntN(4) {
+		switch r.IntN(5) {
+		case 4:
+			if _, want := model[k]; tab.Confirm(k) != want {
+				t.Fatalf("Confirm(%d) = %v", k, !want)
+			}
 		case 0:
 			idle := []time.Duration{30 * time.Second, time.Minute, 3 * time.Minute}[r.IntN(3)]
 			if tab.Add(now, k, owner, k, idle) == packet.OK {
@@ -227,7 +279,7 @@ func TestAgainstAModel(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	tab := flow.New[int, int](flow.Config[int, int]{Max: 64, MaxPerOwner: 32, Keep: time.Second, OnEvict: func(int, int) {}})
+	tab := flow.New[int, int](flow.Config[int, int]{Max: 64, MaxPerOwner: 32, Keep: time.Second, OnEvict: func(int, int, packet.Reason) {}})
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {

@@ -174,14 +174,16 @@ func TestPollerWakesForAnErrorAlone(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	for err, want := range map[error]packet.Verdict{
 		nil:              {},
-		unix.ENOBUFS:     {Reason: packet.NoBuffers},
+		unix.EAGAIN:      {Reason: packet.NoBuffers},
+		unix.ENOBUFS:     {Reason: packet.NoBuffers, Answer: packet.HostUnreachable},
+		unix.EINVAL:      {Reason: packet.NoBuffers, Answer: packet.HostUnreachable},
 		unix.ENETUNREACH: {Reason: packet.NoRoute, Answer: packet.NetUnreachable},
 		unix.EHOSTUNREACH: {
 			Reason: packet.Unreachable, Answer: packet.HostUnreachable,
 		},
 		unix.EACCES:   {Reason: packet.Forbidden, Answer: packet.AdminProhibited},
 		unix.EMSGSIZE: {Reason: packet.TooLarge, Answer: packet.TooBig, MTU: 1500},
-		unix.EINVAL:   {Reason: packet.SendFailed},
+		unix.EIO:      {Reason: packet.SendFailed},
 	} {
 		if got := Verdict(err, 1500); got != want {
 			t.Errorf("%v: %+v, want %+v", err, got, want)

@@ -15,8 +15,10 @@ func Verdict(err error, mtu uint32) packet.Verdict {
 	switch err {
 	case nil:
 		return packet.Verdict{}
-	case unix.ENOBUFS, unix.EAGAIN, unix.ENOMEM:
+	case unix.EAGAIN: // the socket's own queue
 		return packet.Verdict{Reason: packet.NoBuffers}
+	case unix.ENOBUFS, unix.ENOMEM, unix.EINVAL: // the neighbour table, which IPv6 calls EINVAL (ip6_finish_output2); an interface's queue
+		return packet.Verdict{Reason: packet.NoBuffers, Answer: packet.HostUnreachable} // as of every full table (RFC 6888 REQ-8)
 	case unix.ENETUNREACH, unix.EADDRNOTAVAIL, unix.EAFNOSUPPORT:
 		return packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
 	case unix.EHOSTUNREACH, unix.EHOSTDOWN:

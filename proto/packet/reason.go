@@ -25,7 +25,7 @@ const (
 	QueueFull              // a link's send queue
 	TableFull              // a table's bound
 	TooLarge               // answered with packet too big, or larger than anything allowed
-	RateLimited            // an answer that was not made, to protect the asker
+	RateLimited            // an answer that was not made, to protect the asker; counted beside the reason for which it was due
 	Unsolicited            // an answer to nothing that was asked
 	UnknownSession         // a session id nobody registered
 	Forbidden              // by the connector's own allow and deny lists
@@ -37,7 +37,7 @@ const (
 	SendFailed             // any other error of the kernel
 	FragmentTimeout        // a fragment was missing for 30 s
 	FragmentOverlap        // fragments that overlap (RFC 5722)
-	Superseded             // a newer copy took its place, as of a held SYN
+	Superseded             // something newer took its place: a held SYN's next copy, another of the asker's when none had an answer
 	Closed                 // its session, flow or component has ended
 	Unanswered             // too many destinations that are asked and have never answered
 	BadOption              // answered with parameter problem: an IP option or hop-by-hop option that is wrong
