@@ -29,6 +29,7 @@ func newAnswerer() *answerer {
 
 // answer returns the verdict why with the ICMP error kind about p. Where no
 // error may be made, or no address is known to make it from, it is the bare reason.
+// Where there have been too many it says so beside the reason.
 func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *packet.Packet, now time.Time, v *view) verdict {
 	src := v.hop(p.V6)
 	if why == packet.LinkDown || why == packet.TableFull { // the edge has no part in it
@@ -38,7 +39,7 @@ func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *
 		return verdict{reason: why}
 	}
 	if !a.limit.AllowN(now, 1) {
-		return verdict{reason: packet.RateLimited}
+		return verdict{reason: why, limited: true}
 	}
 	typ, code := kind.TypeCode(p.V6)
 	back, ok := packet.AppendError(a.buf[:0], packet.Error{Src: src, Type: typ, Code: code, MTU: uint32(mtu), Pointer: p.Pointer}, p)

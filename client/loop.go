@@ -34,6 +34,13 @@ func (c *Client) fromHost(bufs [][]byte, sizes []int) {
 
 // carryOut does what the verdict says and returns the reason to count.
 func (c *Client) carryOut(l *link.Link, d verdict) packet.Reason {
+	if d.limited {
+		c.counters.Count(packet.RateLimited)
+	}
+	if d.ended != 0 {
+		c.counters.Count(packet.Superseded)
+		endSession(l, d.ended)
+	}
 	if d.back != nil && c.dev.WriteOne(d.back) != nil {
 		return packet.SendFailed
 	}
@@ -81,13 +88,16 @@ func (c *Client) sweep(now time.Time) {
 	c.outMu.Lock()
 	c.out.expire(now, &v, c.writeBack, c.counters.Count)
 	c.outMu.Unlock()
-	c.udp.expire(now, func(id proto.SessionID) {
-		if l != nil { // the connector need not wait for its own time-out
-			l.Send(link.Interactive, proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: id, Kind: proto.EventClosed}))
-		}
-	})
+	c.udp.expire(now, func(id proto.SessionID) { endSession(l, id) })
 	if c.tcp != nil {
 		c.tcp.expire(now)
+	}
+}
+
+// endSession tells the edge and the connector of the end of a session: they need not wait for their own time-outs.
+func endSession(l *link.Link, id proto.SessionID) {
+	if l != nil {
+		l.Send(link.Interactive, proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: id, Kind: proto.EventClosed}))
 	}
 }
 

@@ -111,8 +111,11 @@ func (o *outbound) expire(now time.Time, v *view, back func([]byte), count func(
 		if first == nil || packet.Parse(first, &p) != packet.OK {
 			return
 		}
-		if a := o.answers.answer(packet.ReassemblyTimeout, packet.FragmentTimeout, 0, &p, now, v); a.back != nil {
+		switch a := o.answers.answer(packet.ReassemblyTimeout, packet.FragmentTimeout, 0, &p, now, v); {
+		case a.back != nil:
 			back(a.back)
+		case a.limited:
+			count(packet.RateLimited)
 		}
 	})
 }

@@ -218,8 +218,11 @@ func TestOwnErrorsAreRateLimited(t *testing.T) {
 		d := o.step(raw, start, v)
 		if d.back != nil {
 			answered++
-		} else if d.reason != packet.RateLimited {
-			t.Fatalf("unanswered for %s", d.reason)
+		} else if !d.limited {
+			t.Fatal("unanswered, and nobody counts it")
+		}
+		if d.reason != packet.LinkDown {
+			t.Fatalf("the reason is %s", d.reason)
 		}
 	}
 	if answered != errorBurst {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	queue "container/list" // show.go has a list
 	"net/netip"
 	"time"
 
@@ -31,9 +32,10 @@ type session struct {
 	registered bool   // the connector has it, as far as we know
 	epoch      uint64 // link on which it was registered
 	used       time.Time
-	tag        uint16 // of the newest packet; 0 = none yet
-	resent     bool   // the newest packet was sent again
-	sent, got  uint32 // payloads, saturating at 2: what a DNS exchange is told by
+	tag        uint16         // of the newest packet; 0 = none yet
+	resent     bool           // the newest packet was sent again
+	sent, got  uint32         // payloads, saturating at 2: what a DNS exchange is told by
+	quiet      *queue.Element // of sessions.quiet; nil once it has been answered
 
 	ring   []quote // grows to ringSize; the packet n-th sent is in ring[n%ringSize]
 	n      int

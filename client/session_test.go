@@ -21,7 +21,7 @@ func memoryOf(t *testing.T, sessions, packets int, raw []byte) int {
 	runtime.ReadMemStats(&before)
 	all := newSessions(sessions)
 	for i := range sessions {
-		s := all.create(tuple{netip.AddrPortFrom(p.Src, uint16(1024+i)), p.DstAddrPort()}, start)
+		s, _ := all.create(tuple{netip.AddrPortFrom(p.Src, uint16(1024+i)), p.DstAddrPort()}, start)
 		for range packets {
 			s.note(&p)
 		}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	queue "container/list" // show.go has a list
 	"sync"
 	"time"
 
@@ -27,11 +28,12 @@ type sessions struct {
 	limit time.Duration // idle time that the edge asked for
 	byID  map[proto.SessionID]*session
 	byKey map[tuple]*session
+	quiet *queue.List // of the *session that have never been answered, the one used last at the back
 	swept time.Time
 }
 
 func newSessions(max int) *sessions {
-	return &sessions{max: max, limit: defaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session)}
+	return &sessions{max: max, limit: defaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session), quiet: queue.New()}
 }
 
 // out turns a UDP packet of the host into a datagram, appended to buf: a
@@ -42,16 +44,24 @@ func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) ver
 	defer t.mu.Unlock()
 	t.setIdle(v.idle)
 	s := t.byKey[tuple{p.SrcAddrPort(), p.DstAddrPort()}]
+	var gave *session
 	if s == nil {
-		if s = t.create(tuple{p.SrcAddrPort(), p.DstAddrPort()}, now); s == nil {
+		if s, gave = t.create(tuple{p.SrcAddrPort(), p.DstAddrPort()}, now); s == nil {
 			return verdict{reason: packet.TableFull}
 		}
+	}
+	if s.quiet != nil {
+		t.quiet.MoveToBack(s.quiet)
 	}
 	if s.epoch != v.epoch {
 		s.registered, s.epoch = false, v.epoch
 	}
 	s.used, s.sent = now, min(s.sent+1, 2)
-	return datagram(buf[:0], s, s.note(p), p, v)
+	d := datagram(buf[:0], s, s.note(p), p, v)
+	if gave != nil {
+		d.ended = gave.id
+	}
+	return d
 }
 
 // datagram makes the datagram that carries p.
@@ -72,21 +82,38 @@ func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, v *view) ver
 	return verdict{class: class, send: proto.AppendUDPRegistration(buf, &r)}
 }
 
-func (t *sessions) create(key tuple, now time.Time) *session {
+// create makes a session; nil where there is no room. In a full table the idlest that has never been answered makes
+// room, and is returned: a scan keeps no name server out.
+func (t *sessions) create(key tuple, now time.Time) (s, gave *session) {
 	if len(t.byKey) >= t.max && now.Sub(t.swept) >= time.Second {
 		t.sweep(now, nil)
 	}
 	if len(t.byKey) >= t.max {
-		return nil
+		e := t.quiet.Front()
+		if e == nil {
+			return nil, nil
+		}
+		gave = e.Value.(*session)
+		t.remove(gave)
 	}
-	s := &session{tuple: key, id: proto.NewSessionID(), used: now}
+	s = &session{tuple: key, id: proto.NewSessionID(), used: now}
+	s.quiet = t.quiet.PushBack(s)
 	t.byKey[key], t.byID[s.id] = s, s
-	return s
+	return s, gave
 }
 
 func (t *sessions) remove(s *session) {
 	delete(t.byKey, s.tuple)
 	delete(t.byID, s.id)
+	t.answered(s)
+}
+
+// answered takes s out of those that may make room; t.mu is held.
+func (t *sessions) answered(s *session) {
+	if s.quiet != nil {
+		t.quiet.Remove(s.quiet)
+		s.quiet = nil
+	}
 }
 
 func (t *sessions) setIdle(seconds uint16) {
@@ -105,6 +132,7 @@ func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) ([]byte, p
 		return nil, packet.UnknownSession
 	}
 	s.used, s.got = now, min(s.got+1, 2)
+	t.answered(s)
 	key := s.tuple
 	t.mu.Unlock()
 	if limit := maxPayload(key.dst.Addr().Is6()); len(u.Payload) > limit {

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -333,6 +334,7 @@ func TestFullTableIsAnswered(t *testing.T) {
 	b.o.udp.max = 3
 	for port := range uint16(3) {
 		b.out(udpPacket(false, true, port+1, nil))
+		inStep(b.in, proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: b.last, TTL: 9}), b.v)
 	}
 	raw := udpPacket(false, true, 99, nil)
 	d := b.o.step(raw, b.now, b.v)
@@ -343,6 +345,40 @@ func TestFullTableIsAnswered(t *testing.T) {
 	b.now = start.Add(defaultIdle) // the idle ones make room without waiting for the sweeper
 	if r, _ := b.out(raw); r == nil || b.o.udp.len() != 1 {
 		t.Errorf("%d sessions", b.o.udp.len())
+	}
+}
+
+// A scan forgets its own oldest sessions, which end at the edge and the connector, too, and none that is answered.
+func TestScanMakesRoomForItself(t *testing.T) {
+	b := newUDPBed(t)
+	b.o.udp.max = 3
+	b.out(udpPacket(false, true, 53, nil))
+	dns := b.last
+	inStep(b.in, proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: dns, TTL: 9}), b.v)
+	var made, ended []proto.SessionID
+	scan := func(port uint16) {
+		d := b.o.step(udpPacket(false, true, port, nil), b.now, b.v)
+		if d.reason != packet.OK {
+			t.Fatalf("port %d: %s", port, d.reason)
+		}
+		if _, pay := b.decode(d.send); pay != nil {
+			t.Fatalf("port %d is known", port)
+		}
+		made = append(made, b.last)
+		if d.ended != 0 {
+			ended = append(ended, d.ended)
+		}
+	}
+	for port := range uint16(4) {
+		scan(1000 + port)
+	}
+	b.out(udpPacket(false, true, 1002, nil)) // used again: not the idlest any more
+	scan(1004)
+	if want := []proto.SessionID{made[0], made[1], made[3]}; !slices.Equal(ended, want) {
+		t.Errorf("ended %v of %v, want %v", ended, made, want)
+	}
+	if b.o.udp.byID[dns] == nil || b.o.udp.len() != 3 || b.o.udp.quiet.Len() != 2 {
+		t.Errorf("%d sessions, %d of them unanswered, the answered one %v", b.o.udp.len(), b.o.udp.quiet.Len(), b.o.udp.byID[dns])
 	}
 }
 

@@ -88,4 +88,7 @@ type verdict struct {
 	send   []byte        // a datagram for the edge, or nil
 	back   []byte        // a packet for the host, or nil
 	local  []byte        // a TCP packet for the netstack, or nil
+
+	ended   proto.SessionID // a session that made room: the edge and the connector need not wait for its time-out; 0 = none
+	limited bool            // back was due and was not made
 }

@@ -25,7 +25,7 @@ func (c *Client) errorPacket(s *scratch, reason packet.Reason, kind packet.Error
 		return ended(reason)
 	}
 	if !c.answers.Allow() {
-		return ended(packet.RateLimited)
+		return verdict{reason: reason, limited: true}
 	}
 	return verdict{reason: reason, back: buf}
 }
@@ -37,7 +37,7 @@ func (c *Client) sessionError(s *scratch, reason packet.Reason, kind packet.Erro
 		return ended(reason)
 	}
 	if !c.answers.Allow() {
-		return ended(packet.RateLimited)
+		return verdict{reason: reason, limited: true}
 	}
 	if e.Kind == 0 {
 		e.Kind = proto.EventICMP

@@ -21,9 +21,11 @@ type flowVerdict struct {
 	reason packet.Reason
 	answer proto.FlowAnswer // sent back where to is nil; Kind 0 = reset the stream with code instead
 	code   proto.Code
-	to     *Connector
-	tunnel string // id
-	denied *proto.Denial
+	// limited: an answer was due, but the device has had enough of them.
+	limited bool
+	to      *Connector
+	tunnel  string // id
+	denied  *proto.Denial
 }
 
 // Flow takes a flow that the device opened on s: it answers, or connects s with
@@ -36,14 +38,14 @@ func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 	}
 	if v.to == nil {
 		c.r.counters.Count(v.reason)
-		finishFlow(s, &v)
+		c.finishFlow(s, &v)
 		return
 	}
 	f, ok := c.r.flows.open(&tuple{dev: c.dev, src: h.Src, dst: h.Dst, proto: policy.TCP, tunnel: v.tunnel})
 	if !ok {
 		c.r.counters.Count(packet.TableFull)
 		v = c.unreachableFlow(&h, packet.TableFull, packet.HostUnreachable)
-		finishFlow(s, &v)
+		c.finishFlow(s, &v)
 		return
 	}
 	defer c.r.flows.end(f)
@@ -56,7 +58,10 @@ func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 }
 
 // finishFlow sends the answer of v, after which nothing follows.
-func finishFlow(s *link.Stream, v *flowVerdict) {
+func (c *Client) finishFlow(s *link.Stream, v *flowVerdict) {
+	if v.limited {
+		c.r.counters.Count(packet.RateLimited)
+	}
 	if v.answer.Kind == 0 {
 		s.Reset(v.code)
 		return
@@ -102,7 +107,7 @@ func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 func (c *Client) deniedFlow(st *compiled, sub *subject, t policy.Target, h *proto.FlowHeader) flowVerdict {
 	v := c.unreachableFlow(h, packet.Denied, packet.AdminProhibited)
 	switch {
-	case v.reason != packet.Denied:
+	case v.limited:
 	case v.answer.Kind == proto.AnswerSilent:
 		v.answer.Decision, v.denied = c.denySilently(st, sub, t)
 	default:
@@ -129,7 +134,7 @@ func (c *Client) flowError(h *proto.FlowHeader, reason packet.Reason, kind packe
 		return flowVerdict{reason: reason, answer: proto.FlowAnswer{Kind: proto.AnswerSilent}}
 	}
 	if !c.answers.Allow() {
-		return flowVerdict{reason: packet.RateLimited, code: proto.CodeTooMany}
+		return flowVerdict{reason: reason, limited: true, code: proto.CodeTooMany}
 	}
 	a := proto.FlowAnswer{Kind: proto.AnswerICMP, Reporter: hop, TTL: packet.DefaultTTL, QuotedTTL: h.TTL}
 	a.ICMPType, a.ICMPCode = kind.TypeCode(v6)
@@ -143,7 +148,7 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 	if err != nil {
 		h.TTL++ // the error is about the SYN as it came
 		v := c.unreachableFlow(h, packet.ConnectorDown, packet.HostUnreachable)
-		finishFlow(s, &v)
+		c.finishFlow(s, &v)
 		return v.reason
 	}
 	if !f.bind(s, up) {
@@ -156,7 +161,7 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 	}
 	if a.Kind != proto.AnswerConnected {
 		up.Reset(proto.CodeAborted)
-		finishFlow(s, &flowVerdict{answer: a})
+		c.finishFlow(s, &flowVerdict{answer: a})
 		return reason
 	}
 	if _, err := s.Write(proto.AppendFlowAnswer(nil, &a)); err != nil {

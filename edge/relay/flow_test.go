@@ -83,7 +83,7 @@ func TestLimitedFlowIsReset(t *testing.T) {
 			w := newWorld(t, Config{})
 			w.alice.answers.AllowN(time.Now(), answerBurst)
 			v := w.alice.flow(w.r.state.Load(), h)
-			if v.reason != packet.RateLimited || v.answer.Kind != 0 || v.denied != nil || v.code != proto.CodeTooMany {
+			if !v.limited || v.reason == packet.OK || v.answer.Kind != 0 || v.denied != nil || v.code != proto.CodeTooMany {
 				t.Errorf("%s: %v, answer %+v, code %v; want a reset: too many", name, v.reason, v.answer, v.code)
 			}
 		})

@@ -74,7 +74,7 @@ func (c *Client) forwardEcho(st *compiled, sub *subject, d []byte, s *scratch) v
 func (c *Client) deniedPacket(st *compiled, sub *subject, t policy.Target, s *scratch) verdict {
 	v := c.unreachablePacket(s, packet.Denied, packet.AdminProhibited)
 	switch {
-	case v.reason != packet.Denied:
+	case v.limited:
 	case v.back == nil:
 		_, v.denied = c.denySilently(st, sub, t)
 	default:

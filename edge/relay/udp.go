@@ -100,7 +100,7 @@ func (c *Client) deniedSession(st *compiled, sub *subject, t policy.Target, s *s
 	}
 	e.Kind = proto.EventDenied
 	v := c.sessionError(s, packet.Denied, packet.AdminProhibited, e, v6)
-	if v.reason == packet.Denied { // the client records the denial that the event names
+	if v.back != nil { // the client records the denial that the event names
 		id, _ := c.deny(st, sub, t)
 		s.reply.Decision = id
 		v.back = proto.AppendUDPEvent(s.buf[:0], &s.reply)

@@ -13,8 +13,9 @@ type verdict struct {
 	to      Link
 	class   link.Class
 	forward []byte
-	// back is a datagram for the sender; it lies in the scratch.
-	back []byte
+	// back is a datagram for the sender; it lies in the scratch. limited: it was due, but the sender has had enough of them.
+	back    []byte
+	limited bool
 	// denied names a denial of which the sender's device has not been told yet.
 	denied *proto.Denial
 }
@@ -95,6 +96,9 @@ func (r *Relay) carryOut(v *verdict, from Link) packet.Reason {
 	}
 	if v.denied != nil {
 		_ = from.SendControl(&proto.Control{Denial: v.denied}) // the denial stays in the edge's own log
+	}
+	if v.limited {
+		r.counters.Count(packet.RateLimited)
 	}
 	r.counters.Count(v.reason)
 	return v.reason
