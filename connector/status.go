@@ -30,10 +30,12 @@ type Status struct {
 	ICMP     string `json:"icmp"`               // "ping", "raw", "off: REASON"
 	ICMPHint string `json:"icmp_fix,omitempty"` // the command that opens it
 
-	Mappings int               `json:"icmp_mappings"`
-	Sessions int               `json:"udp_sessions"`
-	Flows    int               `json:"tcp_flows"`
-	Reasons  map[string]uint64 `json:"reasons"`
+	Mappings int `json:"icmp_mappings"`
+	Sessions int `json:"udp_sessions"`
+	Flows    int `json:"tcp_flows"`
+	// Unanswered is how many neighbours are asked now that have never answered.
+	Unanswered int               `json:"unanswered_neighbours"`
+	Reasons    map[string]uint64 `json:"reasons"`
 }
 
 // Status returns a snapshot. Only while Run runs.
@@ -46,6 +48,7 @@ func (c *Connector) Status() Status {
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
+		Unanswered: c.dispatch.unanswered.waiting(time.Now()),
 	}
 	if c.dialer != nil { // a simulation has no TCP
 		s.Flows = c.dialer.Flows()

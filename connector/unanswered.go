@@ -34,6 +34,12 @@ func newUnanswered() *unanswered {
 	}
 }
 
+// waiting returns how many destinations are asked now that have never answered.
+func (u *unanswered) waiting(now time.Time) int {
+	u.asked.Expire(now)
+	return u.asked.Len()
+}
+
 // known says whether dst has answered before.
 func (u *unanswered) known(dst netip.Addr) bool {
 	u.mu.Lock()

@@ -37,6 +37,9 @@ func TestUnansweredIsBounded(t *testing.T) {
 				t.Errorf("client %d: %d of 100, want %d", i, got, want)
 			}
 		}
+		if got := u.waiting(time.Now()); got != maxUnanswered {
+			t.Errorf("%d wait, want %d", got, maxUnanswered)
+		}
 		if v := u.admit(clients[4], dead(1), time.Now()); v.Reason != packet.OK {
 			t.Errorf("a destination that is asked already: %v", v.Reason)
 		}
@@ -49,6 +52,9 @@ func TestUnansweredIsBounded(t *testing.T) {
 			t.Error("who answers is known, who is reported is not")
 		}
 		time.Sleep(unansweredFor)
+		if got := u.waiting(time.Now()); got != 0 {
+			t.Errorf("%d wait four seconds later", got)
+		}
 		if got := ask(clients[4], 100); got != 64 {
 			t.Errorf("four seconds later: %d of 100, want 64", got)
 		}

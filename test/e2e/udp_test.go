@@ -137,13 +137,18 @@ func TestUDPThousands(t *testing.T) {
 // processOf returns how many descriptors and how many KiB of memory the process has whose command line contains text.
 func (l *lab) processOf(node, text string) (fds, rss int) {
 	l.t.Helper()
-	out := l.run(node, "sh", "-c", `for p in /proc/[0-9]*; do
-	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"`+text+`"*) ls $p/fd | wc -l; awk '/^VmRSS/ {print $2}' $p/status;; esac
-done 2>/dev/null; true`)
+	out := l.run(node, "sh", "-c", processScript(text))
 	if n, err := fmt.Sscan(out, &fds, &rss); n != 2 {
 		l.t.Fatalf("%s: no process %q: %v %q", node, text, err, out)
 	}
 	return fds, rss
+}
+
+// processScript prints the number of descriptors and the KiB of memory of such a process.
+func processScript(text string) string {
+	return `for p in /proc/[0-9]*; do
+	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"` + text + `"*) ls $p/fd | wc -l; awk '/^VmRSS/ {print $2}' $p/status;; esac
+done 2>/dev/null; true`
 }
 
 // talk is what `tool udp-talk` reports.
