@@ -58,7 +58,8 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c.host.single = cfg.Hops == HopsSingle
 	if cfg.Wire != nil {
-		c.host.route, c.host.networks = cfg.Wire.Source, func() []netip.Prefix { return nil }
+		c.host.route = func(dst netip.Addr) (netip.Addr, error) { return cfg.Wire.Source(dst), nil }
+		c.host.networks = func() []netip.Prefix { return nil }
 	}
 	for _, e := range cfg.Edges {
 		if ap, err := netip.ParseAddrPort(e); err == nil {

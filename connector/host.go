@@ -1,9 +1,11 @@
 package connector
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/oneping/oneping/proto/packet"
@@ -14,9 +16,9 @@ import (
 // Safe for concurrent use.
 type host struct {
 	allow, deny []netip.Prefix
-	single      bool                        // HopsSingle
-	route       func(netip.Addr) netip.Addr // asks the routing table: the source toward an address, zero without a route
-	networks    func() []netip.Prefix       // asks the interfaces: what this host is attached to
+	single      bool                                 // HopsSingle
+	route       func(netip.Addr) (netip.Addr, error) // asks the routing table: the source toward an address, or why there is none
+	networks    func() []netip.Prefix                // asks the interfaces: what this host is attached to
 
 	mu    sync.Mutex
 	ways  map[netip.Addr]way // guarded by mu
@@ -26,6 +28,7 @@ type host struct {
 // way is what the routing table says about a destination.
 type way struct {
 	src       netip.Addr // zero: no route
+	none      error      // why there is no route
 	neighbour bool       // in a network of ours, and not ours
 	seen      time.Time
 }
@@ -56,7 +59,8 @@ func (h *host) way(dst netip.Addr) way {
 	w, ok := h.ways[dst]
 	h.mu.Unlock()
 	if !ok || now.Sub(w.seen) > wayLife {
-		w = way{src: h.route(dst), seen: now}
+		w = way{seen: now}
+		w.src, w.none = h.route(dst)
 		w.neighbour = w.src.IsValid() && w.src != dst && within(h.networks(), dst)
 		h.mu.Lock()
 		if len(h.ways) >= maxWays {
@@ -88,17 +92,31 @@ func askNetworks() []netip.Prefix {
 
 // askRoute connects a UDP socket, which sends nothing, and looks where it is.
 // The port says nothing here: 9 is discard.
-func askRoute(dst netip.Addr) netip.Addr {
+func askRoute(dst netip.Addr) (netip.Addr, error) {
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(dst, 9)))
 	if err != nil {
-		return netip.Addr{}
+		return netip.Addr{}, err
 	}
 	defer func() { _ = c.Close() }() // nothing was sent
 	ap, ok := c.LocalAddr().(*net.UDPAddr)
 	if !ok {
-		return netip.Addr{}
+		return netip.Addr{}, net.InvalidAddrError("no UDP address")
 	}
-	return ap.AddrPort().Addr().Unmap()
+	return ap.AddrPort().Addr().Unmap(), nil
+}
+
+// unrouted is what a Linux router says of a packet for dst for which its table has no way, or a route that refuses: ip(8) calls them
+// unreachable, prohibit and blackhole (net/ipv4/route.c, ip_error; net/ipv6/route.c, ip6_pkt_drop).
+func unrouted(dst netip.Addr, why error) packet.Verdict {
+	switch {
+	case errors.Is(why, syscall.EACCES):
+		return packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}
+	case errors.Is(why, syscall.EHOSTUNREACH) && dst.Is4():
+		return packet.Verdict{Reason: packet.Unreachable, Answer: packet.HostUnreachable}
+	case errors.Is(why, syscall.EINVAL):
+		return packet.Verdict{Reason: packet.SendFailed} // and says nothing
+	}
+	return packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
 }
 
 // own says whether a is an address of this host: it speaks to itself from the same address.
@@ -199,8 +217,8 @@ func (h *host) forward(dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
 	}
 	next, ok := packet.NextTTL(ttl)
 	if !ok {
-		if _, routed := h.source(dst); !routed { // expired, but a router looks for the route first (RFC 1812 §5.2.1)
-			return 0, packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
+		if w := h.way(dst); !w.src.IsValid() { // expired, but a router looks for the route first (RFC 1812 §5.2.1)
+			return 0, unrouted(dst, w.none)
 		}
 		return 0, packet.Verdict{Reason: packet.TTLExpired, Answer: packet.TimeExceeded}
 	}

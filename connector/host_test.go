@@ -2,6 +2,7 @@ package connector
 
 import (
 	"net/netip"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,14 @@ var (
 	edge   = netip.MustParseAddr("192.0.2.1")
 )
 
+// refusingRoutes are destinations for which connect fails otherwise than without a route.
+var refusingRoutes = map[netip.Addr]error{
+	netip.MustParseAddr("10.1.0.1"): syscall.EHOSTUNREACH,
+	netip.MustParseAddr("fd00::1"):  syscall.EHOSTUNREACH,
+	netip.MustParseAddr("10.1.0.2"): syscall.EACCES,
+	netip.MustParseAddr("10.1.0.3"): syscall.EINVAL,
+}
+
 // testHost has two addresses and a route to its subnet and to the edge.
 func testHost(allow, deny string) *host {
 	parse := func(s string) []netip.Prefix {
@@ -27,16 +36,16 @@ func testHost(allow, deny string) *host {
 		return []netip.Prefix{netip.MustParsePrefix(s)}
 	}
 	h := newHost(parse(allow), parse(deny))
-	h.route = func(dst netip.Addr) netip.Addr {
+	h.route = func(dst netip.Addr) (netip.Addr, error) {
 		switch {
 		case dst == self || dst == outer || dst.IsLoopback():
-			return dst // a host speaks to itself from the same address
+			return dst, nil // a host speaks to itself from the same address
 		case netip.MustParsePrefix("172.16.10.0/24").Contains(dst), dst.IsLinkLocalUnicast():
-			return self
+			return self, nil
 		case dst == edge:
-			return outer
+			return outer, nil
 		}
-		return netip.Addr{}
+		return netip.Addr{}, refusingRoutes[dst]
 	}
 	h.networks = func() []netip.Prefix { return nil }
 	h.setEdge(edge)
@@ -59,6 +68,10 @@ func TestForward(t *testing.T) {
 		{"our own, TTL 0", "", "", self, 0, 1, none},
 		{"our own, TTL 62", "", "", self, 62, 62, none},
 		{"expired without a route", "", "", elsewhere, 1, 0, packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}},
+		{"expired at an unreachable route", "", "", netip.MustParseAddr("10.1.0.1"), 1, 0, packet.Verdict{Reason: packet.Unreachable, Answer: packet.HostUnreachable}},
+		{"expired at an unreachable route 6", "", "", netip.MustParseAddr("fd00::1"), 1, 0, packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}},
+		{"expired at a prohibiting route", "", "", netip.MustParseAddr("10.1.0.2"), 1, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"expired at a black hole", "", "", netip.MustParseAddr("10.1.0.3"), 1, 0, packet.Verdict{Reason: packet.SendFailed}},
 		{"loopback", "", "", netip.MustParseAddr("127.0.0.1"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 		{"loopback 6", "", "", netip.IPv6Loopback(), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 		{"loopback, allowed", "127.0.0.0/8", "", netip.MustParseAddr("127.0.0.1"), 62, 62, none},
@@ -111,7 +124,7 @@ func TestReporter(t *testing.T) {
 func TestWaysAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, asked := newHost(nil, nil), 0
-		h.route = func(netip.Addr) netip.Addr { asked++; return self }
+		h.route = func(netip.Addr) (netip.Addr, error) { asked++; return self, nil }
 		for range 3 {
 			h.source(server)
 		}

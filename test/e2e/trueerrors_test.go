@@ -116,3 +116,33 @@ func TestRoutesBehindRouters(t *testing.T) {
 		})
 	}
 }
+
+// What routes of the connector's own host say, whose packets expire there and whose go on: as in a router in its place.
+func TestRoutesOfTheConnector(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ip")
+	for name, l := range bothRows(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l.run("connector", "sh", "-ec", `
+				ip route add unreachable 172.16.10.201; ip route add prohibit 172.16.10.202; ip route add blackhole 172.16.10.203
+				ip -6 route add unreachable fd6f:6e65:7069:10::201; ip -6 route add prohibit fd6f:6e65:7069:10::202; ip -6 route add blackhole fd6f:6e65:7069:10::203`)
+			for _, c := range []struct{ family, dst, want string }{
+				{"-4", "172.16.10.201", "!H"},
+				{"-4", "172.16.10.202", "!X"},
+				{"-4", "172.16.10.203", "*"},
+				{"-6", "fd6f:6e65:7069:10::201", "!N"},
+				{"-6", "fd6f:6e65:7069:10::202", "!X"},
+				{"-6", "fd6f:6e65:7069:10::203", "*"},
+			} {
+				for _, probe := range probes {
+					argv := slices.Concat([]string{c.family, "-f2", "-m2", "-w1"}, probe, []string{c.dst})
+					l.poll(strings.Join(argv, " ")+": "+c.want, 40*time.Second, func() bool {
+						got := l.trace("laptop", argv...)
+						return len(got) == 1 && strings.HasSuffix(got[0], c.want)
+					})
+				}
+			}
+		})
+	}
+}
