@@ -47,6 +47,7 @@ func (l *lab) moved(direction string) int {
 // A router between laptop and edge gets narrower in the middle of a transfer and may not
 // say so: what is under way arrives all the same.
 func TestPathGetsNarrower(t *testing.T) {
+	t.Parallel()
 	needs(t, "curl", "ip")
 	const size = 100_000_000
 	for name, c := range map[string]struct{ direction, device string }{

@@ -49,6 +49,7 @@ func (l *lab) honest() {
 // A laptop boots without network, or where the edge does not answer: what was captured is captured, errors are the
 // client's own, and when the network comes the link comes.
 func TestBootWithLinkDown(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping", "traceroute", "ip")
 	l := newLab(t)
 	l.stop("laptop")
@@ -76,6 +77,7 @@ func TestBootWithLinkDown(t *testing.T) {
 // The first start of all, without network: the client says in its status why it has not enrolled, goes on trying, and
 // enrols when the network comes.
 func TestFirstStartWithoutNetwork(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping", "ip")
 	l := newLab(t, "--bare")
 	l.byHand(edgeDialV4 + ":7844").interrupt()
@@ -94,6 +96,7 @@ func TestFirstStartWithoutNetwork(t *testing.T) {
 // The edge has a name, everything is captured (the name server, too), and the laptop boots without network: the name is asked for
 // again and again, past the TUN device.
 func TestBootWithNameOfEdge(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping", "ip", "dnsmasq")
 	l := newLab(t, "--bare")
 	l.run("laptop", "sh", "-c", "echo 'nameserver "+edgeDialV4+"' >> /etc/resolv.conf")
@@ -150,9 +153,11 @@ func TestNamesThroughTheTunnel(t *testing.T) {
 // A laptop sleeps until its edge has forgotten it: when it wakes up the link is back within seconds, and a ping that ran
 // all the time goes on with its identifier; also where it wakes up in another network.
 func TestSleep(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping", "ip")
 	for name, awakes := range map[string]string{"in the same network": "true", "in another network": networkChanges[0].away} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, "--second-uplink", "--bare")
 			l.byHand(edgeDialV4 + ":7844")
 			server := l.capture("server", "eth0")

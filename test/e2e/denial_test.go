@@ -47,6 +47,7 @@ func (l *lab) denials(node string) []denial {
 // A laptop without a grant is told so, by the edge, in the words of a router with
 // a filter, whatever the protocol; it finds the denial's id, and the edge explains it.
 func TestDenied(t *testing.T) {
+	t.Parallel()
 	needs(t, "traceroute", "ping")
 	l := newLab(t, "--laptops", "2")
 	if d := l.denials("laptop2"); len(d) != 0 {
@@ -158,6 +159,7 @@ func (l *lab) explainedOne(t *testing.T, d denial) {
 
 // A silent edge says nothing, and the denial is listed all the same.
 func TestDeniedInSilence(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "--laptops", "2", "--unreachable", "silent")
 	device := l.capture("laptop2", "oneping0")
 	l.exec("laptop2", "ping", "-n", "-c1", "-W1", serverV4)

@@ -57,6 +57,7 @@ var toldBy = map[string][2][2]string{
 
 // Sockets report through the tunnel what they report behind a router.
 func TestErrnoThroughTheTunnel(t *testing.T) {
+	t.Parallel()
 	flag, path := policy(t, `grants:
   - {id: alice, who: [alice@example.com], to: ["*"], how: ["*"]}
 `)
@@ -80,6 +81,7 @@ func TestErrnoThroughTheTunnel(t *testing.T) {
 // oneping) in front of hosts that say no. Linux tells one host of one such route a second (net.ipv4.route.error_cost), which
 // cannot be changed in a network namespace: hence the tries.
 func TestErrnoOnADirectPath(t *testing.T) {
+	t.Parallel()
 	needs(t, "ip")
 	// Some delay: an answer that arrives while connect() still runs would wait for the next SYN.
 	l := newLab(t, "--bare", "--hosts", "2", "--link", "host2-lan:delay=2ms")

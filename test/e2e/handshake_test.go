@@ -113,6 +113,7 @@ var rtoField = regexp.MustCompile(`\brto:(\d+)`)
 // An origin that answers the fourth SYN only: the connection is completed with the newest SYN of the
 // application, or its kernel would take the seconds of waiting for the round trip.
 func TestHeldHandshake(t *testing.T) {
+	t.Parallel()
 	needs(t, "ip", "ss")
 	l := newLab(t)
 	l.serve("server", "tcp-serve", ":7")

@@ -118,6 +118,7 @@ type refusal struct {
 
 // Tokens that are used, expired, rotated or another edge's are refused; node and edge both say why.
 func TestRefusedTokens(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	short := l.token("device", "token", "--user", "carol@example.com", "--ttl", "1s")
 	expired := time.Now().Add(time.Second)
@@ -214,6 +215,7 @@ func moved(t *testing.T, token string) string {
 // A node that another edge's authority has let in is no node of this one: neither when
 // it pins that authority (it hangs up, and says why), nor when it shows only its certificate.
 func TestForeignCertificate(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	token := l.file("foreign", l.otherEdge("device", "token", "--user", "mallory@example.com"))
 	dir := filepath.Join(l.dir, "mallory")
@@ -242,6 +244,7 @@ func TestForeignCertificate(t *testing.T) {
 // Certificates that ended three days ago, a weekend, are renewed at the next
 // start: same nodes, same addresses, no token.
 func TestExpiredCertificates(t *testing.T) {
+	t.Parallel()
 	needs(t, "traceroute")
 	l := newLab(t)
 	before := l.clientStatus("laptop")

@@ -9,6 +9,7 @@ import (
 
 // A link of the smallest IPv6 MTU works from the first packet on.
 func TestNarrowLink(t *testing.T) {
+	t.Parallel()
 	needs(t, "traceroute", "ping", "curl")
 	l := newLab(t, "--link", "laptop-edge:mtu=1280")
 	l.serve("server", "http-serve", ":80")
@@ -39,6 +40,7 @@ func TestNarrowLink(t *testing.T) {
 // The answers of edge and routers come from addresses to which a laptop without default route
 // has no way but the device, and strict reverse path filters do not eat them.
 func TestStrictLaptop(t *testing.T) {
+	t.Parallel()
 	needs(t, "traceroute", "ip")
 	l := newLab(t)
 	settings := `echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter && ip route del default && ip -6 route del default`

@@ -115,9 +115,11 @@ func (s *steady) lost() (n, of int) {
 // A laptop goes from one network to another and back while pings run: they go on, each with its identifier, over the same
 // link, by QUIC migration.
 func TestNetworkChanges(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping", "ip")
 	for name, edge := range map[string]string{"IPv4": edgeDialV4, "IPv6": edgeDialV6} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, "--second-uplink", "--bare")
 			client := l.byHand("[" + edge + "]:7844")
 			before := l.link()
@@ -172,9 +174,11 @@ func (p *process) followed(n int) {
 
 // For two seconds there is no network at all, then one that is narrower: transfers of both directions go on.
 func TestNetworkAwayDuringTransfers(t *testing.T) {
+	t.Parallel()
 	needs(t, "curl", "ip")
 	for name, edge := range map[string]string{"IPv4": edgeDialV4, "IPv6": edgeDialV6} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, "--second-uplink", "--bare")
 			client := l.byHand("[" + edge + "]:7844")
 			l.serve("server", "http-serve", ":80")

@@ -17,6 +17,7 @@ func (l *lab) apply(text string) result {
 // A policy that takes a grant away ends what runs by it: echo, sessions and
 // flows. Another grant of the same policy stays.
 func TestPolicyEndsWhatRuns(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping", "curl")
 	flag, path := policy(t, everyone)
 	l := newLab(t, "--laptops", "2", flag, path)
@@ -86,6 +87,7 @@ func (l *lab) wantSaid(t *testing.T, all []said) {
 
 // A policy with a fault is refused with its line or with the tests that it fails, and changes nothing.
 func TestRefusedPolicies(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	before := l.run("edge", "oneping", "policy", "show")
 	file := func(name, text string) []string { return []string{"policy", "apply", "-f", l.file(name, text)} }
@@ -126,6 +128,7 @@ func TestRefusedPolicies(t *testing.T) {
 
 // Commands that cannot be done say why and what to do; then the right order works.
 func TestRefusedDeletions(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	const list, second = "list them: oneping route list", "fd6f:6e65:7069:10::/64"
 	l.wantSaid(t, []said{

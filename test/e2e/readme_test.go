@@ -52,6 +52,7 @@ func readme(t *testing.T) []block {
 // TestReadmeDeploy does what the README says about three machines, line by
 // line, on three nodes where nothing runs yet.
 func TestReadmeDeploy(t *testing.T) {
+	t.Parallel()
 	needs(t, "traceroute")
 	l := newLab(t, "--bare")
 	places := []string{"edge", "connector", "laptop"}
@@ -118,6 +119,7 @@ func addresses(out string) []string {
 
 // TestReadmePlay does what the README says about playing with the lab.
 func TestReadmePlay(t *testing.T) {
+	t.Parallel()
 	needs(t, "traceroute", "ping", "mtr")
 	l := newLab(t, "--bare") // for its folder; the README makes its own lab
 	name := l.name + "-readme"

@@ -20,6 +20,7 @@ func (l *lab) statusReady(node string) result {
 
 // TestReady asks all three roles before, during and after an outage of the edge.
 func TestReady(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	nodes := []string{"edge", "connector", "laptop"}
 	wantReady := func() {

@@ -47,6 +47,7 @@ func (l *lab) sameHost(when, before string) {
 // A client that is killed leaks nothing, and the next start and stop, or client repair, gives the host back what it
 // was, line for line: also with several interfaces, and without IPv6.
 func TestKilledClientIsUndone(t *testing.T) {
+	t.Parallel()
 	needs(t, "ip", "ping")
 	repair := "" // as the README has it
 	for _, b := range readme(t) {
@@ -59,6 +60,7 @@ func TestKilledClientIsUndone(t *testing.T) {
 		"without IPv6":   "sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 && ip link add eth1 type veth peer name eth2 && ip link set eth1 up && ip link set eth2 up",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t)
 			l.stop("laptop")
 			l.run("laptop", "sh", "-c", prepare)

@@ -44,6 +44,7 @@ func (s edgeStatus) addrsOf(t testing.TB, user string) (v4, v6 string) {
 // Bob gives his laptop the addresses of Alice's and sends from them what she may
 // send: nothing of it passes the edge, which counts it.
 func TestSpoofedSource(t *testing.T) {
+	t.Parallel()
 	needs(t, "ping", "nc", "ip")
 	l := newLab(t, "--laptops", "2")
 	before := l.edgeStatus()

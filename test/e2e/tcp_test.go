@@ -93,6 +93,7 @@ func TestManyConnections(t *testing.T) {
 
 // Bytes of an abandoned stream that stay charged to the link's window would hang every flow after some of them.
 func TestAbortedDownloads(t *testing.T) {
+	t.Parallel()
 	needs(t, "curl")
 	l := newLab(t)
 	s := l.serve("server", "http-serve", ":80")
@@ -140,6 +141,7 @@ func segments(c *capture, port uint16) []string {
 
 // How a connection ends crosses as it is, and both ends' wires show it.
 func TestHowConnectionsEnd(t *testing.T) {
+	t.Parallel()
 	needs(t, "bash")
 	l := newLab(t)
 	for i, c := range []struct {
