@@ -283,7 +283,8 @@ func TestUnusablePackets(t *testing.T) {
 	}
 }
 
-func TestPacketPathDoesNotAllocate(t *testing.T) {
+// steady returns the passes of the packet path once all that grows has grown.
+func steady(tb testing.TB) map[string]func() packet.Reason {
 	o, v := newTestOutbound(), upView(1380)
 	echo, udp := echoPacket(false, true, 56), udpPacket(true, true, 9, pattern(1200))
 	for range 2 * ringSize { // the session's ring fills once
@@ -295,15 +296,19 @@ func TestPacketPathDoesNotAllocate(t *testing.T) {
 	for id = range o.udp.byID {
 	}
 	payload := proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: id, TTL: 60, Payload: pattern(1200)})
-	reply := proto.AppendPacket(nil, packet.AppendEchoReply(nil, mustParse(t, echo)))
+	reply := proto.AppendPacket(nil, packet.AppendEchoReply(nil, mustParse(tb, echo)))
 	event := proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: id, Kind: proto.EventRegistered})
-	for name, f := range map[string]func() packet.Reason{
+	return map[string]func() packet.Reason{
 		"echo out":  func() packet.Reason { return o.step(echo, start, v).reason },
 		"UDP out":   func() packet.Reason { return o.step(udp, start, v).reason },
 		"UDP in":    func() packet.Reason { return inStep(in, payload, v) },
 		"echo in":   func() packet.Reason { return inStep(in, reply, v) },
 		"UDP event": func() packet.Reason { return inStep(in, event, v) },
-	} {
+	}
+}
+
+func TestPacketPathDoesNotAllocate(t *testing.T) {
+	for name, f := range steady(t) {
 		if r := f(); r != packet.OK {
 			t.Errorf("%s: %s", name, r)
 		}
@@ -313,23 +318,19 @@ func TestPacketPathDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func BenchmarkPacketPath(b *testing.B) {
+	for name, f := range steady(b) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}
+
 func inStep(in *inbound, d []byte, v *view) packet.Reason {
 	s := in.get()
 	defer in.put(s)
 	return in.step(s, d, start, v).reason
-}
-
-func BenchmarkUDPOut(b *testing.B) {
-	o, v, raw := newTestOutbound(), upView(1380), udpPacket(false, true, 9, pattern(1200))
-	b.SetBytes(int64(len(raw)))
-	for b.Loop() {
-		o.step(raw, start, v)
-	}
-}
-
-func BenchmarkEchoOut(b *testing.B) {
-	o, v, raw := newTestOutbound(), upView(1380), echoPacket(false, true, 56)
-	for b.Loop() {
-		o.step(raw, start, v)
-	}
 }

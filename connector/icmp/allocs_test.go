@@ -26,6 +26,10 @@ func TestAllocs(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { b.reply(a) }); n != 0 {
 		t.Errorf("%v allocations for a reply", n)
 	}
+	router := report{dst: server4, from: router4, typ: packet.TypeTimeExceeded, ttl: 63, quoted: icmpOf(p, outer{ident: 7}), ident: 7, seq: 1}
+	if n := testing.AllocsPerRun(1000, func() { b.fail(&router) }); n != 0 {
+		t.Errorf("%v allocations for an error", n)
+	}
 	if n := b.counters.Get(packet.Unsolicited); n != 0 {
 		t.Errorf("%d replies did not match", n)
 	}

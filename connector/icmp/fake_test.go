@@ -87,7 +87,7 @@ func (b *bench) config(cfg Config) Config {
 }
 
 // echoOf parses an echo request of e.
-func echoOf(t *testing.T, e packet.Echo) packet.Packet {
+func echoOf(t testing.TB, e packet.Echo) packet.Packet {
 	t.Helper()
 	var p packet.Packet
 	if r := packet.Parse(packet.AppendEcho(nil, &e), &p); r != packet.OK {

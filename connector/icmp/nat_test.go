@@ -307,6 +307,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	var p packet.Packet
 	packet.Parse(packet.AppendEcho(nil, &packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: make([]byte, 56)}), &p)
 	a := &arrived{out: outer{ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}
+	b.ReportAllocs()
 	for b.Loop() {
 		n.fake.sent = n.fake.sent[:0]
 		n.Send(&p, 9)

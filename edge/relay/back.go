@@ -89,6 +89,7 @@ func (c *Connector) event(d []byte, s *scratch) verdict {
 		c.r.sessions.end(sess)
 	case proto.EventRegistered:
 		sess.touch()
+		sess.held.Store(true)
 	case proto.EventDenied: // the edge decides, nobody else
 		return ended(packet.Unsolicited)
 	case proto.EventICMP:

@@ -36,6 +36,7 @@ type session struct {
 	bulk atomic.Bool
 	sent atomic.Uint32 // payloads of the device
 	got  atomic.Uint32 // payloads of the connector
+	held atomic.Bool   // the connector has said that it has the session
 }
 
 func newSession(dev *device, reg *proto.UDPRegistration, tunnelID string, rep *replica) *session {

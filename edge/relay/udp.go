@@ -171,5 +171,8 @@ func (c *Client) event(d []byte, s *scratch) verdict {
 		return ended(packet.Spoofed)
 	}
 	c.r.sessions.end(sess)
+	if !sess.held.Load() && sess.got.Load() == 0 {
+		return verdict{} // the connector refused it: a scan ends thousands of those
+	}
 	return forwardEvent(sess.rep.port.Load(), d)
 }

@@ -158,6 +158,26 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// TestEndOfARefusedSession: what the connector has refused it need not be told the end of.
+func TestEndOfARefusedSession(t *testing.T) {
+	closed := eventD(proto.UDPEvent{Session: 42, Kind: proto.EventClosed})
+	for name, c := range map[string]struct {
+		said proto.UDPEvent
+		want []byte
+	}{
+		"registered": {proto.UDPEvent{Session: 42, Kind: proto.EventRegistered}, closed},
+		"refused":    {proto.UDPEvent{Session: 42, Kind: proto.EventICMP, ICMPType: 3, ICMPCode: 1, TTL: 64, Reporter: router4}, nil},
+	} {
+		w := newWorld(t, Config{})
+		w.alice.Datagram(regD(reg(alice4, server4, 5000, 9, 3)))
+		w.home.Datagram(eventD(c.said))
+		w.homeLink.sent = nil
+		if r := w.alice.Datagram(slices.Clone(closed)); r != packet.OK || w.r.Sessions() != 0 || !slices.Equal(w.homeLink.take(t), c.want) {
+			t.Errorf("%s: %v, %d sessions, or not what the connector is told", name, r, w.r.Sessions())
+		}
+	}
+}
+
 // TestForeignSession: an id belongs to one device, one connector, one pair of addresses.
 func TestForeignSession(t *testing.T) {
 	w := newWorld(t, Config{})
