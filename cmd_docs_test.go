@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,6 +45,31 @@ func TestDocs(t *testing.T) {
 	} {
 		if !strings.Contains(first[path], word) {
 			t.Errorf("%s: no %q", path, word)
+		}
+	}
+}
+
+// inlineCommand is a command of ours in running text.
+var inlineCommand = regexp.MustCompile("`oneping ([^`]+)`")
+
+// TestTroubleshootingCommands: every command that the page names is one, with these flags.
+func TestTroubleshootingCommands(t *testing.T) {
+	page, err := os.ReadFile("docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := inlineCommand.FindAllStringSubmatch(string(page), -1)
+	if len(all) < 20 {
+		t.Errorf("%d commands", len(all))
+	}
+	for _, m := range all {
+		words, _, _ := strings.Cut(m[1], " -- ")
+		cmd, args, err := newRootCmd().Find(strings.Fields(words))
+		if err == nil {
+			err = cmd.ParseFlags(args)
+		}
+		if err != nil || cmd.HasSubCommands() && cmd.Name() != "lab" {
+			t.Errorf("oneping %s: %q, %v", m[1], cmd.CommandPath(), err)
 		}
 	}
 }

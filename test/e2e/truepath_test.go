@@ -44,6 +44,7 @@ func pathOf(out string) []string {
 var pathTools = []struct {
 	argv string
 	only string // family
+	keep string // what stays of it in a transcript
 }{
 	{argv: "traceroute -n FLAG"},
 	{argv: "traceroute -n FLAG -I"},
@@ -58,20 +59,34 @@ var pathTools = []struct {
 	{argv: "mtr -n FLAG -rwc 3 -i 0.2 -G 1 -u"},
 	{argv: "mtr -n FLAG -rwc 3 -i 0.2 -G 1 -T -P 443"},
 	{argv: "tracepath -n FLAG"},
-	{argv: "tcptraceroute -n", only: "-4"}, // knows no IPv6
-	{argv: "tcptraceroute -n -A", only: "-4"},
-	{argv: "nmap -n FLAG -Pn -p 80 --traceroute"},
-	{argv: "nmap -n FLAG -sn --traceroute"},
-	{argv: "nmap -n FLAG -sU -p 33434 -Pn --traceroute"},
+	{argv: "tcptraceroute -n", only: "-4", keep: tcptraceroutePath}, // knows no IPv6
+	{argv: "tcptraceroute -n -A", only: "-4", keep: tcptraceroutePath},
+	{argv: "nmap -n FLAG -Pn -p 80 --traceroute", keep: nmapPath},
+	{argv: "nmap -n FLAG -sn --traceroute", keep: nmapPath},
+	{argv: "nmap -n FLAG -sU -p 33434 -Pn --traceroute", keep: nmapPath},
+}
+
+// The lines about hops of the two that print much else.
+const (
+	tcptraceroutePath = `^ *\d`
+	nmapPath          = `^(HOP|\d+ +[0-9.]+ ms)`
+)
+
+// pathCommand is one of pathTools as it is typed.
+func pathCommand(argv, flag, dst string) string {
+	if strings.HasPrefix(argv, "nmap") && flag == "-4" {
+		flag = ""
+	}
+	return strings.Join(append(strings.Fields(strings.Replace(argv, "FLAG", flag, 1)), dst), " ")
 }
 
 // askPath runs one of pathTools and returns the hops and everything that it printed.
 func (l *lab) askPath(argv, flag, dst string) ([]string, string) {
 	l.t.Helper()
-	if strings.HasPrefix(argv, "nmap") && flag == "-4" {
-		argv = strings.Replace(argv, " FLAG", "", 1)
+	if strings.HasPrefix(argv, "tracepath") { // which says what the host has learnt of the MTU, too
+		forgetMTU("laptop")(l)
 	}
-	r := l.exec("laptop", append(strings.Fields(strings.Replace(argv, "FLAG", flag, 1)), dst)...)
+	r := l.exec("laptop", strings.Fields(pathCommand(argv, flag, dst))...)
 	return pathOf(r.stdout), r.stdout + r.stderr
 }
 
@@ -87,7 +102,7 @@ func TestTruePath(t *testing.T) {
 				l.powers(t, "0000000000000000")
 			}
 			for flag, want := range rows {
-				l.paths(t, flag, want)
+				l.paths(t, flag, want, name)
 				l.paris(t, flag, want)
 				// 64, less one for each of r2, r1, connector and edge.
 				if out := l.ping("laptop", 1, want[4]); !strings.Contains(out, " ttl=60 ") {
@@ -98,20 +113,32 @@ func TestTruePath(t *testing.T) {
 	}
 }
 
-func (l *lab) paths(t *testing.T, flag string, want []string) {
+// paths asks by every tool and wants these hops, and what the transcripts of that row say.
+func (l *lab) paths(t *testing.T, flag string, want []string, row string) {
 	t.Helper()
+	name := "paths/ipv" + flag[1:] + "-" + row
+	transcript, all := readTranscript(t, name), ""
 	for _, tool := range pathTools {
 		if tool.only != "" && tool.only != flag {
 			continue
 		}
-		got, out := l.askPath(tool.argv, flag, want[4])
-		for n := 1; n < traceTries && !slices.Equal(got, want); n++ {
+		var got []string
+		var out, text string
+		for range traceTries {
 			got, out = l.askPath(tool.argv, flag, want[4])
+			text = shown("laptop", pathCommand(tool.argv, flag, want[4]), out, tool.keep) + "\n"
+			if slices.Equal(got, want) && (strings.Contains(transcript, text) || updating()) {
+				break
+			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s (%s): hops %q, want %q\n%s", tool.argv, flag, got, want, out)
 		}
+		all += text
 	}
+	paris := "tool paris -m 5 " + netip.AddrPortFrom(netip.MustParseAddr(want[4]), 33010).String()
+	all += shown("laptop", paris, l.run("laptop", strings.Fields(paris)...), "")
+	matchTranscript(t, name, func() string { return all })
 }
 
 // paris sends all probes of a Paris traceroute at once: one five-tuple, one payload.
