@@ -32,7 +32,12 @@ func TestTranscripts(t *testing.T) {
 				s.ready(l)
 			}
 			for _, scene := range s.scenes {
-				t.Run(scene.name, func(t *testing.T) { matchTranscript(t, scene.name, func() string { return scene.play(l) }) })
+				t.Run(scene.name, func(t *testing.T) {
+					if scene.root && l.rootless() {
+						t.Skip("a user namespace of one group cannot close ping to it")
+					}
+					matchTranscript(t, scene.name, func() string { return scene.play(l) })
+				})
 			}
 		})
 	}
@@ -98,14 +103,14 @@ func classic() stage {
 				restore: func(l *lab) { l.run("edge", "oneping", "route", "add", "172.16.10.0/24", "lab"); l.whole() },
 			},
 			{
-				name:    "ping-closed",
+				name: "ping-closed", root: true,
 				arrange: func(l *lab) { l.pingGroups("1 0") },
 				typed: []typed{
 					{node: "laptop", command: "traceroute -I 172.16.10.120"},
 					{node: "laptop", command: "traceroute 172.16.10.120"},
 					{node: "connector", command: "oneping connector status", keep: "^(link|icmp|  )"},
 				},
-				restore: func(l *lab) { l.pingGroups("0 65534"); l.whole() },
+				restore: func(l *lab) { l.pingGroups("65534 65534"); l.whole() },
 			},
 			{
 				name: "server-filters",
@@ -146,9 +151,6 @@ func classic() stage {
 // pingGroups sets who may open ping sockets on the connector's host.
 func (l *lab) pingGroups(groups string) {
 	l.t.Helper()
-	if l.rootless() && groups != "1 0" {
-		groups = "0 0" // a user namespace has one group
-	}
 	l.run("connector", "sysctl", "-qw", "net.ipv4.ping_group_range="+groups)
 }
 
