@@ -84,8 +84,9 @@ stage() {
 	done
 	install -D -m 644 "$work/docs/completions/oneping.bash" "$dir/usr/share/bash-completion/completions/oneping"
 	install -D -m 644 "$work/docs/completions/oneping.fish" "$dir/usr/share/fish/vendor_completions.d/oneping.fish"
-	install -d "$dir/usr/share/doc/oneping"
+	install -d "$dir/usr/share/doc/oneping/docs"
 	install -m 644 scripts/package/copyright README.md CHANGELOG.md "$dir/usr/share/doc/oneping/"
+	install -m 644 docs/*.md "$dir/usr/share/doc/oneping/docs/"
 	gzip -9nc "$work/licenses" >"$dir/usr/share/doc/oneping/third-party-licenses.gz"
 }
 
@@ -119,7 +120,7 @@ rpm() {
 	install -D -m 644 "$work/docs/completions/oneping.zsh" "$dir/tree/usr/share/zsh/site-functions/_oneping"
 	age "$dir/tree"
 	(cd "$dir/tree" && find etc -type f | sort | sed 's|^|%config(noreplace) /|' && echo '%dir /etc/oneping' && echo '%dir /usr/share/oneping' &&
-		printf '%%dir /usr/share/%s\n' doc/oneping fish fish/vendor_completions.d zsh zsh/site-functions && find usr -type f | sort | sed 's|^|/|') >"$dir/files"
+		printf '%%dir /usr/share/%s\n' doc/oneping doc/oneping/docs fish fish/vendor_completions.d zsh zsh/site-functions && find usr -type f | sort | sed 's|^|/|') >"$dir/files"
 	sed -e "s|@VERSION@|$packaged|; s|@STAGE@|$dir/tree|" -e "/@FUNCTIONS@/{r scripts/package/functions" -e "d}" -e "/@FILES@/{r $dir/files" -e "d}" \
 		scripts/package/oneping.spec >"$dir/oneping.spec"
 	rpmbuild -bb --quiet --target "$arch-linux" --define "_topdir $dir/top" --define "_tmppath $dir/tmp" "$dir/oneping.spec" >"$dir/log" 2>&1 ||
@@ -139,6 +140,7 @@ for p in $platforms; do
 	mkdir -p "$work/tar/$name"
 	build "$os" "$arch" "$work/tar/$name/$exe"
 	cp -r "$work/docs/man" "$work/docs/completions" README.md CHANGELOG.md "$work/tar/$name/"
+	install -D -m 644 -t "$work/tar/$name/docs" docs/*.md
 	cp "$work/licenses" "$work/tar/$name/third-party-licenses"
 	archive "$name" "$work/tar/$name"
 	if [ "$os" = linux ]; then

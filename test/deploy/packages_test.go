@@ -73,6 +73,7 @@ func (r release) deb(t *testing.T) {
 	}
 	in("bash", "-n", "/usr/share/bash-completion/completions/oneping")
 	in("gzip", "-t", "/usr/share/doc/oneping/third-party-licenses.gz")
+	in("test", "-s", "/usr/share/doc/oneping/docs/troubleshooting.md")
 
 	edited := "deny: [10.0.0.1]\n"
 	if err := os.WriteFile(filepath.Join(root, "etc/oneping/connector.yaml"), []byte(edited), 0o644); err != nil {
