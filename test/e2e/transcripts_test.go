@@ -36,7 +36,7 @@ func TestTranscripts(t *testing.T) {
 					if scene.root && l.rootless() {
 						t.Skip("a user namespace of one group cannot close ping to it")
 					}
-					matchTranscript(t, scene.name, func() string { return scene.play(l) })
+					matchTranscript(t, scene.name, func(want string) string { return scene.play(l, want) })
 				})
 			}
 		})

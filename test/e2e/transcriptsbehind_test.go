@@ -52,9 +52,9 @@ func behindRouters() stage {
 				{node: "laptop", command: "traceroute -I 172.16.12.121"},
 				{node: "laptop", command: "traceroute -T -p 25 -w 1 -m 6 172.16.12.120"},
 			}},
-			{name: "router-routes", arrange: (*lab).aSecond, typed: []typed{
-				{node: "laptop", command: "traceroute -I -q 1 172.16.12.122"},
-				{node: "laptop", command: "traceroute -I -q 1 172.16.13.1"},
+			{name: "router-routes", typed: []typed{
+				{node: "laptop", command: "traceroute -I -q 1 172.16.12.122", before: (*lab).aSecond},
+				{node: "laptop", command: "traceroute -I -q 1 172.16.13.1", before: (*lab).aSecond},
 			}},
 			{name: "ports", typed: []typed{
 				{node: "laptop", command: "traceroute -U -p 53 172.16.12.120"},
@@ -75,22 +75,18 @@ func behindRouters() stage {
 // aSecond waits until a second has passed on the routers: Linux answers for a route that refuses once a second, whoever asks.
 func (l *lab) aSecond() { l.t.Helper(); l.run("r1", "sleep", "1.1") }
 
-// Each command of the narrow scene asks for a server of its own: what the laptop has learnt of one says nothing of the next.
 func narrow() stage {
+	forget := forgetMTU("laptop")
 	return stage{
-		name: "narrow", flags: []string{"--routers", "2", "--hosts", "5", "--link", "r1-r2:mtu=1300"},
+		name: "narrow", flags: []string{"--routers", "2", "--link", "r1-r2:mtu=1300"},
 		ready: func(l *lab) { l.settle() },
-		scenes: []scene{{
-			name:    "narrow",
-			arrange: forgetMTU("laptop"),
-			typed: []typed{
-				{node: "laptop", command: "tracepath 172.16.12.120"},
-				{node: "laptop", command: "ping -M do -c 2 -s 1300 172.16.12.121"},
-				{node: "laptop", command: "traceroute -F 172.16.12.122 1360"},
-				{node: "laptop", command: "traceroute 172.16.12.123 1360"},
-				{node: "laptop", command: "ping -M do -c 1 -s 1400 172.16.12.124"},
-			},
-		}},
+		scenes: []scene{{name: "narrow", typed: []typed{
+			{node: "laptop", command: "tracepath 172.16.12.120", before: forget},
+			{node: "laptop", command: "ping -M do -c 2 -s 1300 172.16.12.120", before: forget},
+			{node: "laptop", command: "traceroute -F 172.16.12.120 1360", before: forget},
+			{node: "laptop", command: "traceroute 172.16.12.120 1360", before: forget},
+			{node: "laptop", command: "ping -M do -c 1 -s 1400 172.16.12.120", before: forget},
+		}}},
 	}
 }
 

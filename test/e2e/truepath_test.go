@@ -138,7 +138,7 @@ func (l *lab) paths(t *testing.T, flag string, want []string, row string) {
 	}
 	paris := "tool paris -m 5 " + netip.AddrPortFrom(netip.MustParseAddr(want[4]), 33010).String()
 	all += shown("laptop", paris, l.run("laptop", strings.Fields(paris)...), "")
-	matchTranscript(t, name, func() string { return all })
+	matchTranscript(t, name, func(string) string { return all })
 }
 
 // paris sends all probes of a Paris traceroute at once: one five-tuple, one payload.
