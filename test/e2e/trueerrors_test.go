@@ -146,3 +146,25 @@ func TestRoutesOfTheConnector(t *testing.T) {
 		})
 	}
 }
+
+// A packet that may not be cut is marked with the size that fits, by the hop before the narrow link.
+func TestFragmentationMark(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ip")
+	for name, l := range bothRows(t, "--link", "r1-r2:mtu=1300") {
+		t.Run(name, func(t *testing.T) {
+			if name == "oneping" {
+				l.settle()
+			}
+			for flag, row := range rows {
+				want := []string{row[0], row[1], row[2], row[2] + " !F-1300"}
+				for _, probe := range [][]string{{"-I"}, {"-U"}} {
+					forgetMTU("laptop")(l)
+					l.wantTrace("narrow", "laptop", slices.Concat([]string{flag, "-F"}, probe, []string{row[4], "1360"}), want...)
+				}
+				// Without -F it crosses over IPv4; over IPv6 nobody on the way cuts, and the laptop does once it has been told.
+				l.wantTrace("whole or in pieces", "laptop", []string{flag, "-U", row[4], "1360"}, row...)
+			}
+		})
+	}
+}
