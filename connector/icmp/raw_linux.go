@@ -68,6 +68,7 @@ func openRaw(v6 bool) (*rawSocket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open raw socket: %w", os.NewSyscallError("socket", err))
 	}
+	enlarge(fd) // it is everybody's
 	s := &rawSocket{ip6: v6, fd: fd, msg: sock.NewMessage(0, 0)}
 	if err := errors.Join(filter(fd, v6), sock.SetDF(fd, v6, false)); err != nil {
 		_ = unix.Close(fd)
