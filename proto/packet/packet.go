@@ -40,7 +40,7 @@ type Packet struct {
 	Proto    uint8 // transport protocol, behind IPv6 extension headers
 	Class    Class
 	V6       bool
-	DF       bool // IPv4 DF; true for IPv6, except in an atomic fragment (RFC 6946): its sender let it be fragmented
+	DF       bool // IPv4 DF; true for IPv6, except in an atomic fragment (RFC 6946) and above maxWhole6: its sender let it be fragmented
 	MF       bool // more fragments
 	TTL      uint8
 	TOS      uint8  // traffic class
@@ -168,6 +168,10 @@ func (p *Packet) parse4(b []byte) Reason {
 	return r
 }
 
+// maxWhole6 is the size of the largest IPv6 packet that can have a fragment header, too. What was put together and is larger
+// has no room to say that it was fragmented; no link carries as much in one piece.
+const maxWhole6 = 40 + 65535 - 8
+
 func (p *Packet) parse6(b []byte) Reason {
 	if len(b) < 40 {
 		return Malformed
@@ -177,7 +181,7 @@ func (p *Packet) parse6(b []byte) Reason {
 		return Malformed
 	}
 	p.Raw = b[:total]
-	p.V6, p.DF = true, true
+	p.V6, p.DF = true, total <= maxWhole6
 	p.TOS, p.TTL = b[0]<<4|b[1]>>4, b[7]
 	p.Src, p.Dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
 	if p.Src.Is4In6() || p.Dst.Is4In6() { // never on the wire (RFC 4291 §2.5.5.2, RFC 5156 §2.2)

@@ -245,3 +245,15 @@ func TestAddrPorts(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A packet that was put together says so by an atomic fragment header, or by being too large to have one.
+func TestLargestIPv6MayBeFragmented(t *testing.T) {
+	for _, c := range []struct {
+		payload int
+		df      bool
+	}{{0, true}, {65519, true}, {65520, false}, {65527, false}} {
+		if p := mustParse(t, echo6(c.payload)); p.DF != c.df {
+			t.Errorf("echo of %d bytes: DF %v, want %v", c.payload, p.DF, c.df)
+		}
+	}
+}
