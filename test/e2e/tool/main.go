@@ -34,6 +34,7 @@ func commands() []command {
 		{"udp-sessions", "[-n N] ADDR         N sockets at once, one datagram each, each answer compared", runUDPSessions},
 		{"udp-talk", "[-socks N] [-s N] ADDR  numbered payloads from the same sockets all the time; what was lost", runUDPTalk},
 		{"udp-mtu", "ADDR                     the path MTU as a UDP application finds it, at an echo server", runUDPMTU},
+		{"sizes", "[-proto P] [-sizes S] ADDR   one echo or datagram of each size, many in flight; what was lost", runSizes},
 		{"udp-errno", "[-n N] ADDR            what a connected UDP socket is told", runUDPErrno},
 		{"tcp-serve", "[-mode M] ADDR…        echo, digest (of all until EOF), greet (and half-close), rst", runTCPServe},
 		{"tcp-digest", "[-n BYTES] ADDR       send, half-close, compare the digest that comes back", runTCPDigest},
