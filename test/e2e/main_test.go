@@ -16,52 +16,32 @@ import (
 	"github.com/oneping/oneping/test/program"
 )
 
-// The program under test and the helper, and what marks every process of this
-// run: an environment variable that all of them inherit.
+// The program under test, and what marks every process of this run: an environment variable that all of them
+// inherit.
 var (
-	bin, helper string
-	mark        = "ONEPING_E2E=" + rand.Text()
+	bin  string
+	mark = "ONEPING_E2E=" + rand.Text()
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	code, err := runAll(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "FAIL: e2e:", err)
-		code = 1
-	}
-	os.Exit(code)
+	program.Main("e2e", func(oneping string) (int, error) {
+		bin = oneping
+		return runAll(m)
+	})
 }
 
-// runAll runs the tests on freshly built programs, and looks for what they left behind.
+// runAll runs the tests and looks for what they left behind.
 func runAll(m *testing.M) (int, error) {
-	dir, err := os.MkdirTemp("", "oneping-e2e-")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // the connector runs as nobody
-		return 1, err
-	}
-	if bin, err = program.Get(dir, "oneping", "ONEPING_BIN", "../.."); err != nil {
-		return 1, err
-	}
-	if helper, err = program.Get(dir, "tool", "ONEPING_TOOL", "./tool"); err != nil {
-		return 1, err
-	}
 	name, value, _ := strings.Cut(mark, "=")
 	if err := os.Setenv(name, value); err != nil {
 		return 1, err
 	}
-	// Nodes find the helper by its name.
-	if err := program.OnPath(helper); err != nil {
-		return 1, err
-	}
 	code := m.Run()
 	if os.Getenv("ONEPING_KEEP") == "" {
-		err = leftBehind()
+		return code, leftBehind()
 	}
-	return code, err
+	return code, nil
 }
 
 // leftBehind looks for processes of this run. Every namespace, device and file

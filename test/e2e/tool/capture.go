@@ -24,11 +24,7 @@ func runCapture(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	dev, err := net.InterfaceByName(args[0])
-	if err != nil {
-		return err
-	}
-	fd, err := openCapture(dev)
+	_, fd, err := openCapture(args[0])
 	if err != nil {
 		return err
 	}
@@ -37,12 +33,14 @@ func runCapture(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	return captureLoop(ctx, fd)
 }
 
-// openCapture returns a packet socket that sees what passes a device from now on.
-func openCapture(dev *net.Interface) (int, error) {
+// openCapture returns a device and a packet socket that sees what passes it from now on.
+func openCapture(name string) (dev *net.Interface, fd int, err error) {
+	if dev, err = net.InterfaceByName(name); err != nil {
+		return nil, -1, err
+	}
 	all := int(htons(unix.ETH_P_ALL))
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all)
-	if err != nil {
-		return -1, fmt.Errorf("open packet socket: %w", err)
+	if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all); err != nil {
+		return nil, -1, fmt.Errorf("open packet socket: %w", err)
 	}
 	for _, opt := range []int{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE} { // as much as the host allows, and as there is
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 32<<20)
@@ -53,9 +51,9 @@ func openCapture(dev *net.Interface) (int, error) {
 		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: dev.Index})
 	}
 	if err != nil {
-		return -1, errors.Join(fmt.Errorf("bind packet socket: %w", err), unix.Close(fd))
+		return nil, -1, errors.Join(fmt.Errorf("bind packet socket: %w", err), unix.Close(fd))
 	}
-	return fd, nil
+	return dev, fd, nil
 }
 
 // captureLoop prints what the socket sees until ctx ends.

@@ -27,19 +27,15 @@ func runExchange(ctx context.Context, flags *flag.FlagSet, args []string) error 
 	if err != nil {
 		return err
 	}
-	dev, err := net.InterfaceByName(args[0])
-	if err != nil {
-		return err
-	}
-	send, err := deviceSender(dev, *to)
-	if err != nil {
-		return err
-	}
-	fd, err := openCapture(dev)
+	dev, fd, err := openCapture(args[0])
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
+	send, err := deviceSender(dev, *to)
+	if err != nil {
+		return err
+	}
 	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1); err != nil {
 		return fmt.Errorf("ignore what is sent: %w", err) // it would take half of the buffer
 	}
