@@ -90,6 +90,8 @@ func (s *deviceState) putBack(mayBeHeld bool) (bool, error) {
 	try := func(op string, err error) { errs = append(errs, fail(op+" of "+s.Name, err)) }
 	if !s.Up {
 		try("put back the state", netlink.LinkSetDown(l))
+	} else if hasIPv6() {
+		errs = append(errs, setRouters(l, nil))
 	}
 	have, err := addresses(l)
 	errs = append(errs, err)

@@ -305,7 +305,9 @@ func TestKernelPersistentDevice(t *testing.T) {
 	m := bare(t)
 	describe := func() []string {
 		attrs := m.link("oneping0").Attrs()
-		return append(m.whole(), fmt.Sprint("device ", attrs.MTU, attrs.TxQLen, attrs.RawFlags&(unix.IFF_UP|unix.IFF_MULTICAST)))
+		routers, err := routersOf(m.link("oneping0"))
+		m.must(err)
+		return append(m.whole(), fmt.Sprint("device ", attrs.MTU, attrs.TxQLen, attrs.RawFlags&(unix.IFF_UP|unix.IFF_MULTICAST), routers))
 	}
 	for _, up := range []bool{false, true} {
 		persistent := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: "oneping0"}, Mode: netlink.TUNTAP_MODE_TUN, Flags: netlink.TUNTAP_NO_PI}

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -109,7 +110,13 @@ func (r *Router) apply(cfg Config) error {
 		return err
 	}
 	connected := connectedPrefixes(main, cfg.Device)
-	want := wantRoutes(usable, link.Attrs().Index, nextHops(usable, main), stack)
+	gateways := nextHops(usable, main)
+	if facts.ipv6 {
+		if err := setRouters(link, slices.DeleteFunc(slices.Clone(gateways), netip.Addr.Is4)); err != nil {
+			return err
+		}
+	}
+	want := wantRoutes(usable, link.Attrs().Index, gateways, stack)
 	if err := syncTables(usable, connected, want, stack); err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ func TestKernelWays(t *testing.T) {
 	r := New(zap.NewNop())
 	apply(t, r, testConfig("172.16.0.0/12", "10.9.0.0/16", "192.168.0.0/16", "fd00:7::/48"))
 
+	if routers, err := routersOf(m.link("oneping0")); err != nil || !slices.Equal(routers, []netip.Addr{netip.MustParseAddr("fd00:ed::1")}) {
+		t.Errorf("routers among the neighbours: %v, %v", routers, err)
+	}
 	marked := &netlink.RouteGetOptions{Mark: testMark}
 	bound := &netlink.RouteGetOptions{SrcAddr: net.ParseIP("100.96.0.5")}
 	for _, tc := range []struct {

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -137,6 +138,32 @@ func TestMTUChanges(t *testing.T) {
 		more()
 		if r := parseTalk(t, talk.interrupt().stdout); r.wrong+r.twice+r.silent != 0 {
 			t.Errorf("%s: %+v", flag, r)
+		}
+	}
+}
+
+// What a host has learnt of a path of IPv6 stays as long as on any path: by way of a gateway that is no router the kernel forgets it
+// each time that it cleans up, half a minute apart.
+func TestMTUIsRemembered(t *testing.T) {
+	t.Parallel()
+	needs(t, "ping", "ip")
+	l := newLab(t, "--routers", "2", "--link", fmt.Sprintf("r1-r2:mtu=%d", tightLink))
+	if l.rootless() {
+		return // this root may not set the interval
+	}
+	l.run("laptop", "sh", "-ec", "echo 1 >/proc/sys/net/ipv6/route/gc_interval")
+	l.settle()
+	dst := rows["-6"][4]
+	knows := func() bool {
+		return strings.Contains(l.run("laptop", "ip", "-6", "route", "get", dst), fmt.Sprintf("mtu %d ", tightLink))
+	}
+	l.poll("the path MTU", 20*time.Second, func() bool {
+		l.exec("laptop", "ping", "-n", "-c1", "-W1", "-s", "1300", dst)
+		return knows()
+	})
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end); <-time.After(200 * time.Millisecond) {
+		if !knows() {
+			t.Fatalf("forgotten: %s", l.run("laptop", "ip", "-6", "neigh", "show", "nud", "all"))
 		}
 	}
 }
