@@ -21,7 +21,8 @@
 // Programs a test needs are named first: needs(t, "traceroute"). A missing one skips the test, and fails
 // it when CI is set.
 //
-// What operators see is in docs/transcripts: [scene], [matchTranscript]. ONEPING_UPDATE=1 writes those files anew.
+// What operators see is in docs/transcripts: [scene], [matchTranscript]. ONEPING_UPDATE=1 writes those files anew. A test binary that runs
+// elsewhere finds them beside the README that ONEPING_README names.
 //
 // Environment: ONEPING_BIN and ONEPING_TOOL name binaries to use instead of building them; ONEPING_KEEP=1 keeps
 // the labs of failed tests and prints how to enter them; ONEPING_ROUNDS=10 repeats TestManyTraceroutes.
