@@ -94,7 +94,7 @@ func narrow() stage {
 func forgetMTU(node string) func(*lab) {
 	return func(l *lab) {
 		l.t.Helper()
-		l.run(node, "sh", "-ec", "ip route flush cache; ip -6 route flush cache")
+		l.run(node, "sh", "-ec", "ip route flush cache; ip -6 route flush cache table all")
 	}
 }
 
