@@ -184,6 +184,7 @@ var replaced = []struct {
 	{regexp.MustCompile(someMoment + `:\d\d`), someMoment + ":00"},
 	{regexp.MustCompile(`\b(up|down|seen|up for|down for) \d+s\b`), "${1} 5s"},
 	{regexp.MustCompile(`\(\d+ times\)`), "(17 times)"},
+	{regexp.MustCompile(`\blinux/\w+`), "linux/amd64"},
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
 }
 
