@@ -135,6 +135,7 @@ func testDamagedReplies(t *testing.T, r *row) {
 	defer r.shell("server", fmt.Sprintf(ignore, 0))
 	server, lines := r.exchangeOn("server", "eth0", strings.TrimSpace(r.run("r2", "cat", "/sys/class/net/to-lan/address")))
 	defer server.in.Close()
+	defer time.AfterFunc(30*time.Second, func() { _ = server.in.Close() }).Stop() // what waits for its lines ends, too
 	x := r.exchange()
 	defer x.stop()
 	for i, v6 := range []bool{false, true} {
