@@ -133,11 +133,8 @@ func (a *Acceptor) Refresh() {
 
 // Touch notes every connected node as seen.
 func (a *Acceptor) Touch(ctx context.Context) {
-	if a.Gate.Seen == nil {
-		return
-	}
 	for _, n := range a.present.all() {
-		a.Gate.Seen(ctx, n.id)
+		n.seen(ctx)
 	}
 }
 
@@ -182,6 +179,7 @@ func (n *nodeLink) run(ctx context.Context) {
 	if at := n.ready.Load(); at != nil {
 		at.port.Detach()
 		n.a.present.remove(n)
+		n.seen(ctx) // until now
 		n.log.Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
 		return
 	}
@@ -243,11 +241,16 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 		return fmt.Errorf("send welcome: %w", err)
 	}
 	n.log.Info("node connected", zap.String("hostname", n.hello.Hostname), zap.String("os", n.hello.OS), zap.String("version", n.hello.Version))
+	n.seen(ctx)
+	n.refresh() // what changed while it was greeted
+	return nil
+}
+
+// seen notes that the node is there, or was until now.
+func (n *nodeLink) seen(ctx context.Context) {
 	if n.a.Gate.Seen != nil {
 		n.a.Gate.Seen(ctx, n.id)
 	}
-	n.refresh() // what changed while it was greeted
-	return nil
 }
 
 func (n *nodeLink) attach() (*attached, error) {

@@ -8,16 +8,19 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// SeenStep is how coarse "last seen" is: a node that stays connected is
-// written at most this often.
+// SeenStep is how coarse "last seen" is in the store: a node that stays connected is
+// written at most this often. This process knows better.
 const SeenStep = 5 * time.Minute
 
-// Seen returns when a device or replica was last seen, at most SeenStep ago
-// for one that is connected; zero for never.
+// sighting is when a node was last seen, and the last such time that the store has.
+type sighting struct{ at, stored time.Time }
+
+// Seen returns when a device or replica was last seen: exactly where that was in this
+// process's life, else at most SeenStep too early; zero for never.
 func (s *Store) Seen(id string) time.Time {
 	s.seenMu.Lock()
 	defer s.seenMu.Unlock()
-	return s.seen[id]
+	return s.seen[id].at
 }
 
 // TouchDevice notes that a device is there. It writes only every SeenStep.
@@ -27,15 +30,22 @@ func (s *Store) TouchDevice(ctx context.Context, id string) error { return s.tou
 func (s *Store) TouchReplica(ctx context.Context, id string) error { return s.touch(ctx, id) }
 
 func (s *Store) touch(ctx context.Context, id string) error {
-	if s.Snapshot() == nil {
+	sn := s.Snapshot()
+	if sn == nil {
 		return ErrNotReady
+	}
+	_, device := sn.Devices[id]
+	if _, replica := sn.Replicas[id]; !device && !replica {
+		return nil // deleted meanwhile: nothing of it stays
 	}
 	now := s.cfg.Now().UTC()
 	s.seenMu.Lock()
-	fresh := now.Sub(s.seen[id]) < SeenStep
-	if !fresh {
-		s.seen[id] = now
+	last := s.seen[id]
+	fresh := now.Sub(last.stored) < SeenStep
+	if last.at = now; !fresh {
+		last.stored = now
 	}
+	s.seen[id] = last
 	s.seenMu.Unlock()
 	if fresh {
 		return nil
@@ -75,7 +85,16 @@ func (s *Store) noteSeen(e jetstream.KeyValueEntry) {
 		delete(s.seen, e.Key())
 		return
 	}
-	if t, err := time.Parse(time.RFC3339, string(e.Value())); err == nil && t.After(s.seen[e.Key()]) {
-		s.seen[e.Key()] = t
+	t, err := time.Parse(time.RFC3339, string(e.Value()))
+	if err != nil {
+		return
 	}
+	last := s.seen[e.Key()]
+	if t.After(last.at) {
+		last.at = t
+	}
+	if t.After(last.stored) {
+		last.stored = t
+	}
+	s.seen[e.Key()] = last
 }

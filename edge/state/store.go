@@ -37,7 +37,7 @@ type Store struct {
 	changed chan struct{} // closed and replaced at each new snapshot
 
 	seenMu sync.Mutex
-	seen   map[string]time.Time // by id of device or replica
+	seen   map[string]sighting // by id of device or replica
 
 	js     jetstream.JetStream // set before ready is closed
 	seenKV jetstream.KeyValue
@@ -58,7 +58,7 @@ func New(cfg Config) *Store {
 		cfg:     cfg,
 		ready:   make(chan struct{}),
 		changed: make(chan struct{}),
-		seen:    make(map[string]time.Time),
+		seen:    make(map[string]sighting),
 	}
 }
 
