@@ -34,7 +34,7 @@ func TestConfigCheck(t *testing.T) {
 		{"client", "", good},
 		{"client", "state_dir: /srv/oneping\ntoken_file: /etc/oneping/client.token\ntun: op0\nmtu: 1400\nmark: 0x70\nlog_level: debug\n", good},
 		{"client", "tun: op0\n\nmut: 1400\nmarc: 3\n", "--\nerror: read " + path + ":\n  line 3: unknown key \"mut\"\n  line 4: unknown key \"marc\"\n" + typingHint},
-		{"client", "mtu: 40\n", "--\nerror: client configuration: mtu: 40 is not within 68 to 65535\nhint: leave it out for 1500\n"},
+		{"client", "mtu: 40\n", "--\nerror: client configuration: mtu: 40 is not within 1280 to 65535\nhint: leave it out for 1500\n"},
 		{"client", "mark: -1\n", "--\nerror: read " + path + ": line 1: cannot unmarshal !!int `-1` into uint32\n" + typingHint},
 		{
 			"client", "log_level: loud\n", "--\nerror: parse log level \"loud\": want debug, info, warn or error\n" +
@@ -108,11 +108,9 @@ func TestFlagsWin(t *testing.T) {
 			Deny: []netip.Prefix{netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fd00::/8")}, ICMP: icmp.Ping, Hops: connector.HopsTrue,
 		}},
 	} {
-		var dir string
-		f := connectorFlags{stateDir: &dir}
+		var f connectorFlags
 		cmd := &cobra.Command{}
 		f.bind(cmd)
-		cmd.Flags().StringVar(&dir, "state-dir", "/default", "")
 		if err := cmd.ParseFlags(append(c.args, "--config", path)); err != nil {
 			t.Fatal(err)
 		}

@@ -29,30 +29,33 @@ one tunnel serve it together.`,
   oneping connector status`,
 		Args: exactArgs(),
 	}
-	var stateDir string
-	cmd.PersistentFlags().StringVar(&stateDir, "state-dir", "", "where key, certificate and local socket are kept "+stateDirHelp(proto.RoleConnector))
-	cmd.AddCommand(newConnectorRunCmd(&stateDir), newConnectorStatusCmd(&stateDir), newConnectorCheckCmd(&stateDir), newConnectorConfigCmd(&stateDir), newServiceCmd(proto.RoleConnector))
+	cmd.AddCommand(newConnectorRunCmd(), newConnectorStatusCmd(), newConnectorCheckCmd(), newConnectorConfigCmd(), newServiceCmd(proto.RoleConnector))
 	return cmd
 }
 
-// connectorFlags are the flags of run, beside --state-dir, which all commands have.
+// connectorFlags are the flags of run.
 type connectorFlags struct {
 	path        string // of the configuration file
-	stateDir    *string
+	stateDir    string
 	given       connector.File
 	allow, deny []string
 }
 
 func (f *connectorFlags) bind(cmd *cobra.Command) {
 	set := cmd.Flags()
+	bindConnectorDir(cmd, &f.stateDir)
 	set.StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("tunnel's token"))
-	set.StringSliceVar(&f.allow, "allow", nil, "prefix or address to open that is refused by default (repeatable)")
-	set.StringSliceVar(&f.deny, "deny", nil, "prefix or address to refuse (repeatable)")
-	set.StringVar(&f.given.ICMP, "icmp", string(icmp.Auto), "how ICMP is sent: auto, ping, raw")
-	set.StringVar(&f.given.Hops, "hops", string(connector.HopsTrue), "how the way behind the connector shows: true (each router), single (one hop)")
-	set.StringVar(&f.given.Metrics, "metrics", "", "TCP HOST:PORT at which Prometheus is answered, at /metrics (default none)")
-	set.StringVar(&f.given.LogLevel, "log-level", "info", "debug, info, warn or error")
+	set.StringSliceVar(&f.allow, "allow", nil, "`PREFIX` or address to open that is refused by default (repeatable)")
+	set.StringSliceVar(&f.deny, "deny", nil, "`PREFIX` or address to refuse (repeatable)")
+	set.StringVar(&f.given.ICMP, "icmp", string(icmp.Auto), "`HOW` ICMP is sent: auto, ping, raw")
+	set.StringVar(&f.given.Hops, "hops", string(connector.HopsTrue), "`HOW` the way behind the connector shows: true (each router), single (one hop)")
+	set.StringVar(&f.given.Metrics, "metrics", "", "TCP `HOST:PORT` at which Prometheus is answered, at /metrics (default none)")
+	set.StringVar(&f.given.LogLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	set.StringVar(&f.path, "config", "", configHelp(proto.RoleConnector))
+}
+
+func bindConnectorDir(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "state-dir", "", "`DIR` where key, certificate and local socket are kept "+stateDirHelp(proto.RoleConnector))
 }
 
 // load reads the file and lays the flags over it.
@@ -72,7 +75,7 @@ func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
 		return file, err
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
-	if file.StateDir = over(cmd, "state-dir", *f.stateDir, file.StateDir); file.StateDir == "" {
+	if file.StateDir = over(cmd, "state-dir", f.stateDir, file.StateDir); file.StateDir == "" {
 		file.StateDir = node.StateDir(proto.RoleConnector)
 	}
 	file.ICMP = over(cmd, "icmp", f.given.ICMP, file.ICMP)
@@ -106,8 +109,8 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config
 	return n, cfg, nil
 }
 
-func newConnectorRunCmd(stateDir *string) *cobra.Command {
-	f := connectorFlags{stateDir: stateDir}
+func newConnectorRunCmd() *cobra.Command {
+	var f connectorFlags
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the connector in the foreground until it is interrupted",
@@ -153,15 +156,16 @@ func runConnector(ctx context.Context, n *node.Node, cfg connector.Config) error
 	return c.Run(ctx)
 }
 
-func newConnectorConfigCmd(stateDir *string) *cobra.Command {
-	f := connectorFlags{stateDir: stateDir}
+func newConnectorConfigCmd() *cobra.Command {
+	var f connectorFlags
 	return newConfigCmd(proto.RoleConnector, f.bind, func(c *cobra.Command) (string, error) {
 		_, _, err := f.build(c)
 		return f.path, err
 	})
 }
 
-func newConnectorStatusCmd(stateDir *string) *cobra.Command {
+func newConnectorStatusCmd() *cobra.Command {
+	var dir string
 	var asJSON, ready bool
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -173,7 +177,7 @@ not, with 1.`,
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s connector.Status
-			if err := askRole(c.Context(), proto.RoleConnector, *stateDir, "/v1/status", &s); err != nil {
+			if err := askRole(c.Context(), proto.RoleConnector, dir, "/v1/status", &s); err != nil {
 				return err
 			}
 			if ready {
@@ -186,13 +190,14 @@ not, with 1.`,
 		},
 	}
 	bindReady(cmd, &ready, proto.RoleConnector)
+	bindConnectorDir(cmd, &dir)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func newConnectorCheckCmd(stateDir *string) *cobra.Command {
+func newConnectorCheckCmd() *cobra.Command {
 	var asJSON bool
-	f := connectorFlags{stateDir: stateDir}
+	var f connectorFlags
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Try every precondition of a connector on this host and name what fixes it",
@@ -229,6 +234,7 @@ Its exit code is 1 where something that is needed failed.`,
 			return nil
 		},
 	}
+	bindConnectorDir(cmd, &f.stateDir)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("tunnel's token"))
 	cmd.Flags().StringVar(&f.path, "config", "", configHelp(proto.RoleConnector))

@@ -24,11 +24,14 @@ func LoadFile(path string) (File, error) {
 	return f, conf.Load(path, &f)
 }
 
+// minMTU is the least MTU of the device: it has an IPv6 address, too (RFC 8200 section 5).
+const minMTU = 1280
+
 // Config returns what f configures, without the node: its token file and log level are the caller's.
 func (f *File) Config() (Config, error) {
-	if f.MTU != 0 && (f.MTU < tun.MinMTU || f.MTU > tun.MaxMTU) {
+	if f.MTU != 0 && (f.MTU < minMTU || f.MTU > tun.MaxMTU) {
 		return Config{}, &conf.FieldError{
-			Of: "client", Field: "mtu", Text: fmt.Sprintf("%d is not within %d to %d", f.MTU, tun.MinMTU, tun.MaxMTU),
+			Of: "client", Field: "mtu", Text: fmt.Sprintf("%d is not within %d to %d", f.MTU, minMTU, tun.MaxMTU),
 			Advice: fmt.Sprintf("leave it out for %d", DefaultMTU),
 		}
 	}
