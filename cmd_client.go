@@ -35,11 +35,11 @@ type clientFlags struct {
 func (f *clientFlags) bind(cmd *cobra.Command) {
 	set := cmd.Flags()
 	set.StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("device token"))
-	set.StringVar(&f.given.StateDir, "state-dir", "", "where key, certificate and local socket are kept "+stateDirHelp(proto.RoleClient))
-	set.StringVar(&f.given.TUN, "tun", client.DefaultTUN, "name of the TUN device")
-	set.IntVar(&f.given.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in bytes")
-	set.Uint32Var(&f.given.Mark, "mark", client.DefaultMark, "firewall mark of the link's own packets")
-	set.StringVar(&f.given.LogLevel, "log-level", "info", "debug, info, warn or error")
+	set.StringVar(&f.given.StateDir, "state-dir", "", "`DIR` where key, certificate and local socket are kept "+stateDirHelp(proto.RoleClient))
+	set.StringVar(&f.given.TUN, "tun", client.DefaultTUN, "`NAME` of the TUN device")
+	set.IntVar(&f.given.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in `BYTES`")
+	set.Uint32Var(&f.given.Mark, "mark", client.DefaultMark, "firewall `MARK` of the link's own packets")
+	set.StringVar(&f.given.LogLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	set.StringVar(&f.path, "config", "", configHelp(proto.RoleClient))
 }
 
@@ -102,7 +102,7 @@ func tell(log *zap.Logger, notify func() error) func() {
 }
 
 func tokenHelp(token string) string {
-	return `file with the ` + token + ` ("-": standard input; default: $` + node.TokenVariable + `)`
+	return "`FILE` with the " + token + ` ("-": standard input; default: $` + node.TokenVariable + `)`
 }
 
 func newClientUpCmd() *cobra.Command {
@@ -182,7 +182,7 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 	}
 	bindReady(cmd, &ready, proto.RoleClient)
 	f := cmd.Flags()
-	f.StringVar(&dir, "state-dir", "", "state directory of the client "+stateDirHelp(proto.RoleClient))
+	f.StringVar(&dir, "state-dir", "", "state `DIR` of the client "+stateDirHelp(proto.RoleClient))
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -218,8 +218,8 @@ It refuses while a client runs. A stopped client has left nothing.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&flags.given.StateDir, "state-dir", "", "state directory of the client "+stateDirHelp(proto.RoleClient))
-	f.StringVar(&flags.given.TUN, "tun", client.DefaultTUN, "name of the TUN device, where the state directory does not name it")
+	f.StringVar(&flags.given.StateDir, "state-dir", "", "state `DIR` of the client "+stateDirHelp(proto.RoleClient))
+	f.StringVar(&flags.given.TUN, "tun", client.DefaultTUN, "`NAME` of the TUN device, where the state directory does not name it")
 	f.StringVar(&flags.path, "config", "", configHelp(proto.RoleClient))
 	f.BoolVar(&all, "all", false, "also what killed clients with other state directories have left")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

@@ -12,7 +12,7 @@ import (
 
 // configHelp is the help of --config.
 func configHelp(role proto.Role) string {
-	return "configuration file; flags win over it (default " + conf.Default(string(role)) + ", where it exists and --state-dir is not given)"
+	return "configuration `FILE`; flags win over it (default " + conf.Default(string(role)) + ", where it exists and --state-dir is not given)"
 }
 
 // stateDirHelp says where a role keeps its state; who reads it may be another user, on another machine.

@@ -60,17 +60,19 @@ token is a secret: keep it in a file of mode 0600.`,
 		},
 	}
 	out.bind(cmd)
-	cmd.Flags().StringVar(&user, "user", "", "user whose device it will be")
-	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good")
+	cmd.Flags().StringVar(&user, "user", "", "`USER` whose device it will be")
+	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good, a `DURATION` such as 30m or 24h")
 	return a.bind(cmd)
 }
 
 func newDeviceListCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "list",
-		Short: "List devices",
-		Args:  exactArgs(),
+		Use:        "list",
+		SuggestFor: []string{"ls"},
+		Short:      "List devices",
+		Example:    "  oneping device list\n  oneping device list --json | jq -r '.[] | select(.link) | .user'",
+		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var ds []admin.Device
 			return a.show(c, "/v1/devices", &ds, func(w io.Writer) error {
@@ -87,9 +89,10 @@ func newDeviceListCmd() *cobra.Command {
 func newDeviceShowCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "show ID",
-		Short: "Show one device, by its id, the beginning of that, or an address",
-		Args:  exactArgs("ID"),
+		Use:     "show ID",
+		Short:   "Show one device, by its id, the beginning of that, or an address",
+		Example: "  oneping device show 100.96.0.1",
+		Args:    exactArgs("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var d admin.Device
 			return a.show(c, "/v1/devices/"+url.PathEscape(args[0]), &d, func(w io.Writer) error {
@@ -102,8 +105,10 @@ func newDeviceShowCmd() *cobra.Command {
 func newDeviceRevokeCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "revoke ID",
-		Short: "Shut a device out for good; its link ends within a second",
+		Use:        "revoke ID",
+		SuggestFor: []string{"rm", "remove", "delete"},
+		Short:      "Shut a device out for good; its link ends within a second",
+		Example:    "  oneping device revoke jr4a66ryo4rdgjr2",
 		Long: `revoke ends a device's link, sessions and flows within a second and refuses it
 from now on. The same machine may enrol again with a new token.`,
 		Args: exactArgs("ID"),

@@ -46,16 +46,16 @@ type edgeFlags struct {
 
 func (f *edgeFlags) bind(cmd *cobra.Command) {
 	set := cmd.Flags()
-	set.StringVar(&f.edge.StateDir, "state-dir", "", "data directory: authority, store, local socket "+stateDirHelp(proto.RoleEdge))
-	set.StringVar(&f.edge.Listen, "listen", "", "UDP address for nodes, HOST:PORT (default :7844)")
-	set.StringArrayVar(&f.edge.Advertise, "advertise", nil, "address under which nodes reach this edge, HOST:PORT; goes into tokens (repeatable)")
-	set.StringArrayVar(&f.hops, "hop", nil, "address from which the edge answers as a router, one per family (repeatable)")
-	set.StringArrayVar(&f.capture, "capture", nil, "prefix that clients take off their hosts, beside every prefix ever routed (repeatable)")
-	set.StringVar(&f.edge.Unreachable, "unreachable", "", "how refusals look: answer (as a router would) or silent (default answer)")
-	set.IntVar(&f.edge.MTU, "mtu", 0, "MTU of the clients' TUN devices in bytes (default 1500)")
+	set.StringVar(&f.edge.StateDir, "state-dir", "", "data `DIR`: authority, store, local socket "+stateDirHelp(proto.RoleEdge))
+	set.StringVar(&f.edge.Listen, "listen", "", "UDP address for nodes, `HOST:PORT` (default :7844)")
+	set.StringArrayVar(&f.edge.Advertise, "advertise", nil, "address under which nodes reach this edge, `HOST:PORT`; goes into tokens (repeatable)")
+	set.StringArrayVar(&f.hops, "hop", nil, "`ADDRESS` from which the edge answers as a router, one per family (repeatable)")
+	set.StringArrayVar(&f.capture, "capture", nil, "`PREFIX` that clients take off their hosts, beside every prefix ever routed (repeatable)")
+	set.StringVar(&f.edge.Unreachable, "unreachable", "", "`HOW` refusals look: answer (as a router would) or silent (default answer)")
+	set.IntVar(&f.edge.MTU, "mtu", 0, "MTU of the clients' TUN devices in `BYTES` (default 1500)")
 	set.StringVar(&f.config, "config", "", configHelp(proto.RoleEdge))
-	set.StringVar(&f.edge.Metrics, "metrics", "", "TCP HOST:PORT at which Prometheus is answered, at /metrics (default none)")
-	set.StringVar(&f.level, "log-level", "", "debug, info, warn or error (default info)")
+	set.StringVar(&f.edge.Metrics, "metrics", "", "TCP `HOST:PORT` at which Prometheus is answered, at /metrics (default none)")
+	set.StringVar(&f.level, "log-level", "", "`LEVEL`: debug, info, warn or error (default info)")
 }
 
 // build merges file and flags into a checked edge.
@@ -82,7 +82,10 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 		return nil, cfg, &usageError{err: err}
 	}
 	e, err := edge.New(cfg)
-	return e, cfg, err
+	if err != nil {
+		return nil, cfg, badConfig(cmd, err)
+	}
+	return e, cfg, nil
 }
 
 // load reads the file and lays the flags over it.
@@ -275,7 +278,7 @@ type adminFlags struct {
 }
 
 func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data directory of the edge "+stateDirHelp(proto.RoleEdge))
+	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data `DIR` of the edge "+stateDirHelp(proto.RoleEdge))
 	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	return cmd
 }

@@ -225,8 +225,8 @@ func TestListingsAsJSON(t *testing.T) {
 	}
 	out, _ = oneping(t, "edge", "status", "--json", "--state-dir", dir)
 	var s edge.Status
-	if err := json.Unmarshal([]byte(out), &s); err != nil || len(s.Tunnels) != 1 {
-		t.Errorf("%q, %v", out, err)
+	if err := json.Unmarshal([]byte(out), &s); err != nil || len(s.Tunnels) != 1 || strings.Contains(out, "null") {
+		t.Errorf("%q, %v; want lists, not null", out, err)
 	}
 }
 
@@ -241,11 +241,11 @@ func TestNoEdgeRuns(t *testing.T) {
 }
 
 func TestNothingRuns(t *testing.T) {
-	for _, role := range []string{"client", "connector", "edge"} {
+	for role, start := range map[string]string{"client": "up", "connector": "run", "edge": "run"} {
 		dir := t.TempDir()
 		_, stderr := oneping(t, role, "status", "--state-dir", dir)
 		want := "error: no " + role + " is running with state directory " + dir +
-			"\nhint: start it: oneping " + role + " run; or name the directory of the one that runs: --state-dir DIR\n"
+			"\nhint: start it: oneping " + role + " " + start + "; or name the directory of the one that runs: --state-dir DIR\n"
 		if stderr != want {
 			t.Errorf("got %q, want %q", stderr, want)
 		}

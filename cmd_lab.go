@@ -39,7 +39,7 @@ Linux routers and nothing of oneping runs: what a direct path looks like.`,
   oneping lab up && oneping lab shell laptop`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
-				return &usageError{fmt.Errorf("unknown lab command %q", args[0]), "a command for the laptop stands after --"}
+				return noCommand(c, args[0], labDash(args))
 			}
 			return nil
 		},
@@ -55,10 +55,21 @@ Linux routers and nothing of oneping runs: what a direct path looks like.`,
 		},
 	}
 	flags.bind(cmd)
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if c == cmd {
+			return &usageError{err, "see oneping lab --help; a command for the laptop stands after --"}
+		}
+		return c.Root().FlagErrorFunc()(c, err)
+	})
 	cmd.AddCommand(newLabUpCmd(), newLabExecCmd(), newLabShellCmd(), newLabStopCmd(), newLabStartCmd(),
 		newLabStatusCmd(), newLabLogsCmd(), newLabDownCmd())
 	cmd.AddCommand(newLabHiddenCmds()...)
 	return cmd
+}
+
+// labDash says how the laptop is given the command in args.
+func labDash(args []string) string {
+	return "a command for the laptop stands after --: oneping lab -- " + strings.Join(args, " ")
 }
 
 // labFlags are the flags that describe a lab.
@@ -70,17 +81,17 @@ type labFlags struct {
 
 func (f *labFlags) bind(cmd *cobra.Command) {
 	set := cmd.Flags()
-	set.StringVar(&f.opts.Name, "name", "", "name of the lab, to have several at once")
-	set.IntVar(&f.opts.Laptops, "laptops", 1, "laptops: laptop (alice@example.com), laptop2 (bob@example.com), …")
-	set.IntVar(&f.opts.Hosts, "hosts", 1, "hosts of the private subnet: server (.120), host2 (.121), …")
+	set.StringVar(&f.opts.Name, "name", "", "`NAME` of the lab, to have several at once")
+	set.IntVar(&f.opts.Laptops, "laptops", 1, "`N` laptops: laptop (alice@example.com), laptop2 (bob@example.com), …")
+	set.IntVar(&f.opts.Hosts, "hosts", 1, "`N` hosts in the private subnet: server (.120), host2 (.121), …")
 	set.BoolVar(&f.opts.Router, "router", false, "put a Linux router between the laptops and the edge")
 	set.BoolVar(&f.opts.SecondUplink, "second-uplink", false, "give the laptops a second way to the edge, eth1, as by Wi-Fi beside a cable")
-	set.IntVar(&f.opts.Routers, "routers", 0, "Linux routers between the connector and the server: r1, r2, …; with N the server is 172.16.(10+N).120")
+	set.IntVar(&f.opts.Routers, "routers", 0, "`N` Linux routers between the connector and the server: r1, r2, …; the server is 172.16.(10+N).120")
 	set.BoolVar(&f.opts.Plain, "plain", false, "Linux routers in the places of edge and connector, and nothing of oneping")
-	set.StringArrayVar(&f.links, "link", nil, "shape a link: NODE-NODE:delay=20ms,jitter=5ms,loss=1%,rate=10mbit,mtu=1280 (repeatable)")
-	set.Uint64Var(&f.opts.Seed, "seed", 1, "seed of the losses and jitters of shaped links")
-	set.StringVar(&f.opts.Unreachable, "unreachable", "answer", "how the edge refuses: answer or silent")
-	set.StringVar(&f.policy, "policy", "", "policy file instead of the lab's own (alice may reach the private subnet)")
+	set.StringArrayVar(&f.links, "link", nil, "shape a link; `LINK` is NODE-NODE:delay=20ms,jitter=5ms,loss=1%,rate=10mbit,mtu=1280 (repeatable)")
+	set.Uint64Var(&f.opts.Seed, "seed", 1, "`SEED` of the losses and jitters of shaped links")
+	set.StringVar(&f.opts.Unreachable, "unreachable", "answer", "`HOW` the edge refuses: answer or silent")
+	set.StringVar(&f.policy, "policy", "", "policy `FILE` instead of the lab's own (alice may reach the private subnet)")
 	set.BoolVar(&f.opts.NoPolicy, "no-policy", false, "apply no policy: everything is denied")
 	set.BoolVar(&f.opts.Raw, "raw", false, "close ping sockets to the connector and give it CAP_NET_RAW, as a container may have it: it uses raw sockets")
 	set.BoolVar(&f.opts.Bare, "bare", false, "start no roles: namespaces, links and addresses only")
@@ -115,7 +126,7 @@ func (f *labFlags) options() (lab.Options, error) {
 }
 
 func bindLabName(cmd *cobra.Command, name *string) *cobra.Command {
-	cmd.Flags().StringVar(name, "name", lab.DefaultName, "name of the lab")
+	cmd.Flags().StringVar(name, "name", lab.DefaultName, "`NAME` of the lab")
 	return cmd
 }
 
@@ -141,7 +152,12 @@ func newLabUpCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Start a lab and leave it running",
-		Args:  exactArgs(),
+		Long: `up starts what "oneping lab -- COMMAND" starts and leaves it running, until
+"oneping lab down" or until this machine ends. Several labs run beside each other,
+each with a --name. With --bare nothing of oneping runs in it: start the roles by
+hand, in a shell of each node.`,
+		Example: "  oneping lab up\n  oneping lab up --name two --routers 2 --laptops 2\n  oneping lab up --bare",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			opts, err := flags.options()
 			if err != nil {
@@ -172,10 +188,13 @@ func newLabUpCmd() *cobra.Command {
 
 func newLabExecCmd() *cobra.Command {
 	var name string
-	return bindLabName(&cobra.Command{
-		Use:     "exec NODE -- COMMAND…",
-		Short:   "Run a command in a node, with your terminal, files and exit code",
-		Example: "  oneping lab exec connector -- ss -uap\n  oneping lab exec edge -- oneping route list",
+	cmd := bindLabName(&cobra.Command{
+		Use:   "exec [flags] NODE -- COMMAND…",
+		Short: "Run a command in a node, with your terminal, files and exit code",
+		Long: `exec runs a command in the node's network namespace, with this machine's files
+and programs, your environment and directory. oneping there asks the node's own
+role. Without root it runs as root of a user namespace, which is you outside.`,
+		Example: "  oneping lab exec laptop -- ping 172.16.10.120\n  oneping lab exec connector -- ss -uap\n  oneping lab exec edge -- oneping route list",
 		Args: func(c *cobra.Command, args []string) error {
 			if c.ArgsLenAtDash() > 1 || len(args) < 2 {
 				return &usageError{fmt.Errorf("want a node and a command"), "oneping lab exec NODE -- COMMAND…"}
@@ -186,14 +205,20 @@ func newLabExecCmd() *cobra.Command {
 			return labExit(lab.Exec(name, labCommand(args[0], args[1:])))
 		},
 	}, &name)
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &usageError{err, "a command stands after --: oneping lab exec NODE -- COMMAND…"}
+	})
+	return cmd
 }
 
 func newLabShellCmd() *cobra.Command {
 	var name string
 	return bindLabName(&cobra.Command{
-		Use:   "shell NODE",
-		Short: "Open a shell in a node",
-		Args:  exactArgs("NODE"),
+		Use:        "shell NODE",
+		SuggestFor: []string{"sh", "ssh", "enter"},
+		Short:      "Open a shell in a node",
+		Example:    "  oneping lab shell laptop",
+		Args:       exactArgs("NODE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			shell := os.Getenv("SHELL")
 			if shell == "" {
@@ -208,10 +233,11 @@ func newLabStopCmd() *cobra.Command {
 	var name string
 	var kill bool
 	cmd := bindLabName(&cobra.Command{
-		Use:   "stop NODE",
-		Short: "Stop a node: its role, or the links of a host or router",
-		Args:  exactArgs("NODE"),
-		RunE:  func(_ *cobra.Command, args []string) error { return lab.StopNode(name, args[0], kill) },
+		Use:     "stop NODE",
+		Short:   "Stop a node: its role, or the links of a host or router",
+		Example: "  oneping lab stop connector\n  oneping lab stop --kill edge",
+		Args:    exactArgs("NODE"),
+		RunE:    func(_ *cobra.Command, args []string) error { return lab.StopNode(name, args[0], kill) },
 	}, &name)
 	cmd.Flags().BoolVar(&kill, "kill", false, "end the role with SIGKILL")
 	return cmd
@@ -220,10 +246,11 @@ func newLabStopCmd() *cobra.Command {
 func newLabStartCmd() *cobra.Command {
 	var name string
 	return bindLabName(&cobra.Command{
-		Use:   "start NODE",
-		Short: "Start a node that was stopped and wait until it is ready",
-		Args:  exactArgs("NODE"),
-		RunE:  func(_ *cobra.Command, args []string) error { return lab.StartNode(name, args[0]) },
+		Use:     "start NODE",
+		Short:   "Start a node that was stopped and wait until it is ready",
+		Example: "  oneping lab start connector",
+		Args:    exactArgs("NODE"),
+		RunE:    func(_ *cobra.Command, args []string) error { return lab.StartNode(name, args[0]) },
 	}, &name)
 }
 
@@ -231,9 +258,10 @@ func newLabLogsCmd() *cobra.Command {
 	var name string
 	var follow bool
 	cmd := bindLabName(&cobra.Command{
-		Use:   "logs NODE",
-		Short: "Show the log of a node's role",
-		Args:  exactArgs("NODE"),
+		Use:     "logs NODE",
+		Short:   "Show the log of a node's role",
+		Example: "  oneping lab logs edge\n  oneping lab logs --follow connector",
+		Args:    exactArgs("NODE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return labExit(lab.Exec(name, labCommand(args[0], lab.LogCommand(args[0], follow))))
 		},
@@ -246,9 +274,11 @@ func newLabDownCmd() *cobra.Command {
 	var name string
 	var all bool
 	cmd := bindLabName(&cobra.Command{
-		Use:   "down",
-		Short: "End a lab; nothing is left of it",
-		Args:  exactArgs(),
+		Use:        "down",
+		SuggestFor: []string{"rm", "delete", "kill"},
+		Short:      "End a lab; nothing is left of it",
+		Example:    "  oneping lab down\n  oneping lab down --all",
+		Args:       exactArgs(),
 		RunE: func(_ *cobra.Command, _ []string) error {
 			if !all {
 				return lab.Down(name)
@@ -268,9 +298,11 @@ func newLabStatusCmd() *cobra.Command {
 	var name string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "status",
-		Short: "Show your labs, or the nodes of one",
-		Args:  exactArgs(),
+		Use:        "status",
+		SuggestFor: []string{"ls", "list", "ps"},
+		Short:      "Show your labs, or the nodes of one",
+		Example:    "  oneping lab status\n  oneping lab status --json | jq -r '.[].nodes[] | select(.ready) | .name'",
+		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			names := []string{name}
 			if name == "" {
@@ -290,7 +322,7 @@ func newLabStatusCmd() *cobra.Command {
 			return printLabs(c.OutOrStdout(), list, asJSON)
 		},
 	}
-	cmd.Flags().StringVar(&name, "name", "", "name of the lab; without it all of your labs")
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the lab; without it all of your labs")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON: a list of labs")
 	return cmd
 }

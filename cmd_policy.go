@@ -45,9 +45,10 @@ this machine.`,
 func newPolicyShowCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "show",
-		Short: "Print the policy in force, as apply reads it",
-		Args:  exactArgs(),
+		Use:     "show",
+		Short:   "Print the policy in force, as apply reads it",
+		Example: "  oneping policy show > policy.yaml",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var p state.Policy
 			return a.show(c, "/v1/policy", &p, func(w io.Writer) error {
@@ -72,7 +73,12 @@ func newPolicyApplyCmd() *cobra.Command {
 tests are refused with their lines, and the policy in force stays. Live flows are
 looked at once and those no longer allowed end.`,
 		Example: "  oneping policy apply -f policy.yaml\n  oneping policy show | sed s/alice/bob/ | oneping policy apply -f -",
-		Args:    exactArgs(),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 && file == "" {
+				return &usageError{err: fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0]), hint: "a file is named with -f: " + c.CommandPath() + " -f " + args[0]}
+			}
+			return exactArgs()(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := readPolicy(c, file)
 			if err != nil {
@@ -89,7 +95,7 @@ looked at once and those no longer allowed end.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "policy file (YAML); - reads standard input")
+	cmd.Flags().StringVarP(&file, "file", "f", "", "policy `FILE` (YAML); - reads standard input")
 	return a.bind(cmd)
 }
 
@@ -110,7 +116,7 @@ func readPolicy(c *cobra.Command, file string) ([]byte, error) {
 func newPolicyExplainCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "explain DECISION-ID | SRC DST[:PORT[/PROTO]]",
+		Use:   "explain [flags] DECISION-ID | SRC DST[:PORT[/PROTO]]",
 		Short: "Say why something was denied, or what would be answered now",
 		Long: `With the id of a denial ("oneping client status --denials" lists them) explain
 names the principal, the destination, the time, and each grant that was

@@ -100,6 +100,14 @@ func askRole(ctx context.Context, role proto.Role, stateDir, url string, out any
 	return notRunning(local.Get(ctx, node.FindSocket(role, stateDir), url, out), role, stateDir)
 }
 
+// starts returns the command that starts a role.
+func starts(role proto.Role) string {
+	if role == proto.RoleClient {
+		return "up"
+	}
+	return "run"
+}
+
 // notRunning says of a role that nobody runs here how it is started; other errors stay as they are.
 func notRunning(err error, role proto.Role, stateDir string) error {
 	if !errors.Is(err, local.ErrNotRunning) {
@@ -110,7 +118,7 @@ func notRunning(err error, role proto.Role, stateDir string) error {
 	}
 	return &local.Error{
 		Text:   "no " + string(role) + " is running with state directory " + stateDir,
-		Advice: "start it: oneping " + string(role) + " run; or name the directory of the one that runs: --state-dir DIR",
+		Advice: "start it: oneping " + string(role) + " " + starts(role) + "; or name the directory of the one that runs: --state-dir DIR",
 		Cause:  err,
 	}
 }

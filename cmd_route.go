@@ -84,9 +84,11 @@ func sayRoute(c *cobra.Command, r admin.Route, w io.Writer) error {
 func newRouteListCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "list",
-		Short: "List routes",
-		Args:  exactArgs(),
+		Use:        "list",
+		SuggestFor: []string{"ls"},
+		Short:      "List routes",
+		Example:    "  oneping route list\n  oneping route list --json | jq -r '.[] | select(.connected == 0) | .prefix'",
+		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var rs []admin.Route
 			return a.show(c, "/v1/routes", &rs, func(w io.Writer) error {
@@ -119,8 +121,10 @@ func newRouteGetCmd() *cobra.Command {
 func newRouteDeleteCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "delete PREFIX",
-		Short: "Delete the route of exactly that prefix",
+		Use:        "delete PREFIX",
+		SuggestFor: []string{"rm", "remove"},
+		Short:      "Delete the route of exactly that prefix",
+		Example:    "  oneping route delete 172.16.10.0/24",
 		Long: `delete removes a route. Its prefix stays captured, so that nothing of it leaves
 a laptop by another way: see "oneping route capture".`,
 		Args: exactArgs("PREFIX"),
@@ -143,17 +147,20 @@ func newRouteCaptureCmd() *cobra.Command {
 	}
 	var list, add, del adminFlags
 	cmd.AddCommand(list.bind(&cobra.Command{
-		Use:   "list",
-		Short: "List the prefixes that were ever routed or added",
-		Args:  exactArgs(),
+		Use:        "list",
+		SuggestFor: []string{"ls"},
+		Short:      "List the prefixes that were ever routed or added",
+		Example:    "  oneping route capture list",
+		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var ps []netip.Prefix
 			return list.show(c, "/v1/capture", &ps, func(w io.Writer) error { return admin.WritePrefixes(w, ps) })
 		},
 	}), add.bind(&cobra.Command{
-		Use:   "add PREFIX",
-		Short: "Make clients capture a prefix without a route",
-		Args:  exactArgs("PREFIX"),
+		Use:     "add PREFIX",
+		Short:   "Make clients capture a prefix without a route",
+		Example: "  oneping route capture add 172.16.0.0/12",
+		Args:    exactArgs("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := add.do(c, http.MethodPost, "/v1/capture", map[string]string{"prefix": args[0]}, nil); err != nil {
 				return err
@@ -161,9 +168,11 @@ func newRouteCaptureCmd() *cobra.Command {
 			return add.print(c, struct{}{}, line("clients capture %s", args[0]))
 		},
 	}), del.bind(&cobra.Command{
-		Use:   "delete PREFIX",
-		Short: "Give a prefix back to the clients' own networks",
-		Args:  exactArgs("PREFIX"),
+		Use:        "delete PREFIX",
+		SuggestFor: []string{"rm", "remove"},
+		Short:      "Give a prefix back to the clients' own networks",
+		Example:    "  oneping route capture delete 172.16.0.0/12",
+		Args:       exactArgs("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := del.do(c, http.MethodDelete, "/v1/capture?prefix="+url.QueryEscape(args[0]), nil, nil); err != nil {
 				return err

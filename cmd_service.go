@@ -67,7 +67,7 @@ func newServiceInstallCmd(role proto.Role) *cobra.Command {
 		return cmd
 	}
 	cmd.Example = fmt.Sprintf("  sudo oneping %s service install --token-file %s.token", role, role)
-	cmd.Flags().StringVar(&tokenFile, "token-file", "", `file with the token to enrol with ("-": standard input); it is copied to `+conf.Token(string(role)))
+	cmd.Flags().StringVar(&tokenFile, "token-file", "", "`FILE` with the token to enrol with (\"-\": standard input); it is copied to "+conf.Token(string(role)))
 	return cmd
 }
 

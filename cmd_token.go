@@ -15,7 +15,7 @@ import (
 type tokenOutput struct{ path string }
 
 func (o *tokenOutput) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.path, "output", "o", "", "write the token to this file, mode 0600, and not to standard output")
+	cmd.Flags().StringVarP(&o.path, "output", "o", "", "write the token to `FILE`, mode 0600, and not to standard output")
 }
 
 func (o *tokenOutput) write(c *cobra.Command, a *adminFlags, t *admin.Token) error {

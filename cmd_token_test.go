@@ -76,7 +76,18 @@ func TestTunnelCreateJSON(t *testing.T) {
 		t.Error("no token in the file")
 	}
 	stdout, stderr := oneping(t, "tunnel", "create", "home", "--route", "172.16.10.0/24", "--state-dir", dir)
-	if stdout != "tunnel home created\n" || !strings.HasPrefix(stderr, "error: add route 172.16.10.0/24: it exists already, to tunnel office\n") {
+	if want := "error: add route 172.16.10.0/24: it exists already, to tunnel office\n" +
+		"hint: delete it first: oneping route delete 172.16.10.0/24; the tunnel stays: go on with oneping route add PREFIX home, and " +
+		"oneping tunnel token home --output FILE\n"; stdout != "tunnel home created\n" || stderr != want {
 		t.Errorf("got %q, %q", stdout, stderr)
+	}
+	// The same command, typed right, must do.
+	stdout, stderr = oneping(t, "tunnel", "create", "lab", "--route", "10.0.0.0/8,10.1.0.1/16", "--state-dir", dir)
+	if want := "error: prefix 10.1.0.1/16 has bits set behind its length\nhint: did you mean 10.1.0.0/16, or the one address 10.1.0.1/32?\n"; stdout != "" || stderr != want {
+		t.Errorf("got %q, %q", stdout, stderr)
+	}
+	stdout, _ = oneping(t, "tunnel", "create", "lab", "--route", "10.0.0.0/8,10.1.0.0/16", "--state-dir", dir)
+	if want := "tunnel lab created\nroute 10.0.0.0/8 to tunnel lab added\nroute 10.1.0.0/16 to tunnel lab added\n"; stdout != want {
+		t.Errorf("got %q", stdout)
 	}
 }

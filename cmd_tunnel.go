@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/obs"
 )
 
 func newTunnelCmd() *cobra.Command {
@@ -44,6 +46,11 @@ stays: go on with "oneping route add".`,
 		Example: "  oneping tunnel create office\n  oneping tunnel create office --route 172.16.10.0/24 --output connector.token",
 		Args:    exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
+			for _, prefix := range routes { // a typing error makes no tunnel
+				if err := admin.CheckPrefix(prefix); err != nil {
+					return err
+				}
+			}
 			var t admin.Tunnel
 			if err := a.do(c, http.MethodPost, "/v1/tunnels", map[string]string{"name": args[0]}, &t); err != nil {
 				return err
@@ -61,7 +68,7 @@ stays: go on with "oneping route add".`,
 					err = sayRoute(c, r, say)
 				}
 				if err != nil {
-					return err
+					return halfCreated(err, t.Name)
 				}
 			}
 			if out.path != "" {
@@ -77,17 +84,28 @@ stays: go on with "oneping route add".`,
 			return nil
 		},
 	}
-	cmd.Flags().StringSliceVar(&routes, "route", nil, "prefix to route to the tunnel (repeatable)")
+	cmd.Flags().StringSliceVar(&routes, "route", nil, "`PREFIX` to route to the tunnel (repeatable)")
 	out.bind(cmd)
 	return a.bind(cmd)
+}
+
+// halfCreated says of a route that was refused what is there and what is not.
+func halfCreated(err error, tunnel string) error {
+	rest := "the tunnel stays: go on with oneping route add PREFIX " + tunnel + ", and oneping tunnel token " + tunnel + " --output FILE"
+	if advice := obs.Advice(err); advice != "" {
+		rest = advice + "; " + rest
+	}
+	return &local.Error{Text: err.Error(), Advice: rest, Cause: err}
 }
 
 func newTunnelListCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "list",
-		Short: "List tunnels, their connectors and routes",
-		Args:  exactArgs(),
+		Use:        "list",
+		SuggestFor: []string{"ls"},
+		Short:      "List tunnels, their connectors and routes",
+		Example:    "  oneping tunnel list",
+		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var ts []admin.Tunnel
 			return a.show(c, "/v1/tunnels", &ts, func(w io.Writer) error {
@@ -104,9 +122,10 @@ func newTunnelListCmd() *cobra.Command {
 func newTunnelShowCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "show NAME",
-		Short: "Show one tunnel and each of its connectors",
-		Args:  exactArgs("NAME"),
+		Use:     "show NAME",
+		Short:   "Show one tunnel and each of its connectors",
+		Example: "  oneping tunnel show office",
+		Args:    exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var t admin.Tunnel
 			return a.show(c, tunnelURL(args[0]), &t, func(w io.Writer) error { return admin.WriteTunnel(w, &t, time.Now()) })
@@ -154,8 +173,10 @@ func writeTunnelToken(c *cobra.Command, a *adminFlags, out *tokenOutput, name st
 func newTunnelDeleteCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:   "delete NAME",
-		Short: "Delete a tunnel; its connectors are disconnected",
+		Use:        "delete NAME",
+		SuggestFor: []string{"rm", "remove"},
+		Short:      "Delete a tunnel; its connectors are disconnected",
+		Example:    "  oneping tunnel delete office",
 		Long: `delete removes a tunnel with its tokens and disconnects its connectors. It is
 refused while routes point to the tunnel.`,
 		Args: exactArgs("NAME"),

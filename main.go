@@ -64,21 +64,37 @@ func wrongCommand(root *cobra.Command, args []string) error {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd(args...)
 	cmd, rest, _ := root.Find(args)
+	if cmd != nil && cmd.Name() == "help" {
+		cmd, rest, _ = root.Find(rest)
+	}
 	if cmd == nil {
 		cmd, rest = root, args
 	}
 	if cmd.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
 		return nil
 	}
-	u := &usageError{fmt.Errorf("%s has no command %q", cmd.CommandPath(), rest[0]), "see " + cmd.CommandPath() + " --help"}
-	if cmd.SuggestionsMinimumDistance <= 0 {
-		cmd.SuggestionsMinimumDistance = 2
-	}
-	if like := cmd.SuggestionsFor(rest[0]); len(like) > 0 {
+	return noCommand(cmd, rest[0], "see "+cmd.CommandPath()+" --help")
+}
+
+// noCommand says that cmd has no such command: the hint is one that looks like it, else another.
+func noCommand(cmd *cobra.Command, word, another string) error {
+	u := &usageError{fmt.Errorf("%s has no command %q", cmd.CommandPath(), word), another}
+	cmd.SuggestionsMinimumDistance = min(2, (len(word)+1)/2) // two changes make any word of two letters
+	if like := cmd.SuggestionsFor(word); len(like) > 0 {
 		u.hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(like, " or ") + "?"
 	}
 	return u
 }
+
+// Groups of the commands in the help of oneping.
+const (
+	groupTry    = "try"
+	groupRoles  = "roles"
+	groupManage = "manage"
+)
+
+// widest is how wide a help text gets.
+const widest = 100
 
 func newRootCmd() *cobra.Command {
 	root := &cobra.Command{
@@ -99,11 +115,24 @@ Try it on this machine, without root:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
 	})
-	root.AddCommand(newVersionCmd(), newLabCmd(), newDocsCmd(root))
-	root.AddCommand(newClientCmd())
-	root.AddCommand(newConnectorCmd())
-	root.AddCommand(newEdgeCmd(), newTunnelCmd(), newRouteCmd(), newDeviceCmd(), newPolicyCmd())
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", widest)))
+	root.AddGroup(
+		&cobra.Group{ID: groupTry, Title: "Try everything on this machine:"},
+		&cobra.Group{ID: groupRoles, Title: "Run a role, each on its machine:"},
+		&cobra.Group{ID: groupManage, Title: "Manage the edge, on its machine:"},
+	)
+	addGroup(root, groupTry, newLabCmd())
+	addGroup(root, groupRoles, newEdgeCmd(), newConnectorCmd(), newClientCmd())
+	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd())
+	root.AddCommand(newVersionCmd(), newDocsCmd(root))
 	return root
+}
+
+func addGroup(root *cobra.Command, group string, cmds ...*cobra.Command) {
+	for _, cmd := range cmds {
+		cmd.GroupID = group
+	}
+	root.AddCommand(cmds...)
 }
 
 func newVersionCmd() *cobra.Command {

@@ -30,13 +30,25 @@ func Repair(cfg Config, all bool) (done osroute.Repaired, err error) {
 		case err == nil:
 			defer func() { _ = ln.Close() }()
 		case !errors.Is(err, syscall.EROFS): // no client starts there either
-			return done, fmt.Errorf("repair: %w", err)
+			return done, refuseRepair(err)
 		}
 		journal = cfg.journalPath()
 	case !errors.Is(err, fs.ErrNotExist):
 		return done, fmt.Errorf("repair: %w", err)
 	}
 	return osroute.Repair(journal, cfg.TUN, all)
+}
+
+// refuseRepair says of a client that runs that it needs no repair; other errors stay as they are.
+func refuseRepair(err error) error {
+	if !errors.Is(err, local.ErrInUse) {
+		return fmt.Errorf("repair: %w", err)
+	}
+	return &local.Error{
+		Text:   "repair: the client runs: " + err.Error(),
+		Advice: "stop it: it takes away itself what it has made; repair is for one that was killed",
+		Cause:  err,
+	}
 }
 
 // WriteRepaired writes what Repair did for people.

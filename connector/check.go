@@ -61,7 +61,10 @@ func checkIdentity(edges []string, err error) Finding {
 	case err != nil:
 		return failed("identity", true, err, "")
 	case len(edges) == 0:
-		return Finding{Name: "token", OK: true, Detail: "none given: a connector that has enrolled already needs none"}
+		return Finding{
+			Name: "token", Detail: "none given, and this connector has not enrolled: run needs one",
+			Fix: "print one on the edge, oneping tunnel token NAME --output FILE, and name it here: --token-file FILE",
+		}
 	}
 	return Finding{Name: "identity", OK: true, Needed: true, Detail: "enrolled: needs no token"}
 }

@@ -64,7 +64,7 @@ func (e *Edge) Status() Status {
 		s.Devices = append(s.Devices, st)
 	}
 	for id, t := range sn.Tunnels {
-		s.Tunnels = append(s.Tunnels, TunnelStatus{ID: id, Name: t.Name, Replicas: slices.Concat([]NodeStatus{}, replicas[id])})
+		s.Tunnels = append(s.Tunnels, TunnelStatus{ID: id, Name: t.Name, Replicas: append([]NodeStatus{}, replicas[id]...)})
 	}
 	slices.SortFunc(s.Tunnels, func(a, b TunnelStatus) int { return strings.Compare(a.Name, b.Name) })
 	return s

@@ -156,6 +156,15 @@ func prefixOf(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// CheckPrefix says of a prefix that a person wrote why it cannot be a route, without asking an edge; nil: it can.
+func CheckPrefix(s string) error {
+	p, err := prefixOf(s)
+	if err != nil {
+		return err
+	}
+	return state.CheckPrefix(p)
+}
+
 // record writes an audit event: what has been done stays done when that fails.
 func (h *Handler) record(r *http.Request, action, object, detail string) {
 	actor := "unknown"

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,7 +73,7 @@ func (c *Compiled) Check(route func(netip.Addr) string) error {
 		where := "test " + strconv.Itoa(i+1) + ": " + t.Who
 		for _, s := range t.Accept {
 			if !c.decideTest(&p, s, route).Allowed {
-				errs = append(errs, &Error{At: where, Text: s + " is denied and the test expects it accepted", hint: "see oneping policy explain " + t.Who + " TARGET"})
+				errs = append(errs, &Error{At: where, Text: s + " is denied and the test expects it accepted" + c.whyTest(&p, s, route)})
 			}
 		}
 		for _, s := range t.Deny {
@@ -92,13 +94,30 @@ func (c *Compiled) testPrincipal(who string) Principal {
 	return Principal{}
 }
 
-func (c *Compiled) decideTest(p *Principal, s string, route func(netip.Addr) string) Decision {
+// whyTest says of the grant that came nearest why it does not allow s, or returns "".
+func (c *Compiled) whyTest(p *Principal, s string, route func(netip.Addr) string) string {
+	t, err := testTarget(s, route)
+	if err != nil || len(c.grants) == 0 {
+		return ""
+	}
+	nearest := slices.MinFunc(c.Explain(*p, t).Grants, func(a, b Considered) int {
+		return cmp.Compare(strings.Count(a.Why, "; "), strings.Count(b.Why, "; "))
+	})
+	return "; grant " + nearest.Grant + " does not allow it: " + nearest.Why
+}
+
+func testTarget(s string, route func(netip.Addr) string) (Target, error) {
 	t, err := ParseTarget(s)
+	if err == nil && route != nil {
+		t.Tunnel = route(t.Dst)
+	}
+	return t, err
+}
+
+func (c *Compiled) decideTest(p *Principal, s string, route func(netip.Addr) string) Decision {
+	t, err := testTarget(s, route)
 	if err != nil { // Compile refused it before
 		return Decision{}
-	}
-	if route != nil {
-		t.Tunnel = route(t.Dst)
 	}
 	return c.Decide(p, t)
 }

@@ -48,6 +48,7 @@ func Format(p state.Policy) ([]byte, error) {
 
 var (
 	unknownKey = regexp.MustCompile(`^line (\d+): field (\S+) not found in type state\.(\w+)$`)
+	noList     = regexp.MustCompile("^line (\\d+): cannot unmarshal !!\\w+ `(.*)` into \\[\\]string$")
 	anyLine    = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 )
 
@@ -72,9 +73,13 @@ func yamlError(text string) *Error {
 		}[m[3]]
 		return &Error{Line: line, Text: "unknown key " + strconv.Quote(m[2]), hint: "known here: " + known}
 	}
+	if m := noList.FindStringSubmatch(text); m != nil {
+		line, _ := strconv.Atoi(m[1])
+		return &Error{Line: line, Text: strconv.Quote(m[2]) + " stands where a list is wanted", hint: "write a list, also of one: [icmp]"}
+	}
 	if m := anyLine.FindStringSubmatch(text); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return &Error{Line: line, Text: m[2]}
+		return &Error{Line: line, Text: m[2], hint: "YAML goes by indentation, with spaces and never with tabs; every [, { and \" wants its end"}
 	}
 	return &Error{Text: text}
 }

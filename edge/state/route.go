@@ -29,8 +29,8 @@ func (sn *Snapshot) Lookup(a netip.Addr) (Route, bool) {
 	return best, found
 }
 
-// checkPrefix refuses what cannot be a route.
-func checkPrefix(p netip.Prefix) error {
+// CheckPrefix refuses what cannot be a route.
+func CheckPrefix(p netip.Prefix) error {
 	switch {
 	case !p.IsValid():
 		return &Error{Text: "that is not a prefix", Advice: "write it as 10.0.0.0/8 or fd00::/64"}
@@ -52,7 +52,7 @@ func checkPrefix(p netip.Prefix) error {
 // wins. The prefix is captured by clients from now on, also after the route is
 // deleted, until RemoveCapture.
 func (s *Store) AddRoute(ctx context.Context, p netip.Prefix, tunnel string) (Route, error) {
-	if err := checkPrefix(p); err != nil {
+	if err := CheckPrefix(p); err != nil {
 		return Route{}, err
 	}
 	if sn := s.Snapshot(); sn != nil {
@@ -108,7 +108,7 @@ func (s *Store) DeleteRoute(ctx context.Context, p netip.Prefix) error {
 
 // AddCapture makes clients take a prefix off their hosts.
 func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
-	if err := checkPrefix(p); err != nil {
+	if err := CheckPrefix(p); err != nil {
 		return err
 	}
 	return s.change(ctx, func(sn *Snapshot) (write, error) {

@@ -36,7 +36,7 @@ func nameFlag(lab string) string {
 func dial(lab string) (*conn, *unix.Ucred, error) {
 	uc, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: socketName(lab)})
 	if err != nil {
-		return nil, nil, hinted(fmt.Errorf("there is no lab %q", lab), "start it with: oneping lab up%s", nameFlag(lab))
+		return nil, nil, hinted(fmt.Errorf("there is no lab %q", lab), "start it with: oneping lab up%s; or name one that oneping lab status shows", nameFlag(lab))
 	}
 	c := &conn{unix: uc}
 	cred, err := c.peer()

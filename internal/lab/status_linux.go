@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -11,7 +12,7 @@ import (
 func (h *holder) status() Status {
 	status := Status{
 		Name: h.charter.Options.Name, Rootless: h.charter.Rootless, Started: h.started,
-		Ready: time.Duration(h.ready.Load()), Dir: labDir,
+		Ready: time.Duration(h.ready.Load()), Dir: labDir, Links: []LinkStatus{},
 	}
 	for _, node := range h.network.topology.Nodes {
 		status.Nodes = append(status.Nodes, h.nodeStatus(node))
@@ -30,7 +31,7 @@ func (h *holder) nodeStatus(node Node) NodeStatus {
 		for _, pair := range [][2]End{{link.A, link.B}, {link.B, link.A}} {
 			if pair[0].Node == node.Name {
 				status.Devices = append(status.Devices, DeviceStatus{
-					Name: pair[0].Device, Peer: pair[1].Node, Addrs: pair[0].Addrs,
+					Name: pair[0].Device, Peer: pair[1].Node, Addrs: append([]netip.Prefix{}, pair[0].Addrs...),
 				})
 			}
 		}

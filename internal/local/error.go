@@ -10,6 +10,9 @@ import (
 // when no process serves the socket.
 var ErrNotRunning = errors.New("no process is listening there")
 
+// ErrInUse is found (errors.Is) in what Listen returns when another process serves the socket.
+var ErrInUse = errors.New("another process is listening there")
+
 // Error is an error with a hint for the person who sees it.
 type Error struct {
 	Status int    // HTTP status; 0 when no answer came

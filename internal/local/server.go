@@ -116,6 +116,7 @@ func removeStale(path string) error {
 	return &Error{
 		Text:   path + " is in use by " + holder(conn),
 		Advice: "stop that process, or use another --state-dir for a second one",
+		Cause:  ErrInUse,
 	}
 }
 

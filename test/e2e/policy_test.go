@@ -103,9 +103,10 @@ func TestRefusedPolicies(t *testing.T) {
   - {who: alice@example.com, accept: ["icmp 172.16.10.120"]}
   - {who: alice@example.com, accept: ["tcp 172.16.10.120:22"], deny: ["icmp 172.16.10.121"]}
 `),
-			"read policy: test 2: alice@example.com: tcp 172.16.10.120:22 is denied and the test expects it accepted\n" +
+			"read policy: test 2: alice@example.com: tcp 172.16.10.120:22 is denied and the test expects it accepted; " +
+				"grant a does not allow it: how: tcp:22 is not among icmp\n" +
 				"  test 2: alice@example.com: icmp 172.16.10.121 is accepted by grant a and the test expects it denied",
-			"see oneping policy explain alice@example.com TARGET; the policy in force stays as it was",
+			"the policy in force stays as it was",
 		},
 	})
 	for name, c := range map[string]struct{ text, want string }{

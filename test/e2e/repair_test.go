@@ -70,7 +70,7 @@ func TestKilledClientIsUndone(t *testing.T) {
 			l.sameHost("after start and stop", before)
 
 			l.up("laptop")
-			if r := l.exec("laptop", "oneping", "client", "repair"); r.code != 1 || !strings.Contains(r.stderr, "in use by process") || !strings.Contains(r.stderr, "hint: ") {
+			if r := l.exec("laptop", "oneping", "client", "repair"); r.code != 1 || !strings.Contains(r.stderr, "in use by process") || !strings.Contains(r.stderr, "hint: stop it: ") {
 				t.Errorf("repair of a running client: code %d\n%s%s", r.code, r.stdout, r.stderr)
 			}
 			l.run("laptop", "ping", "-n", "-c1", "-W2", serverV4)

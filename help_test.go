@@ -1,0 +1,77 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// commands returns every command that a person may find, but for cobra's own.
+func commands(cmd *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{cmd}
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() && sub.Name() != "completion" {
+			all = append(all, commands(sub)...)
+		}
+	}
+	return all
+}
+
+// TestHelp wants of each command that does something an example, of each example that it is a command line of this
+// program, and of each value of a flag a name.
+func TestHelp(t *testing.T) {
+	for _, cmd := range commands(newRootCmd()) {
+		path := cmd.CommandPath()
+		if cmd.Runnable() && !cmd.HasSubCommands() && cmd.Example == "" && cmd.Name() != "version" {
+			t.Errorf("%s --help has no example", path)
+		}
+		shown := false
+		for _, example := range strings.Split(cmd.Example, "\n") {
+			for _, part := range strings.Split(example, " && ") {
+				shown = wantCommandLine(t, part) == path || shown
+			}
+		}
+		if !cmd.HasSubCommands() && cmd.Example != "" && !shown {
+			t.Errorf("%s --help shows other commands than itself:\n%s", path, cmd.Example)
+		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if name, _ := pflag.UnquoteUsage(f); name != strings.ToUpper(name) {
+				t.Errorf("%s --%s %s: its value has no name", path, f.Name, name)
+			}
+		})
+	}
+}
+
+// wantCommandLine parses an example as main would, up to a pipe, and returns the command that it runs.
+func wantCommandLine(t *testing.T, example string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(" "+example, " oneping ")
+	if !ok {
+		return ""
+	}
+	rest, _, _ = strings.Cut(rest, " |")
+	root := newRootCmd()
+	cmd, args, err := root.Find(strings.Fields(rest))
+	if err != nil {
+		t.Errorf("example %q: %v", example, err)
+		return ""
+	}
+	if err := cmd.ParseFlags(args); err != nil {
+		t.Errorf("example %q: %v", example, err)
+	}
+	return cmd.CommandPath()
+}
+
+// TestHelpIsNarrow: nobody reads a line that is wider than a terminal. Examples may be, they are to be copied.
+func TestHelpIsNarrow(t *testing.T) {
+	for _, cmd := range commands(newRootCmd()) {
+		cmd.Example = ""
+		for _, line := range strings.Split(cmd.Long+"\n"+cmd.UsageString(), "\n") {
+			if n := len([]rune(line)); n > widest {
+				t.Errorf("%s --help: a line of %d characters:\n%s", cmd.CommandPath(), n, line)
+			}
+		}
+	}
+}
