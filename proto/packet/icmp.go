@@ -115,15 +115,20 @@ func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
 }
 
 // forbidsError says whether p is an ICMP message about which no error may be made:
-// another error, known to us or not, and a redirect.
+// another error, known to us or not, and a redirect; or the first fragment of one.
 func (p *Packet) forbidsError() bool {
-	if p.Class != ClassICMP {
+	q := Packet{Class: ClassICMP, V6: p.V6, Type: p.Type}
+	switch {
+	case p.Class == ClassICMP:
+	case p.Class == ClassFragment && p.Proto == icmpProto(p.V6) && len(p.Raw) > p.Hdr:
+		q.Type = p.Raw[p.Hdr]
+	default:
 		return false
 	}
-	if p.V6 {
-		return p.Type < 128 || p.Type == type6Redirect
+	if q.V6 {
+		return q.Type < 128 || q.Type == type6Redirect
 	}
-	return p.IsICMPError() || p.Type == typeSourceQuench || p.Type == typeRedirect
+	return q.IsICMPError() || q.Type == typeSourceQuench || q.Type == typeRedirect
 }
 
 // word returns the 32 bits behind the checksum: MTU (RFC 1191 §4, RFC 4443 §3.2), pointer, or unused.
