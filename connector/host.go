@@ -30,6 +30,7 @@ type way struct {
 	src       netip.Addr // zero: no route
 	none      error      // why there is no route
 	neighbour bool       // in a network of ours, and not ours
+	broadcast bool       // the IPv4 broadcast address of a network of ours
 	seen      time.Time
 }
 
@@ -61,7 +62,9 @@ func (h *host) way(dst netip.Addr) way {
 	if !ok || now.Sub(w.seen) > wayLife {
 		w = way{seen: now}
 		w.src, w.none = h.route(dst)
-		w.neighbour = w.src.IsValid() && w.src != dst && within(h.networks(), dst)
+		networks := h.networks()
+		w.neighbour = w.src.IsValid() && w.src != dst && within(networks, dst)
+		w.broadcast = isBroadcast(networks, dst)
 		h.mu.Lock()
 		if len(h.ways) >= maxWays {
 			clear(h.ways)
@@ -205,10 +208,23 @@ func within(ps []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
+// isBroadcast says whether dst is the last address of one of the networks, which has more than two (RFC 3021).
+func isBroadcast(networks []netip.Prefix, dst netip.Addr) bool {
+	for _, n := range networks {
+		if dst.Is4() && n.Bits() < 31 && n.Contains(dst) && !n.Contains(dst.Next()) {
+			return true
+		}
+	}
+	return false
+}
+
 // forward decides about a packet for dst that arrived with ttl: the TTL with
 // which it goes on, an ordinary one where the way from here is shown as one hop, or why not. A packet for an address of ours is delivered before
-// its TTL is looked at, as in a router (RFC 1812 §5.2.1).
+// its TTL is looked at, as in a router (RFC 1812 §5.2.1); of one for a broadcast address nothing is said (§4.3.2.7).
 func (h *host) forward(dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
+	if h.way(dst).broadcast {
+		return 0, packet.Verdict{Reason: packet.Multicast}
+	}
 	if !h.allowed(dst) {
 		return 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}
 	}

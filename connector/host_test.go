@@ -88,6 +88,26 @@ func TestForward(t *testing.T) {
 	}
 }
 
+// RFC 1812 §4.3.2.7, RFC 1122 §3.2.2: nothing is said of a packet for the broadcast address of a network of ours.
+func TestBroadcastIsSilent(t *testing.T) {
+	h := testHost("", "172.16.10.255/32")
+	h.route = func(netip.Addr) (netip.Addr, error) { return netip.Addr{}, syscall.EACCES } // as connect says of it
+	h.networks = func() []netip.Prefix {
+		return []netip.Prefix{netip.MustParsePrefix("172.16.10.100/24"), netip.MustParsePrefix("10.2.0.0/31"), netip.MustParsePrefix("fd00::1/120")}
+	}
+	want := packet.Verdict{Reason: packet.Multicast}
+	for _, ttl := range []uint8{1, 62} {
+		if _, v := h.forward(netip.MustParseAddr("172.16.10.255"), ttl); v != want {
+			t.Errorf("TTL %d: %+v, want %+v", ttl, v, want)
+		}
+		for _, other := range []string{"172.16.11.255", "172.16.10.254", "10.2.0.1", "fd00::ff"} {
+			if _, v := h.forward(netip.MustParseAddr(other), ttl); v == want {
+				t.Errorf("%s is no broadcast address: %+v", other, v)
+			}
+		}
+	}
+}
+
 func TestForwardAsOneHop(t *testing.T) {
 	h := testHost("", "")
 	h.single = true
