@@ -38,15 +38,15 @@ func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *
 	if !src.IsValid() {
 		return verdict{reason: why}
 	}
-	if !a.limit.AllowN(now, 1) {
-		return verdict{reason: why, limited: true}
-	}
 	typ, code := kind.TypeCode(p.V6)
 	back, ok := packet.AppendError(a.buf[:0], packet.Error{Src: src, Type: typ, Code: code, MTU: uint32(mtu), Pointer: p.Pointer}, p)
 	if !ok {
 		return verdict{reason: why}
 	}
 	a.buf = back
+	if !a.limit.AllowN(now, 1) { // only now: what gets no answer takes none from the limit
+		return verdict{reason: why, limited: true}
+	}
 	return verdict{reason: why, back: back}
 }
 

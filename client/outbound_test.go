@@ -233,6 +233,21 @@ func TestOwnErrorsAreRateLimited(t *testing.T) {
 	}
 }
 
+// Of a later fragment no error is made (RFC 1812 §4.3.2.7): it takes nothing of the limit, and no answer is missing.
+func TestLaterFragmentsLeaveTheLimitAlone(t *testing.T) {
+	o, down := newTestOutbound(), upView(0)
+	down.up = false
+	frags := fragments(t, echoPacket(false, false, 3000), 1500)
+	for range errorBurst + 1 {
+		if d := o.step(frags[1], start, down); d.reason != packet.LinkDown || d.limited || d.back != nil {
+			t.Fatalf("later fragment: %+v", d)
+		}
+	}
+	if d := o.step(frags[0], start, down); d.back == nil {
+		t.Errorf("first fragment: %+v, want an answer", d)
+	}
+}
+
 func TestMissingFragmentIsTimeExceeded(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		frags := fragments(t, echoPacket(v6, false, 4000), 1280)

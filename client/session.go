@@ -106,7 +106,8 @@ func (s *session) idle(limit time.Duration) time.Duration {
 
 // appendErrorFor appends the ICMP error that e stands for, about our packet raw
 // as its reporter would have seen it: with TTL 1 in a Time Exceeded, else with the TTL
-// that the event states, else as it was sent. raw may be cut short; it is not changed.
+// that the event states, else as it was sent. raw may be cut short; it is not changed. A pointer comes as e.MTU. False: too
+// little of raw is there, or e is no ICMP error, as the host gets none but those (see deliverable).
 func appendErrorFor(b []byte, e packet.Error, quotedTTL uint8, raw []byte) ([]byte, bool) {
 	var scratch [quote6]byte
 	p := packet.Packet{Raw: scratch[:copy(scratch[:], raw)]}
@@ -124,6 +125,10 @@ func appendErrorFor(b []byte, e packet.Error, quotedTTL uint8, raw []byte) ([]by
 	default:
 		return b, false
 	}
+	if says := (packet.Packet{Class: packet.ClassICMP, V6: p.V6, Type: e.Type}); !says.IsICMPError() {
+		return b, false
+	}
+	e.Pointer = e.MTU // one field on the wire; each error has one of them
 	expired, _ := packet.TimeExceeded.TypeCode(p.V6)
 	switch {
 	case quotedTTL != 0:

@@ -211,6 +211,43 @@ func TestEventBecomesTheICMPErrorItStandsFor(t *testing.T) {
 	}
 }
 
+// The pointer of a parameter problem travels where "packet too big" has its MTU.
+func TestPointerReachesTheHost(t *testing.T) {
+	for v6, e := range map[bool]proto.UDPEvent{
+		false: {ICMPType: packet.TypeParamProblem, MTU: 20, Reporter: router4},
+		true:  {ICMPType: packet.Type6ParamProblem, ICMPCode: 1, MTU: 40, Reporter: router6},
+	} {
+		b := newUDPBed(t)
+		r, _ := b.out(udpPacket(v6, true, 9, pattern(40)))
+		e.Session, e.Kind, e.Tag = b.last, proto.EventICMP, r.Tag
+		got := mustParse(t, b.event(&e).back).Transport()[4:8]
+		want := []byte{20, 0, 0, 0}
+		if v6 {
+			want = []byte{0, 0, 0, 40}
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("v6 %v: pointer %x, want %x", v6, got, want)
+		}
+	}
+}
+
+// Whatever an edge says, the host gets no redirect and no request of it, as from a packet (deliverable).
+func TestOnlyErrorsReachTheHost(t *testing.T) {
+	for v6, types := range map[bool][]uint8{
+		false: {packet.TypeEchoReply, 4, 5, packet.TypeEchoRequest},
+		true:  {0, 5, packet.Type6EchoRequest, packet.Type6EchoReply, 134, 137},
+	} {
+		for _, typ := range types {
+			b := newUDPBed(t)
+			r, _ := b.out(udpPacket(v6, true, 9, pattern(40)))
+			o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: typ, Tag: r.Tag, Reporter: hopOf(v6)})
+			if o.reason != packet.Unsolicited || o.back != nil {
+				t.Errorf("v6 %v, type %d: %s, %x", v6, typ, o.reason, o.back)
+			}
+		}
+	}
+}
+
 func TestErrorForAPacketTooOldToQuote(t *testing.T) {
 	b := newUDPBed(t)
 	r, _ := b.out(udpPacket(false, true, 9, pattern(1)))

@@ -232,7 +232,7 @@ type UDPEvent struct {
 	ICMPCode  uint8
 	TTL       uint8  // of the ICMP error, as it left the last hop
 	QuotedTTL uint8  // of our packet when the reporter had it; 0 = unknown
-	MTU       uint16 // of "packet too big", else 0
+	MTU       uint16 // of "packet too big"; the pointer of a parameter problem; else 0
 	Tag       uint16
 	Reporter  netip.Addr // zero where there is none
 }
