@@ -133,7 +133,7 @@ route     none: what policy grants is answered with net unreachable, traceroute 
 			"policy explain alice@example.com 172.16.10.120:22",
 			`principal    alice@example.com; groups eng
 destination  tcp 172.16.10.120:22
-tunnel       office
+tunnel       office: no connector is connected, so it is answered with host unreachable
 answer       allowed by grant eng-lab
 
 GRANT    MATCH  WHY NOT

@@ -33,6 +33,13 @@ func (r *denials) add(d *proto.Denial) {
 	r.n++
 }
 
+// count returns how many there have been.
+func (r *denials) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.n
+}
+
 // list returns the denials, the newest first.
 func (r *denials) list() []proto.Denial {
 	r.mu.Lock()

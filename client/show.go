@@ -30,6 +30,9 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 	t.row("captured", list(s.Capture))
 	t.row("traffic", fmt.Sprintf("%s, %s, %d opening", count(s.Sessions, "UDP session"), count(s.Flows, "TCP flow"), s.Held))
 	t.row("packets", obs.Reasons(s.Reasons))
+	if s.Denied > 0 {
+		t.row("denied", count(s.Denied, "time")+": oneping client status --denials")
+	}
 	if s.Identity != nil && !s.Identity.Expires.IsZero() {
 		t.row("identity", fmt.Sprintf("%s, certificate until %s", s.Identity.Identity, s.Identity.Expires.Local().Format(time.DateTime)))
 	}

@@ -140,6 +140,19 @@ hint: oneping client repair --all removes them, too
 	}
 }
 
+// A denial is seen by who asks for the status, not only by who knows of --denials.
+func TestStatusCountsDenials(t *testing.T) {
+	for denied, want := range map[int]string{0: "", 1: "denied    1 time: oneping client status --denials\n", 17: "denied    17 times: oneping client status --denials\n"} {
+		var b strings.Builder
+		if err := WriteStatus(&b, &Status{Denied: denied}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.String(); want == "" && strings.Contains(got, "denied") || !strings.Contains(got, want) {
+			t.Errorf("%d denied:\n%s", denied, got)
+		}
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	for want, s := range map[string]Status{
 		"": {Up: true, Capturing: true},

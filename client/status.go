@@ -42,6 +42,7 @@ type Status struct {
 	Held     int               `json:"tcp_opening"`
 	Flows    int               `json:"tcp_flows"`
 	Reasons  map[string]uint64 `json:"reasons"`
+	Denied   int               `json:"denied"` // by the edge's policy: see Denials
 	Warnings []osroute.Warning `json:"warnings,omitempty"`
 }
 
@@ -61,7 +62,7 @@ func (c *Client) Status() Status {
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routes.capturing(),
-		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Warnings: c.routes.warnings(),
+		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Denied: c.denials.count(), Warnings: c.routes.warnings(),
 	}
 	if l != nil {
 		info := l.Info()

@@ -47,9 +47,20 @@ func GroupRangeCommand() string {
 	return GroupRangeCommandFor(unix.Getegid())
 }
 
-// GroupRangeCommandFor is GroupRangeCommand for another group.
+// GroupRangeCommandFor is GroupRangeCommand for another group. The groups that are in the range stay in it.
 func GroupRangeCommandFor(gid int) string {
-	return fmt.Sprintf("sysctl -w net.ipv4.ping_group_range=\"%d %d\"", gid, gid)
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/ping_group_range") // unreadable: as closed
+	return groupRangeCommand(gid, string(text))
+}
+
+// groupRangeCommand widens the range that the kernel has, two numbers, the first larger where it is empty.
+func groupRangeCommand(gid int, now string) string {
+	low, high := gid, gid
+	var l, h int
+	if n, _ := fmt.Sscan(now, &l, &h); n == 2 && l <= h {
+		low, high = min(l, gid), max(h, gid)
+	}
+	return fmt.Sprintf("sysctl -w net.ipv4.ping_group_range=\"%d %d\"", low, high)
 }
 
 func executable() string {

@@ -162,6 +162,30 @@ eng    no     who: bob, device:bobsdevice is not among alice; how: tcp:22 is not
 	}
 }
 
+// What is allowed and would not arrive all the same is said so.
+func TestExplainWhatIsAllowedAndDoesNotArrive(t *testing.T) {
+	for _, c := range []struct {
+		e    Explanation
+		want string
+	}{
+		{Explanation{Explanation: policy.Explanation{Allowed: true}, Route: &Lookup{}}, "none: no route, so it is answered with net unreachable"},
+		{Explanation{Explanation: policy.Explanation{Allowed: true}, Route: &Lookup{Silent: true}}, "none: no route, so it is dropped (unreachable: silent)"},
+		{Explanation{Explanation: policy.Explanation{Tunnel: "office", Allowed: true}, Route: &Lookup{Route: &Route{}}}, "office: no connector is connected, so it is answered with host unreachable"},
+		{Explanation{Explanation: policy.Explanation{Tunnel: "office", Allowed: true}, Route: &Lookup{Route: &Route{Connected: 1}}}, "office"},
+		{Explanation{Explanation: policy.Explanation{Tunnel: "office"}, Route: &Lookup{Route: &Route{}}}, "office"},
+		{Explanation{Explanation: policy.Explanation{Tunnel: "office"}}, "office"}, // of an id: as it was then
+		{Explanation{}, "none: no route"},
+	} {
+		var out strings.Builder
+		if err := WriteExplanation(&out, &c.e); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "\ntunnel       "+c.want+"\n") {
+			t.Errorf("want %q in\n%s", c.want, out.String())
+		}
+	}
+}
+
 func TestConnectedNodesInLists(t *testing.T) {
 	now := time.Now()
 	a := newAPI(t)

@@ -233,7 +233,7 @@ func WriteExplanation(w io.Writer, e *Explanation) error {
 	}
 	t.row("principal", principalText(e))
 	t.row("destination", e.Target)
-	t.row("tunnel", cmp.Or(e.Tunnel, "none: no route"))
+	t.row("tunnel", tunnelText(e))
 	t.row("answer", answerText(e))
 	if e.Now {
 		t.row("today", "allowed: the policy has changed since")
@@ -269,6 +269,24 @@ func principalText(e *Explanation) string {
 		words = append(words, "groups "+strings.Join(e.Principal.Groups, ", "))
 	}
 	return strings.Join(words, "; ")
+}
+
+// tunnelText says of a packet that is allowed when it would not arrive all the same.
+func tunnelText(e *Explanation) string {
+	text, answer := cmp.Or(e.Tunnel, "none: no route"), "net unreachable"
+	switch {
+	case !e.Allowed:
+		return text
+	case e.Tunnel == "":
+	case e.Route != nil && e.Route.Route != nil && e.Route.Route.Connected == 0:
+		text, answer = e.Tunnel+": no connector is connected", "host unreachable"
+	default:
+		return text
+	}
+	if e.Route != nil && e.Route.Silent {
+		return text + ", so it is dropped (unreachable: silent)"
+	}
+	return text + ", so it is answered with " + answer
 }
 
 func answerText(e *Explanation) string {

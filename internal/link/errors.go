@@ -39,6 +39,19 @@ func (e *CloseError) Error() string {
 	return s
 }
 
+// Hint says what to do where the link will not come back by itself.
+func (e *CloseError) Hint() string {
+	switch {
+	case !e.Remote && e.Code == proto.CodeTimeout:
+		return "is the edge running, and may UDP pass between here and there?"
+	case e.Remote && e.Code == proto.CodeRevoked:
+		return "to let it in again, make a token on the edge (oneping device token, oneping tunnel token) and start it with --token-file"
+	case e.Remote && e.Code == proto.CodeReplaced:
+		return "another machine runs with a copy of this one's state directory: one of them needs a token and a state directory of its own"
+	}
+	return ""
+}
+
 // Unwrap makes errors.Is(err, net.ErrClosed) hold.
 func (e *CloseError) Unwrap() error { return net.ErrClosed }
 

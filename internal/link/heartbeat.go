@@ -79,6 +79,9 @@ var errSilent = &CloseError{Code: proto.CodeTimeout, Text: "nothing heard for 5 
 // errBlackHole ends a link whose path swallows full-size packets.
 var errBlackHole = &CloseError{Code: proto.CodePathMTU, Text: "full-size packets no longer pass"}
 
+// errUnheard ends a link on whose new path nothing of ours has arrived, small packets neither.
+var errUnheard = &CloseError{Code: proto.CodeTimeout, Text: "the peer is heard, and does not hear us"}
+
 // tickInterval is the time to the next tick.
 func (l *Link) tickInterval(used bool) time.Duration {
 	if _, settled := l.MaxDatagram(); !settled {
@@ -227,12 +230,12 @@ func (b *heartbeat) forget(now time.Time) {
 	b.heardAt, b.asked = now, 0
 }
 
-// proven fails when a new path has not answered in time.
+// proven fails when a new path has not answered in time, although it begins with small packets.
 func (b *heartbeat) proven(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.proveBy.IsZero() && now.After(b.proveBy) {
-		return errBlackHole
+		return errUnheard
 	}
 	return nil
 }
