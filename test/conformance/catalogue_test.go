@@ -61,6 +61,12 @@ const (
 var (
 	server4, server6 = netip.MustParseAddr("172.16.12.120"), netip.MustParseAddr("fd6f:6e65:7069:12::120")
 
+	// dead is nobody's address in the last network.
+	dead = place{
+		name: "dead", v4: netip.MustParseAddr("172.16.12.99"), v6: netip.MustParseAddr("fd6f:6e65:7069:12::99"), port: portClosed, hops: 4,
+		echo: "host unreachable", udp: "host unreachable", tcp: "host unreachable",
+	}
+
 	// places are the destinations of the UDP and TCP probes.
 	places = []place{
 		{name: "open", v4: server4, v6: server6, port: portOpen, hops: 4, udp: "UDP", tcp: "SYN-ACK"},
@@ -68,10 +74,7 @@ var (
 		{name: "filtered", v4: server4, v6: server6, port: portFiltered, hops: 4, udp: silent, tcp: silent},
 		{name: "refused by a router", v4: server4, v6: server6, port: portRefused, hops: 4, udp: "admin prohibited", tcp: "admin prohibited"},
 		{name: "rejecting", v4: server4, v6: server6, port: portRejected, hops: 4, udp: "admin prohibited", tcp: "admin prohibited"},
-		{
-			name: "dead", v4: netip.MustParseAddr("172.16.12.99"), v6: netip.MustParseAddr("fd6f:6e65:7069:12::99"), port: portClosed, hops: 4,
-			echo: "host unreachable", udp: "host unreachable", tcp: "host unreachable",
-		},
+		dead,
 		{
 			name: "unrouted", v4: netip.MustParseAddr("172.16.30.7"), v6: netip.MustParseAddr("fd6f:6e65:7069:1f::7"), port: portClosed, hops: 4,
 			echo: "net unreachable", udp: "net unreachable", tcp: "net unreachable", early: true,
