@@ -21,15 +21,16 @@ import (
 
 // The addresses of the classic example (internal/lab).
 const (
-	edgeV4      = "172.68.101.57" // the edge's hop address
-	connectorV4 = "172.16.10.100"
-	serverV4    = "172.16.10.120"
-	host2V4     = "172.16.10.121"
-	edgeV6      = "fd6f:6e65:7069:101::57"
-	connectorV6 = "fd6f:6e65:7069:10::100"
-	serverV6    = "fd6f:6e65:7069:10::120"
-	host2V6     = "fd6f:6e65:7069:10::121"
-	edgeDialV4  = "192.0.2.1" // where nodes dial the edge
+	edgeV4       = "172.68.101.57" // the edge's hop address
+	connectorV4  = "172.16.10.100"
+	serverV4     = "172.16.10.120"
+	host2V4      = "172.16.10.121"
+	edgeV6       = "fd6f:6e65:7069:101::57"
+	connectorV6  = "fd6f:6e65:7069:10::100"
+	serverV6     = "fd6f:6e65:7069:10::120"
+	host2V6      = "fd6f:6e65:7069:10::121"
+	edgeDialV4   = "192.0.2.1"    // where nodes dial the edge
+	laptopDialV4 = "198.51.100.2" // from where the laptop does
 )
 
 // everyone is a policy that lets the users of all laptops reach everything.
