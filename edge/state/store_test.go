@@ -1,14 +1,11 @@
 package state
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -356,43 +353,6 @@ func TestReplicasAreForgotten(t *testing.T) {
 	}
 }
 
-// TestSeenIsExact: the store has a time at most every SeenStep, this process the time of the last sighting, and
-// nothing is kept of who does not exist.
-func TestSeenIsExact(t *testing.T) {
-	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	dir := t.TempDir()
-	s, stop := open(t, Config{Dir: dir, Now: func() time.Time { return now }})
-	tun, err := s.CreateTunnel(t.Context(), "lab")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := s.PutReplica(t.Context(), Replica{Tunnel: tun.ID, KeyHash: []byte{1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := now
-	for range 4 {
-		if err := errors.Join(s.TouchReplica(t.Context(), r.ID), s.TouchReplica(t.Context(), "nobody")); err != nil {
-			t.Fatal(err)
-		}
-		if got := s.Seen(r.ID); !got.Equal(now) {
-			t.Errorf("seen at %s, want %s", got, now)
-		}
-		now = now.Add(time.Minute)
-	}
-	if got := s.Seen("nobody"); !got.IsZero() {
-		t.Errorf("who does not exist was seen at %s", got)
-	}
-	stop()
-	s, _ = open(t, Config{Dir: dir, Now: func() time.Time { return now }})
-	for deadline := time.Now().Add(10 * time.Second); !s.Seen(r.ID).Equal(first); {
-		if time.Now().After(deadline) {
-			t.Fatalf("after a restart: seen at %s, want %s", s.Seen(r.ID), first)
-		}
-		runtime.Gosched()
-	}
-}
-
 func TestAuditLog(t *testing.T) {
 	s, stop := open(t, Config{Dir: t.TempDir()})
 	for _, a := range []string{"one", "two", "three"} {
@@ -457,58 +417,5 @@ func TestChangesGoOnAfterForeignPurge(t *testing.T) {
 	}
 	if _, err := s.CreateTunnel(t.Context(), "b"); err != nil {
 		t.Errorf("change after a foreign purge: %v", err)
-	}
-}
-
-const childVariable = "ONEPING_TEST_STORE"
-
-// TestKillChild is the process that TestKillLosesNothing kills: it writes
-// tunnels as fast as it can and names each one that was acknowledged.
-func TestKillChild(t *testing.T) {
-	dir := os.Getenv(childVariable)
-	if dir == "" {
-		return // only of use as a child process
-	}
-	s, _ := open(t, Config{Dir: dir})
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("t%d", i)
-		if _, err := s.CreateTunnel(t.Context(), name); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Println("acknowledged", name)
-	}
-}
-
-func TestKillLosesNothing(t *testing.T) {
-	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
-	cmd.Env = append(os.Environ(), childVariable+"="+dir)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for sc := bufio.NewScanner(out); sc.Scan(); {
-		if name, ok := strings.CutPrefix(sc.Text(), "acknowledged "); ok {
-			names = append(names, name)
-		}
-		if len(names) == 100 {
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	_ = cmd.Wait() // killed, as asked
-	if len(names) < 100 {
-		t.Fatalf("the child acknowledged %d tunnels", len(names))
-	}
-	s, _ := open(t, Config{Dir: dir})
-	for _, name := range names {
-		if _, ok := s.Snapshot().Tunnel(name); !ok {
-			t.Errorf("tunnel %s was acknowledged and is lost", name)
-		}
 	}
 }
