@@ -39,6 +39,8 @@ type Client struct {
 	asked *asked
 	udp   *sessions
 	tcp   *heldSYNs // nil: no TCP
+	// budget bounds the memory of TCP flows.
+	budget *link.Budget
 
 	outMu sync.Mutex
 	out   *outbound
@@ -68,7 +70,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions), asked: newAsked()}
+	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions), asked: newAsked(), budget: link.NewBudget(0)}
 	c.edges = cfg.Edges
 	c.in = newInbound(c.udp, c.asked)
 	c.state.Store(&state{})
@@ -98,6 +100,7 @@ func (c *Client) Run(ctx context.Context) error {
 	g.Go(func() error { return c.runDevice(ctx) })
 	g.Go(func() error { return c.runLinks(ctx) })
 	g.Go(func() error { return c.runSweeper(ctx) })
+	g.Go(func() error { return c.budget.Run(ctx) })
 	g.Go(func() error { return c.routes.watch(ctx, func() { c.networkChanged(ctx) }) })
 	g.Go(func() error { return c.teardown(ctx) })
 	if ln != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
 // flowEnds connects the held SYNs with the link, the netstack and the host.
@@ -31,16 +32,16 @@ func (c *Client) openFlow(ctx context.Context, h *proto.FlowHeader) (*opened, er
 	if err != nil {
 		return nil, err
 	}
-	f := link.NewFlow(s)
+	f := link.NewFlow(s, h, c.budget)
 	a, err := f.Await(ctx)
 	if err != nil {
-		f.Reset(proto.CodeAborted)
+		f.Drop(proto.CodeAborted)
 		return nil, err
 	}
 	return &opened{
 		answer: a,
 		carry:  func(ctx context.Context, syn []byte) { c.carry(ctx, f, syn, a.TTL) },
-		drop:   func() { f.Reset(proto.CodeAborted) },
+		drop:   func() { f.Drop(proto.CodeAborted) },
 	}, nil
 }
 
@@ -49,8 +50,11 @@ func (c *Client) openFlow(ctx context.Context, h *proto.FlowHeader) (*opened, er
 func (c *Client) carry(ctx context.Context, f *link.Flow, syn []byte, ttl uint8) {
 	conn, err := c.stack.Accept(ctx, syn, ttl)
 	if err != nil {
-		f.Reset(proto.CodeAborted)
+		f.Drop(proto.CodeAborted)
 		return
 	}
 	_ = link.Pump(ctx, f, conn)
+	if f.Short() {
+		c.counters.Count(packet.MemoryShort)
+	}
 }

@@ -36,6 +36,7 @@ type Connector struct {
 	up       uplink
 	dispatch dispatch
 	dialer   *tcp.Dialer
+	budget   *link.Budget // of the memory of TCP flows
 	ready    sync.Once
 
 	contact *node.Contact
@@ -54,7 +55,7 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c := &Connector{
 		cfg: cfg, log: cfg.Log, boot: proto.NewID(), contact: node.NewContact(cfg.Log, time.Now()),
-		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(),
+		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(), budget: link.NewBudget(0),
 	}
 	c.host.single = cfg.Hops == HopsSingle
 	if cfg.Wire != nil {
@@ -137,12 +138,13 @@ func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 	}
 	c.dialer, err = tcp.Open(tcp.Config{
 		Forward: c.dispatch.forward, Reporter: c.dispatch.reporter, Own: c.host.own, LastTTL: c.ttls.get,
-		Answered: c.dispatch.unanswered.answered,
+		Answered: c.dispatch.unanswered.answered, Budget: c.budget,
 	})
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
 	}
 	g.Go(func() error { return c.dialer.Run(ctx) })
+	g.Go(func() error { return c.budget.Run(ctx) })
 	c.openICMP(ctx, g)
 	return nil
 }

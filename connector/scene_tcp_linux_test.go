@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -20,13 +21,12 @@ import (
 func (s *stage) dial(dst netip.AddrPort, ttl uint8) (*link.Flow, proto.FlowAnswer, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
-	st, err := s.link.OpenFlow(ctx, &proto.FlowHeader{
-		Flow: proto.NewFlowID(), Src: netip.AddrPortFrom(s.client, 4000), Dst: dst, TTL: ttl,
-	})
+	h := &proto.FlowHeader{Flow: proto.NewFlowID(), Src: netip.AddrPortFrom(s.client, 4000), Dst: dst, TTL: ttl}
+	st, err := s.link.OpenFlow(ctx, h)
 	if err != nil {
 		return nil, proto.FlowAnswer{}, err
 	}
-	f := link.NewFlow(st)
+	f := link.NewFlow(st, h, nil)
 	a, err := f.Await(ctx)
 	return f, a, err
 }
@@ -66,16 +66,17 @@ func tcpEcho(s *stage) error {
 	}
 	data := make([]byte, 1<<20)
 	_, _ = rand.Read(data)
-	failed := make(chan error, 1)
+	failed, pumped := make(chan error, 1), make(chan error, 1)
+	app := linktest.Attach(s.ctx, f, pumped)
 	go func() {
-		_, err := f.Write(data)
-		failed <- errors.Join(err, f.CloseWrite())
+		_, err := app.Write(data)
+		failed <- errors.Join(err, app.CloseWrite())
 	}()
-	got, err := io.ReadAll(f)
+	got, err := io.ReadAll(app)
 	if err := errors.Join(err, <-failed); err != nil {
 		return err
 	}
-	return errors.Join(want("echoed", bytes.Equal(got, data), true), f.Close())
+	return errors.Join(want("echoed", bytes.Equal(got, data), true), <-pumped)
 }
 
 func tcpHops(s *stage) error {
@@ -93,13 +94,13 @@ func tcpHops(s *stage) error {
 		}); err != nil {
 			return fmt.Errorf("hop %d: %w", i+1, err)
 		}
-		_ = f.Close()
+		f.Drop(proto.CodeAborted)
 	}
 	f, a, err := s.dial(s.echo(), 4)
 	if err != nil {
 		return err
 	}
-	f.Reset(proto.CodeAborted)
+	f.Drop(proto.CodeAborted)
 	return want("hop 4", a.Kind, proto.AnswerConnected)
 }
 
@@ -112,7 +113,7 @@ func tcpRefused(s *stage) error {
 		if err := want("answer", a.Kind, proto.AnswerRefused); err != nil {
 			return err
 		}
-		_ = f.Close()
+		f.Drop(proto.CodeAborted)
 	}
 	return nil
 }
@@ -122,7 +123,7 @@ func tcpNoRoute(s *stage) error {
 	if err != nil {
 		return err
 	}
-	_ = f.Close()
+	f.Drop(proto.CodeAborted)
 	typ, code := packet.NetUnreachable.TypeCode(s.v6)
 	return errors.Join(want("answer", a.Kind, proto.AnswerICMP), want("type", a.ICMPType, typ), want("code", a.ICMPCode, code))
 }
@@ -132,7 +133,7 @@ func tcpDead(s *stage) error {
 	if err != nil {
 		return err
 	}
-	_ = f.Close()
+	f.Drop(proto.CodeAborted)
 	typ, code := packet.HostUnreachable.TypeCode(s.v6)
 	return errors.Join(
 		want("answer", a.Kind, proto.AnswerICMP), want("type", a.ICMPType, typ), want("code", a.ICMPCode, code),
@@ -165,14 +166,16 @@ func (s *stage) pingPong(text string) error {
 	if a.Kind != proto.AnswerConnected {
 		return fmt.Errorf("answer %+v", a)
 	}
-	if _, err := f.Write([]byte(text)); err != nil {
+	pumped := make(chan error, 1)
+	app := linktest.Attach(s.ctx, f, pumped)
+	if _, err := app.Write([]byte(text)); err != nil {
 		return err
 	}
-	if err := f.CloseWrite(); err != nil {
+	if err := app.CloseWrite(); err != nil {
 		return err
 	}
-	got, err := io.ReadAll(f)
-	return errors.Join(err, want("echo", string(got), text), f.Close())
+	got, err := io.ReadAll(app)
+	return errors.Join(err, want("echo", string(got), text), <-pumped)
 }
 
 // tcpGivenUp: the opener leaves while nothing answers; the connector lets go.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/internal/local"
 	onode "github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
@@ -32,7 +33,7 @@ type peerNode struct {
 	welcome   proto.Welcome
 	control   chan proto.Control
 	datagrams chan []byte
-	flows     chan func(*link.Flow) // how the next flow is served
+	flows     chan func(*link.Stream, *proto.FlowHeader) // how the next flow is served
 	ended     chan error
 }
 
@@ -66,7 +67,7 @@ func connect(t *testing.T, n *onode.Node) *peerNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peerNode{t: t, l: l, control: make(chan proto.Control, 64), datagrams: make(chan []byte, 64), flows: make(chan func(*link.Flow), 4), ended: make(chan error, 1)}
+	p := &peerNode{t: t, l: l, control: make(chan proto.Control, 64), datagrams: make(chan []byte, 64), flows: make(chan func(*link.Stream, *proto.FlowHeader), 4), ended: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { p.ended <- l.Run(ctx, link.Handler{Datagram: p.datagram, Control: p.message, Flow: p.flow}) }()
 	t.Cleanup(cancel)
@@ -92,11 +93,10 @@ func (p *peerNode) message(_ *link.Link, m proto.Control) error {
 }
 
 func (p *peerNode) flow(_ context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
-	f := link.NewFlow(s)
 	if h.TTL != 63 {
 		p.t.Errorf("flow arrived with TTL %d, want 63", h.TTL)
 	}
-	(<-p.flows)(f)
+	(<-p.flows)(s, &h)
 }
 
 func (p *peerNode) message1() proto.Control {
@@ -225,13 +225,14 @@ func TestEchoThrough(t *testing.T) {
 
 func (s *site) open(port uint16, ttl uint8) *link.Flow {
 	s.t.Helper()
-	st, err := s.client.l.OpenFlow(s.t.Context(), &proto.FlowHeader{
+	h := &proto.FlowHeader{
 		Flow: proto.NewFlowID(), Src: netip.AddrPortFrom(s.addr, 1234), Dst: netip.AddrPortFrom(netip.MustParseAddr("172.16.10.120"), port), TTL: ttl,
-	})
+	}
+	st, err := s.client.l.OpenFlow(s.t.Context(), h)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return link.NewFlow(st)
+	return link.NewFlow(st, h, nil)
 }
 
 func (s *site) await(f *link.Flow) proto.FlowAnswer {
@@ -249,27 +250,31 @@ func (s *site) await(f *link.Flow) proto.FlowAnswer {
 func TestFlowThrough(t *testing.T) {
 	s := newSite(t)
 	echoed := make(chan error, 1)
-	s.connector.flows <- func(f *link.Flow) {
+	s.connector.flows <- func(s *link.Stream, h *proto.FlowHeader) {
+		f := link.NewFlow(s, h, nil)
 		if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}); err != nil {
 			echoed <- err
 			return
 		}
-		b, err := io.ReadAll(f)
+		pumped := make(chan error, 1)
+		origin := linktest.Attach(t.Context(), f, pumped)
+		b, err := io.ReadAll(origin)
 		if err == nil {
-			_, err = f.Write(b)
+			_, err = origin.Write(b)
 		}
-		echoed <- errors.Join(err, f.CloseWrite())
+		echoed <- errors.Join(err, origin.CloseWrite(), <-pumped)
 	}
 	f := s.open(22, 64)
 	if a := s.await(f); a.Kind != proto.AnswerConnected || a.TTL != 61 {
 		t.Fatalf("answer %+v, want connected with TTL 61", a)
 	}
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
+	app := linktest.Attach(t.Context(), f, nil)
 	go func() {
-		_, _ = f.Write(data)
-		_ = f.CloseWrite()
+		_, _ = app.Write(data)
+		_ = app.CloseWrite()
 	}()
-	got, err := io.ReadAll(f)
+	got, err := io.ReadAll(app)
 	if err != nil || !bytes.Equal(got, data) {
 		t.Fatalf("%d of %d bytes came back: %v", len(got), len(data), err)
 	}
@@ -277,9 +282,8 @@ func TestFlowThrough(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s.connector.flows <- func(f *link.Flow) {
-		_ = f.Answer(proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 60, Reporter: netip.MustParseAddr("172.16.10.1"), QuotedTTL: 62})
-		_, _ = io.Copy(io.Discard, f) // until the edge leaves
+	s.connector.flows <- func(s *link.Stream, h *proto.FlowHeader) {
+		s.Refuse(proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 60, Reporter: netip.MustParseAddr("172.16.10.1"), QuotedTTL: 62})
 	}
 	if a := s.await(s.open(22, 64)); a.Kind != proto.AnswerICMP || a.TTL != 59 || a.ICMPCode != 1 || a.Reporter.String() != "172.16.10.1" {
 		t.Errorf("a router's error came as %+v", a)
@@ -304,7 +308,7 @@ func TestFlowThrough(t *testing.T) {
 // keep the client from asking again with the application's next SYN.
 func TestAFlowWhoseConnectorLeaves(t *testing.T) {
 	s := newSite(t)
-	s.connector.flows <- func(f *link.Flow) { _ = s.connector.l.Close(proto.CodeOK, "leaving") }
+	s.connector.flows <- func(*link.Stream, *proto.FlowHeader) { _ = s.connector.l.Close(proto.CodeOK, "leaving") }
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if a, err := s.open(22, 64).Await(ctx); !hasCode(err, proto.CodeLinkDown) {
@@ -316,17 +320,19 @@ func TestAFlowWhoseConnectorLeaves(t *testing.T) {
 func TestPolicyChangeEndsFlows(t *testing.T) {
 	s := newSite(t)
 	far := make(chan error, 1)
-	s.connector.flows <- func(f *link.Flow) {
+	s.connector.flows <- func(s *link.Stream, h *proto.FlowHeader) {
+		f := link.NewFlow(s, h, nil)
 		_ = f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62})
-		_, err := io.Copy(io.Discard, f)
-		far <- err
+		linktest.Attach(t.Context(), f, far)
 	}
 	f := s.open(22, 64)
 	if a := s.await(f); a.Kind != proto.AnswerConnected {
 		t.Fatalf("answer %+v", a)
 	}
+	near := make(chan error, 1)
+	linktest.Attach(t.Context(), f, near)
 	s.apply("grants: []")
-	if _, err := io.Copy(io.Discard, f); !hasCode(err, proto.CodeDenied) {
+	if err := <-near; !hasCode(err, proto.CodeDenied) {
 		t.Errorf("the client's end: %v, want denied", err)
 	}
 	if err := <-far; !hasCode(err, proto.CodeDenied) {

@@ -23,12 +23,13 @@ const (
 	CodeDenied        Code = 12 // policy no longer allows this
 	CodeLinkDown      Code = 13 // the next link is gone
 	CodeAborted       Code = 14 // the sender no longer wants it
-	codeAfterLastName      = 15
+	CodeMemoryShort   Code = 15 // it held memory and did not move when others needed it
+	codeAfterLastName      = 16
 )
 
 var codeNames = [codeAfterLastName]string{
 	"ok", "internal error", "protocol violation", "refused", "revoked", "expired", "replaced", "draining",
-	"too many", "reset", "timeout", "path mtu", "denied", "link down", "aborted",
+	"too many", "reset", "timeout", "path mtu", "denied", "link down", "aborted", "memory short",
 }
 
 // String returns the code in words.

@@ -240,11 +240,18 @@ type FrameType uint8
 // The frames of a flow, in both directions once it is connected. Offsets
 // count payload bytes of one direction from 0, so that the flow can go on
 // over another link.
+//
+// Credit is given end to end: a side may send payload up to the offset of the
+// newest FrameLimit that it has read, and nothing before the first one. Data
+// beyond it is a violation of the protocol. Whoever grants has room for what it
+// has granted and always reads its stream, so that no other flow waits for it.
 const (
-	FrameData FrameType = 1 // Length bytes of payload follow the header
-	FrameAck  FrameType = 2 // Offset bytes have been received and handed on
-	FrameFin  FrameType = 3 // the sender's half is closed; Offset is its length
-	FrameRst  FrameType = 4 // the connection was reset; Code says by what
+	FrameData    FrameType = 1 // value bytes of payload follow the header
+	FrameAck     FrameType = 2 // value bytes have been received and handed on
+	FrameFin     FrameType = 3 // the sender's half is closed; value is its length
+	FrameRst     FrameType = 4 // the connection was reset, behind all data before; value is a Code
+	FrameLimit   FrameType = 5 // payload up to the offset value may be sent; never less than before
+	FrameBlocked FrameType = 6 // the sender has more, and waits at the limit value
 )
 
 // FlowFrame is the header of one frame.
@@ -260,7 +267,7 @@ const (
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 type FlowFrame struct {
 	Type  FrameType
-	Value uint64 // data: length; ack and fin: offset; rst: Code
+	Value uint64 // data: length; ack, fin, limit, blocked: offset; rst: Code
 }
 
 const (
@@ -283,7 +290,7 @@ func ParseFlowFrame(b []byte) (FlowFrame, error) {
 	v := binary.BigEndian.Uint64(b)
 	f := FlowFrame{Type: FrameType(v >> 56), Value: v & (1<<56 - 1)}
 	switch {
-	case f.Type < FrameData || f.Type > FrameRst,
+	case f.Type < FrameData || f.Type > FrameBlocked,
 		f.Type == FrameData && f.Value > MaxFrameData,
 		f.Type == FrameRst && f.Value > 1<<16-1:
 		return FlowFrame{}, ErrMalformed

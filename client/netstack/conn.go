@@ -8,6 +8,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
 // Conn is one TCP connection of the host, seen from the far end: what the
@@ -35,6 +36,24 @@ func (c *Conn) CloseWrite() error { return translate(c.TCPConn.CloseWrite()) }
 
 // Abort sends RST and frees the connection at once.
 func (c *Conn) Abort() { c.ep.Abort() }
+
+// Broken says whether the connection is over: reset, timed out or closed.
+func (c *Conn) Broken() bool {
+	switch tcp.EndpointState(c.ep.State()) {
+	case tcp.StateError, tcp.StateClose:
+		return true
+	}
+	return false
+}
+
+// Unsent returns how many bytes the application's host has not acknowledged.
+func (c *Conn) Unsent() int {
+	n, err := c.ep.GetSockOptInt(tcpip.SendQueueSizeOption)
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // translate gives gVisor's errors, which gonet flattens to text, the identity of the system's.
 func translate(err error) error {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -34,5 +35,6 @@ type Config struct {
 	// unprivileged IPv4 socket does not see that of a SYN-ACK.
 	LastTTL func(netip.Addr) uint8
 
-	MaxFlows int // 0 = MaxFlows
+	MaxFlows int          // 0 = MaxFlows
+	Budget   *link.Budget // of the flows' memory; nil = no bound
 }

@@ -92,8 +92,8 @@ func TestDialConnects(t *testing.T) {
 		if err != nil || errs != 0 {
 			t.Errorf("%v: error queue %d, %v: any ICMP error ends the connection", a, errs, err)
 		}
-		endpoint{o.conn}.Abort()
-		endpoint{o.conn}.Abort() // twice is fine
+		newEndpoint(o.conn).Abort()
+		newEndpoint(o.conn).Abort() // twice is fine
 	}
 }
 

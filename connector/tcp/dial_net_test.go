@@ -29,7 +29,7 @@ func TestDialOnLoopback(t *testing.T) {
 	if err != nil || o.conn == nil {
 		t.Fatalf("%+v, %v", o, err)
 	}
-	endpoint{o.conn}.Abort()
+	newEndpoint(o.conn).Abort()
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -3,11 +3,9 @@ package tcp
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
@@ -100,14 +98,17 @@ func (d *Dialer) dial(ctx context.Context, s *link.Stream, h proto.FlowHeader, t
 
 // pump answers "connected" and moves bytes.
 func (d *Dialer) pump(ctx context.Context, s *link.Stream, h proto.FlowHeader, o outcome) packet.Reason {
-	f := link.NewFlow(s)
-	c := endpoint{o.conn}
+	f := link.NewFlow(s, &h, d.cfg.Budget)
+	c := newEndpoint(o.conn)
 	if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: d.synAckTTL(h, o.ttl)}); err != nil {
 		c.Abort()
-		f.Reset(proto.CodeAborted)
+		f.Drop(proto.CodeAborted)
 		return packet.Closed
 	}
-	if err := link.Pump(ctx, f, c); err != nil && !errors.Is(err, net.ErrClosed) {
+	switch err := link.Pump(ctx, f, c); {
+	case f.Short():
+		return packet.MemoryShort
+	case err != nil && !errors.Is(err, net.ErrClosed):
 		return packet.Closed
 	}
 	return packet.OK
@@ -174,28 +175,8 @@ func (d *Dialer) silent(ctx context.Context, s *link.Stream) packet.Reason {
 	return d.end(s, proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Timeout)
 }
 
-// leaveWait is how long an opener may take to leave after it was told no.
-const leaveWait = 5 * time.Second
-
-// end answers a flow that was not connected and waits until the opener leaves:
-// to refuse what it may still send would make the edge between us reset the
-// stream, and the answer with it.
+// end answers a flow that was not connected.
 func (d *Dialer) end(s *link.Stream, a proto.FlowAnswer, r packet.Reason) packet.Reason {
-	if err := errors.Join(link.NewFlow(s).Answer(a), s.CloseWrite()); err != nil {
-		s.Reset(proto.CodeAborted) // the opener has left already
-		return r
-	}
-	_ = s.SetReadDeadline(time.Now().Add(leaveWait))
-	_, _ = io.Copy(io.Discard, s) // nothing is expected
-	_ = s.Close()
+	s.Refuse(a)
 	return r
-}
-
-// endpoint is the origin's side of a flow for link.Pump.
-type endpoint struct{ *net.TCPConn }
-
-// Abort sends RST.
-func (e endpoint) Abort() {
-	_ = e.SetLinger(0) // fails only on a connection that is closed already
-	_ = e.Close()
 }

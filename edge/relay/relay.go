@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
 	"github.com/oneping/oneping/edge/policy"
@@ -69,9 +70,11 @@ type Config struct {
 	Silent bool         // `unreachable: silent`: denied, no route and no connector are not answered
 	// MTU is the size of the largest packet that enters a device's TUN in one piece, 0 = 1500:
 	// what is larger was reassembled and is never answered with "packet too big".
-	MTU     int
-	Denials *policy.Log // nil = a new one
-	Log     *zap.Logger // nil = none
+	MTU int
+	// FlowMemory bounds what TCP flows hold here in bytes; 0 = link.DefaultBudget.
+	FlowMemory int64
+	Denials    *policy.Log // nil = a new one
+	Log        *zap.Logger // nil = none
 }
 
 // Relay is the edge's data plane. Safe for concurrent use.
@@ -85,7 +88,8 @@ type Relay struct {
 	state      atomic.Pointer[compiled]
 	sessions   *sessions
 	flows      *flows
-	scratch    sync.Pool // of *scratch
+	budget     *link.Budget // of the flows' memory
+	scratch    sync.Pool    // of *scratch
 
 	mu       sync.Mutex // guards what follows; never held on the packet path
 	devices  map[string]*device
@@ -102,6 +106,7 @@ func New(cfg Config) *Relay {
 		denials:  cfg.Denials,
 		sessions: newSessions(maxSessions, maxClientSessions),
 		flows:    newFlows(maxFlows, maxClientFlows),
+		budget:   link.NewBudget(cfg.FlowMemory),
 		devices:  make(map[string]*device),
 		replicas: make(map[string]*replica),
 		tunnels:  make(map[string]*tunnel),
@@ -127,14 +132,22 @@ func New(cfg Config) *Relay {
 	return r
 }
 
-// Run ends idle sessions until ctx ends. It returns ctx's error.
+// Run ends idle sessions, and stuck flows when memory is short, until ctx ends. It returns ctx's error.
 func (r *Relay) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.budget.Run(ctx) })
+	g.Go(func() error { return r.sweep(ctx) })
+	return g.Wait()
+}
+
+// sweep ends idle sessions until ctx ends.
+func (r *Relay) sweep(ctx context.Context) error {
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case now := <-t.C:
 			r.sessions.sweep(now)
 		}
@@ -143,6 +156,9 @@ func (r *Relay) Run(ctx context.Context) error {
 
 // Counters returns what ended here, by reason.
 func (r *Relay) Counters() *packet.Counters { return &r.counters }
+
+// Memory returns what TCP flows hold.
+func (r *Relay) Memory() link.BudgetReport { return r.budget.Report(time.Now()) }
 
 // Denials returns the log of denials.
 func (r *Relay) Denials() *policy.Log { return r.denials }

@@ -146,7 +146,7 @@ func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, er
 	conn, err := p.tr.Dial(ctx, net.UDPAddrFromAddrPort(target), dialTLS(cfg), dialConfig(cfg))
 	if err != nil {
 		p.close()
-		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || isTimeout(err) {
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || isHandshakeTimeout(err) {
 			err = &NoAnswerError{Target: target, After: dialTimeout}
 		}
 		return nil, translate(err)

@@ -130,8 +130,8 @@ func (e *NoAnswerError) Hint() string {
 // Timeout makes it a time-out as package net knows them.
 func (e *NoAnswerError) Timeout() bool { return true }
 
-// isTimeout knows quic-go's time-outs of a handshake.
-func isTimeout(err error) bool {
+// isHandshakeTimeout knows quic-go's time-outs of a handshake.
+func isHandshakeTimeout(err error) bool {
 	_, idle := errors.AsType[*quic.IdleTimeoutError](err)
 	_, handshake := errors.AsType[*quic.HandshakeTimeoutError](err)
 	return idle || handshake

@@ -25,6 +25,9 @@ func (e tcpEnd) Abort() {
 	_ = e.Close()
 }
 
+func (e tcpEnd) Broken() bool { return false }
+func (e tcpEnd) Unsent() int  { return 0 }
+
 // slice is client – edge – connector in one process, over loopback.
 type slice struct {
 	t      testing.TB
@@ -40,12 +43,11 @@ func newSlice(t testing.TB) *slice {
 	t.Cleanup(func() { _ = origin.Close() })
 	edgeC, connector := connect(t, link.Config{}, link.Config{})
 	edge, client := connect(t, link.Config{}, link.Config{})
-	run(t, connector, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
-		f := link.NewFlow(s)
+	run(t, connector, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+		f := link.NewFlow(s, &h, nil)
 		c, err := net.DialTCP("tcp4", nil, origin.Addr().(*net.TCPAddr))
 		if err != nil {
-			_ = f.Answer(proto.FlowAnswer{Kind: proto.AnswerRefused})
-			_ = f.Close()
+			s.Refuse(proto.FlowAnswer{Kind: proto.AnswerRefused})
 			return
 		}
 		if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}); err != nil {
@@ -60,7 +62,7 @@ func newSlice(t testing.TB) *slice {
 			s.Reset(proto.CodeLinkDown)
 			return
 		}
-		_ = link.Splice(ctx, s, out)
+		_ = link.Splice(ctx, s, out, nil)
 	}})
 	run(t, client, link.Handler{})
 	return &slice{t: t, client: client, origin: origin}
@@ -82,7 +84,7 @@ func (s *slice) open() (*net.TCPConn, <-chan error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := link.NewFlow(stream)
+	f := link.NewFlow(stream, header(), nil)
 	a, err := f.Await(t.Context())
 	if err != nil || a.Kind != proto.AnswerConnected || a.TTL != 62 {
 		t.Fatalf("answer %+v, %v", a, err)
@@ -281,8 +283,8 @@ func TestARefusedFlowIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := link.NewFlow(stream)
-	defer f.Close()
+	f := link.NewFlow(stream, header(), nil)
+	defer f.Drop(proto.CodeAborted)
 	if a, err := f.Await(t.Context()); err != nil || a.Kind != proto.AnswerRefused {
 		t.Fatalf("answer %+v, %v", a, err)
 	}
@@ -301,8 +303,8 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := link.NewFlow(stream)
-	defer f.Close()
+	f := link.NewFlow(stream, header(), nil)
+	defer f.Drop(proto.CodeAborted)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	if _, err := f.Await(ctx); !errors.Is(err, context.DeadlineExceeded) {

@@ -1,27 +1,32 @@
 package link_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// flowPair returns a stream of the opener and a flow of the acceptor.
-func flowPair(t *testing.T) (*link.Stream, *link.Flow) {
+// flowPair returns a stream of the opener, the application's end of the flow
+// that the acceptor makes of it, and how its pump ends.
+func flowPair(t *testing.T) (*link.Stream, *linktest.End, <-chan error) {
 	server, client := connect(t, link.Config{}, link.Config{})
-	accepted := make(chan *link.Flow, 1)
-	done := make(chan struct{})
-	run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
-		accepted <- link.NewFlow(s)
+	app, pumped, done := make(chan *linktest.End, 1), make(chan error, 1), make(chan struct{})
+	run(t, server, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+		f := link.NewFlow(s, &h, nil)
+		if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected}); err != nil {
+			t.Error(err)
+		}
+		app <- linktest.Attach(ctx, f, pumped)
 		<-done
 	}})
 	t.Cleanup(func() { close(done) })
@@ -30,7 +35,10 @@ func flowPair(t *testing.T) (*link.Stream, *link.Flow) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s, <-accepted
+	if _, err := proto.ReadFlowAnswer(s); err != nil {
+		t.Fatal(err)
+	}
+	return s, <-app, pumped
 }
 
 func frame(kind proto.FrameType, value uint64, payload string) []byte {
@@ -39,116 +47,157 @@ func frame(kind proto.FrameType, value uint64, payload string) []byte {
 	return append(b, payload...)
 }
 
+// next reads the next frame of s, and its payload.
+func next(t *testing.T, s *link.Stream) (proto.FlowFrame, []byte) {
+	t.Helper()
+	var head [proto.FrameHeaderSize]byte
+	if _, err := io.ReadFull(s, head[:]); err != nil {
+		t.Fatal(err)
+	}
+	h, err := proto.ParseFlowFrame(head[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Type != proto.FrameData {
+		return h, nil
+	}
+	payload := make([]byte, h.Value)
+	if _, err := io.ReadFull(s, payload); err != nil {
+		t.Fatal(err)
+	}
+	return h, payload
+}
+
+func write(t *testing.T, s *link.Stream, frames ...[]byte) {
+	t.Helper()
+	for _, b := range frames {
+		if _, err := s.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const firstWindow = 64 << 10
+
 func TestBrokenFramesEndTheFlowWithAnError(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		bytes []byte
 		close bool
-		data  string
 		want  error
 	}{
-		{"data, then fin", append(frame(proto.FrameData, 2, "ab"), frame(proto.FrameFin, 2, "")...), false, "ab", nil},
-		{"empty data frames", append(append(frame(proto.FrameData, 0, ""), frame(proto.FrameData, 1, "a")...), frame(proto.FrameFin, 1, "")...), false, "a", nil},
-		{"fin at another offset", append(frame(proto.FrameData, 2, "ab"), frame(proto.FrameFin, 3, "")...), false, "ab", proto.ErrMalformed},
-		{"unknown frame", []byte{0xff, 0, 0, 0, 0, 0, 0, 0}, false, "", proto.ErrMalformed},
-		{"data beyond the bound", frame(proto.FrameData, proto.MaxFrameData+1, ""), false, "", proto.ErrMalformed},
-		{"end without fin", frame(proto.FrameData, 2, "ab"), true, "ab", io.ErrUnexpectedEOF},
-		{"end inside a header", []byte{1, 0, 0}, true, "", io.ErrUnexpectedEOF},
-		{"end inside data", frame(proto.FrameData, 9, "ab"), true, "ab", io.ErrUnexpectedEOF},
+		{"fin at another offset", append(frame(proto.FrameData, 2, "ab"), frame(proto.FrameFin, 3, "")...), false, proto.ErrMalformed},
+		{"unknown frame", []byte{0xff, 0, 0, 0, 0, 0, 0, 0}, false, proto.ErrMalformed},
+		{"data beyond the frame's bound", frame(proto.FrameData, proto.MaxFrameData+1, ""), false, proto.ErrMalformed},
+		{"data beyond the limit", frame(proto.FrameData, firstWindow+1, ""), false, proto.ErrMalformed},
+		{"data behind fin", append(frame(proto.FrameFin, 0, ""), frame(proto.FrameData, 1, "a")...), false, proto.ErrMalformed},
+		{"end without fin", frame(proto.FrameData, 2, "ab"), true, io.ErrUnexpectedEOF},
+		{"end inside a header", []byte{1, 0, 0}, true, io.ErrUnexpectedEOF},
+		{"end inside data", frame(proto.FrameData, 9, "ab"), true, io.ErrUnexpectedEOF},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, f := flowPair(t)
-			if _, err := s.Write(c.bytes); err != nil {
-				t.Fatal(err)
-			}
+			s, app, pumped := flowPair(t)
+			write(t, s, c.bytes)
 			if c.close {
 				_ = s.CloseWrite()
 			}
-			got, err := io.ReadAll(f)
-			if string(got) != c.data || !errors.Is(err, c.want) {
-				t.Errorf("read %q, %v; want %q, %v", got, err, c.data, c.want)
+			if err := <-pumped; !errors.Is(err, c.want) {
+				t.Errorf("the pump ends with %v, want %v", err, c.want)
 			}
-			if c.want != nil {
-				_, err := s.Read(make([]byte, 100))
-				if code, ok := link.ResetCode(err); !ok || code != proto.CodeProtocol {
-					t.Errorf("the peer reads %v", err)
-				}
+			if _, err := io.ReadAll(app); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("the application reads %v, want a reset", err)
+			}
+			_, err := io.ReadAll(s)
+			if code, ok := link.ResetCode(err); !ok || code != proto.CodeProtocol {
+				t.Errorf("the peer reads %v", err)
 			}
 		})
 	}
 }
 
-func TestAResetFrameSaysWhy(t *testing.T) {
-	s, f := flowPair(t)
-	if _, err := s.Write(append(frame(proto.FrameData, 2, "ab"), frame(proto.FrameRst, uint64(proto.CodeDenied), "")...)); err != nil {
-		t.Fatal(err)
+func TestFramesCrossInOrder(t *testing.T) {
+	s, app, pumped := flowPair(t)
+	write(t, s, frame(proto.FrameLimit, 100, ""), frame(proto.FrameData, 0, ""), frame(proto.FrameData, 1, "a"), frame(proto.FrameData, 2, "bc"), frame(proto.FrameFin, 3, ""))
+	if b, err := io.ReadAll(app); err != nil || string(b) != "abc" {
+		t.Errorf("the application reads %q, %v", b, err)
 	}
-	got, err := io.ReadAll(f)
-	if code, ok := link.ResetCode(err); string(got) != "ab" || !ok || code != proto.CodeDenied {
-		t.Fatalf("read %q, %v", got, err)
+	_ = app.CloseWrite()
+	if h, _ := next(t, s); h != (proto.FlowFrame{Type: proto.FrameLimit, Value: firstWindow}) {
+		t.Errorf("first came %+v, want the limit", h)
+	}
+	if h, _ := next(t, s); h != (proto.FlowFrame{Type: proto.FrameFin}) {
+		t.Errorf("then %+v, want the fin", h)
+	}
+	_ = s.CloseWrite()
+	if err := <-pumped; err != nil {
+		t.Error(err)
 	}
 }
 
-// TestWhatWasReadIsAcknowledged: the writer learns how far the reader is,
-// every 256 KiB and at the fin.
-func TestWhatWasReadIsAcknowledged(t *testing.T) {
-	s, f := flowPair(t)
-	w := link.NewFlow(s)
-	const total = 1<<20 + 5
-	go func() {
-		_, _ = io.Copy(w, pattern(total))
-		_ = w.CloseWrite()
-	}()
-	got, err := io.ReadAll(f)
-	want, _ := io.ReadAll(pattern(total))
-	if err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("%d bytes, %v", len(got), err)
+func TestAResetFrameSaysWhyBehindTheData(t *testing.T) {
+	s, app, pumped := flowPair(t)
+	write(t, s, frame(proto.FrameData, 2, "ab"), frame(proto.FrameRst, uint64(proto.CodeDenied), ""))
+	_ = s.CloseWrite()
+	if b, err := io.ReadAll(app); !errors.Is(err, syscall.ECONNRESET) || string(b) != "ab" {
+		t.Errorf("the application reads %q, %v", b, err)
 	}
-	if err := f.CloseWrite(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadAll(w); err != nil {
-		t.Fatal(err)
-	}
-	closed := make(chan error, 1)
-	go func() { closed <- f.Close() }()
-	if err := w.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := <-closed; err != nil {
-		t.Error(err)
-	}
-	if w.Acked() != total {
-		t.Errorf("acknowledged %d of %d", w.Acked(), total)
+	if code, ok := link.ResetCode(<-pumped); !ok || code != proto.CodeDenied {
+		t.Errorf("the pump ends with %v", code)
 	}
 }
 
-// TestBothDirectionsCanBeFull: both ends write more than all windows hold,
-// and each acknowledges what it reads meanwhile.
-func TestBothDirectionsCanBeFull(t *testing.T) {
-	s, f := flowPair(t)
-	w := link.NewFlow(s)
-	const total = 20 << 20 // beyond a stream's window
-	for _, x := range []*link.Flow{w, f} {
-		go func() {
-			_, _ = io.Copy(x, pattern(total))
-			_ = x.CloseWrite()
-		}()
+// The sender never has more under way than it was granted, and says when it waits.
+func TestNothingIsSentWithoutCredit(t *testing.T) {
+	s, app, _ := flowPair(t)
+	if h, _ := next(t, s); h.Type != proto.FrameLimit {
+		t.Fatalf("first came %+v", h)
 	}
-	type result struct {
-		n   int64
-		err error
+	go func() { _, _ = app.Write(make([]byte, 100)) }()
+	for _, limit := range []uint64{10, 10, 64} {
+		write(t, s, frame(proto.FrameLimit, limit, ""))
 	}
-	got := make(chan result, 2)
-	for _, x := range []*link.Flow{w, f} {
-		go func() {
-			n, err := io.Copy(io.Discard, x)
-			got <- result{n, err}
-		}()
-	}
-	for range 2 {
-		if r := <-got; r.n != total || r.err != nil {
-			t.Errorf("read %d bytes, %v", r.n, r.err)
+	var got uint64
+	for got < 64 {
+		h, payload := next(t, s)
+		switch h.Type {
+		case proto.FrameData:
+			got += uint64(len(payload))
+		case proto.FrameBlocked:
+			if h.Value != got {
+				t.Errorf("waits at %d after %d bytes", h.Value, got)
+			}
 		}
 	}
+	if h, _ := next(t, s); got != 64 || h != (proto.FlowFrame{Type: proto.FrameBlocked, Value: 64}) {
+		t.Errorf("%d bytes, then %+v", got, h)
+	}
+	write(t, s, frame(proto.FrameRst, uint64(proto.CodeReset), ""))
+	_ = s.CloseWrite()
+}
+
+// What nobody reads stays within the window, and acknowledges nothing; what is read gives credit back.
+func TestCreditComesFromTheReader(t *testing.T) {
+	s, app, _ := flowPair(t)
+	if h, _ := next(t, s); h.Value != firstWindow {
+		t.Fatalf("%+v", h)
+	}
+	write(t, s, frame(proto.FrameData, firstWindow, string(make([]byte, firstWindow))))
+	if _, err := io.ReadFull(app, make([]byte, firstWindow)); err != nil {
+		t.Fatal(err)
+	}
+	var acked, limit uint64
+	for acked < firstWindow/4*3 {
+		switch h, _ := next(t, s); h.Type {
+		case proto.FrameAck:
+			acked = h.Value
+		case proto.FrameLimit:
+			if limit = h.Value; limit != acked+firstWindow {
+				t.Errorf("%d bytes acknowledged, limit %d", acked, limit)
+			}
+		default:
+			t.Errorf("%+v", h)
+		}
+	}
+	write(t, s, frame(proto.FrameRst, uint64(proto.CodeReset), ""))
+	_ = s.CloseWrite()
 }

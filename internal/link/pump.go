@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/oneping/oneping/proto"
 )
@@ -21,23 +21,44 @@ type Endpoint interface {
 	CloseWrite() error
 	// Abort sends RST and frees Read and Write. May be called more than once and concurrently.
 	Abort()
+	// Broken says whether the connection is over, whether or not its last bytes have been read.
+	Broken() bool
+	// Unsent returns how many bytes Write has taken that the far end has not acknowledged; 0 where nobody can tell.
+	Unsent() int
 }
+
+const (
+	// lastWords is how long the bytes before a reset may stand still before it overtakes them: a far end that takes
+	// nothing would never hear of it.
+	lastWords = 5 * time.Second
+	// drainEvery is how often is looked whether they have gone.
+	drainEvery = 2 * time.Millisecond
+	// brokenEvery is how often an end that waits for credit, and so does not read, looks whether its connection is over.
+	brokenEvery = time.Second
+	// slowWrite is how long a frame may take to go out before the next ones are small: what is to go out between
+	// them, an acknowledgement, waits for no more than one.
+	slowWrite = 100 * time.Millisecond
+	slowFrame = 16 << 10
+)
 
 // Pump moves bytes both ways between a flow and a TCP connection until both
 // directions have ended, and closes both. FIN crosses as half-close, after
-// which the other direction lives on; RST crosses as RST. Nothing is buffered
-// beyond one 256 KiB buffer a direction and QUIC's windows: a slow reader slows
-// its writer. It returns nil after two orderly ends.
+// which the other direction lives on; RST crosses as RST, behind what was said before it. A slow reader slows its
+// writer and nobody else: see Flow. It returns nil after two orderly ends.
 func Pump(ctx context.Context, f *Flow, c Endpoint) error {
-	p := &pump{f: f, c: c}
+	p := &pump{f: f, c: c, resetSeen: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { p.fail(fmt.Errorf("pump flow: %w", context.Cause(ctx)), proto.CodeAborted) })
-	var wg sync.WaitGroup
-	wg.Go(p.outbound)
-	wg.Go(p.inbound)
-	wg.Wait()
-	_ = c.Close() // both halves have ended: there is nothing left to fail
-	_ = f.Close() // waits for the peer's last acknowledgement; ctx ends that too
-	stop()
+	defer stop()
+	var ends, reader sync.WaitGroup
+	reader.Go(p.receive)
+	ends.Go(p.deliver)
+	ends.Go(p.send)
+	ends.Wait()
+	_ = c.Close()        // both halves have ended: there is nothing left to fail
+	_ = f.s.CloseWrite() // no acknowledgement is due any more
+	reader.Wait()        // the peer's last ones; ctx and the end of the link end that too
+	f.s.end()
+	f.release()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err
@@ -46,92 +67,216 @@ func Pump(ctx context.Context, f *Flow, c Endpoint) error {
 type pump struct {
 	f *Flow
 	c Endpoint
+	// resetSeen is closed when the connection was reset at the peer's wish: there is nothing more to send.
+	resetSeen chan struct{}
 
-	mu  sync.Mutex
-	err error // the first
+	mu      sync.Mutex
+	err     error // the first
+	written error // why Write failed: the connection is over, and a Read says EOF afterwards
 }
 
-// fail ends both directions of both sides, once.
-func (p *pump) fail(err error, code proto.Code) {
+// note keeps the first error and says whether err is it.
+func (p *pump) note(err error) bool {
 	p.mu.Lock()
-	first := p.err == nil
-	if first {
-		p.err = err
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return false
 	}
-	p.mu.Unlock()
-	if first {
-		p.f.Reset(code)
-		p.c.Abort()
-	}
+	p.err = err
+	return true
 }
 
-// outbound moves from the TCP connection to the flow.
-func (p *pump) outbound() {
-	buf := copyBuffer{pools: &p.f.s.l.pools}
-	defer buf.free()
+// fail ends both directions of both sides.
+func (p *pump) fail(err error, code proto.Code) {
+	p.note(err)
+	p.f.Reset(code)
+	p.c.Abort()
+}
+
+// receive moves from the stream to the backlog.
+func (p *pump) receive() {
 	for {
-		b := buf.next()
-		n, err := p.c.Read(b[proto.FrameHeaderSize:])
-		buf.used(n)
-		if n > 0 {
-			if werr := p.f.writeData(b[:proto.FrameHeaderSize+n]); werr != nil {
-				p.failFlow(werr)
-				return
-			}
-		}
+		kind, err := p.f.receive()
 		switch {
-		case errors.Is(err, io.EOF):
-			if werr := p.f.CloseWrite(); werr != nil {
-				p.failFlow(werr)
-			}
-			return
 		case err != nil:
-			p.failEndpoint(err)
+			code, ok := ResetCode(err)
+			if !ok {
+				code = proto.CodeLinkDown
+			}
+			p.fail(fmt.Errorf("pump flow: %w", err), code)
+			return
+		case kind == proto.FrameRst:
+			p.allowLastWords()
+		case kind == 0:
 			return
 		}
 	}
 }
 
-// inbound moves from the flow to the TCP connection.
-func (p *pump) inbound() {
-	buf := copyBuffer{pools: &p.f.s.l.pools}
-	defer buf.free()
+// allowLastWords gives Write some time, where what it writes stands before a reset.
+func (p *pump) allowLastWords() {
+	if _, reset := ResetCode(p.f.in.ending()); reset {
+		_ = p.c.SetWriteDeadline(time.Now().Add(lastWords)) // of a connection that has ended: Write says so
+	}
+}
+
+// deliver moves from the backlog to the TCP connection.
+func (p *pump) deliver() {
 	for {
-		b := buf.next()
-		n, err := p.f.Read(b)
-		buf.used(n)
-		if n > 0 {
-			if _, werr := p.c.Write(b[:n]); werr != nil {
-				p.failEndpoint(werr)
-				return
-			}
-		}
+		b, err := p.f.in.next()
 		switch {
+		case err == nil:
 		case isEOF(err):
 			// An error here is that of a connection that has ended meanwhile: the other direction reports it.
 			_ = p.c.CloseWrite()
 			return
+		default:
+			if _, reset := ResetCode(err); reset {
+				p.note(fmt.Errorf("pump flow: %w", err))
+				p.abort()
+			}
+			return
+		}
+		n, err := p.c.Write(b)
+		p.f.in.took(n)
+		if n > 0 {
+			p.f.handedOn(n)
+		}
+		switch {
+		case n > 0 && (err == nil || isTimeout(err)):
+			p.allowLastWords() // it moves
+		case isTimeout(err):
+			p.note(errors.New("pump flow: the reset overtook what nobody read"))
+			p.f.in.drop()
+			p.abort()
+			return
 		case err != nil:
-			p.failFlow(err)
+			p.undeliverable(err)
 			return
 		}
 	}
 }
 
-// failFlow ends the pump because of the flow: the application gets RST.
-func (p *pump) failFlow(err error) {
-	code, ok := ResetCode(err)
-	if !ok {
-		code = proto.CodeLinkDown
-	}
-	p.fail(fmt.Errorf("pump flow: %w", err), code)
+// undeliverable discards what the connection takes no more. What it still has to say is read until its end.
+func (p *pump) undeliverable(err error) {
+	p.mu.Lock()
+	p.written = err
+	p.mu.Unlock()
+	p.f.in.drop()
 }
 
-// failEndpoint ends the pump because of the TCP connection.
-func (p *pump) failEndpoint(err error) {
+// abort resets the connection behind what has been written to it.
+func (p *pump) abort() {
+	tick := time.NewTicker(drainEvery)
+	defer tick.Stop()
+	last, since := p.c.Unsent(), time.Now()
+	for last > 0 && !p.c.Broken() {
+		select {
+		case <-p.f.finished:
+			return
+		case now := <-tick.C:
+			n := p.c.Unsent()
+			if n >= last && now.Sub(since) >= lastWords {
+				last = 0
+			} else if n < last {
+				last, since = n, now
+			}
+		}
+	}
+	close(p.resetSeen)
+	p.c.Abort()
+}
+
+// send moves from the TCP connection to the flow.
+func (p *pump) send() {
+	want, most := sizer{want: smallBuffer}, largeBuffer
+	for {
+		room, err := p.await()
+		if err != nil {
+			p.sendEnded(err)
+			return
+		}
+		b := p.f.s.l.pools.get(min(want.want+proto.FrameHeaderSize, room+proto.FrameHeaderSize, most))
+		payload := b[proto.FrameHeaderSize:min(len(b), room+proto.FrameHeaderSize)]
+		n, err := p.c.Read(payload)
+		want.saw(n, len(payload))
+		if n > 0 {
+			began := time.Now()
+			werr := p.f.writeData(b[:proto.FrameHeaderSize+n])
+			if most = largeBuffer; time.Since(began) > slowWrite {
+				most = slowFrame
+			}
+			if werr != nil {
+				err = nil // the stream has ended: receive says why
+				p.f.s.l.pools.put(b)
+				return
+			}
+		}
+		p.f.s.l.pools.put(b)
+		if err != nil {
+			p.sendEnded(err)
+			return
+		}
+	}
+}
+
+// await waits for credit. An error is the end of the connection, which is not being read meanwhile.
+func (p *pump) await() (int, error) {
+	n, err := p.f.credit()
+	if n > 0 || err != nil {
+		return n, err
+	}
+	tick := time.NewTicker(brokenEvery)
+	defer tick.Stop()
+	broken := time.Duration(0)
+	for {
+		select {
+		case <-p.f.more:
+			if n, err := p.f.credit(); n > 0 || err != nil {
+				return n, err
+			}
+		case <-p.f.finished:
+			return 0, net.ErrClosed
+		case <-p.resetSeen:
+			return 0, net.ErrClosed
+		case <-tick.C:
+			if !p.c.Broken() {
+				broken = 0
+			} else if broken += brokenEvery; broken >= lastWords {
+				return 0, syscall.ECONNRESET
+			}
+		}
+	}
+}
+
+// sendEnded tells the peer how the TCP connection has ended.
+func (p *pump) sendEnded(err error) {
+	p.mu.Lock()
+	written := p.written
+	p.mu.Unlock()
+	if isEOF(err) && written == nil {
+		_ = p.f.endFin() // of a stream that has ended: receive says why
+		return
+	}
+	if isEOF(err) {
+		err = written // it has taken the error that Read would have had
+	}
+	select {
+	case <-p.resetSeen: // the peer knows
+		return
+	default:
+	}
+	p.note(fmt.Errorf("pump flow: %w", err))
 	code := proto.CodeAborted
 	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
 		code = proto.CodeReset
 	}
-	p.fail(fmt.Errorf("pump flow: %w", err), code)
+	_ = p.f.endRst(code)
+	p.f.in.drop()
+}
+
+// isTimeout knows a deadline of a connection, whoever's it is.
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }

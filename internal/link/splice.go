@@ -2,64 +2,138 @@ package link
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/oneping/oneping/proto"
 )
 
-// Splice copies raw bytes both ways between two streams until both directions
-// have ended, and ends both streams. A half-close passes through and the other
-// direction lives on; a reset of either side resets the other with the same
-// code. It returns nil after two orderly ends.
-func Splice(ctx context.Context, a, b *Stream) error {
-	stop := context.AfterFunc(ctx, func() {
-		a.Reset(proto.CodeAborted)
-		b.Reset(proto.CodeAborted)
-	})
+// spliceBound is what may wait in one direction of a splice, in bytes: more than the largest credit that the ends of a
+// flow give each other. More is a violation of the protocol.
+const spliceBound = maxWindow + 2*largeBuffer
+
+// errTooMuch ends a flow whose ends send more than they have credit for.
+var errTooMuch = &ResetError{Code: proto.CodeProtocol}
+
+// errMemoryShort ends a flow for which there is no memory.
+var errMemoryShort = &ResetError{Code: proto.CodeMemoryShort}
+
+// Splice copies raw bytes both ways between two streams until both directions have ended, and ends both streams. A
+// half-close passes through and the other direction lives on; a reset of either side resets the other with the same
+// code. Both streams are read at once, whatever the other one takes: a flow on a slow link waits in a backlog here, not
+// in the window of the connection that it shares with others. It returns nil after two orderly ends.
+func Splice(ctx context.Context, a, b *Stream, h *Holding) error {
+	s := &splice{a: a, b: b}
+	stop := context.AfterFunc(ctx, func() { s.fail(&ResetError{Code: proto.CodeAborted}) })
 	defer stop()
+	up, down := newBacklog(&a.l.pools, h), newBacklog(&b.l.pools, h)
+	defer up.free()
+	defer down.free()
+	s.queues = [2]*backlog{up, down}
 	var wg sync.WaitGroup
-	var up, down error
-	wg.Go(func() { up = splice(b, a) })
-	wg.Go(func() { down = splice(a, b) })
+	wg.Go(func() { s.read(a, up, h) })
+	wg.Go(func() { s.write(b, up) })
+	wg.Go(func() { s.read(b, down, h) })
+	wg.Go(func() { s.write(a, down) })
 	wg.Wait()
 	a.end()
 	b.end()
-	if up != nil {
-		return up
-	}
-	return down
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
-// splice copies from src to dst. On an error both are reset in both
-// directions: one that is abandoned without that stays charged to the connection's window.
-func splice(dst, src *Stream) error {
-	buf := copyBuffer{pools: &src.l.pools}
-	defer buf.free()
-	for {
-		b := buf.next()
-		n, err := src.Read(b)
-		buf.used(n)
-		if n > 0 {
-			if _, werr := dst.Write(b[:n]); werr != nil {
-				resetBoth(dst, src, werr)
-				return werr
-			}
-		}
-		if isEOF(err) {
-			return dst.CloseWrite()
-		}
-		if err != nil {
-			resetBoth(dst, src, err)
-			return err
-		}
-	}
+type splice struct {
+	a, b   *Stream
+	queues [2]*backlog
+
+	mu  sync.Mutex
+	err error // the first
 }
 
-func resetBoth(a, b *Stream, cause error) {
-	code, ok := ResetCode(cause)
+// fail resets both streams in both directions: one that is abandoned without that stays charged to its connection's window.
+func (s *splice) fail(err error) {
+	s.mu.Lock()
+	first := s.err == nil
+	if first {
+		s.err = err
+	}
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	code, ok := ResetCode(err)
 	if !ok {
 		code = proto.CodeLinkDown
 	}
-	a.Reset(code)
-	b.Reset(code)
+	s.a.Reset(code)
+	s.b.Reset(code)
+	for _, q := range s.queues {
+		q.drop()
+	}
+}
+
+// read moves from src to its backlog. While nothing comes it holds no buffer.
+func (s *splice) read(src *Stream, q *backlog, h *Holding) {
+	var next sizer
+	var one [1]byte
+	for {
+		if next.want == 0 {
+			if _, err := src.Peek(one[:]); err != nil && !isEOF(err) {
+				s.fail(err)
+				return
+			}
+			next.want = smallBuffer
+		}
+		b := q.space(next.want)
+		n, err := src.Read(b)
+		q.fill(n)
+		if next.saw(n, len(b)); n < len(b) {
+			next.want = 0
+		}
+		switch {
+		case isEOF(err):
+			q.finish(err)
+			return
+		case err == nil:
+			err = bounded(q, h)
+		}
+		if err != nil {
+			s.fail(err)
+			return
+		}
+	}
+}
+
+// bounded says whether there may be more in a backlog.
+func bounded(q *backlog, h *Holding) error {
+	switch n := q.size(); {
+	case n > spliceBound:
+		return errTooMuch
+	case n > firstWindow && h.overdrawn():
+		return errMemoryShort
+	}
+	return nil
+}
+
+// write moves from a backlog to dst.
+func (s *splice) write(dst *Stream, q *backlog) {
+	for {
+		b, err := q.next()
+		switch {
+		case isEOF(err):
+			if err := dst.CloseWrite(); err != nil {
+				s.fail(err)
+			}
+			return
+		case errors.Is(err, errDropped):
+			return
+		}
+		n, err := dst.Write(b)
+		q.took(n)
+		if err != nil {
+			s.fail(err)
+			return
+		}
+	}
 }

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -66,6 +67,12 @@ func (s *Stream) Read(b []byte) (int, error) {
 	return n, translateStream(err)
 }
 
+// Peek waits until len(b) bytes have come and copies them without taking them; io.EOF where the stream ends before.
+func (s *Stream) Peek(b []byte) (int, error) {
+	n, err := s.s.Peek(b)
+	return n, translateStream(err)
+}
+
 // Write writes all of b, or fails. Large writes are cheaper by the byte.
 func (s *Stream) Write(b []byte) (int, error) {
 	n, err := s.s.Write(b)
@@ -82,6 +89,21 @@ func (s *Stream) Reset(code proto.Code) {
 	s.end()
 }
 
+// leaveWait is how long an opener may take to leave after it was told no.
+const leaveWait = 5 * time.Second
+
+// Refuse answers a flow that was not connected and waits until the opener leaves: to refuse what it may still send
+// would make the edge between us reset the stream, and the answer with it.
+func (s *Stream) Refuse(a proto.FlowAnswer) {
+	if _, err := s.Write(proto.AppendFlowAnswer(nil, &a)); err != nil || s.CloseWrite() != nil {
+		s.Reset(proto.CodeAborted) // the opener has left already
+		return
+	}
+	_ = s.SetReadDeadline(time.Now().Add(leaveWait))
+	_, _ = io.Copy(io.Discard, s) // nothing is expected
+	_ = s.Close()
+}
+
 // Close ends this side's half and refuses what the peer may still send, so
 // that nothing of the stream stays charged to the connection's window.
 func (s *Stream) Close() error {
@@ -90,9 +112,6 @@ func (s *Stream) Close() error {
 	s.end()
 	return err
 }
-
-// cancelRead refuses what the peer may still send.
-func (s *Stream) cancelRead(code proto.Code) { s.s.CancelRead(quic.StreamErrorCode(code)) }
 
 func (s *Stream) end() {
 	if !s.ended.Swap(true) {

@@ -97,3 +97,13 @@ func RaiseDescriptorLimit() (uint64, error) {
 	}
 	return r.Cur, nil
 }
+
+// Unacknowledged returns how many bytes of a TCP socket the far end has not acknowledged (SIOCOUTQ, tcp(7)); 0 where
+// the kernel does not tell.
+func Unacknowledged(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -41,6 +41,7 @@ const (
 	Closed                 // its session, flow or component has ended
 	Unanswered             // too many destinations that are asked and have never answered
 	BadOption              // answered with parameter problem: an IP option or hop-by-hop option that is wrong
+	MemoryShort            // a flow that held memory and did not move, when others needed it
 	NumReasons
 )
 
@@ -48,7 +49,7 @@ var reasonNames = [NumReasons]string{
 	"ok", "malformed", "multicast", "unsupported", "unknown type", "spoofed", "ttl expired", "denied", "no route",
 	"connector down", "link down", "queue full", "table full", "too large", "rate limited", "unsolicited", "unknown session",
 	"forbidden", "icmp off", "refused", "unreachable", "timeout", "no buffers", "send failed", "fragment timeout",
-	"fragment overlap", "superseded", "closed", "unanswered", "bad option",
+	"fragment overlap", "superseded", "closed", "unanswered", "bad option", "memory short",
 }
 
 // String returns the reason in words, as `status` shows it.

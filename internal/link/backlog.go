@@ -1,0 +1,169 @@
+package link
+
+import (
+	"errors"
+	"sync"
+)
+
+// errDropped is why a backlog whose bytes nobody wants any more ends.
+var errDropped = errors.New("dropped")
+
+// backlog is a FIFO of bytes between the goroutine that reads a stream, always, and the one that writes the bytes
+// elsewhere when there is room: a reader that stands still stops its own flow, and never the connection that its stream
+// shares with others. How much may lie in it is for its users to say: the flow's credit, and the budget of the process.
+//
+// An empty backlog holds no memory.
+type backlog struct {
+	pools   *bufferPools
+	holding *Holding
+
+	mu         sync.Mutex
+	ready      sync.Cond // there are bytes, or an end
+	head, tail *chunk
+	waiting    int   // bytes
+	lent       bool  // space has been lent and not filled: the tail is in use
+	taken      bool  // next has returned bytes and took was not called: the head is in use
+	end        error // what comes behind the last byte; nil = more may come
+	dropped    bool
+}
+
+// chunk is one buffer of a backlog: bytes r to w wait.
+type chunk struct {
+	b    []byte
+	r, w int
+	next *chunk
+}
+
+func newBacklog(pools *bufferPools, h *Holding) *backlog {
+	q := &backlog{pools: pools, holding: h}
+	q.ready.L = &q.mu
+	return q
+}
+
+// space returns room for what is about to be read, some want bytes; fill must be called next. For the reading goroutine alone.
+func (q *backlog) space(want int) []byte {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lent = true
+	if q.tail == nil || q.tail.w == len(q.tail.b) {
+		c := &chunk{b: q.pools.get(want)}
+		q.holding.hold(len(c.b))
+		if q.tail == nil {
+			q.head = c
+		} else {
+			q.tail.next = c
+		}
+		q.tail = c
+	}
+	return q.tail.b[q.tail.w:]
+}
+
+// fill adds the first n bytes of the space that was lent.
+func (q *backlog) fill(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lent = false
+	q.tail.w += n
+	q.waiting += n
+	if q.dropped {
+		q.tail.r = q.tail.w
+	}
+	q.recycle()
+	if n > 0 {
+		q.ready.Signal()
+	}
+}
+
+// finish says what comes behind the bytes that have been filled in: io.EOF, or a reset. Later calls do nothing.
+func (q *backlog) finish(end error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.end == nil {
+		q.end = end
+	}
+	q.ready.Signal()
+}
+
+// size returns how many bytes wait.
+func (q *backlog) size() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting
+}
+
+// ending returns what finish was called with, nil before.
+func (q *backlog) ending() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.end
+}
+
+// next waits for bytes and returns some; took must be called next. Behind the last ones it returns what finish said.
+// For the writing goroutine alone.
+func (q *backlog) next() ([]byte, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for {
+		if q.head != nil && q.head.r < q.head.w {
+			q.taken = true
+			return q.head.b[q.head.r:q.head.w], nil
+		}
+		if q.dropped {
+			return nil, errDropped
+		}
+		if q.end != nil {
+			return nil, q.end
+		}
+		q.ready.Wait()
+	}
+}
+
+// took removes the first n bytes of what next returned.
+func (q *backlog) took(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken = false
+	if !q.dropped {
+		q.head.r += n
+		q.waiting -= n
+		q.holding.moved()
+	}
+	q.recycle()
+}
+
+// drop discards what is there and what will come; it frees next. What next has returned stays valid until took.
+func (q *backlog) drop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.dropped = true
+	for c := q.head; c != nil; c = c.next {
+		c.r = c.w
+	}
+	q.ready.Signal()
+}
+
+// free gives all memory back. Neither goroutine may use the backlog any more.
+func (q *backlog) free() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.dropped, q.lent, q.taken = true, false, false
+	for c := q.head; c != nil; c = c.next {
+		c.r = c.w
+	}
+	q.recycle()
+}
+
+// recycle gives back the chunks whose bytes are gone. The caller holds mu.
+func (q *backlog) recycle() {
+	for c := q.head; c != nil && c.r == c.w; c = q.head {
+		if q.taken || c == q.tail && q.lent {
+			return
+		}
+		q.head = c.next
+		if q.head == nil {
+			q.tail = nil
+		}
+		q.holding.hold(-len(c.b))
+		q.pools.put(c.b)
+	}
+}
