@@ -29,6 +29,9 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 	t.row("hop", list(s.Hops))
 	t.row("captured", list(s.Capture))
 	t.row("traffic", fmt.Sprintf("%s, %s, %d opening", count(s.Sessions, "UDP session"), count(s.Flows, "TCP flow"), s.Held))
+	if m := s.Memory.String(); m != "" {
+		t.row("memory", m)
+	}
 	t.row("packets", obs.Reasons(s.Reasons))
 	if s.Denied > 0 {
 		t.row("denied", count(s.Denied, "time")+": oneping client status --denials")

@@ -41,6 +41,7 @@ type Status struct {
 	Identity *node.Status      `json:"identity,omitempty"`
 	Held     int               `json:"tcp_opening"`
 	Flows    int               `json:"tcp_flows"`
+	Memory   link.BudgetReport `json:"tcp_memory"` // what the flows hold
 	Reasons  map[string]uint64 `json:"reasons"`
 	Denied   int               `json:"denied"` // by the edge's policy: see Denials
 	Warnings []osroute.Warning `json:"warnings,omitempty"`
@@ -63,6 +64,7 @@ func (c *Client) Status() Status {
 		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routes.capturing(),
 		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Denied: c.denials.count(), Warnings: c.routes.warnings(),
+		Memory: c.budget.Report(time.Now()),
 	}
 	if l != nil {
 		info := l.Info()

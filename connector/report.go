@@ -40,6 +40,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		row("hops", "single: the way behind this connector is shown as one hop")
 	}
 	row("traffic", "%d ICMP mappings, %d UDP sessions, %d TCP flows", s.Mappings, s.Sessions, s.Flows)
+	if m := s.Memory.String(); m != "" {
+		row("memory", "%s", m)
+	}
 	row("packets", "%s", obs.Reasons(s.Reasons))
 	return t.Flush()
 }

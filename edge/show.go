@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -29,6 +30,9 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 		{"devices", fmt.Sprintf("%d connected", len(s.Devices))},
 		{"traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows)},
 		{"packets", obs.Reasons(s.Reasons)},
+	}
+	if m := s.Memory.String(); m != "" {
+		rows = slices.Insert(rows, len(rows)-1, [2]string{"memory", m})
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range rows {

@@ -22,9 +22,10 @@ type Status struct {
 	Tunnels  []TunnelStatus    `json:"tunnels"`
 	Devices  []NodeStatus      `json:"devices"` // connected ones
 	Routes   int               `json:"routes"`
-	Sessions int               `json:"sessions"` // live UDP sessions
-	Flows    int               `json:"flows"`    // live TCP flows
-	Reasons  map[string]uint64 `json:"reasons"`  // what became of packets, sessions and flows
+	Sessions int               `json:"sessions"`    // live UDP sessions
+	Flows    int               `json:"flows"`       // live TCP flows
+	Memory   link.BudgetReport `json:"flow_memory"` // what these hold
+	Reasons  map[string]uint64 `json:"reasons"`     // what became of packets, sessions and flows
 }
 
 // TunnelStatus is one tunnel with its connected replicas.
@@ -52,7 +53,7 @@ func (e *Edge) Status() Status {
 	s := Status{
 		Edge: e.authority.ID(), Version: e.cfg.Version, Started: e.started, Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
 		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
-		Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
+		Memory: e.relay.Memory(), Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
 	}
 	replicas := make(map[string][]NodeStatus)
 	for _, n := range e.acceptor.present.all() {

@@ -191,8 +191,8 @@ func TestFlowFrameGolden(t *testing.T) {
 		"02 ffffffffffffff # ack, 2^56-1":  {Type: FrameAck, Value: 1<<56 - 1},
 		"03 00000100000000 # fin at 4 GiB": {Type: FrameFin, Value: 1 << 32},
 		"04 0000000000000a # rst, timeout": {Type: FrameRst, Value: uint64(CodeTimeout)},
-		"05 00000000010000 # up to 64 KiB":  {Type: FrameLimit, Value: 64 << 10},
-		"06 00000000010000 # waits there":   {Type: FrameBlocked, Value: 64 << 10},
+		"05 00000000010000 # up to 64 KiB": {Type: FrameLimit, Value: 64 << 10},
+		"06 00000000010000 # waits there":  {Type: FrameBlocked, Value: 64 << 10},
 	} {
 		b := wire(t, golden)
 		var put [FrameHeaderSize]byte

@@ -1,11 +1,13 @@
 package netstack
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -22,13 +24,21 @@ import (
 
 const (
 	nic = 1
-	// Buffers start moderate and grow with the path; 16 MiB is 1 Gbit/s at 130 ms.
-	minBuffer, startBuffer, maxBuffer = 4 << 10, 1 << 20, 16 << 20
+	// The host is next to the stack: what is under way between them is little, and what lies in a buffer is what an
+	// application does not read, or a server. Receive buffers grow with what is read from them.
+	minBuffer, startBuffer, maxBuffer = 4 << 10, 256 << 10, 4 << 20
+	sendBuffer, maxSendBuffer         = 128 << 10, 1 << 20
 	maxHandshakes                     = 4096
 	// timeWait is short because both ends are on this machine: no old segment can be on its way.
 	timeWait = time.Second
 	// lingerTimeout ends a connection that the application has left half closed after both sides were done.
 	lingerTimeout = 10 * time.Second
+	// keepAlive is how soon an idle connection whose application has gone without a word is noticed: the host resets what
+	// it does not know. It costs nothing, the host is this one.
+	keepAlive = time.Minute
+	// userTimeout ends a connection whose application has taken nothing for so long (RFC 5482), though its host answers:
+	// a download that is paused lives for an afternoon.
+	userTimeout = 2 * time.Hour
 	// handshakeTimeout gives up on an application that vanished without a reset.
 	handshakeTimeout = 30 * time.Second
 )
@@ -43,6 +53,8 @@ type tuple struct{ src, dst netip.AddrPort }
 type pending struct {
 	ttl    uint8
 	result chan result // buffered: the handler never waits
+	acked  bool        // the host has completed the handshake
+	reset  []byte      // a RST behind that, kept until the connection has been handed over
 }
 
 type result struct {
@@ -59,6 +71,7 @@ type Stack struct {
 	mu      sync.Mutex
 	closed  bool
 	pending map[tuple]*pending
+	waiting atomic.Int32 // len(pending)
 }
 
 // Start returns a running stack whose packets for the host go to write, in
@@ -88,7 +101,7 @@ func (s *Stack) configure() error {
 	for _, o := range []tcpip.SettableTransportProtocolOption{
 		&sack, &moderate, &linger, &wait,
 		&tcpip.TCPReceiveBufferSizeRangeOption{Min: minBuffer, Default: startBuffer, Max: maxBuffer},
-		&tcpip.TCPSendBufferSizeRangeOption{Min: minBuffer, Default: startBuffer, Max: maxBuffer},
+		&tcpip.TCPSendBufferSizeRangeOption{Min: minBuffer, Default: sendBuffer, Max: maxSendBuffer},
 	} {
 		if err := s.stack.SetTransportProtocolOption(tcp.ProtocolNumber, o); err != nil {
 			return fmt.Errorf("start netstack: set %T: %s", o, err)
@@ -107,7 +120,33 @@ func (s *Stack) configure() error {
 }
 
 // Inject hands a TCP packet of the host to the stack; pkt is copied. Packets of another protocol must not be injected.
-func (s *Stack) Inject(pkt []byte) { s.dev.inject(pkt) }
+func (s *Stack) Inject(pkt []byte) {
+	if s.waiting.Load() > 0 && s.keepReset(pkt) {
+		return
+	}
+	s.dev.inject(pkt)
+}
+
+// keepReset keeps a RST that comes behind a completed handshake before Accept has returned its connection: gVisor's
+// forwarder would forget the connection, and with it what the host has said before.
+func (s *Stack) keepReset(pkt []byte) bool {
+	var p packet.Packet
+	if packet.Parse(pkt, &p) != packet.OK {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	want := s.pending[tuple{p.SrcAddrPort(), p.DstAddrPort()}]
+	switch flags := p.TCPFlags(); {
+	case want == nil:
+	case flags&packet.FlagRST == 0:
+		want.acked = want.acked || flags&packet.FlagACK != 0
+	case want.acked:
+		want.reset = bytes.Clone(pkt)
+		return true
+	}
+	return false
+}
 
 // Accept completes the handshake that the host began with syn and returns the
 // connection. Its packets carry ttl (0 = packet.DefaultTTL). What an earlier
@@ -129,8 +168,9 @@ func (s *Stack) Accept(ctx context.Context, syn []byte, ttl uint8) (*Conn, error
 		return nil, ErrHandshake
 	}
 	s.pending[key] = want
+	s.waiting.Store(int32(len(s.pending)))
 	s.mu.Unlock()
-	s.Inject(syn)
+	s.dev.inject(syn)
 
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -152,11 +192,17 @@ func (s *Stack) Accept(ctx context.Context, syn []byte, ttl uint8) (*Conn, error
 	return nil, fmt.Errorf("accept connection: %w", ctx.Err())
 }
 
+// forget ends the wait for a connection.
 func (s *Stack) forget(key tuple, p *pending) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.pending[key] == p {
 		delete(s.pending, key)
+		s.waiting.Store(int32(len(s.pending)))
+	}
+	reset := p.reset
+	s.mu.Unlock()
+	if reset != nil {
+		s.dev.inject(reset)
 	}
 }
 
@@ -199,6 +245,7 @@ func (s *Stack) handshake(r *tcp.ForwarderRequest) {
 		return
 	}
 	setEndpointTTL(ep, want.ttl)
+	setTimeouts(ep)
 	c := &Conn{TCPConn: gonet.NewTCPConn(wq, ep), ep: ep}
 	s.mu.Lock()
 	abandoned := s.pending[key] != want
@@ -215,6 +262,15 @@ func setEndpointTTL(ep tcpip.Endpoint, ttl uint8) {
 	// Neither fails for a TCP endpoint; the other family's is ignored.
 	_ = ep.SetSockOptInt(tcpip.IPv4TTLOption, int(ttl))
 	_ = ep.SetSockOptInt(tcpip.IPv6HopLimitOption, int(ttl))
+}
+
+// setTimeouts lets no connection outlive its application for long.
+func setTimeouts(ep tcpip.Endpoint) {
+	ep.SocketOptions().SetKeepAlive(true)
+	idle, interval, timeout := tcpip.KeepaliveIdleOption(keepAlive), tcpip.KeepaliveIntervalOption(keepAlive), tcpip.TCPUserTimeoutOption(userTimeout)
+	for _, o := range []tcpip.SettableSocketOption{&idle, &interval, &timeout} {
+		_ = ep.SetSockOpt(o) // fails for no TCP endpoint
+	}
 }
 
 // setTTL gives a SYN-ACK, which leaves before its endpoint can be configured, the TTL that its Accept asked for.
@@ -236,6 +292,7 @@ func (s *Stack) Close() {
 	s.mu.Lock()
 	s.closed = true
 	clear(s.pending)
+	s.waiting.Store(0)
 	s.mu.Unlock()
 	s.stack.Close() // aborts the endpoints
 	s.stack.Wait()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +36,9 @@ type host struct {
 	kern *stack.Stack
 	dev  *channel.Endpoint
 	syns chan []byte
+
+	// resets makes the host reset a connection right behind the first bytes that it sends.
+	resets atomic.Bool
 
 	mu   sync.Mutex
 	from [][]byte // what the stack under test has sent
@@ -113,6 +117,11 @@ func (h *host) send(ctx context.Context) {
 			}
 		default:
 			h.net.Inject(b)
+			if n := len(p.Payload()); n > 0 && h.resets.Load() {
+				binary.BigEndian.PutUint32(b[p.Hdr+4:], p.TCPSeq()+uint32(n))
+				b[p.Hdr+13] = packet.FlagRST
+				h.net.Inject(b)
+			}
 		}
 	}
 }
@@ -343,6 +352,30 @@ func TestResetEndsTheHandshake(t *testing.T) {
 	waitFor(t, func() bool { return h.seen(func(p *packet.Packet) bool { return p.DstPort == 1 }) })
 	if h.seen(func(p *packet.Packet) bool { return p.DstPort != 1 && p.TCPFlags()&packet.FlagRST != 0 }) {
 		t.Error("the reset was answered with a reset")
+	}
+}
+
+// An application says something and resets right behind it, often before Accept has returned its connection.
+func TestWhatWasSaidBeforeAResetIsRead(t *testing.T) {
+	h := newHost(t)
+	h.resets.Store(true)
+	const said = "last words"
+	for range 200 {
+		go func() {
+			app, err := h.connect(false, 80)
+			if err == nil {
+				_, _ = app.Write([]byte(said)) // the host's own end does not know of the reset
+			}
+		}()
+		far, err := h.net.Accept(t.Context(), <-h.syns, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(far)
+		if string(got) != said || !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatalf("read %q, %v", got, err)
+		}
+		far.Abort()
 	}
 }
 

@@ -3,6 +3,7 @@ package link
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -23,9 +24,11 @@ const (
 	maxReported = 5
 )
 
-// Budget bounds the memory that the TCP flows of a process hold. Each flow has a Holding in it. Windows grow while there
-// is room: freely below half of the budget, above that up to an equal share for each owner. When the budget is used up,
-// the flows that have not moved for some seconds are ended, those of the largest owner first. Safe for concurrent use.
+// Budget bounds the memory that the TCP flows of a process hold. Each flow has a Holding in it, which counts for the
+// window that its sender was promised, or, where it has none, for its buffers. Windows grow while there is room: freely
+// below half of the budget, up to an equal share for each owner below three quarters, and shrink above that. New flows start
+// small. Above seven eighths the flows that have not moved for some seconds are ended, those of the largest owner
+// first. Safe for concurrent use.
 type Budget struct {
 	max   int64
 	total atomic.Int64
@@ -106,7 +109,12 @@ func (h *Holding) Release() {
 func (h *Holding) Short() bool { return h != nil && h.short.Load() }
 
 // size is what the flow counts for: what it may come to hold, or holds.
-func (h *Holding) size() int64 { return h.window.Load() + h.held.Load() }
+func (h *Holding) size() int64 {
+	if w := h.window.Load(); w > 0 {
+		return w
+	}
+	return h.held.Load()
+}
 
 func (h *Holding) account(n int64) {
 	h.owner.bytes.Add(n)
@@ -115,8 +123,11 @@ func (h *Holding) account(n int64) {
 
 // hold counts n more bytes of buffers; n may be negative.
 func (h *Holding) hold(n int) {
-	if h != nil {
-		h.held.Add(int64(n))
+	if h == nil {
+		return
+	}
+	h.held.Add(int64(n))
+	if h.window.Load() == 0 {
 		h.account(int64(n))
 	}
 }
@@ -166,7 +177,7 @@ func (b *Budget) allows(o *owner, n int64) bool {
 	b.mu.Lock()
 	share := b.max / int64(max(len(b.owners), 1))
 	b.mu.Unlock()
-	return total <= b.max && o.bytes.Load()+n <= share
+	return total <= b.max/4*3 && o.bytes.Load()+n <= share
 }
 
 // Run ends stuck flows when memory is short, until ctx ends. It returns ctx's error.
@@ -231,6 +242,22 @@ type BudgetReport struct {
 	StuckBytes int64       `json:"stuck_bytes"`
 	Largest    []StuckFlow `json:"largest_stuck,omitempty"` // at most five
 	Ended      uint64      `json:"ended_for_memory"`        // flows ended because others needed their memory
+}
+
+// String says in one line how many flows stand still and which holds most; "" when none does.
+func (r *BudgetReport) String() string {
+	if r.Stuck == 0 && r.Ended == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%d of the TCP flows stand still and hold %d KiB", r.Stuck, r.StuckBytes>>10)
+	if len(r.Largest) > 0 {
+		f := &r.Largest[0]
+		s += fmt.Sprintf("; most: %s → %s, %d KiB since %s", f.Src, f.Dst, f.Bytes>>10, f.Since.Local().Format(time.TimeOnly))
+	}
+	if r.Ended > 0 {
+		s += fmt.Sprintf("; %d ended because memory was short", r.Ended)
+	}
+	return s
 }
 
 // StuckFlow is a flow whose reader stands still.

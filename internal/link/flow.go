@@ -153,7 +153,7 @@ func (f *Flow) receiveControl(h proto.FlowFrame) error {
 		}
 	case proto.FrameBlocked:
 		f.readMu.Lock()
-		f.window.block(h.Value, time.Now())
+		f.window.block(h.Value)
 		f.readMu.Unlock()
 	case proto.FrameFin:
 		f.readMu.Lock()

@@ -16,8 +16,8 @@ const (
 )
 
 // recvWindow decides how much the sender of a flow may have under way: what it was granted has room here. It grows while
-// the sender has to wait for it and more arrives for that, so that it comes to cover twice the path's round trip
-// and no more (as receive buffers are sized by Linux, tcp_rcv_space_adjust). It holds no lock: the flow does.
+// the sender has to wait for it, so that it comes to cover twice what the reader takes in a round trip of the path,
+// and no more (as Linux sizes receive buffers, tcp_rcv_space_adjust). It holds no lock: the flow does.
 type recvWindow struct {
 	holding  *Holding
 	size     uint64 // bytes beyond what has been handed on
@@ -25,11 +25,12 @@ type recvWindow struct {
 	received uint64 // offset
 	handed   uint64 // offset handed on to the reader
 
-	// blockedAt is the limit at which the sender said that it waits, 0 = none; askedAt is when it was granted more.
+	// blockedAt is the limit at which the sender said that it waits, 0 = none; askedAt is when it was granted more, zero
+	// where that is not known: more was on its way already.
 	blockedAt uint64
 	askedAt   time.Time
 	rtt       time.Duration // least seen between granting more and receiving it
-	// since and from are when and at which offset the measurement of the rate began.
+	// since and from are when and at which offset handed on the measurement of the reader's rate began.
 	since time.Time
 	from  uint64
 }
@@ -46,35 +47,31 @@ func (w *recvWindow) init(h *Holding, now time.Time) {
 // receive counts n bytes that arrived; false: the sender was not granted them.
 func (w *recvWindow) receive(n int, now time.Time) bool {
 	w.received += uint64(n)
-	if w.blockedAt != 0 && w.received > w.blockedAt && !w.askedAt.IsZero() {
+	if w.blockedAt != 0 && w.received > w.blockedAt {
 		w.measure(now)
 	}
 	return w.received <= w.limit
 }
 
 // block notes that the sender waits at the limit at. It is granted more when bytes are handed on.
-func (w *recvWindow) block(at uint64, now time.Time) {
+func (w *recvWindow) block(at uint64) {
 	if at == w.received { // all that it had credit for is here
 		w.blockedAt, w.askedAt = at, time.Time{}
-		if w.limit > at { // on its way
-			w.askedAt = now
-		}
 	}
 }
 
 // measure looks at what came of granting more, and grows the window where that was too little.
 func (w *recvWindow) measure(now time.Time) {
-	rtt := max(now.Sub(w.askedAt), time.Microsecond)
-	if w.rtt == 0 || rtt < w.rtt {
+	if rtt := now.Sub(w.askedAt); !w.askedAt.IsZero() && (w.rtt == 0 || rtt < w.rtt) {
 		w.rtt = rtt
 	}
 	took := max(now.Sub(w.since), time.Microsecond)
-	wanted := 2 * float64(w.received-w.from) * float64(max(w.rtt, windowTime)) / float64(took)
+	wanted := 2 * float64(w.handed-w.from) * float64(max(w.rtt, windowTime)) / float64(took)
 	if float64(w.size) < wanted && w.size < maxWindow && w.holding.grow(int(w.size)) {
 		w.size *= 2
 	}
 	w.blockedAt, w.askedAt = 0, time.Time{}
-	w.since, w.from = now, w.received
+	w.since, w.from = now, w.handed
 }
 
 // handOn counts n bytes that the reader has taken, and returns the new limit where the sender is to be told.
@@ -88,9 +85,9 @@ func (w *recvWindow) handOn(n int, now time.Time) (limit uint64, due bool) {
 	if next < w.limit || next-w.limit < min(w.size/4, grantEvery) {
 		return 0, false
 	}
-	w.limit = next
-	if w.blockedAt != 0 && w.askedAt.IsZero() {
+	if w.blockedAt == w.limit {
 		w.askedAt = now
 	}
+	w.limit = next
 	return next, true
 }

@@ -19,12 +19,15 @@ import (
 )
 
 func runTCPServe(ctx context.Context, flags *flag.FlagSet, args []string) error {
-	mode := flags.String("mode", "echo", "echo, digest, greet, rst")
+	mode := flags.String("mode", "echo", "echo, digest, greet, rst, endless, deaf, early, words")
 	args, err := parse(flags, args, 1)
 	if err != nil {
 		return err
 	}
-	serve, ok := map[string]func(*net.TCPConn) error{"echo": serveEcho, "digest": serveDigest, "greet": serveGreet, "rst": serveRST}[*mode]
+	serve, ok := map[string]func(*net.TCPConn) error{
+		"echo": serveEcho, "digest": serveDigest, "greet": serveGreet, "rst": serveRST,
+		"endless": serveEndless, "deaf": serveDeaf(ctx), "early": serveEarly, "words": serveWords,
+	}[*mode]
 	if !ok {
 		return fmt.Errorf("unknown mode %q", *mode)
 	}

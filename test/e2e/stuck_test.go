@@ -1,0 +1,198 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// victim is what another user's laptop sees.
+type victim struct {
+	connect, p99 float64 // ms
+	rate         float64 // Mbit/s of a download
+}
+
+var echoesLine = regexp.MustCompile(`connect ([0-9.]+) ms, p50 [0-9.]+ ms, p99 ([0-9.]+) ms`)
+
+// watch looks at the lab with the eyes of laptop2, which does nothing itself: a new connection and keystrokes to a
+// server, whole packets that need the oversize stream, and a download. What does not work at all fails the test.
+func (l *lab) watch(what string) (v victim) {
+	l.t.Helper()
+	m := echoesLine.FindStringSubmatch(l.run("laptop2", "tool", "tcp-echoes", "-n", "100", host2V4+":7"))
+	if m == nil {
+		l.t.Fatal("no times of echoes")
+	}
+	v.connect, _ = strconv.ParseFloat(m[1], 64)
+	v.p99, _ = strconv.ParseFloat(m[2], 64)
+	ping := l.run("laptop2", "ping", "-q", "-c", "20", "-i", "0.05", "-W", "2", "-s", "3000", host2V4)
+	if !strings.Contains(ping, " 0% packet loss") {
+		l.t.Errorf("%s: ping -s 3000:\n%s", what, ping)
+	}
+	out := l.run("laptop2", "curl", "-sSf", "-m", "60", "-o", "/dev/null", "-w", "%{speed_download}", "http://"+host2V4+"/50000000")
+	speed, err := strconv.ParseFloat(out, 64)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	v.rate = speed * 8 / 1e6
+	l.t.Logf("%-46s connect %5.1f ms, key p99 %5.1f ms, download %4.0f Mbit/s; RSS %s", what, v.connect, v.p99, v.rate, l.memory())
+	return v
+}
+
+// memory returns the resident memory of each role.
+func (l *lab) memory() string {
+	var out []string
+	for node, role := range map[string]string{"laptop": "client up", "edge": "edge run", "connector": "connector run"} {
+		_, rss := l.processOf(node, role)
+		out = append(out, fmt.Sprintf("%s %d MB", node, rss>>10))
+	}
+	return strings.Join(out, ", ")
+}
+
+// Flows whose reader has stopped, in either direction, touch nobody else.
+func TestStuckFlows(t *testing.T) {
+	needs(t, "curl", "ping")
+	counts := []int{2, 60}
+	if os.Getenv("ONEPING_STUCK") != "" { // the whole acceptance: a minute more
+		counts = []int{2, 10, 1000}
+	}
+	flag, path := policy(t, everyone)
+	l := newLab(t, "--laptops", "2", "--hosts", "2", flag, path)
+	l.serve("host2", "tcp-serve", "-mode", "echo", ":7")
+	l.serve("host2", "http-serve", ":80")
+	l.serve("server", "tcp-serve", "-mode", "endless", ":9000")
+	l.serve("server", "tcp-serve", "-mode", "deaf", ":9001")
+	alone := l.watch("alone")
+	for _, n := range counts {
+		for _, dir := range []string{"down", "up"} {
+			args := []string{"tool", "tcp-hold", "-n", strconv.Itoa(n), serverV4 + ":9000"}
+			if dir == "up" {
+				args = []string{"tool", "tcp-hold", "-n", strconv.Itoa(n), "-up", serverV4 + ":9001"}
+			}
+			hold := l.start("laptop", args...)
+			hold.until("stuck", 60*time.Second, func(r result) bool { return strings.Contains(r.stderr, "holding") })
+			what := fmt.Sprintf("%d stuck %s", n, dir)
+			v := l.watch(what)
+			if v.connect > alone.connect+1000 || v.p99 > alone.p99+1000 {
+				t.Errorf("%s: connect %v ms, key %v ms; alone %v and %v", what, v.connect, v.p99, alone.connect, alone.p99)
+			}
+			l.newRoute(what)
+			if hold.interrupt(); n >= 60 {
+				l.poll("end of the flows", 30*time.Second, func() bool { return l.tcpFlows() == 0 })
+			}
+		}
+	}
+	if os.Getenv("ONEPING_STUCK") != "" {
+		hold := l.start("laptop", "tool", "tcp-hold", "-n", "10", "-up", serverV4+":9001")
+		hold.until("stuck", 60*time.Second, func(r result) bool { return strings.Contains(r.stderr, "holding") })
+		l.run("server", "ip", "link", "set", "eth0", "down")
+		l.watch("10 stuck up, the server's cable pulled")
+	}
+}
+
+// newRoute adds a route and waits until laptop2 captures it.
+func (l *lab) newRoute(what string) {
+	l.t.Helper()
+	prefix := "10." + strconv.Itoa(len(what)) + "." + strconv.FormatInt(time.Now().UnixNano()%200, 10) + ".0/24"
+	began := time.Now()
+	l.run("edge", "oneping", "route", "add", prefix, "lab")
+	l.poll("route "+prefix+" on the laptop", 10*time.Second, func() bool {
+		return strings.Contains(l.run("laptop2", "oneping", "client", "status", "--json"), prefix)
+	})
+	l.t.Logf("%-46s a new route after %v", what, time.Since(began).Round(10*time.Millisecond))
+}
+
+// tcpFlows returns the number of flows on laptop, edge and connector together.
+func (l *lab) tcpFlows() int {
+	l.t.Helper()
+	var s struct {
+		TCP   int `json:"tcp_flows"`
+		Flows int `json:"flows"`
+	}
+	n := 0
+	for node, role := range map[string]string{"laptop": "client", "edge": "edge", "connector": "connector"} {
+		s.TCP, s.Flows = 0, 0
+		l.json(node, &s, "oneping", role, "status", "--json")
+		n += s.TCP + s.Flows
+	}
+	return n
+}
+
+// An upload is blocked by a server that does not read; then the uploading program dies, and the device leaves.
+func TestABlockedWriterNoticesTheEnd(t *testing.T) {
+	l := newLab(t)
+	l.serve("server", "tcp-serve", "-mode", "deaf", ":9001")
+	hold := l.start("laptop", "tool", "tcp-hold", "-n", "4", "-up", serverV4+":9001")
+	hold.until("stuck", 60*time.Second, func(r result) bool { return strings.Contains(r.stderr, "holding") })
+	if n := l.tcpFlows(); n != 12 {
+		t.Fatalf("%d flows on three nodes, want 12", n)
+	}
+	l.stop("laptop")
+	l.poll("end of the device's flows", 20*time.Second, func() bool {
+		var e, c struct {
+			TCP   int `json:"tcp_flows"`
+			Flows int `json:"flows"`
+		}
+		l.json("edge", &e, "oneping", "edge", "status", "--json")
+		l.json("connector", &c, "oneping", "connector", "status", "--json")
+		return e.Flows == 0 && c.TCP == 0
+	})
+}
+
+// What was said before a reset arrives, as through Linux routers: a server that answers early and closes with unread
+// bytes, and a client that says something and closes hard.
+func TestLastWords(t *testing.T) {
+	const tries = 40
+	for name, flags := range map[string][]string{
+		"near": nil,
+		"far":  {"--link", "laptop-edge:delay=20ms", "--link", "edge-connector:delay=20ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, plain := newLab(t, flags...), newLab(t, append([]string{"--plain"}, flags...)...)
+			for _, x := range []*lab{l, plain} {
+				x.serve("server", "tcp-serve", "-mode", "early", ":80")
+			}
+			for _, answer := range []string{"300", "1000", "10000"} {
+				got, want := l.wholeAnswers(answer, tries), plain.wholeAnswers(answer, tries)
+				if t.Logf("%s bytes: %d whole answers of %d, through Linux routers %d", answer, got, tries, want); got < want-2 {
+					t.Errorf("%s bytes: %d whole answers of %d, through Linux routers %d", answer, got, tries, want)
+				}
+			}
+			for _, size := range []string{"1", "100", "1000", "10000"} {
+				got, want := l.wholeWords(size, tries), plain.wholeWords(size, tries)
+				if t.Logf("%s bytes before a reset: %d whole of %d, through Linux routers %d", size, got, tries, want); got < want-2 {
+					t.Errorf("%s bytes before a reset: %d whole of %d, through Linux routers %d", size, got, tries, want)
+				}
+			}
+		})
+	}
+}
+
+// wholeWords returns how many messages of size bytes arrive whole that are followed by a reset at once.
+func (l *lab) wholeWords(size string, tries int) int {
+	l.t.Helper()
+	words := l.serve("server", "tcp-serve", "-mode", "words", ":81")
+	l.run("laptop", "tool", "tcp-hard", "-s", size, "-n", strconv.Itoa(tries), serverV4+":81")
+	words.until("ends", 20*time.Second, func(r result) bool { return strings.Count(r.stdout, "ended ") == tries })
+	r := words.interrupt()
+	if n := strings.Count(r.stdout, "ended ECONNRESET"); n != tries {
+		l.t.Errorf("%d of %d connections ended with a reset", n, tries)
+	}
+	return strings.Count(r.stdout, "words "+size+"\n")
+}
+
+func (l *lab) wholeAnswers(size string, tries int) int {
+	l.t.Helper()
+	out := l.run("laptop", "tool", "tcp-early", "-n", strconv.Itoa(tries), "-answer", size, serverV4+":80")
+	n, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(out, "whole")))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return n
+}
