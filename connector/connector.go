@@ -67,7 +67,7 @@ func New(cfg Config) (*Connector, error) {
 			c.host.setEdge(ap.Addr().Unmap())
 		}
 	}
-	c.dispatch = dispatch{host: c.host, limit: newLimiter(), unanswered: newUnanswered(), up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
+	c.dispatch = dispatch{host: c.host, limit: newLimiter(), unanswered: newUnanswered(c.counters.Count), up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
 	return c, nil
 }
 

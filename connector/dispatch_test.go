@@ -16,7 +16,7 @@ func TestDamagedEchoIsNotMended(t *testing.T) {
 		to := netip.MustParseAddr(map[bool]string{true: "172.16.10.120", false: "fd00::120"}[from.Is4()])
 		h := newHost(nil, nil)
 		h.route = func(netip.Addr) (netip.Addr, error) { return from.Next(), nil }
-		d := &dispatch{host: h, icmp: &icmpRoom{}, limit: newLimiter(), up: &uplink{}, unanswered: newUnanswered()}
+		d := &dispatch{host: h, icmp: &icmpRoom{}, limit: newLimiter(), up: &uplink{}, unanswered: newUnanswered(func(packet.Reason) {})}
 		b := proto.AppendPacket(nil, packet.AppendEcho(nil, &packet.Echo{Src: from, Dst: to, TTL: 64, Payload: []byte("whole")}))
 		if r := d.route(b); r == packet.Malformed {
 			t.Errorf("%s: the whole one: %v", src, r)

@@ -215,7 +215,7 @@ func TestClassOf(t *testing.T) {
 }
 
 func TestDispatchRefuses(t *testing.T) {
-	d := dispatch{host: testHost("", ""), limit: newLimiter(), unanswered: newUnanswered(), up: &uplink{}, counters: &packet.Counters{}, icmp: &icmpRoom{}}
+	d := dispatch{host: testHost("", ""), limit: newLimiter(), unanswered: newUnanswered(func(packet.Reason) {}), up: &uplink{}, counters: &packet.Counters{}, icmp: &icmpRoom{}}
 	reply := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Reply: true})
 	udp := packet.AppendUDP(nil, &packet.UDPPacket{Src: netip.AddrPortFrom(edge, 1), Dst: netip.AddrPortFrom(server, 2)})
 	request := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Ident: 1, TTL: 62})

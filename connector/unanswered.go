@@ -27,12 +27,24 @@ type unanswered struct {
 	heard map[netip.Addr]struct{} // guarded by mu
 }
 
-func newUnanswered() *unanswered {
+// newUnanswered returns an empty table. What makes room for another client's is told to count: the kernel may still ask for
+// it for three seconds, beside the newcomer's.
+func newUnanswered(count func(packet.Reason)) *unanswered {
 	return &unanswered{
-		asked: flow.New[netip.Addr, netip.Addr](flow.Config[netip.Addr, struct{}]{Max: maxUnanswered, MaxPerOwner: maxUnansweredPerClient}),
+		asked: flow.New[netip.Addr, netip.Addr](flow.Config[netip.Addr, struct{}]{
+			Max: maxUnanswered, MaxPerOwner: maxUnansweredPerClient,
+			OnEvict: func(_ netip.Addr, _ struct{}, why packet.Reason) {
+				if why == packet.Superseded {
+					count(why)
+				}
+			},
+		}),
 		heard: make(map[netip.Addr]struct{}),
 	}
 }
+
+// endClient forgets what a client asks whose device has ended.
+func (u *unanswered) endClient(client netip.Addr) { u.asked.DeleteOwner(client) }
 
 // waiting returns how many destinations are asked now that have never answered.
 func (u *unanswered) waiting(now time.Time) int {

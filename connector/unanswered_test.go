@@ -14,7 +14,8 @@ func dead(n int) netip.Addr { return netip.AddrFrom4([4]byte{172, 17, byte(n >> 
 
 func TestUnansweredIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		u := newUnanswered()
+		var counters packet.Counters
+		u := newUnanswered(counters.Count)
 		next := 0
 		// ask asks n further destinations and returns how many were let through.
 		ask := func(client netip.Addr, n int) (ok int) {
@@ -32,7 +33,7 @@ func TestUnansweredIsBounded(t *testing.T) {
 			return ok
 		}
 		clients := []netip.Addr{self, server, outer, edge, dead(0)}
-		for i, want := range []int{64, 64, 64, 64, 0} { // the fifth finds the table full
+		for i, want := range []int{64, 64, 64, 64, 51} { // the fifth finds the table full, and has a fifth of it
 			if got := ask(clients[i], 100); got != want {
 				t.Errorf("client %d: %d of 100, want %d", i, got, want)
 			}
@@ -40,16 +41,24 @@ func TestUnansweredIsBounded(t *testing.T) {
 		if got := u.waiting(time.Now()); got != maxUnanswered {
 			t.Errorf("%d wait, want %d", got, maxUnanswered)
 		}
-		if v := u.admit(clients[4], dead(1), time.Now()); v.Reason != packet.OK {
+		if got := counters.Get(packet.Superseded); got != 51 {
+			t.Errorf("%d made room, want 51", got)
+		}
+		missing, there := dead(401), dead(402) // of the fifth
+		if v := u.admit(clients[0], missing, time.Now()); v.Reason != packet.OK {
 			t.Errorf("a destination that is asked already: %v", v.Reason)
 		}
-		u.answered(dead(1), self)    // a neighbour that is not there, says this host
-		u.answered(dead(2), dead(2)) // an answer of its own
-		if got := ask(clients[0], 9); got != 2 {
+		u.answered(missing, self) // a neighbour that is not there, says this host
+		u.answered(there, there)  // an answer of its own
+		if got := ask(clients[4], 9); got != 2 {
 			t.Errorf("after two answers: %d, want 2", got)
 		}
-		if !u.known(dead(2)) || u.known(dead(1)) {
+		if !u.known(there) || u.known(missing) {
 			t.Error("who answers is known, who is reported is not")
+		}
+		u.endClient(clients[4])
+		if got := u.waiting(time.Now()); got != maxUnanswered-51 {
+			t.Errorf("%d wait when the fifth has ended, want %d", got, maxUnanswered-51)
 		}
 		time.Sleep(unansweredFor)
 		if got := u.waiting(time.Now()); got != 0 {
@@ -62,7 +71,7 @@ func TestUnansweredIsBounded(t *testing.T) {
 }
 
 func TestUnansweredForgetsInTime(t *testing.T) {
-	u := newUnanswered()
+	u := newUnanswered(func(packet.Reason) {})
 	for i := range 3 * maxHeard {
 		u.answered(dead(i), dead(i))
 	}
@@ -75,7 +84,7 @@ func TestUnansweredForgetsInTime(t *testing.T) {
 func TestForwardCountsNeighbours(t *testing.T) {
 	h := testHost("", "")
 	h.networks = func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("172.16.10.0/24")} }
-	d := dispatch{host: h, unanswered: newUnanswered()}
+	d := dispatch{host: h, unanswered: newUnanswered(func(packet.Reason) {})}
 	refused := func(dst netip.Addr) (n int) {
 		for i := range 100 {
 			to := dst

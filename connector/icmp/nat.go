@@ -163,6 +163,20 @@ func (n *NAT) evicted(_ key, m *mapping, why packet.Reason) {
 	if why == packet.Superseded {
 		n.cfg.Count(why)
 	}
+	n.forget(m)
+}
+
+// EndClient ends the mappings of a client whose device has ended.
+func (n *NAT) EndClient(client netip.Addr) {
+	n.mu.Lock()
+	defer n.unlock()
+	for _, m := range n.table.DeleteOwner(client) {
+		n.forget(m)
+	}
+}
+
+// forget drops what is kept of a mapping beside the table; mu is held.
+func (n *NAT) forget(m *mapping) {
 	delete(n.outer, m.out)
 	n.room += m.limit - ringSize
 	n.dead = append(n.dead, m.out)
@@ -216,7 +230,8 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 // create makes a mapping; mu is held. Where the client has its share, its idlest mapping that has never had a reply makes
 // room, as connections that are not assured do in Linux (early_drop): pingers that take a new identifier for each
 // address, as nmap does, leave the client's other pings alone. One that has had a reply is kept for
-// Lifetime after its last request (RFC 5508 REQ-2).
+// Lifetime after its last request (RFC 5508 REQ-2), unless its client has most of a full table and another less than a
+// fair share (flow.Shares).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
 	m := &mapping{key: k, out: outer{v6: k.client.Is6()}, limit: ringSize}
 	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {

@@ -205,10 +205,56 @@ func TestFullInAll(t *testing.T) {
 	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 1}) // those who are there go on
 }
 
+// Two clients have all mappings, each with a reply of the last minute. Another's ping is no affair of theirs.
+func TestMappingsAreShared(t *testing.T) {
+	b := newBench(t, Config{MaxMappings: 20})
+	hogs := []netip.Addr{alice4, bob4}
+	for i := range 20 {
+		b.pinged(packet.Echo{Src: hogs[i%2], Dst: server4, Ident: uint16(i)})
+	}
+	carol := netip.MustParseAddr("100.96.0.3")
+	for i := range 6 {
+		b.pinged(packet.Echo{Src: carol, Dst: server4, Ident: uint16(i)})
+		for _, hog := range hogs { // at its share
+			p := echoOf(t, packet.Echo{Src: hog, Dst: server4, Ident: 999})
+			if v := b.Send(&p, 9); v != (packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}) {
+				t.Errorf("another of %v: %v", hog, v)
+			}
+		}
+	}
+	p := echoOf(t, packet.Echo{Src: carol, Dst: server4, Ident: 6})
+	if v := b.Send(&p, 9); v.Reason != packet.TableFull { // a share of three, no more
+		t.Errorf("beyond the share: %v", v)
+	}
+	if n, sockets, made := b.Mappings(), len(b.fake.used), b.counters.Get(packet.Superseded); n != 20 || sockets != 20 || made != 6 {
+		t.Errorf("%d mappings, %d sockets, %d superseded; want 20, 20, 6", n, sockets, made)
+	}
+}
+
+// What is open for a client whose device has ended goes at once, with its sockets.
+func TestEndClient(t *testing.T) {
+	b := newBench(t, Config{})
+	_, out := b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: 1})
+	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 2})
+	b.pinged(packet.Echo{Src: bob4, Dst: server4, Ident: 1})
+	room := b.room
+	for i := range 2 * ringSize { // grows the ring
+		b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 2, Seq: uint16(i)})
+	}
+	b.EndClient(alice4)
+	if n, sockets := b.Mappings(), len(b.fake.used); n != 1 || sockets != 1 || b.room != room {
+		t.Errorf("%d mappings, %d sockets, room %d; want 1, 1, %d", n, sockets, b.room, room)
+	}
+	b.reply(&arrived{out: out, from: server4, ttl: 60})
+	if p := b.took(); p.Raw != nil || b.counters.Get(packet.Unsolicited) != 1 {
+		t.Error("a reply reached a client that has ended")
+	}
+}
+
 // A sweep takes a new identifier for each address. It gets no more sockets than its share, keeps the client's own pings
 // neither out nor waiting, and those of others not either.
 func TestSweepMakesRoomForItself(t *testing.T) {
-	b := newBench(t, Config{MaxMappings: MaxPerClient + 2})
+	b := newBench(t, Config{})
 	first, out := b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: 1, Seq: 1})
 	b.ask(packet.Echo{Src: bob4, Dst: server4, Ident: 1}) // has no answer yet
 	const sweep = 10 * MaxPerClient

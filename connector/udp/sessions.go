@@ -79,8 +79,8 @@ func (t *Sessions) expireAll(ctx context.Context) {
 	}
 }
 
-// evicted ends a session that is idle, or that has never been answered and makes room for another, and tells the client: its
-// next packet registers it again.
+// evicted ends a session that is idle, or that makes room for another (it has never been answered, or its client has most of a
+// full table), and tells the client: its next packet registers it again.
 func (t *Sessions) evicted(id proto.SessionID, s *session, why packet.Reason) {
 	if why == packet.Superseded {
 		t.cfg.Count(why)
@@ -196,7 +196,16 @@ func (t *Sessions) received(s *session) {
 	t.table.Touch(now, s.id)
 }
 
-// Closed ends a session on the edge's order: policy or revocation.
+// EndClient ends the sessions of a client whose device has ended. Nobody is left to be told.
+func (t *Sessions) EndClient(client netip.Addr) {
+	t.opening.Lock() // one that is half made has no socket yet
+	defer t.opening.Unlock()
+	for _, s := range t.table.DeleteOwner(client) {
+		t.close(s)
+	}
+}
+
+// Closed ends a session on the edge's order: policy.
 func (t *Sessions) Closed(id proto.SessionID) packet.Reason {
 	s, ok := t.table.Delete(id)
 	if !ok {

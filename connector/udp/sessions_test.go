@@ -239,6 +239,79 @@ func TestSweepMakesRoomForItself(t *testing.T) {
 	})
 }
 
+// clientAt returns the address and port of another client.
+func clientAt(n byte, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, 96, 0, n}), port)
+}
+
+// Two clients have all sessions, each of them answered. Whoever comes gets in, up to the same share; who loses a session to it is told.
+func TestSessionsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{MaxSessions: 20})
+		id := proto.SessionID(0)
+		open := func(n byte) packet.Reason {
+			id++
+			r := b.register(id, clientAt(n, uint16(5000+id)), server, "hello")
+			if r == packet.OK {
+				b.answer(b.left(), "hello")
+			}
+			time.Sleep(time.Second)
+			return r
+		}
+		for range 10 {
+			open(1)
+			open(2)
+		}
+		b.events = nil
+		for i := range 6 {
+			if r := open(3); r != packet.OK {
+				t.Errorf("newcomer %d: %v", i, r)
+			}
+			for n := range byte(2) {
+				if r := open(n + 1); r != packet.TableFull {
+					t.Errorf("client %d, at its share: %v", n+1, r)
+				}
+			}
+		}
+		if r := open(3); r != packet.TableFull {
+			t.Errorf("a newcomer beyond its share: %v", r)
+		}
+		ended := map[proto.SessionID]bool{}
+		for _, e := range b.events {
+			if e.Kind == proto.EventClosed {
+				ended[e.Session] = true
+			}
+		}
+		// The hogs' oldest, in turn: which of them has most when both have as many is not said.
+		if len(ended) != 6 || !ended[1] || !ended[2] || !ended[3] || !ended[4] || b.Len() != 20 || b.counters.Get(packet.Superseded) != 6 {
+			t.Errorf("%v ended, %d live, counted %v", ended, b.Len(), b.counters.Snapshot())
+		}
+	})
+}
+
+// The sessions of a device that has ended go at once, with their sockets; nobody is left to be told.
+func TestEndClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.register(1, clientAt(1, 5000), server, "hello")
+		b.answer(b.left(), "hello")
+		b.register(2, clientAt(1, 5001), server, "hello")
+		b.register(3, clientAt(2, 5000), server, "hello")
+		b.events = nil
+		b.EndClient(clientAt(1, 0).Addr())
+		wire, ok := b.sys.(*wired)
+		if !ok || b.Len() != 1 || len(wire.ports) != 1 || len(b.events) != 0 {
+			t.Errorf("%d sessions, events %v", b.Len(), b.events)
+		}
+		if r := b.Payload(&proto.UDPPayload{Session: 1, TTL: 62}); r != packet.UnknownSession {
+			t.Errorf("a payload of it: %v", r)
+		}
+		if r := b.Payload(&proto.UDPPayload{Session: 3, TTL: 62}); r != packet.OK {
+			t.Errorf("another client's: %v", r)
+		}
+	})
+}
+
 func TestErrorOfARouter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})

@@ -41,14 +41,7 @@ func (l *list[K, O, V]) pushBack(e *entry[K, O, V]) {
 	l.n++
 }
 
-// len and first are 0 and nil of a queue that is not there.
-func (l *list[K, O, V]) len() int {
-	if l == nil {
-		return 0
-	}
-	return l.n
-}
-
+// first is nil of a queue that is not there.
 func (l *list[K, O, V]) first() *entry[K, O, V] {
 	if l == nil {
 		return nil

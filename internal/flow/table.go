@@ -9,14 +9,15 @@ import (
 
 // Config bounds a table.
 type Config[K comparable, V any] struct {
-	Max         int // entries in all; 0 = no bound
-	MaxPerOwner int // entries of one owner; 0 = no bound
+	// Max and MaxPerOwner bound the entries in all and of one owner; 0 = no bound. The owners are the holders of Shares: above
+	// half of Max each has a fair share, and who is below its own takes a place of the largest holder
+	// in a full table, whatever Keep says: the idlest of that one's entries, a tentative one first.
+	Max, MaxPerOwner int
 	// Keep protects an entry for this long after its last use (RFC 5508 REQ-2:
-	// 60 s for ICMP). When the table is full the idlest entry beyond it makes
-	// room; 0 = no entry makes room before its own idle time-out.
+	// 60 s for ICMP). An owner's idlest entry beyond it makes
+	// room for another of the same owner; 0 = none does before its own idle time-out.
 	Keep time.Duration
-	// Tentative lets an entry make room for a newcomer at any time until it is confirmed: the owner's
-	// idlest such entry, and where the table is full and the owner has none, the table's.
+	// Tentative lets the owner's idlest entry make room for another of the same owner at any time until it is confirmed.
 	Tentative bool
 	// OnEvict is told of each entry that Expire or Add removed, after it is gone
 	// and without the table's lock: close its socket there. The reason is packet.Timeout, or packet.Superseded
@@ -31,6 +32,7 @@ type Table[K, O comparable, V any] struct {
 	cfg Config[K, V]
 
 	mu      sync.Mutex
+	shares  *Shares[O]
 	entries map[K]*entry[K, O, V]
 	// Entries with one idle time-out expire in the order of their last use, so a
 	// queue for each time-out makes both use and expiry O(1). There are few different ones.
@@ -70,6 +72,7 @@ func (e *entry[K, O, V]) expired(now time.Time) bool { return now.Sub(e.used) >=
 func New[K, O comparable, V any](cfg Config[K, V]) *Table[K, O, V] {
 	return &Table[K, O, V]{
 		cfg:     cfg,
+		shares:  NewShares[O](cfg.Max, cfg.MaxPerOwner),
 		entries: make(map[K]*entry[K, O, V]),
 		byIdle:  make(map[idleQueue]*list[K, O, V]),
 		byOwner: make(map[ownerQueue[O]]*list[K, O, V]),
@@ -89,7 +92,7 @@ func (t *Table[K, O, V]) Add(now time.Time, k K, owner O, v V, idle time.Duratio
 		t.remove(old)
 	}
 	ok := true
-	if t.full(owner) {
+	if t.shares.Ask(owner) != RoomFree {
 		out = t.expire(now, out)
 		out, ok = t.makeRoom(now, owner, out)
 	}
@@ -143,9 +146,9 @@ func (t *Table[K, O, V]) Confirm(k K) bool {
 		return false
 	}
 	if e.tentative {
-		t.remove(e)
+		t.leaveQueues(e)
 		e.tentative = false
-		t.insert(e)
+		t.queue(e)
 	}
 	return true
 }
@@ -159,9 +162,9 @@ func (t *Table[K, O, V]) SetIdle(now time.Time, k K, idle time.Duration) bool {
 	if e == nil {
 		return false
 	}
-	t.remove(e)
+	t.leaveQueues(e)
 	e.idle, e.used = idle, now
-	t.insert(e)
+	t.queue(e)
 	return true
 }
 
@@ -175,6 +178,19 @@ func (t *Table[K, O, V]) Delete(k K) (v V, ok bool) {
 	}
 	t.remove(e)
 	return e.value, true
+}
+
+// DeleteOwner removes and returns what the entries of o hold, in no order.
+func (t *Table[K, O, V]) DeleteOwner(o O) (gone []V) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, tentative := range []bool{true, false} {
+		for e := t.owned(o, tentative).first(); e != nil; e = t.owned(o, tentative).first() {
+			t.remove(e)
+			gone = append(gone, e.value)
+		}
+	}
+	return gone
 }
 
 // Range calls f for each entry that was in the table when it was called, until
@@ -210,39 +226,43 @@ func (t *Table[K, O, V]) Len() int {
 	return len(t.entries)
 }
 
-func (t *Table[K, O, V]) ownerFull(o O) bool {
-	return t.cfg.MaxPerOwner > 0 && t.owned(o, true).len()+t.owned(o, false).len() >= t.cfg.MaxPerOwner
+// makeRoom evicts the entry in whose place another of o may come, if one is needed. False: there is none.
+func (t *Table[K, O, V]) makeRoom(now time.Time, o O, out []*entry[K, O, V]) ([]*entry[K, O, V], bool) {
+	var e *entry[K, O, V]
+	switch t.shares.Ask(o) {
+	case RoomFree:
+		return out, true
+	case RoomOwn:
+		e = t.yields(now, t.owned(o, true).first(), t.owned(o, false).first())
+	case RoomAny:
+		e = t.yields(now, t.idlest(true), t.idlest(false))
+	case RoomLargest:
+		l := t.shares.Largest()
+		if e = t.owned(l, true).first(); e == nil {
+			e = t.owned(l, false).first()
+		}
+	}
+	if e == nil {
+		return out, false
+	}
+	t.remove(e)
+	return append(out, e.evictedFor(packet.Superseded)), true
+}
+
+// yields returns which of the idlest tentative and the idlest other entry makes room; nil for neither.
+func (t *Table[K, O, V]) yields(now time.Time, tentative, other *entry[K, O, V]) *entry[K, O, V] {
+	switch {
+	case tentative != nil:
+		return tentative
+	case t.cfg.Keep > 0 && other != nil && now.Sub(other.used) >= t.cfg.Keep:
+		return other
+	}
+	return nil
 }
 
 // owned returns one of an owner's two queues, nil where it is empty.
 func (t *Table[K, O, V]) owned(o O, tentative bool) *list[K, O, V] {
 	return t.byOwner[ownerQueue[O]{o, tentative}]
-}
-
-func (t *Table[K, O, V]) full(o O) bool {
-	return t.cfg.Max > 0 && len(t.entries) >= t.cfg.Max || t.ownerFull(o)
-}
-
-// makeRoom evicts at most one entry, a tentative one before one beyond Keep: the owner's idlest where the
-// owner's bound is reached, else the table's idlest.
-func (t *Table[K, O, V]) makeRoom(now time.Time, o O, out []*entry[K, O, V]) ([]*entry[K, O, V], bool) {
-	if !t.full(o) {
-		return out, true
-	}
-	e := t.owned(o, true).first()
-	if e == nil && !t.ownerFull(o) {
-		e = t.idlest(true)
-	}
-	if e == nil {
-		if e = t.owned(o, false).first(); !t.ownerFull(o) {
-			e = t.idlest(false)
-		}
-		if t.cfg.Keep <= 0 || e == nil || now.Sub(e.used) < t.cfg.Keep {
-			return out, false
-		}
-	}
-	t.remove(e)
-	return append(out, e.evictedFor(packet.Superseded)), true
 }
 
 // idlest returns the entry of the whole table that was not used for longest, of the tentative ones or of the others.
@@ -272,12 +292,22 @@ func (t *Table[K, O, V]) expire(now time.Time, out []*entry[K, O, V]) []*entry[K
 
 func (t *Table[K, O, V]) insert(e *entry[K, O, V]) {
 	t.entries[e.key] = e
-	pushTo(t.byIdle, e.idleQueue(), inIdle, e)
-	pushTo(t.byOwner, e.ownerQueue(), inOwner, e)
+	t.shares.Add(e.owner)
+	t.queue(e)
 }
 
 func (t *Table[K, O, V]) remove(e *entry[K, O, V]) {
 	delete(t.entries, e.key)
+	t.shares.Remove(e.owner)
+	t.leaveQueues(e)
+}
+
+func (t *Table[K, O, V]) queue(e *entry[K, O, V]) {
+	pushTo(t.byIdle, e.idleQueue(), inIdle, e)
+	pushTo(t.byOwner, e.ownerQueue(), inOwner, e)
+}
+
+func (t *Table[K, O, V]) leaveQueues(e *entry[K, O, V]) {
 	removeFrom(t.byIdle, e.idleQueue(), e)
 	removeFrom(t.byOwner, e.ownerQueue(), e)
 }

@@ -69,7 +69,7 @@ func TestAnEntryExpiresAfterItsOwnIdleTime(t *testing.T) {
 	}
 }
 
-func TestAFullTableRefusesTheNewcomerWhileAllAreInUse(t *testing.T) {
+func TestWhoMakesRoomInAFullTable(t *testing.T) {
 	var out evictions
 	tab := flow.New[int, string](flow.Config[int, string]{Max: 3, MaxPerOwner: 2, Keep: time.Minute, OnEvict: out.add})
 	add := func(s float64, k int, owner string) packet.Reason { return tab.Add(at(s), k, owner, "", 5*time.Minute) }
@@ -84,14 +84,15 @@ func TestAFullTableRefusesTheNewcomerWhileAllAreInUse(t *testing.T) {
 		{1, 2, "a", packet.OK, nil},
 		{2, 3, "a", packet.TableFull, nil}, // the owner's bound
 		{3, 4, "b", packet.OK, nil},
-		{4, 5, "c", packet.TableFull, nil}, // the table's bound
-		{59.9, 5, "c", packet.TableFull, nil},
-		{60, 5, "c", packet.OK, []int{1}}, // the idlest, 60 s after its last use
-		{61, 6, "c", packet.OK, []int{1, 2}},
-		{62, 7, "c", packet.TableFull, []int{1, 2}},  // c's own are young: those of others do not pay for it
-		{64, 8, "b", packet.OK, []int{1, 2, 4}},      // the table is full, b's own oldest is the table's idlest
-		{120, 9, "c", packet.OK, []int{1, 2, 4, 5}},  // c's idlest
-		{500, 10, "d", packet.OK, []int{1, 2, 4, 5}}, // all expired: any order
+		{4, 5, "c", packet.OK, []int{1}},        // a has more than its share: its idlest, however young
+		{5, 6, "c", packet.TableFull, []int{1}}, // c has its share, and its own is young
+		{6, 7, "d", packet.TableFull, []int{1}}, // more owners than places, and all are in use
+		{60.9, 7, "d", packet.TableFull, []int{1}},
+		{61, 7, "d", packet.OK, []int{1, 2}},         // the table's idlest, 60 s after its last use
+		{62, 8, "b", packet.TableFull, []int{1, 2}},  // b has its share
+		{63, 8, "b", packet.OK, []int{1, 2, 4}},      // its own, 60 s after its last use
+		{64, 9, "c", packet.OK, []int{1, 2, 4, 5}},   // so c's
+		{500, 10, "e", packet.OK, []int{1, 2, 4, 5}}, // all expired: any order
 	} {
 		if got := add(step.at, step.key, step.owner); got != step.want {
 			t.Fatalf("step %d: got %v, want %v", i, got, step.want)
@@ -101,7 +102,7 @@ func TestAFullTableRefusesTheNewcomerWhileAllAreInUse(t *testing.T) {
 		}
 	}
 	slices.Sort(out.keys)
-	if want := []int{1, 2, 4, 5, 6, 8, 9}; !slices.Equal(out.keys, want) || tab.Len() != 1 {
+	if want := []int{1, 2, 4, 5, 7, 8, 9}; !slices.Equal(out.keys, want) || tab.Len() != 1 {
 		t.Fatalf("evicted %v, want %v; %d left", out.keys, want, tab.Len())
 	}
 }
@@ -141,9 +142,9 @@ func TestTentativeEntriesMakeRoom(t *testing.T) {
 		{4, 5, "b", true, packet.OK, []int{2}},
 		{5, 6, "b", false, packet.OK, []int{2}},
 		{6, 7, "b", true, packet.OK, []int{2, 6}},            // the table's bound: its own
-		{7, 8, "c", true, packet.OK, []int{2, 6, 3}},         // it has none: anybody's
-		{8, 9, "d", false, packet.TableFull, []int{2, 6, 3}}, // all are confirmed, none beyond Keep
-		{60, 9, "d", false, packet.OK, []int{2, 6, 3, 1}},
+		{7, 8, "c", true, packet.OK, []int{2, 6, 3}},         // below its share: one of a's, which has most
+		{8, 9, "c", false, packet.TableFull, []int{2, 6, 3}}, // has its share, confirmed and not beyond Keep
+		{67, 9, "c", false, packet.OK, []int{2, 6, 3, 8}},
 	} {
 		if got := tab.Add(at(step.at), step.key, step.owner, "", 5*time.Minute); got != step.want || !slices.Equal(out.keys, step.out) {
 			t.Fatalf("step %d: %v, evicted %v; want %v, %v", i, got, out.keys, step.want, step.out)
@@ -153,8 +154,8 @@ func TestTentativeEntriesMakeRoom(t *testing.T) {
 			confirm(step.key) // again changes nothing
 		}
 	}
-	tab.Touch(at(61), 9)
-	tab.Add(at(62), 10, "d", "", 5*time.Minute) // 9 is d's own and is not confirmed
+	tab.Touch(at(68), 9)
+	tab.Add(at(69), 10, "c", "", 5*time.Minute) // 9 is c's own and is not confirmed
 	tab.Expire(at(1000))
 	if want := []packet.Reason{packet.Superseded, packet.Timeout}; out.keys[4] != 9 || !slices.Equal(out.why[4:6], want) || tab.Len() != 0 {
 		t.Errorf("evicted %v for %v, %d left", out.keys, out.why, tab.Len())
@@ -229,6 +230,16 @@ func TestAgainstAModel(t *testing.T) {
 		delete(model, k)
 	}})
 	now := at(0)
+	// refused says whether the newcomer is at its share, or above the owner's bound.
+	refused := func(k, owner int) bool {
+		owners, has := map[int]bool{owner: true}, 0
+		for have, m := range model {
+			if owners[m.owner] = true; m.owner == owner && have != k {
+				has++
+			}
+		}
+		return has >= min(20, 50/len(owners))
+	}
 	for range 100_000 {
 		now = now.Add(time.Duration(r.IntN(2000)) * time.Millisecond)
 		k, owner := r.IntN(100), r.IntN(5)
@@ -241,6 +252,8 @@ func TestAgainstAModel(t *testing.T) {
 			idle := []time.Duration{30 * time.Second, time.Minute, 3 * time.Minute}[r.IntN(3)]
 			if tab.Add(now, k, owner, k, idle) == packet.OK {
 				model[k] = item{owner, idle, now}
+			} else if !refused(k, owner) {
+				t.Fatalf("%d of %d was refused below its share", k, owner)
 			}
 		case 1:
 			if _, ok := tab.Touch(now, k); ok {
