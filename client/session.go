@@ -99,7 +99,7 @@ func (s *session) quoted(tag uint16) []byte {
 // idle returns how long the session may be silent: 30 s after a DNS exchange (port 53, one request, one reply).
 func (s *session) idle(limit time.Duration) time.Duration {
 	if s.dst.Port() == 53 && s.sent == 1 && s.got == 1 {
-		return dnsIdle
+		return proto.DNSIdle
 	}
 	return limit
 }

@@ -12,10 +12,6 @@ import (
 
 const (
 	maxSessions = 8192
-	// defaultIdle ends a silent session (RFC 4787 REQ-5: 2 min or more).
-	defaultIdle = 5 * time.Minute
-	minIdle     = 2 * time.Minute
-	dnsIdle     = 30 * time.Second
 	// smallPayload is the size up to which a payload goes ahead of bulk: DNS, games, keystrokes of mosh.
 	smallPayload = 256
 )
@@ -33,7 +29,7 @@ type sessions struct {
 }
 
 func newSessions(max int) *sessions {
-	return &sessions{max: max, limit: defaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session), quiet: queue.New()}
+	return &sessions{max: max, limit: proto.DefaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session), quiet: queue.New()}
 }
 
 // out turns a UDP packet of the host into a datagram, appended to buf: a
@@ -42,7 +38,7 @@ func newSessions(max int) *sessions {
 func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) verdict {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.setIdle(v.idle)
+	t.limit = proto.SessionIdle(0, v.idle)
 	s := t.byKey[tuple{p.SrcAddrPort(), p.DstAddrPort()}]
 	var gave *session
 	if s == nil {
@@ -113,13 +109,6 @@ func (t *sessions) answered(s *session) {
 	if s.quiet != nil {
 		t.quiet.Remove(s.quiet)
 		s.quiet = nil
-	}
-}
-
-func (t *sessions) setIdle(seconds uint16) {
-	t.limit = defaultIdle
-	if seconds != 0 {
-		t.limit = max(time.Duration(seconds)*time.Second, minIdle)
 	}
 }
 

@@ -379,7 +379,7 @@ func TestFullTableIsAnswered(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	wantError(t, d.back, packet.HostUnreachable, raw, 0)
-	b.now = start.Add(defaultIdle) // the idle ones make room without waiting for the sweeper
+	b.now = start.Add(proto.DefaultIdle) // the idle ones make room without waiting for the sweeper
 	if r, _ := b.out(raw); r == nil || b.o.udp.len() != 1 {
 		t.Errorf("%d sessions", b.o.udp.len())
 	}

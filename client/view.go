@@ -14,7 +14,7 @@ type view struct {
 	epoch   uint64 // counts links: a session registered in another epoch registers again
 	max     int    // size of the largest datagram of the link now
 	settled bool   // max is final: an answer that states it may be made
-	idle    uint16 // seconds after which an idle UDP session ends; 0 = defaultIdle
+	idle    uint16 // seconds after which an idle UDP session ends; 0 = proto.DefaultIdle
 
 	hop4, hop6   netip.Addr // the edge's hop addresses; zero where unknown
 	addr4, addr6 netip.Addr // the device's own addresses; zero where it has none

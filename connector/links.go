@@ -78,6 +78,7 @@ func (c *Connector) control(l *link.Link, m proto.Control) error {
 	case m.Welcome != nil:
 		c.welcome(l, m.Welcome)
 	case m.Config != nil:
+		c.dispatch.udp.LimitIdle(m.Config.IdleSeconds)
 		c.mu.Lock()
 		c.conf = *m.Config
 		c.mu.Unlock()
@@ -100,6 +101,7 @@ func (c *Connector) control(l *link.Link, m proto.Control) error {
 // welcome opens the link for answers.
 func (c *Connector) welcome(l *link.Link, w *proto.Welcome) {
 	c.host.setEdge(l.Remote().Addr().Unmap())
+	c.dispatch.udp.LimitIdle(w.IdleSeconds)
 	c.mu.Lock()
 	c.welcomed, c.edge, c.conf = l, w.Edge, w.Config
 	c.mu.Unlock()

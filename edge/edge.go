@@ -161,7 +161,7 @@ func (e *Edge) open(ctx context.Context) error {
 	if err := e.checkTaken(); err != nil {
 		return err
 	}
-	e.relay = relay.New(relay.Config{Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Denials: e.denials, Log: e.cfg.Log.Named("relay")})
+	e.relay = relay.New(relay.Config{Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, Denials: e.denials, Log: e.cfg.Log.Named("relay")})
 	e.apply(e.store.Snapshot())
 	key := e.authority.ResetKey()
 	ln, err := link.Listen(e.cfg.Listen, link.Config{

@@ -81,7 +81,7 @@ type UDPRegistration struct {
 	Session  SessionID
 	Src, Dst netip.AddrPort // of one family
 	Tag      uint16         // names this packet in events that answer it
-	Idle     uint16         // seconds without a packet that end the session; 0 = the receiver's default
+	Idle     uint16         // seconds without a packet that end the session; 0 = as the edge says; see SessionIdle
 	TTL      uint8          // as the packet left the last hop
 	Class    uint8          // traffic class: DSCP and ECN
 	DF       bool           // don't fragment
@@ -189,6 +189,9 @@ func ParseUDPPayload(b []byte, p *UDPPayload) error {
 // place: what a hop does that passes it on unchanged otherwise. b must have
 // been parsed.
 func SetDatagramTTL(b []byte, ttl uint8) { b[2] = ttl }
+
+// SetRegistrationIdle overwrites the idle seconds of a registration datagram in place. b must have been parsed.
+func SetRegistrationIdle(b []byte, seconds uint16) { binary.BigEndian.PutUint16(b[8:], seconds) }
 
 // EventKind says what a UDPEvent reports.
 type EventKind uint8

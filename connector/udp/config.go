@@ -2,21 +2,15 @@ package udp
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// Bounds and times, after RFC 4787.
+// Bounds.
 const (
 	MaxSessions  = 8192
 	MaxPerClient = 4096
-	// Idle ends a session without packets; a registration may ask for another time, not under MinIdle (RFC 4787 REQ-5).
-	Idle    = 300 * time.Second
-	MinIdle = 120 * time.Second
-	// IdleDNS ends a session to port 53 after one request and one reply.
-	IdleDNS = 30 * time.Second
 )
 
 // Config is what the sessions need of the connector. All functions are

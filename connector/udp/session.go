@@ -20,16 +20,8 @@ type session struct {
 	ring  ring       // guarded by mu
 	out   uint64     // guarded by mu: packets from the client
 	in    uint64     // guarded by mu: packets to the client
-	brief bool       // guarded by mu: ends after IdleDNS
+	brief bool       // guarded by mu: ends after proto.DNSIdle
 
 	held    []held        // guarded by mu: probes that wait for the answer to another
 	slowest time.Duration // guarded by mu: answer so far, 0 = none
-}
-
-// idleOf returns the idle time for a registration that asks for so many seconds.
-func idleOf(seconds uint16) time.Duration {
-	if seconds == 0 {
-		return Idle
-	}
-	return max(time.Duration(seconds)*time.Second, MinIdle)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oneping/oneping/internal/flow"
@@ -13,8 +14,9 @@ import (
 
 // Sessions is the table of live sessions. Safe for concurrent use.
 type Sessions struct {
-	cfg Config
-	sys sockets
+	cfg  Config
+	sys  sockets
+	idle atomic.Uint32 // seconds, at most: what the edge says
 
 	opening sync.Mutex // one registration at a time looks for its session and makes it
 	table   *flow.Table[proto.SessionID, netip.Addr, *session]
@@ -47,6 +49,10 @@ func Open(cfg Config) (*Sessions, error) {
 
 // Len returns how many sessions live now.
 func (t *Sessions) Len() int { return t.table.Len() }
+
+// LimitIdle takes what an edge says of the idle time of sessions (proto.Config.IdleSeconds); it holds for those that are registered
+// from now on. The clients' wishes cannot exceed it.
+func (t *Sessions) LimitIdle(seconds uint16) { t.idle.Store(uint32(seconds)) }
 
 // Run receives and expires until ctx ends, then frees all sockets. Never nil.
 func (t *Sessions) Run(ctx context.Context) error {
@@ -124,7 +130,7 @@ func (t *Sessions) find(r *proto.UDPRegistration) (*session, packet.Verdict) {
 		}
 		return s, packet.Verdict{}
 	}
-	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: idleOf(r.Idle), began: now, ring: ring{replied: never}}
+	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: proto.SessionIdle(r.Idle, uint16(t.idle.Load())), began: now, ring: ring{replied: never}}
 	s.sock = noSocket
 	if reason := t.table.Add(now, s.id, s.src.Addr(), s, s.idle); reason != packet.OK {
 		// RFC 6888 REQ-8: out of resources, say host unreachable
@@ -190,7 +196,7 @@ func (t *Sessions) received(s *session) {
 	t.cfg.Answered(s.dst.Addr(), s.dst.Addr())
 	if s.dst.Port() == 53 && s.out == 1 && s.in == 1 {
 		s.brief = true
-		t.table.SetIdle(now, s.id, IdleDNS)
+		t.table.SetIdle(now, s.id, proto.DNSIdle)
 		return
 	}
 	t.table.Touch(now, s.id)

@@ -365,14 +365,14 @@ func TestIdle(t *testing.T) {
 				}
 			}
 		}
-		time.Sleep(MinIdle - time.Second)
+		time.Sleep(proto.MinIdle - time.Second)
 		alive(1, 2, 3)
 		b.Payload(&proto.UDPPayload{Session: 1, TTL: 62})
 		time.Sleep(7 * time.Second)
 		alive(1, 2)
-		time.Sleep(Idle - MinIdle)
+		time.Sleep(proto.DefaultIdle - proto.MinIdle)
 		alive(1)
-		time.Sleep(MinIdle)
+		time.Sleep(proto.MinIdle)
 		alive()
 		want := []proto.SessionID{3, 2, 1}
 		if len(b.events) != len(want) {
@@ -386,6 +386,28 @@ func TestIdle(t *testing.T) {
 	})
 }
 
+// A client asks for 18 hours and gets what the edge says.
+func TestIdleIsLimited(t *testing.T) {
+	for _, c := range []struct {
+		said uint16
+		want time.Duration
+	}{{0, proto.DefaultIdle}, {600, 600 * time.Second}, {1, proto.MinIdle}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, Config{})
+			b.LimitIdle(c.said)
+			b.Register(&proto.UDPRegistration{Session: 1, Src: client, Dst: server, TTL: 62, Idle: 65535})
+			time.Sleep(c.want - time.Second)
+			if b.Len() != 1 {
+				t.Errorf("the edge says %d: it ended before %v", c.said, c.want)
+			}
+			time.Sleep(7 * time.Second)
+			if b.Len() != 0 {
+				t.Errorf("the edge says %d: it lives after %v", c.said, c.want)
+			}
+		})
+	}
+}
+
 func TestIdleDNS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
@@ -396,7 +418,7 @@ func TestIdleDNS(t *testing.T) {
 		b.answer(one, "answer")
 		b.answer(two, "answer")
 		b.Payload(&proto.UDPPayload{Session: 2, TTL: 62, Payload: []byte("second question")})
-		time.Sleep(IdleDNS + 6*time.Second)
+		time.Sleep(proto.DNSIdle + 6*time.Second)
 		if _, ok := b.table.Get(1); ok || b.Len() != 1 {
 			t.Errorf("%d sessions, want the one with two questions", b.Len())
 		}

@@ -73,8 +73,10 @@ type Config struct {
 	MTU int
 	// FlowMemory bounds what TCP flows hold here in bytes; 0 = link.DefaultBudget.
 	FlowMemory int64
-	Denials    *policy.Log // nil = a new one
-	Log        *zap.Logger // nil = none
+	// Idle is the most seconds for which a UDP session without packets is kept, 0 = 300: see proto.SessionIdle.
+	Idle    uint16
+	Denials *policy.Log // nil = a new one
+	Log     *zap.Logger // nil = none
 }
 
 // Relay is the edge's data plane. Safe for concurrent use.
@@ -82,6 +84,7 @@ type Relay struct {
 	hop4, hop6 netip.Addr
 	silent     bool
 	mtu        int
+	idle       uint16 // seconds
 	log        *zap.Logger
 	denials    *policy.Log
 	counters   packet.Counters
@@ -102,6 +105,7 @@ func New(cfg Config) *Relay {
 	r := &Relay{
 		silent:   cfg.Silent,
 		mtu:      cfg.MTU,
+		idle:     cfg.Idle,
 		log:      cfg.Log,
 		denials:  cfg.Denials,
 		sessions: newSessions(maxSessions, maxClientSessions),

@@ -13,12 +13,6 @@ import (
 )
 
 const (
-	// defaultIdle is the idle time of a session whose registration states none.
-	defaultIdle = 5 * time.Minute
-	// minIdle is RFC 4787 REQ-5.
-	minIdle = 2 * time.Minute
-	// dnsIdle is the idle time after a DNS exchange: port 53, one request, one reply.
-	dnsIdle = 30 * time.Second
 	// graceIdle lets the connector, which owns a session, end it first.
 	graceIdle = 30 * time.Second
 	// bulkPayload is the UDP payload in bytes from which a session counts as bulk.
@@ -39,11 +33,7 @@ type session struct {
 	held atomic.Bool   // the connector has said that it has the session
 }
 
-func newSession(dev *device, reg *proto.UDPRegistration, tunnelID string, rep *replica) *session {
-	idle := max(time.Duration(reg.Idle)*time.Second, minIdle)
-	if reg.Idle == 0 {
-		idle = defaultIdle
-	}
+func newSession(dev *device, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, rep *replica) *session {
 	return &session{
 		id: reg.Session, rep: rep, idle: idle,
 		tuple: tuple{dev: dev, src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
@@ -54,7 +44,7 @@ func newSession(dev *device, reg *proto.UDPRegistration, tunnelID string, rep *r
 func (s *session) expired(now time.Time) bool {
 	idle := s.idle
 	if s.dst.Port() == 53 && s.sent.Load() == 1 && s.got.Load() == 1 {
-		idle = dnsIdle
+		idle = proto.DNSIdle
 	}
 	return now.UnixNano()-s.last.Load() > int64(idle+graceIdle)
 }

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"time"
+
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -64,10 +66,14 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 		e.MTU = uint16(mtu)
 		return c.sessionError(s, packet.TooLarge, packet.TooBig, e, v6)
 	}
+	idle := proto.SessionIdle(reg.Idle, c.r.idle)
+	if time.Duration(reg.Idle)*time.Second > idle { // a client cannot keep a connector's sessions for hours
+		proto.SetRegistrationIdle(d, uint16(idle/time.Second))
+	}
 	sess := old
 	if old == nil || old.rep != to.rep || old.tunnel != entry.Tunnel {
 		var ok bool
-		if sess, ok = c.r.sessions.open(newSession(c.dev, reg, entry.Tunnel, to.rep)); !ok {
+		if sess, ok = c.r.sessions.open(newSession(c.dev, reg, idle, entry.Tunnel, to.rep)); !ok {
 			return c.sessionError(s, packet.TableFull, packet.HostUnreachable, e, v6)
 		}
 		// A policy change between reading st and this line has not seen the session.

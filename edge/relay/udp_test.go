@@ -350,6 +350,30 @@ func TestSessionClass(t *testing.T) {
 	}
 }
 
+// TestIdleIsLimited: a client that asks for 18 hours gets what the configuration says, here and at the connector.
+func TestIdleIsLimited(t *testing.T) {
+	for _, c := range []struct{ limit, asked, passed uint16 }{
+		{0, 65535, 300}, {0, 301, 300}, {0, 300, 300}, {0, 200, 200}, {0, 10, 10}, {0, 0, 0}, {900, 65535, 900}, {60, 65535, 120},
+	} {
+		w := newWorld(t, Config{Idle: c.limit})
+		r := reg(alice4, server4, 5000, 9, 3)
+		r.Idle = c.asked
+		for range 2 { // a registration that is repeated is no way around it
+			if got := w.alice.Datagram(regD(r)); got != packet.OK {
+				t.Fatal(got)
+			}
+			want := r
+			want.Idle, want.TTL = c.passed, 8
+			if diff := cmp.Diff(regD(want), w.homeLink.take(t)); diff != "" {
+				t.Errorf("limit %d, asked %d (-want +got):\n%s", c.limit, c.asked, diff)
+			}
+		}
+		if got, want := w.r.sessions.get(42).idle, proto.SessionIdle(c.passed, c.limit); got != want {
+			t.Errorf("limit %d, asked %d: ends after %v, want %v", c.limit, c.asked, got, want)
+		}
+	}
+}
+
 func TestSessionsAreBounded(t *testing.T) {
 	w := newWorld(t, Config{})
 	w.r.sessions = newSessions(100, 3)

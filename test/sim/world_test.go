@@ -45,10 +45,12 @@ type world struct {
 	sim    *simnet.Simnet
 	ca     *authority
 	relay  *relay.Relay
+	far    atomic.Pointer[connector.Connector]
 	laptop *device
 	subnet *subnet
 
 	welcomes  atomic.Int32 // links that the edge has welcomed
+	asks      uint16       // idle seconds that the client asks for: what a patched one does
 	keepAlive time.Duration
 	client    *role
 	connector *role
@@ -81,8 +83,15 @@ func (r *role) stop() { r.cancel(); <-r.done }
 // everything afterwards: a goroutine left behind fails the test.
 func inWorld(t *testing.T, keepAlive time.Duration, f func(w *world)) {
 	t.Helper()
+	inWorldOf(t, keepAlive, func(*world) {}, f)
+}
+
+// inWorldOf is inWorld where prepare changes the world before anybody is there.
+func inWorldOf(t *testing.T, keepAlive time.Duration, prepare, f func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, keepAlive)
+		prepare(w)
 		defer w.close()
 		w.startEdge()
 		w.startConnector()
@@ -161,6 +170,7 @@ func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
 	w.welcomes.Add(1)
 	welcome := proto.Welcome{Edge: "e", Hops: []netip.Addr{hop4}, Config: proto.Config{Device: id.ID, Tunnel: id.Tunnel}}
 	if id.Role == proto.RoleClient {
+		welcome.IdleSeconds = w.asks
 		welcome.Addrs = []netip.Addr{laptop4}
 		welcome.Capture = []netip.Prefix{w.subnet.prefix}
 		welcome.User = "alice"
@@ -183,6 +193,7 @@ func (w *world) startConnector() {
 			w.t.Error(err)
 			return err
 		}
+		w.far.Store(c)
 		return c.Run(ctx)
 	})
 }
