@@ -91,6 +91,7 @@ type world struct {
 	homeLink       *fakeLink
 	routes         []state.Route
 	policy         state.Policy
+	more           []Device // beside alice's and mallory's
 }
 
 func newWorld(t testing.TB, cfg Config) *world {
@@ -140,6 +141,7 @@ func (w *world) setState(t testing.TB, gone ...string) {
 		},
 		Replicas: []Replica{{ID: "r-home", Tunnel: "t-home"}},
 	}
+	s.Devices = append(s.Devices, w.more...)
 	s.Devices = slices.DeleteFunc(s.Devices, func(d Device) bool { return slices.Contains(gone, d.ID) })
 	s.Replicas = slices.DeleteFunc(s.Replicas, func(r Replica) bool { return slices.Contains(gone, r.ID) })
 	w.r.SetState(s)

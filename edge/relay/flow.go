@@ -25,6 +25,7 @@ type flowVerdict struct {
 	limited bool
 	to      *Connector
 	tunnel  string // id
+	holder  string // of the flow's place
 	denied  *proto.Denial
 }
 
@@ -41,7 +42,7 @@ func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 		c.finishFlow(s, &v)
 		return
 	}
-	f, ok := c.r.flows.open(&tuple{dev: c.dev, src: h.Src, dst: h.Dst, proto: policy.TCP, tunnel: v.tunnel})
+	f, ok := c.r.flows.open(&tuple{dev: c.dev, holder: v.holder, src: h.Src, dst: h.Dst, proto: policy.TCP, tunnel: v.tunnel}, s)
 	if !ok {
 		c.r.counters.Count(packet.TableFull)
 		v = c.unreachableFlow(&h, packet.TableFull, packet.HostUnreachable)
@@ -51,10 +52,10 @@ func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 	defer c.r.flows.end(f)
 	// A policy change between reading st and here has not seen the flow.
 	if now := c.r.state.Load(); now != st && !now.allows(&f.tuple) {
-		f.deny()
+		f.cut(packet.Denied)
 	}
 	h.TTL-- // above 1: it was looked at
-	c.r.counters.Count(c.connectFlow(ctx, s, f, v.to, &h))
+	c.r.counters.Count(f.ended(c.connectFlow(ctx, s, f, v.to, &h)))
 }
 
 // finishFlow sends the answer of v, after which nothing follows.
@@ -99,7 +100,7 @@ func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 	if to == nil {
 		return c.unreachableFlow(h, packet.ConnectorDown, packet.HostUnreachable)
 	}
-	return flowVerdict{to: to, tunnel: entry.Tunnel}
+	return flowVerdict{to: to, tunnel: entry.Tunnel, holder: sub.holder()}
 }
 
 // deniedFlow answers with the decision's id, by which the client lists the
@@ -151,8 +152,8 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 		c.finishFlow(s, &v)
 		return v.reason
 	}
-	if !f.bind(s, up) {
-		return packet.Denied
+	if !f.bind(up) {
+		return packet.Denied // or whatever f says
 	}
 	a, reason := c.awaitAnswer(s, up, h)
 	if a.Kind == 0 {

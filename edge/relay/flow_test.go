@@ -125,18 +125,18 @@ func TestBackAnswer(t *testing.T) {
 
 func TestFlowsAreBounded(t *testing.T) {
 	w := newWorld(t, Config{})
-	fl := newFlows(3, 2)
-	mk := func(c *Client) (*liveFlow, bool) { return fl.open(&tuple{dev: c.dev}) }
+	fl := newFlows(5, 2)
+	mk := func(c *Client) (*liveFlow, bool) { return fl.open(&tuple{dev: c.dev, holder: c.dev.id}, nil) }
 	a, ok1 := mk(w.alice)
 	_, ok2 := mk(w.alice)
 	_, ok3 := mk(w.alice)
 	_, ok4 := mk(w.mallory)
 	_, ok5 := mk(w.mallory)
-	if !ok1 || !ok2 || ok3 || !ok4 || ok5 || fl.len() != 3 {
-		t.Errorf("opened %v %v %v %v %v, want true true false true false", ok1, ok2, ok3, ok4, ok5)
+	if !ok1 || !ok2 || ok3 || !ok4 || !ok5 || fl.len() != 4 {
+		t.Errorf("opened %v %v %v %v %v, want true true false true true", ok1, ok2, ok3, ok4, ok5)
 	}
 	fl.end(a)
-	if _, ok := mk(w.alice); !ok || len(fl.all()) != 3 {
+	if _, ok := mk(w.alice); !ok || len(fl.all()) != 4 {
 		t.Error("the place of a flow that ended is not free")
 	}
 }

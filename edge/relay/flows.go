@@ -2,91 +2,111 @@ package relay
 
 import (
 	"sync"
+	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
 // liveFlow is a flow that has been let in.
 type liveFlow struct {
 	tuple
-	mu     sync.Mutex
-	a, b   *link.Stream // device's, connector's; nil before bind
-	denied bool
+	place *flow.Place[string, *liveFlow] // its own goroutine's
+	a     *link.Stream                   // the device's
+
+	mu   sync.Mutex
+	b    *link.Stream  // guarded by mu: the connector's; nil before bind
+	why  packet.Reason // guarded by mu: the edge has ended it; OK = it has not
+	used time.Time     // guarded by mu: opened, or connected
 }
 
-// bind tells f its streams. False: it was denied in the meantime, and both have been reset.
-func (f *liveFlow) bind(a, b *link.Stream) bool {
+// bind tells f its second stream. False: it was ended in the meantime, and both have been reset.
+func (f *liveFlow) bind(b *link.Stream) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.a, f.b = a, b
-	if f.denied {
+	f.b, f.used = b, time.Now()
+	if f.why != packet.OK {
 		f.reset()
 	}
-	return !f.denied
+	return f.why == packet.OK
 }
 
-// deny ends f because policy or route no longer allow it.
-func (f *liveFlow) deny() {
+// cut ends f: policy or route no longer allow it (packet.Denied), or it makes room for another (packet.Superseded).
+func (f *liveFlow) cut(why packet.Reason) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.denied = true
+	f.why = why
 	f.reset()
 }
 
-func (f *liveFlow) reset() {
-	if f.a != nil {
-		f.a.Reset(proto.CodeDenied)
-		f.b.Reset(proto.CodeDenied)
+// ended returns why the edge has ended f, else r.
+func (f *liveFlow) ended(r packet.Reason) packet.Reason {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.why != packet.OK {
+		return f.why
 	}
+	return r
+}
+
+// reset resets what streams there are; mu is held.
+func (f *liveFlow) reset() {
+	code := proto.CodeDenied
+	if f.why == packet.Superseded {
+		code = proto.CodeTooMany
+	}
+	for _, s := range []*link.Stream{f.a, f.b} {
+		if s != nil {
+			s.Reset(code)
+		}
+	}
+}
+
+// LastUsed returns when f was opened, or its connector had its header, in Unix nanoseconds.
+func (f *liveFlow) LastUsed() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.used.UnixNano()
 }
 
 // flows is the set of live flows.
 type flows struct {
-	mu       sync.Mutex
-	m        map[*liveFlow]struct{}
-	max      int
-	maxOwner int32
+	places    *flow.Places[string, *liveFlow] // by holder
+	maxDevice int32
 }
 
 func newFlows(limit, perDevice int) *flows {
-	return &flows{m: make(map[*liveFlow]struct{}), max: limit, maxOwner: int32(perDevice)}
+	return &flows{places: flow.NewPlaces[string, *liveFlow](limit, 0), maxDevice: int32(perDevice)}
 }
 
-func (t *flows) len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return len(t.m)
-}
+func (t *flows) len() int { return t.places.Len() }
 
-// open adds a flow. False: a bound is reached.
-func (t *flows) open(tu *tuple) (*liveFlow, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.m) >= t.max || tu.dev.flows.Load() >= t.maxOwner {
+// open adds a flow that the device opened on s; another may have been cut to make room. False: a bound is reached.
+func (t *flows) open(tu *tuple, s *link.Stream) (*liveFlow, bool) {
+	if tu.dev.flows.Add(1) > t.maxDevice {
+		tu.dev.flows.Add(-1)
 		return nil, false
 	}
-	f := &liveFlow{tuple: *tu}
-	f.dev.flows.Add(1)
-	t.m[f] = struct{}{}
+	f := &liveFlow{tuple: *tu, a: s, used: time.Now()}
+	place, out, made, reason := t.places.Add(tu.holder, f)
+	if reason != packet.OK {
+		tu.dev.flows.Add(-1)
+		return nil, false
+	}
+	if made {
+		out.cut(packet.Superseded)
+	}
+	f.place = place
 	return f, true
 }
 
 // end removes f.
 func (t *flows) end(f *liveFlow) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.m, f)
+	t.places.Remove(f.place)
 	f.dev.flows.Add(-1)
 }
 
 // all returns the live flows.
-func (t *flows) all() []*liveFlow {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	out := make([]*liveFlow, 0, len(t.m))
-	for f := range t.m {
-		out = append(out, f)
-	}
-	return out
-}
+func (t *flows) all() []*liveFlow { return t.places.All() }

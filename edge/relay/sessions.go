@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -31,12 +32,14 @@ type session struct {
 	sent atomic.Uint32 // payloads of the device
 	got  atomic.Uint32 // payloads of the connector
 	held atomic.Bool   // the connector has said that it has the session
+
+	place *flow.Place[string, *session] // guarded by its shard
 }
 
-func newSession(dev *device, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, rep *replica) *session {
+func newSession(sub *subject, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, rep *replica) *session {
 	return &session{
 		id: reg.Session, rep: rep, idle: idle,
-		tuple: tuple{dev: dev, src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
+		tuple: tuple{dev: sub.dev, holder: sub.holder(), src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
 	}
 }
 
@@ -48,6 +51,9 @@ func (s *session) expired(now time.Time) bool {
 	}
 	return now.UnixNano()-s.last.Load() > int64(idle+graceIdle)
 }
+
+// LastUsed returns when a packet of s last passed, in Unix nanoseconds.
+func (s *session) LastUsed() int64 { return s.last.Load() }
 
 func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
 
@@ -65,10 +71,9 @@ func (s *session) class(n int) link.Class {
 
 // sessions is the table of live sessions, in shards so that links do not wait for each other.
 type sessions struct {
-	shards   [numShards]sessionShard
-	count    atomic.Int32
-	max      int32
-	maxOwner int32
+	shards    [numShards]sessionShard
+	places    *flow.Places[string, *session] // by holder; its lock is taken with a shard's held, never the other way
+	maxDevice int32
 }
 
 type sessionShard struct {
@@ -77,14 +82,14 @@ type sessionShard struct {
 }
 
 func newSessions(limit, perDevice int) *sessions {
-	t := &sessions{max: int32(limit), maxOwner: int32(perDevice)}
+	t := &sessions{places: flow.NewPlaces[string, *session](limit, 0), maxDevice: int32(perDevice)}
 	for i := range t.shards {
 		t.shards[i].m = make(map[proto.SessionID]*session)
 	}
 	return t
 }
 
-func (t *sessions) len() int { return int(t.count.Load()) }
+func (t *sessions) len() int { return t.places.Len() }
 
 func (t *sessions) shard(id proto.SessionID) *sessionShard {
 	return &t.shards[mix(uint64(id))%numShards]
@@ -99,11 +104,19 @@ func (t *sessions) get(id proto.SessionID) *session {
 	return s
 }
 
-// open puts s into the table, in the place of an older session of the same id,
-// device and addresses. False: a bound is reached, or the id is somebody else's.
-func (t *sessions) open(s *session) (*session, bool) {
-	sh := t.shard(s.id)
+// open puts s into the table, in the place of an older session of the same id, device and addresses. out, where it is not nil, has
+// made room for it and has ended. False: a bound is reached, or the id is somebody else's.
+func (t *sessions) open(s *session) (out *session, ok bool) {
 	s.touch()
+	if out, ok = t.insert(s); out != nil {
+		t.end(out) // its shard may be any
+	}
+	return out, ok
+}
+
+// insert is open without the end of out.
+func (t *sessions) insert(s *session) (out *session, ok bool) {
+	sh := t.shard(s.id)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if old := sh.m[s.id]; old != nil {
@@ -113,20 +126,25 @@ func (t *sessions) open(s *session) (*session, bool) {
 		s.bulk.Store(old.bulk.Load())
 		s.sent.Store(old.sent.Load())
 		s.got.Store(old.got.Load())
-		sh.m[s.id] = s
-		return s, true
+		if t.places.Replace(old.place, s) {
+			s.place = old.place
+			sh.m[s.id] = s
+			return nil, true
+		}
+		t.drop(sh, old) // it has just made room for another
 	}
-	if t.count.Add(1) > t.max {
-		t.count.Add(-1)
-		return nil, false
-	}
-	if s.dev.sessions.Add(1) > t.maxOwner {
+	if s.dev.sessions.Add(1) > t.maxDevice {
 		s.dev.sessions.Add(-1)
-		t.count.Add(-1)
 		return nil, false
 	}
+	place, out, _, reason := t.places.Add(s.holder, s)
+	if reason != packet.OK {
+		s.dev.sessions.Add(-1)
+		return nil, false
+	}
+	s.place = place
 	sh.m[s.id] = s
-	return s, true
+	return out, true
 }
 
 // end takes s out of the table, if it is still there.
@@ -142,7 +160,7 @@ func (t *sessions) drop(sh *sessionShard, s *session) {
 	if sh.m[s.id] == s {
 		delete(sh.m, s.id)
 		s.dev.sessions.Add(-1)
-		t.count.Add(-1)
+		t.places.Remove(s.place)
 	}
 }
 
@@ -175,10 +193,9 @@ func (t *sessions) all() []*session {
 	return out
 }
 
-// endSession ends s on the edge's order and tells both sides.
-func (r *Relay) endSession(s *session) {
-	r.sessions.end(s)
-	r.counters.Count(packet.Denied)
+// tellEnd tells both sides that s, which is no longer in the table, has ended, and counts why.
+func (r *Relay) tellEnd(s *session, why packet.Reason) {
+	r.counters.Count(why)
 	d := proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: s.id, Kind: proto.EventClosed})
 	if c := s.dev.port.Load(); c != nil {
 		_ = c.link.Send(link.Urgent, d) // lost: its next packet is answered with "unknown"

@@ -7,6 +7,7 @@ import (
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/route"
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
 // Device is a client that may connect.
@@ -45,6 +46,14 @@ type compiled struct {
 type subject struct {
 	dev       *device
 	principal policy.Principal
+}
+
+// holder names who holds places in the relay's tables: the user with all devices, or a device of nobody by itself.
+func (s *subject) holder() string {
+	if s.principal.User != "" {
+		return s.principal.User
+	}
+	return s.principal.Device
 }
 
 // device is a device across states and links.
@@ -139,12 +148,13 @@ func (r *Relay) forget(next *compiled) (links []Link) {
 func (r *Relay) reexamine(c *compiled) {
 	for _, s := range r.sessions.all() {
 		if !c.allows(&s.tuple) {
-			r.endSession(s)
+			r.sessions.end(s)
+			r.tellEnd(s, packet.Denied)
 		}
 	}
 	for _, f := range r.flows.all() {
 		if !c.allows(&f.tuple) {
-			f.deny()
+			f.cut(packet.Denied)
 		}
 	}
 }
@@ -152,6 +162,7 @@ func (r *Relay) reexamine(c *compiled) {
 // tuple is what a live session or flow was allowed for.
 type tuple struct {
 	dev      *device
+	holder   string // of its place in a table
 	src, dst netip.AddrPort
 	proto    policy.Proto
 	tunnel   string // id of the tunnel it was routed to

@@ -70,22 +70,25 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 	if time.Duration(reg.Idle)*time.Second > idle { // a client cannot keep a connector's sessions for hours
 		proto.SetRegistrationIdle(d, uint16(idle/time.Second))
 	}
-	sess := old
+	sess, out := old, (*session)(nil)
 	if old == nil || old.rep != to.rep || old.tunnel != entry.Tunnel {
 		var ok bool
-		if sess, ok = c.r.sessions.open(newSession(c.dev, reg, idle, entry.Tunnel, to.rep)); !ok {
+		sess = newSession(sub, reg, idle, entry.Tunnel, to.rep)
+		if out, ok = c.r.sessions.open(sess); !ok {
 			return c.sessionError(s, packet.TableFull, packet.HostUnreachable, e, v6)
 		}
 		// A policy change between reading st and this line has not seen the session.
 		if now := c.r.state.Load(); now != st && !now.allows(&sess.tuple) {
 			c.r.sessions.end(sess)
-			return c.sessionEvent(s, packet.Denied, proto.UDPEvent{Session: reg.Session, Kind: proto.EventClosed})
+			v := c.sessionEvent(s, packet.Denied, proto.UDPEvent{Session: reg.Session, Kind: proto.EventClosed})
+			v.out = out
+			return v
 		}
 	}
 	sess.touch()
 	sess.sent.Add(1)
 	proto.SetDatagramTTL(d, reg.TTL-1)
-	return verdict{to: to.link, class: sess.class(len(reg.Payload)), forward: d}
+	return verdict{to: to.link, class: sess.class(len(reg.Payload)), forward: d, out: out}
 }
 
 // placeSession keeps a session where it is while its replica is connected, and places it otherwise.

@@ -18,6 +18,8 @@ type verdict struct {
 	limited bool
 	// denied names a denial of which the sender's device has not been told yet.
 	denied *proto.Denial
+	// out is a session that has made room for another: its two sides have not been told.
+	out *session
 }
 
 // ended is a verdict without consequences.
@@ -96,6 +98,9 @@ func (r *Relay) carryOut(v *verdict, from Link) packet.Reason {
 	}
 	if v.denied != nil {
 		_ = from.SendControl(&proto.Control{Denial: v.denied}) // the denial stays in the edge's own log
+	}
+	if v.out != nil {
+		r.tellEnd(v.out, packet.Superseded)
 	}
 	if v.limited {
 		r.counters.Count(packet.RateLimited)
