@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync/atomic"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -16,7 +16,7 @@ import (
 type Dialer struct {
 	cfg   Config
 	sys   *system
-	flows atomic.Int64
+	flows *flow.Places[netip.Addr, *liveFlow] // by client
 }
 
 // Open returns a dialer. Run must be called for connections to be made, and frees everything.
@@ -28,11 +28,8 @@ func Open(cfg Config) (*Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dialer{cfg: cfg, sys: sys}, nil
+	return &Dialer{cfg: cfg, sys: sys, flows: flow.NewPlaces[netip.Addr, *liveFlow](cfg.MaxFlows, 0)}, nil
 }
-
-// Flows returns how many flows are open or being opened now.
-func (d *Dialer) Flows() int { return int(d.flows.Load()) }
 
 // Run serves the sockets until ctx ends; Serve must not be called after that. Never nil.
 func (d *Dialer) Run(ctx context.Context) error { return d.sys.run(ctx) }
@@ -60,12 +57,17 @@ func (o *outcome) from(dst netip.Addr) netip.Addr {
 // Serve connects the flow h to its destination, answers, and pumps until it has ended. It owns s.
 // The reason is for the counters.
 func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h proto.FlowHeader) packet.Reason {
-	if int(d.flows.Add(1)) > d.cfg.MaxFlows {
-		d.flows.Add(-1)
+	ctx, f, ok := d.open(ctx, h.Src.Addr())
+	if !ok {
 		// RFC 6888 REQ-8: out of resources, say host unreachable
 		return d.refuse(s, h, packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable})
 	}
-	defer d.flows.Add(-1)
+	defer d.close(f)
+	return f.ended(d.serve(ctx, s, h, f))
+}
+
+// serve is Serve for a flow that has a place.
+func (d *Dialer) serve(ctx context.Context, s *link.Stream, h proto.FlowHeader, f *liveFlow) packet.Reason {
 	ttl, v := d.cfg.Forward(h.Src.Addr(), h.Dst.Addr(), h.TTL)
 	if v.Reason != packet.OK {
 		return d.refuse(s, h, v)
@@ -78,7 +80,7 @@ func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h proto.FlowHeader) 
 	case err != nil: // the opener gave up, or nothing came
 		return d.silent(ctx, s)
 	case o.conn != nil:
-		return d.pump(ctx, s, h, o)
+		return d.pump(ctx, s, h, o, f)
 	case o.refused:
 		return d.end(s, proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: d.synAckTTL(h, 0)}, packet.Refused)
 	case o.report != nil:
@@ -97,7 +99,7 @@ func (d *Dialer) dial(ctx context.Context, s *link.Stream, h proto.FlowHeader, t
 }
 
 // pump answers "connected" and moves bytes.
-func (d *Dialer) pump(ctx context.Context, s *link.Stream, h proto.FlowHeader, o outcome) packet.Reason {
+func (d *Dialer) pump(ctx context.Context, s *link.Stream, h proto.FlowHeader, o outcome, live *liveFlow) packet.Reason {
 	f := link.NewFlow(s, &h, d.cfg.Budget)
 	c := newEndpoint(o.conn)
 	if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: d.synAckTTL(h, o.ttl)}); err != nil {
@@ -105,7 +107,7 @@ func (d *Dialer) pump(ctx context.Context, s *link.Stream, h proto.FlowHeader, o
 		f.Drop(proto.CodeAborted)
 		return packet.Closed
 	}
-	switch err := link.Pump(ctx, f, c); {
+	switch err := link.Pump(ctx, f, noted{c, live}); {
 	case f.Short():
 		return packet.MemoryShort
 	case err != nil && !errors.Is(err, net.ErrClosed):
