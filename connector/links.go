@@ -82,6 +82,8 @@ func (c *Connector) control(l *link.Link, m proto.Control) error {
 		c.mu.Lock()
 		c.conf = *m.Config
 		c.mu.Unlock()
+	case m.Ended != nil:
+		c.ended(m.Ended.Addrs)
 	case m.Renewed != nil && c.cfg.Node != nil:
 		if err := c.cfg.Node.Renewed(*m.Renewed); err != nil {
 			c.log.Warn("cannot renew the certificate", zap.Error(err), obs.Hint(err))

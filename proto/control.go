@@ -21,6 +21,7 @@ type Control struct {
 	Denial  *Denial  `json:"denial,omitempty"`
 	Renew   *Renew   `json:"renew,omitempty"`
 	Renewed *Renewed `json:"renewed,omitempty"`
+	Ended   *Ended   `json:"ended,omitempty"`
 }
 
 // Hello is a node's first message.
@@ -102,6 +103,15 @@ type Renew struct {
 type Renewed struct {
 	Cert  []byte `json:"cert,omitempty"` // X.509, DER
 	Error string `json:"error,omitempty"`
+}
+
+// MaxEnded is how many addresses one Ended names: with the longest there are it is well below MaxControl.
+const MaxEnded = 4096
+
+// Ended tells a connector that devices have been revoked or deleted: whatever it has open for these addresses (sessions,
+// mappings, flows) ends. It may be said more than once.
+type Ended struct {
+	Addrs []netip.Addr `json:"addrs"` // at most MaxEnded
 }
 
 // AppendControl appends m behind its length. It fails on a message over MaxControl.

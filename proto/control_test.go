@@ -46,6 +46,10 @@ func TestControlGolden(t *testing.T) {
 		},
 		{`{"renew":{"csr":"AQI="}}`, Control{Renew: &Renew{CSR: []byte{1, 2}}}},
 		{`{"renewed":{"cert":"AQI=","error":"no"}}`, Control{Renewed: &Renewed{Cert: []byte{1, 2}, Error: "no"}}},
+		{
+			`{"ended":{"addrs":["100.96.0.1","fd00::1"]}}`,
+			Control{Ended: &Ended{Addrs: []netip.Addr{netip.MustParseAddr("100.96.0.1"), netip.MustParseAddr("fd00::1")}}},
+		},
 	} {
 		b, err := AppendControl([]byte{0xff}, &c.want)
 		if err != nil {
@@ -78,6 +82,13 @@ func TestControlRefuses(t *testing.T) {
 		if _, err := ParseControl([]byte(body)); err == nil {
 			t.Errorf("ParseControl(%q) succeeded", body)
 		}
+	}
+	longest := make([]netip.Addr, MaxEnded)
+	for i := range longest {
+		longest[i] = netip.MustParseAddr("fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+	}
+	if b, err := AppendControl(nil, &Control{Ended: &Ended{Addrs: longest}}); err != nil || len(b) > MaxControl/4 {
+		t.Errorf("the longest list of ended addresses: %d bytes, %v", len(b), err)
 	}
 	large := Control{Event: &Event{Text: strings.Repeat("x", MaxControl)}}
 	if b, err := AppendControl([]byte("keep"), &large); err == nil || string(b) != "keep" {

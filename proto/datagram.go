@@ -200,7 +200,7 @@ type EventKind uint8
 const (
 	EventRegistered EventKind = 1 // the connector has the session
 	EventUnknown    EventKind = 2 // no such session here: register again
-	EventClosed     EventKind = 3 // ended by idleness, policy or revocation
+	EventClosed     EventKind = 3 // ended by idleness, by policy, or to make room for another
 	EventICMP       EventKind = 4 // an ICMP error for the packet named by Tag
 	EventDenied     EventKind = 5 // policy said no; Decision names the denial
 )

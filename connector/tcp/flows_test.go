@@ -148,8 +148,8 @@ func (b *bench) say(o opened) {
 	}
 }
 
-// wantCut waits until a flow has ended for why, with a reset at both of its ends.
-func (b *bench) wantCut(o opened, why packet.Reason) {
+// wantEnd waits until a flow has ended for why.
+func (b *bench) wantEnd(why packet.Reason) {
 	b.t.Helper()
 	select {
 	case r := <-b.reasons:
@@ -159,6 +159,12 @@ func (b *bench) wantCut(o opened, why packet.Reason) {
 	case <-time.After(patience):
 		b.t.Fatal("no flow has ended")
 	}
+}
+
+// wantCut is wantEnd for o, with a reset at both of its ends.
+func (b *bench) wantCut(o opened, why packet.Reason) {
+	b.t.Helper()
+	b.wantEnd(why)
 	_, err := io.Copy(io.Discard, o.flow)
 	if _, ok := link.ResetCode(err); !ok {
 		b.t.Errorf("the opener reads %v, want a reset", err)
@@ -185,9 +191,7 @@ func TestFlowsAreShared(t *testing.T) {
 	if _, a := b.dial(1); a.Kind != proto.AnswerICMP || a.ICMPType != packet.TypeUnreachable || a.ICMPCode != 1 {
 		t.Errorf("at its share: %+v, want host unreachable", a)
 	}
-	if r := <-b.reasons; r != packet.TableFull {
-		t.Errorf("at its share: %v", r)
-	}
+	b.wantEnd(packet.TableFull)
 	b.say(other)
 	if _, a := b.dial(3); a.Kind != proto.AnswerConnected || b.Flows() != 5 {
 		t.Errorf("the newcomer: %+v, %d flows", a, b.Flows())

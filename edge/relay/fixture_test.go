@@ -26,6 +26,7 @@ type fakeLink struct {
 	code    proto.Code
 	closed  bool
 	drop    bool // do not record: for benchmarks
+	room    int  // control messages that fit; 0 = all, below 0 none
 }
 
 func (f *fakeLink) Send(c link.Class, d []byte) packet.Reason {
@@ -36,6 +37,9 @@ func (f *fakeLink) Send(c link.Class, d []byte) packet.Reason {
 }
 
 func (f *fakeLink) SendControl(m *proto.Control) error {
+	if f.room < 0 || f.room > 0 && len(f.control) >= f.room {
+		return link.ErrQueueFull
+	}
 	f.control = append(f.control, m)
 	return nil
 }

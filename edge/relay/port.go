@@ -45,6 +45,9 @@ type Connector struct {
 	r    *Relay
 	rep  *replica
 	link Link
+
+	// Positions in Relay.endings, guarded by Relay.mu: what it has been told once, and for the last time.
+	told, settled uint64
 }
 
 // AttachConnector makes l the link of a replica, as AttachClient does.
@@ -64,6 +67,7 @@ func (r *Relay) AttachConnector(id string, l Link) (*Connector, error) {
 	c := &Connector{r: r, rep: rep, link: l}
 	old := rep.port.Swap(c)
 	st.tunnels[tunnelID].add(rep)
+	c.told = r.tell(c, 0) // it may have been away when they ended
 	r.mu.Unlock()
 	if old != nil {
 		_ = old.link.Close(proto.CodeReplaced, "a newer link of this connector took over")

@@ -98,6 +98,7 @@ type Relay struct {
 	devices  map[string]*device
 	replicas map[string]*replica
 	tunnels  map[string]*tunnel
+	endings  endings
 }
 
 // New returns a relay that knows nobody yet: give it a State, then links.
@@ -136,7 +137,8 @@ func New(cfg Config) *Relay {
 	return r
 }
 
-// Run ends idle sessions, and stuck flows when memory is short, until ctx ends. It returns ctx's error.
+// Run ends idle sessions, and stuck flows when memory is short, and tells connectors again what they were not told for
+// sure, until ctx ends. It returns ctx's error.
 func (r *Relay) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.budget.Run(ctx) })
@@ -144,7 +146,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// sweep ends idle sessions until ctx ends.
+// sweep looks after idle sessions, and after devices that have ended, until ctx ends.
 func (r *Relay) sweep(ctx context.Context) error {
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
@@ -154,6 +156,7 @@ func (r *Relay) sweep(ctx context.Context) error {
 			return context.Cause(ctx)
 		case now := <-t.C:
 			r.sessions.sweep(now)
+			r.sweepEndings(now)
 		}
 	}
 }

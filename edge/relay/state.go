@@ -3,6 +3,7 @@ package relay
 import (
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/route"
@@ -70,17 +71,20 @@ func emptyState() *compiled {
 
 // SetState replaces what the relay decides by. Links of devices and replicas
 // that are not in s are closed with proto.CodeRevoked; live sessions and flows
-// are looked at once, and those that s does not allow or routes elsewhere are ended.
+// are looked at once, and those that s does not allow or routes elsewhere are ended. Connectors are told of the devices
+// that are no longer in s.
 func (r *Relay) SetState(s State) {
 	r.mu.Lock()
 	next := r.compile(s)
 	revoked := r.forget(next)
+	r.endings.add(endedBetween(r.state.Load(), next), time.Now())
 	r.state.Store(next)
 	r.mu.Unlock()
 	for _, l := range revoked {
 		_ = l.Close(proto.CodeRevoked, "revoked or deleted by an administrator")
 	}
 	r.reexamine(next)
+	r.tellNew()
 }
 
 // compile builds the lookup maps of s around the devices and tunnels that live on; r.mu is held.
@@ -147,7 +151,11 @@ func (r *Relay) forget(next *compiled) (links []Link) {
 // reexamine ends the sessions and flows that c no longer allows.
 func (r *Relay) reexamine(c *compiled) {
 	for _, s := range r.sessions.all() {
-		if !c.allows(&s.tuple) {
+		switch {
+		case c.byAddr[s.src.Addr()] == nil: // its device has ended, of which connectors are told
+			r.sessions.end(s)
+			r.counters.Count(packet.Denied)
+		case !c.allows(&s.tuple):
 			r.sessions.end(s)
 			r.tellEnd(s, packet.Denied)
 		}

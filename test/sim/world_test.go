@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,6 +47,7 @@ type world struct {
 	ca     *authority
 	relay  *relay.Relay
 	far    atomic.Pointer[connector.Connector]
+	guests []*guest // laptops beside the one
 	laptop *device
 	subnet *subnet
 
@@ -90,19 +92,21 @@ func inWorld(t *testing.T, keepAlive time.Duration, f func(w *world)) {
 func inWorldOf(t *testing.T, keepAlive time.Duration, prepare, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, keepAlive)
-		prepare(w)
+		w := newWorld(t, keepAlive, prepare)
 		defer w.close()
 		w.startEdge()
 		w.startConnector()
 		w.startClient()
 		<-w.connector.ready
 		<-w.client.ready
+		for _, g := range w.guests {
+			w.startGuest(g)
+		}
 		f(w)
 	})
 }
 
-func newWorld(t *testing.T, keepAlive time.Duration) *world {
+func newWorld(t *testing.T, keepAlive time.Duration, prepare func(*world)) *world {
 	w := &world{
 		t: t, net: newNetwork(), ca: newAuthority(t), subnet: newSubnet("172.16.10.0/24", "172.16.10.100"),
 		keepAlive: keepAlive, sockets: make(map[string]*simnet.SimConn), log: zap.NewNop(),
@@ -110,8 +114,13 @@ func newWorld(t *testing.T, keepAlive time.Duration) *world {
 	if os.Getenv("SIM_LOG") != "" {
 		w.log, _ = zap.NewDevelopment()
 	}
+	prepare(w)
 	w.sim = &simnet.Simnet{Router: w.net}
-	for _, addr := range []string{edgeSocket, clientSocket, connectorSocket} {
+	addrs := []string{edgeSocket, clientSocket, connectorSocket}
+	for _, g := range w.guests {
+		addrs = append(addrs, g.socket)
+	}
+	for _, addr := range addrs {
 		conn, err := endpoint(w.sim, addr)
 		if err != nil {
 			t.Fatal(err)
@@ -126,7 +135,11 @@ func newWorld(t *testing.T, keepAlive time.Duration) *world {
 }
 
 func (w *world) close() {
-	for _, r := range []*role{w.client, w.connector, w.edge} {
+	roles := []*role{w.client, w.connector, w.edge}
+	for _, g := range w.guests {
+		roles = append([]*role{g.client}, roles...)
+	}
+	for _, r := range roles {
 		if r != nil {
 			r.stop()
 		}
@@ -142,16 +155,7 @@ func (w *world) close() {
 // startEdge starts listener, acceptor and relay: the edge without its store.
 func (w *world) startEdge() {
 	w.relay = relay.New(relay.Config{Hops: []netip.Addr{hop4}, Log: w.log})
-	compiled, err := policy.Compile(state.Policy{Grants: []state.Grant{{ID: "all", Who: []string{"*"}, To: []string{"*"}, How: []string{"*"}}}}, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.relay.SetState(relay.State{
-		FIB:      route.Compile([]state.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
-		Policy:   compiled,
-		Devices:  []relay.Device{{ID: "d", User: "alice", Addrs: []netip.Addr{laptop4}}},
-		Replicas: []relay.Replica{{ID: "r", Tunnel: "t"}},
-	})
+	w.setState()
 	ln, err := link.Listen(edgeSocket, link.Config{TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Socket: w.sockets[edgeSocket], Log: w.log})
 	if err != nil {
 		w.t.Fatal(err)
@@ -166,6 +170,24 @@ func (w *world) startEdge() {
 	})
 }
 
+// setState tells the edge who is who; devices that are named are revoked.
+func (w *world) setState(revoked ...string) {
+	compiled, err := policy.Compile(state.Policy{Grants: []state.Grant{{ID: "all", Who: []string{"*"}, To: []string{"*"}, How: []string{"*"}}}}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	devices := []relay.Device{{ID: "d", User: "alice", Addrs: []netip.Addr{laptop4}}}
+	for _, g := range w.guests {
+		devices = append(devices, relay.Device{ID: g.id, User: g.id, Addrs: []netip.Addr{g.addr}})
+	}
+	w.relay.SetState(relay.State{
+		FIB:      route.Compile([]state.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
+		Policy:   compiled,
+		Devices:  slices.DeleteFunc(devices, func(d relay.Device) bool { return slices.Contains(revoked, d.ID) }),
+		Replicas: []relay.Replica{{ID: "r", Tunnel: "t"}},
+	})
+}
+
 func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
 	w.welcomes.Add(1)
 	welcome := proto.Welcome{Edge: "e", Hops: []netip.Addr{hop4}, Config: proto.Config{Device: id.ID, Tunnel: id.Tunnel}}
@@ -174,6 +196,11 @@ func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
 		welcome.Addrs = []netip.Addr{laptop4}
 		welcome.Capture = []netip.Prefix{w.subnet.prefix}
 		welcome.User = "alice"
+	}
+	for _, g := range w.guests {
+		if g.id == id.ID {
+			welcome.Addrs, welcome.User = []netip.Addr{g.addr}, g.id
+		}
 	}
 	return welcome, nil
 }
@@ -199,11 +226,16 @@ func (w *world) startConnector() {
 }
 
 func (w *world) startClient() {
-	id := w.nodeTLS(proto.Identity{Role: proto.RoleClient, ID: "d"})
 	w.laptop = newDevice()
-	w.client = start(func(ctx context.Context, ready func()) error {
+	w.client = w.runClient("d", clientSocket, w.laptop)
+}
+
+// runClient starts the client of a device.
+func (w *world) runClient(id, socket string, dev *device) *role {
+	cert := w.nodeTLS(proto.Identity{Role: proto.RoleClient, ID: id})
+	return start(func(ctx context.Context, ready func()) error {
 		c, err := client.New(client.Config{
-			Edges: []string{edgeSocket}, TLS: id, Device: w.laptop, Socket: w.sockets[clientSocket], NoTCP: true, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
+			Edges: []string{edgeSocket}, TLS: cert, Device: dev, Socket: w.sockets[socket], NoTCP: true, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
 		})
 		if err != nil {
 			w.t.Error(err)
