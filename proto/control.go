@@ -109,7 +109,7 @@ type Renewed struct {
 const MaxEnded = 4096
 
 // Ended tells a connector that devices have been revoked or deleted: whatever it has open for these addresses (sessions,
-// mappings, flows) ends. It may be said more than once.
+// mappings, flows) ends. It may be said more than once, and before Welcome.
 type Ended struct {
 	Addrs []netip.Addr `json:"addrs"` // at most MaxEnded
 }
