@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -14,21 +15,19 @@ import (
 func TestRevocationEndsFlows(t *testing.T) {
 	s := newSite(t)
 	far, revoked := make(chan error, 1), make(chan struct{})
-	s.connector.flows <- func(f *link.Flow) {
+	s.connector.flows <- func(st *link.Stream, h *proto.FlowHeader) {
+		f := link.NewFlow(st, h, nil)
 		_ = f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62})
-		<-revoked // reads nothing until then
-		_, err := io.Copy(io.Discard, f)
-		far <- err
+		linktest.Attach(t.Context(), f, far) // whose other end reads nothing
+		<-revoked
 	}
 	f := s.open(22, 64)
 	if a := s.await(f); a.Kind != proto.AnswerConnected {
 		t.Fatalf("answer %+v", a)
 	}
 	near := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(f, endless{})
-		near <- err
-	}()
+	app := linktest.Attach(t.Context(), f, near)
+	go func() { _, _ = io.Copy(app, endless{}) }()
 	s.post("/v1/devices/"+s.device+"/revoke", nil, nil)
 	want := slices.SortedFunc(slices.Values(s.client.welcome.Addrs), netip.Addr.Compare)
 	if m := s.connector.message1(); m.Ended == nil || !slices.Equal(m.Ended.Addrs, want) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -104,8 +105,9 @@ func selfSigned(t *testing.T) tls.Certificate {
 
 // opened is a flow and the connection that it has become.
 type opened struct {
-	flow *link.Flow
-	conn net.Conn
+	app    *linktest.End // the application's end
+	pumped <-chan error
+	conn   net.Conn
 }
 
 // dial opens a flow of client n.
@@ -114,33 +116,35 @@ func (b *bench) dial(n byte) (opened, proto.FlowAnswer) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), patience)
 	defer cancel()
 	dst := netip.MustParseAddrPort(b.origin.Addr().String())
-	s, err := b.edge.OpenFlow(ctx, &proto.FlowHeader{
+	h := &proto.FlowHeader{
 		Flow: proto.NewFlowID(), Src: netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, 96, 0, n}), 4000), Dst: dst, TTL: 64,
-	})
+	}
+	s, err := b.edge.OpenFlow(ctx, h)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	f := link.NewFlow(s)
-	b.t.Cleanup(func() { f.Reset(proto.CodeAborted) })
+	f := link.NewFlow(s, h, nil)
+	b.t.Cleanup(func() { f.Drop(proto.CodeAborted) })
 	a, err := f.Await(ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if a.Kind != proto.AnswerConnected {
-		return opened{flow: f}, a
+		return opened{}, a
 	}
 	conn, err := b.origin.Accept()
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	b.t.Cleanup(func() { _ = conn.Close() })
-	return opened{f, conn}, a
+	pumped := make(chan error, 1)
+	return opened{linktest.Attach(b.t.Context(), f, pumped), pumped, conn}, a
 }
 
 // say moves a byte from the flow to its origin.
 func (b *bench) say(o opened) {
 	b.t.Helper()
-	if _, err := o.flow.Write([]byte{1}); err != nil {
+	if _, err := o.app.Write([]byte{1}); err != nil {
 		b.t.Fatal(err)
 	}
 	if _, err := io.ReadFull(o.conn, make([]byte, 1)); err != nil {
@@ -165,9 +169,8 @@ func (b *bench) wantEnd(why packet.Reason) {
 func (b *bench) wantCut(o opened, why packet.Reason) {
 	b.t.Helper()
 	b.wantEnd(why)
-	_, err := io.Copy(io.Discard, o.flow)
-	if _, ok := link.ResetCode(err); !ok {
-		b.t.Errorf("the opener reads %v, want a reset", err)
+	if err := <-o.pumped; err == nil {
+		b.t.Error("the opener saw an orderly end, want a reset")
 	}
 	if _, err := io.Copy(io.Discard, o.conn); err == nil {
 		b.t.Error("the origin saw an orderly end, want a reset")
@@ -207,7 +210,7 @@ func TestEndClient(t *testing.T) {
 	stuck, _ := b.dial(1)
 	full := make(chan error, 1)
 	go func() {
-		_, err := io.Copy(stuck.flow, endless{})
+		_, err := io.Copy(stuck.app, endless{})
 		full <- err
 	}()
 	other, _ := b.dial(2)

@@ -170,24 +170,17 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 		s.Reset(proto.CodeAborted)
 		return packet.Closed
 	}
-	held := c.r.budget.Open(c.owner(), h.Src, h.Dst, func(code proto.Code) {
+	held := c.r.budget.Open(f.holder, h.Src, h.Dst, func(code proto.Code) {
 		s.Reset(code)
 		up.Reset(code)
 	})
 	defer held.Release()
+	f.held.Store(held)
 	_ = link.Splice(ctx, s, up, held) // how a flow ends is between its ends; both know
 	if held.Short() {
 		return packet.MemoryShort
 	}
 	return packet.OK
-}
-
-// owner is whose flows the device's are: what one may hold is measured by user.
-func (c *Client) owner() string {
-	if sub := c.r.state.Load().byDevice[c.dev.id]; sub != nil && sub.principal.User != "" {
-		return sub.principal.User
-	}
-	return c.dev.id
 }
 
 // openUp opens the flow on the connector's link, for as long as the client waits for it.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oneping/oneping/internal/flow"
@@ -15,6 +16,7 @@ type liveFlow struct {
 	tuple
 	place *flow.Place[string, *liveFlow] // its own goroutine's
 	a     *link.Stream                   // the device's
+	held  atomic.Pointer[link.Holding]   // nil until it is connected
 
 	mu   sync.Mutex
 	b    *link.Stream  // guarded by mu: the connector's; nil before bind
@@ -64,8 +66,11 @@ func (f *liveFlow) reset() {
 	}
 }
 
-// LastUsed returns when f was opened, or its connector had its header, in Unix nanoseconds.
+// LastUsed returns when f moved bytes last, or was opened, in Unix nanoseconds.
 func (f *liveFlow) LastUsed() int64 {
+	if h := f.held.Load(); h != nil {
+		return h.LastMoved()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.used.UnixNano()

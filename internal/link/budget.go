@@ -108,6 +108,9 @@ func (h *Holding) Release() {
 // Short says whether the flow was ended because others needed its memory.
 func (h *Holding) Short() bool { return h != nil && h.short.Load() }
 
+// LastMoved returns when bytes went on last, or the flow was entered, in Unix nanoseconds.
+func (h *Holding) LastMoved() int64 { return h.still.Load() }
+
 // size is what the flow counts for: what it may come to hold, or holds.
 func (h *Holding) size() int64 {
 	if w := h.window.Load(); w > 0 {
