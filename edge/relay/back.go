@@ -128,10 +128,10 @@ func forwardTo(dev *device, class link.Class, d []byte) verdict {
 	return verdict{to: c.link, class: class, forward: d}
 }
 
-// forwardEvent sends an event of a client on to the connector that had the session.
-func forwardEvent(c *Connector, d []byte) verdict {
-	if c == nil {
+// forwardEvent sends an event of the client on to the connector that had the session.
+func (c *Client) forwardEvent(to *Connector, d []byte) verdict {
+	if to == nil {
 		return ended(packet.ConnectorDown)
 	}
-	return verdict{to: c.link, class: link.Urgent, forward: d}
+	return verdict{to: to.link, owner: c.dev.owner, class: link.Urgent, forward: d}
 }

@@ -20,6 +20,7 @@ import (
 type fakeLink struct {
 	sent    [][]byte
 	classes []link.Class
+	owners  []link.Owner
 	control []*proto.Control
 	max     int
 	settled bool
@@ -29,9 +30,12 @@ type fakeLink struct {
 	room    int  // control messages that fit; 0 = all, below 0 none
 }
 
-func (f *fakeLink) Send(c link.Class, d []byte) packet.Reason {
+func (f *fakeLink) Send(c link.Class, d []byte) packet.Reason { return f.SendFor(0, c, d) }
+
+func (f *fakeLink) SendFor(o link.Owner, c link.Class, d []byte) packet.Reason {
 	if !f.drop {
-		f.sent, f.classes = append(f.sent, slices.Clone(d)), append(f.classes, c)
+		f.sent = append(f.sent, slices.Clone(d))
+		f.classes, f.owners = append(f.classes, c), append(f.owners, o)
 	}
 	return packet.OK
 }
@@ -63,7 +67,7 @@ func (f *fakeLink) take(t *testing.T) []byte {
 		return nil
 	}
 	d := f.sent[0]
-	f.sent, f.classes = nil, nil
+	f.sent, f.classes, f.owners = nil, nil, nil
 	return d
 }
 

@@ -68,7 +68,7 @@ func (c *Client) forwardEcho(st *compiled, sub *subject, d []byte, s *scratch) v
 		return c.errorPacket(s, packet.TooLarge, packet.TooBig, mtu)
 	}
 	p.Forward() // the TTL is above 1: it was looked at
-	return verdict{to: to.link, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
+	return verdict{to: to.link, owner: c.dev.owner, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
 }
 
 func (c *Client) deniedPacket(st *compiled, sub *subject, t policy.Target, s *scratch) verdict {

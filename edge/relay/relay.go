@@ -58,6 +58,7 @@ const (
 // have another one without a network.
 type Link interface {
 	Send(c link.Class, d []byte) packet.Reason
+	SendFor(o link.Owner, c link.Class, d []byte) packet.Reason
 	SendControl(m *proto.Control) error
 	MaxDatagram() (n int, settled bool)
 	OpenFlow(ctx context.Context, h *proto.FlowHeader) (*link.Stream, error)
@@ -96,6 +97,7 @@ type Relay struct {
 
 	mu       sync.Mutex // guards what follows; never held on the packet path
 	devices  map[string]*device
+	numbered link.Owner // the last device that was numbered
 	replicas map[string]*replica
 	tunnels  map[string]*tunnel
 	endings  endings

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/route"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -60,6 +61,7 @@ func (s *subject) holder() string {
 // device is a device across states and links.
 type device struct {
 	id       string
+	owner    link.Owner             // its number in the queues of connectors' links
 	port     atomic.Pointer[Client] // nil while it is not connected
 	sessions atomic.Int32
 	flows    atomic.Int32
@@ -100,7 +102,8 @@ func (r *Relay) compile(s State) *compiled {
 	for _, d := range s.Devices {
 		dev := r.devices[d.ID]
 		if dev == nil {
-			dev = &device{id: d.ID}
+			r.numbered++
+			dev = &device{id: d.ID, owner: r.numbered}
 			r.devices[d.ID] = dev
 		}
 		sub := &subject{dev: dev, principal: s.Policy.Principal(d.ID, d.User)}

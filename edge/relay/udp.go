@@ -88,7 +88,7 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 	sess.touch()
 	sess.sent.Add(1)
 	proto.SetDatagramTTL(d, reg.TTL-1)
-	return verdict{to: to.link, class: sess.class(len(reg.Payload)), forward: d, out: out}
+	return verdict{to: to.link, owner: c.dev.owner, class: sess.class(len(reg.Payload)), forward: d, out: out}
 }
 
 // placeSession keeps a session where it is while its replica is connected, and places it otherwise.
@@ -155,7 +155,7 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 	sess.touch()
 	sess.sent.Add(1)
 	proto.SetDatagramTTL(d, p.TTL-1)
-	return verdict{to: to.link, class: sess.class(len(p.Payload)), forward: d}
+	return verdict{to: to.link, owner: c.dev.owner, class: sess.class(len(p.Payload)), forward: d}
 }
 
 // unknownSession asks the client to register again.
@@ -183,5 +183,5 @@ func (c *Client) event(d []byte, s *scratch) verdict {
 	if !sess.held.Load() && sess.got.Load() == 0 {
 		return verdict{} // the connector refused it: a scan ends thousands of those
 	}
-	return forwardEvent(sess.rep.port.Load(), d)
+	return c.forwardEvent(sess.rep.port.Load(), d)
 }

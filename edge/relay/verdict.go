@@ -11,6 +11,7 @@ type verdict struct {
 	reason packet.Reason
 	// to, class: where the datagram goes on, changed in place; nil = nowhere. forward is what of it goes on.
 	to      Link
+	owner   link.Owner // of the datagram among those that share the link; 0: it is of one device
 	class   link.Class
 	forward []byte
 	// back is a datagram for the sender; it lies in the scratch. limited: it was due, but the sender has had enough of them.
@@ -89,7 +90,7 @@ func (c *Connector) Datagram(d []byte) packet.Reason {
 // carryOut sends what v says and counts its reason.
 func (r *Relay) carryOut(v *verdict, from Link) packet.Reason {
 	if v.to != nil {
-		if sent := v.to.Send(v.class, v.forward); v.reason == packet.OK {
+		if sent := v.to.SendFor(v.owner, v.class, v.forward); v.reason == packet.OK {
 			v.reason = sent
 		}
 	}

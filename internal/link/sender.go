@@ -11,150 +11,98 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// queueLen is the bound of each class in datagrams: 20 ms of bulk at 50,000
-// packets/s, and what a thousand sockets say at once.
-const queueLen = 1024
-
 // maxFree is how many unused buffers a link keeps after a burst.
 const maxFree = 128
 
 // bufferSize holds any datagram that fits a QUIC packet (quic-go: 1452 bytes at most).
 const bufferSize = 1500
 
-// buffer is a pooled copy of one datagram.
-type buffer struct {
-	n int
-	b [bufferSize]byte
-}
-
-func (b *buffer) bytes() []byte { return b.b[:b.n] }
-
-// ring is a bounded FIFO.
-type ring struct {
-	items   [queueLen]*buffer
-	head, n int
-}
-
-func (r *ring) push(b *buffer) bool {
-	if r.n == queueLen {
-		return false
-	}
-	r.items[(r.head+r.n)%queueLen] = b
-	r.n++
-	return true
-}
-
-func (r *ring) pop() *buffer {
-	if r.n == 0 {
-		return nil
-	}
-	b := r.items[r.head]
-	r.items[r.head] = nil
-	r.head = (r.head + 1) % queueLen
-	r.n--
-	return b
-}
-
 // sender holds what waits for the one goroutine that may call SendDatagram,
-// which blocks on a stuck path: strict priority between classes, FIFO inside
-// one, no duplicates.
+// which blocks on a stuck path. There are no duplicates.
 type sender struct {
 	mu     sync.Mutex
-	rings  [numClasses]ring
-	free   []*buffer // at most maxFree; a sync.Pool is emptied by each GC and then allocates again
+	queue  fairQueue
+	free   []*entry // at most maxFree; a sync.Pool is emptied by each GC and then allocates again
 	wake   chan struct{}
 	closed bool
 }
 
-func (s *sender) init() { s.wake = make(chan struct{}, 1) }
+func (s *sender) init() {
+	s.queue.init()
+	s.wake = make(chan struct{}, 1)
+}
 
-// put copies d into the queue of c. len(d) is at most bufferSize.
-func (s *sender) put(c Class, d []byte) packet.Reason {
+// put copies d into the queue of c. len(d) is at most bufferSize. Where it is OK, evicted says whether
+// a datagram of another owner made room.
+func (s *sender) put(o Owner, c Class, d []byte) (r packet.Reason, evicted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return packet.LinkDown
+		return packet.LinkDown, false
 	}
-	r := &s.rings[c]
-	if r.n == queueLen {
-		return packet.QueueFull
+	e := s.take()
+	e.d = append(e.d[:0], d...)
+	lost := s.queue.put(o, c, e)
+	if lost != nil {
+		s.give(lost)
 	}
-	b := s.take()
-	b.n = copy(b.b[:], d)
-	r.push(b)
+	if lost == e {
+		return packet.QueueFull, false
+	}
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
-	return packet.OK
+	return packet.OK, lost != nil
 }
 
-func (s *sender) take() *buffer {
+func (s *sender) take() *entry {
 	if n := len(s.free); n > 0 {
-		b := s.free[n-1]
+		e := s.free[n-1]
 		s.free = s.free[:n-1]
-		return b
+		return e
 	}
-	return new(buffer)
+	return newEntry(bufferSize)
 }
 
-// next writes over out what goes next, at most max bytes: the most urgent datagram,
+func (s *sender) give(e *entry) {
+	if len(s.free) < maxFree {
+		s.free = append(s.free, e)
+	}
+}
+
+// next writes over out what goes next, at most max bytes: the datagram whose turn it is,
 // or a batch of it and those behind it that fit too. n is how many there are, 0 when nothing waits.
 func (s *sender) next(out []byte, max int) (d []byte, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := s.peek()
+	first := s.queue.peek()
 	if first == nil {
 		return nil, 0
 	}
-	s.pop()
+	s.queue.pop(first)
 	defer s.give(first)
-	second := s.peek()
-	if second == nil || !batches(first.bytes()) || !s.fits(second, proto.BatchHeader+proto.BatchOverhead+first.n, max) {
-		return append(out[:0], first.bytes()...), 1
+	second := s.queue.peek()
+	if second == nil || !batches(first.d) || !fits(second, proto.BatchHeader+proto.BatchOverhead+len(first.d), max) {
+		return append(out[:0], first.d...), 1
 	}
-	d = proto.AppendBatched(out[:0], first.bytes())
-	for n = 1; s.fits(second, len(d), max); n++ {
-		d = proto.AppendBatched(d, second.bytes())
-		s.pop()
+	d = proto.AppendBatched(out[:0], first.d)
+	for n = 1; fits(second, len(d), max); n++ {
+		d = proto.AppendBatched(d, second.d)
+		s.queue.pop(second)
 		s.give(second)
-		second = s.peek()
+		second = s.queue.peek()
 	}
 	return d, n
 }
 
-// fits says whether b can follow size bytes of a batch.
-func (s *sender) fits(b *buffer, size, max int) bool {
-	return b != nil && batches(b.bytes()) && size+proto.BatchOverhead+b.n <= max
+// fits says whether e can follow size bytes of a batch.
+func fits(e *entry, size, max int) bool {
+	return e != nil && batches(e.d) && size+proto.BatchOverhead+len(e.d) <= max
 }
 
 // batches says whether d may be part of a batch.
 func batches(d []byte) bool { return d[0] != byte(proto.TypeHeartbeat) }
-
-// peek returns the most urgent datagram, nil when there is none.
-func (s *sender) peek() *buffer {
-	for c := range s.rings {
-		if s.rings[c].n > 0 {
-			return s.rings[c].items[s.rings[c].head]
-		}
-	}
-	return nil
-}
-
-// pop removes what peek returned.
-func (s *sender) pop() {
-	for c := range s.rings {
-		if s.rings[c].pop() != nil {
-			return
-		}
-	}
-}
-
-func (s *sender) give(b *buffer) {
-	if len(s.free) < maxFree {
-		s.free = append(s.free, b)
-	}
-}
 
 // close refuses what comes later.
 func (s *sender) close() {
@@ -166,7 +114,11 @@ func (s *sender) close() {
 // Send queues a copy of the datagram d. It never blocks. What does not fit a
 // QUIC datagram now travels on the oversize stream. It returns packet.OK,
 // QueueFull, TooLarge (above proto.MaxDatagram) or LinkDown, and counts nothing: the caller does.
-func (l *Link) Send(c Class, d []byte) packet.Reason {
+func (l *Link) Send(c Class, d []byte) packet.Reason { return l.SendFor(0, c, d) }
+
+// SendFor is Send where d is a datagram of o, one of several that share the link. Where one of
+// another owner made room, that one is counted on this link as packet.QueueFull.
+func (l *Link) SendFor(o Owner, c Class, d []byte) packet.Reason {
 	if c >= numClasses {
 		c = Bulk
 	}
@@ -176,7 +128,16 @@ func (l *Link) Send(c Class, d []byte) packet.Reason {
 	case len(d) > n || len(d) > bufferSize:
 		return l.over.put(d)
 	}
-	return l.send.put(c, d)
+	return l.enqueue(o, c, d)
+}
+
+// enqueue is SendFor for what travels as a datagram.
+func (l *Link) enqueue(o Owner, c Class, d []byte) packet.Reason {
+	r, evicted := l.send.put(o, c, d)
+	if evicted {
+		l.counters.Count(packet.QueueFull)
+	}
+	return r
 }
 
 // runSender is the sender goroutine.
