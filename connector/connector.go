@@ -125,7 +125,7 @@ func closeListener(ln net.Listener) error {
 func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 	sessions, err := udp.Open(udp.Config{
 		Forward: c.dispatch.forward, Reporter: c.dispatch.reporter, Own: c.host.own, Seen: c.ttls.seen,
-		Answered: c.dispatch.unanswered.answered, Deliver: c.up.send, Count: c.counters.Count, Wire: c.cfg.Wire,
+		Answered: c.dispatch.unanswered.answered, Deliver: c.dispatch.send, Count: c.counters.Count, Wire: c.cfg.Wire,
 	})
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)

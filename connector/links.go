@@ -32,6 +32,7 @@ func (c *Connector) serve(ctx context.Context, l *link.Link) error {
 	}
 	err := l.Run(ctx, link.Handler{
 		Datagram: c.dispatch.datagram,
+		Owner:    c.dispatch.asker,
 		Flow:     c.flow,
 		Control:  c.control,
 	})

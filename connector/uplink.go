@@ -18,13 +18,13 @@ func (u *uplink) set(l *link.Link) { u.link.Store(l) }
 // unset forgets l, unless a newer one has come.
 func (u *uplink) unset(l *link.Link) { u.link.CompareAndSwap(l, nil) }
 
-// send sends a datagram to the edge; d may be reused afterwards.
-func (u *uplink) send(d []byte) packet.Reason {
+// send sends a datagram of o to the edge; d may be reused afterwards.
+func (u *uplink) send(o link.Owner, d []byte) packet.Reason {
 	l := u.link.Load()
 	if l == nil {
 		return packet.LinkDown
 	}
-	return l.Send(classOf(d), d)
+	return l.SendFor(o, classOf(d), d)
 }
 
 // smallPayload is the size of the largest UDP payload that counts as interactive, in bytes.

@@ -65,6 +65,9 @@ type Handler struct {
 	// Datagram is called from one goroutine at a time for each of: datagrams, oversize stream. d starts with the
 	// type byte and is valid until return. Heartbeats are not seen here. The returned reason is counted by the link unless it is packet.OK.
 	Datagram func(l *Link, d []byte) packet.Reason
+	// Owner says whose datagram d is, where many share the link: what waits for Datagram waits in a fair
+	// queue. May be nil: one waits for the other.
+	Owner func(d []byte) Owner
 	// Flow is called in a goroutine of its own for each stream that the peer opened as a flow. The header has been
 	// read; the handler owns s and must finish it (Close or Reset) before it returns.
 	Flow func(ctx context.Context, l *Link, s *Stream, h proto.FlowHeader)

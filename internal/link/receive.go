@@ -7,34 +7,118 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
+// receiver is what runReceiver works with; nobody else touches it.
+type receiver struct {
+	l     *Link
+	h     *Handler
+	queue fairQueue
+	free  []*entry // at most queueLen
+	poll  *poll
+}
+
+func newReceiver(ctx context.Context, l *Link, h *Handler) *receiver {
+	r := &receiver{l: l, h: h, poll: &poll{Context: ctx, passed: make(chan struct{})}}
+	r.queue.init()
+	close(r.poll.passed)
+	return r
+}
+
 // runReceiver is the goroutine that receives datagrams.
+//
+// quic-go keeps 128 datagrams for us and drops the newest beyond, whoever it is of. Where
+// many owners share the link and what a datagram asks for may take longer than the next one needs to
+// arrive (a system call at the connector), they wait in a fair queue of our own instead: after each
+// datagram that is handled everything that has arrived meanwhile is taken.
 func (l *Link) runReceiver(ctx context.Context, h *Handler) error {
+	r := newReceiver(ctx, l, h)
 	for {
 		d, err := l.conn.ReceiveDatagram(ctx)
 		if err != nil {
 			return err
 		}
-		if len(d) > 0 && d[0] == byte(proto.TypeBatch) {
-			l.unpack(d[proto.BatchHeader:], h)
-			continue
+		r.take(d)
+		for e := r.queue.peek(); e != nil; e = r.queue.peek() {
+			r.queue.pop(e)
+			l.count(l.dispatch(e.d, h))
+			r.give(e)
+			if err := r.takeArrived(); err != nil {
+				return err
+			}
 		}
-		l.received.Add(1)
-		l.count(l.dispatch(d, h))
 	}
 }
 
-// unpack hands on the datagrams of a batch, up to the first that is malformed.
-func (l *Link) unpack(rest []byte, h *Handler) {
+// takeArrived takes what quic-go has, and does not wait for more.
+func (r *receiver) takeArrived() error {
+	for {
+		d, err := r.l.conn.ReceiveDatagram(r.poll)
+		if d == nil || err != nil {
+			return err
+		}
+		r.take(d)
+	}
+}
+
+// poll is a context with which ReceiveDatagram never waits: where nothing has arrived it returns nil, and no
+// error. It looks at Err before it looks for a datagram, and at Done where there is none.
+type poll struct {
+	context.Context
+	passed chan struct{} // closed
+}
+
+// Done is what the wait ends with.
+func (p *poll) Done() <-chan struct{} { return p.passed }
+
+// take queues what d carries, or handles it at once where nobody has to share.
+func (r *receiver) take(d []byte) {
+	if len(d) == 0 || d[0] != byte(proto.TypeBatch) {
+		r.takeOne(d)
+		return
+	}
+	r.unpack(d[proto.BatchHeader:])
+}
+
+// unpack takes the datagrams of a batch, up to the first that is malformed.
+func (r *receiver) unpack(rest []byte) {
 	for len(rest) > 0 {
 		d, next, err := proto.ParseBatch(rest)
 		if err != nil {
-			l.counters.Count(packet.Malformed)
+			r.l.counters.Count(packet.Malformed)
 			return
 		}
-		l.received.Add(1)
-		l.count(l.dispatch(d, h))
+		r.takeOne(d)
 		rest = next
 	}
+}
+
+// takeOne takes a datagram that is no batch.
+func (r *receiver) takeOne(d []byte) {
+	r.l.received.Add(1)
+	if r.h.Owner == nil || len(d) == 0 || d[0] == byte(proto.TypeHeartbeat) {
+		r.l.count(r.l.dispatch(d, r.h))
+		return
+	}
+	e := r.entry()
+	e.d = d // quic-go has made it for us
+	if lost := r.queue.put(r.h.Owner(d), Interactive, e); lost != nil {
+		r.l.counters.Count(packet.QueueFull)
+		r.give(lost)
+	}
+}
+
+// entry returns an unused entry.
+func (r *receiver) entry() *entry {
+	if n := len(r.free); n > 0 {
+		e := r.free[n-1]
+		r.free = r.free[:n-1]
+		return e
+	}
+	return newEntry(0)
+}
+
+func (r *receiver) give(e *entry) {
+	e.d = nil
+	r.free = append(r.free, e)
 }
 
 // dispatch hands one datagram to whoever it is for and returns what became of it.

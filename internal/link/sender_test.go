@@ -82,6 +82,7 @@ func TestUnpackStopsAtWhatIsMalformed(t *testing.T) {
 		got = append(got, d...)
 		return packet.OK
 	}}
+	r := newReceiver(t.Context(), l, h)
 	for _, d := range [][]byte{
 		{0, 1, 20, 0, 2, 21, 22, 0},                 // cut short after two
 		{0, 1, 23, 0, 0, 0, 1, 24},                  // an empty one
@@ -89,7 +90,7 @@ func TestUnpackStopsAtWhatIsMalformed(t *testing.T) {
 		{0, 1, 26, 0, 1, byte(proto.TypeHeartbeat)}, // a heartbeat
 		{0, 1, 27, 0, 1, 28},                        // good
 	} {
-		l.unpack(d, h)
+		r.unpack(d)
 	}
 	if want := []byte{20, 21, 22, 23, 25, 26, 27, 28}; !bytes.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

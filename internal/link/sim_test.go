@@ -177,3 +177,53 @@ func TestMTUIsNotSettledBeforeItsTime(t *testing.T) {
 		}
 	})
 }
+
+// One owner sends five times what the peer can handle, for two seconds: another one's datagrams all arrive,
+// soon and in order, and what was lost of the flood is counted.
+func TestASlowHandlerIsSharedFairly(t *testing.T) {
+	const flooder, other = 1, 2
+	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+		handled, next := 0, byte(0)
+		var slowest time.Duration
+		var sentAt [40]time.Time
+		stop := both(t, server, client, link.Handler{
+			Owner: func(d []byte) link.Owner { return link.Owner(d[1]) },
+			Datagram: func(_ *link.Link, d []byte) packet.Reason {
+				time.Sleep(100 * time.Microsecond)
+				handled++
+				if d[1] == other {
+					if d[2] != next {
+						t.Errorf("%d arrived, want %d", d[2], next)
+					}
+					slowest = max(slowest, time.Since(sentAt[d[2]]))
+					next = d[2] + 1
+				}
+				return packet.OK
+			},
+		}, link.Handler{})
+		sent := 0
+		for n := range sentAt {
+			for range 5 {
+				for range 500 {
+					if client.SendFor(flooder, link.Urgent, []byte{byte(proto.TypePacket), flooder, 0}) == packet.OK {
+						sent++
+					}
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			sentAt[n] = time.Now()
+			if r := client.SendFor(other, link.Bulk, []byte{byte(proto.TypePacket), other, byte(n)}); r != packet.OK {
+				t.Errorf("%d: %v", n, r)
+			}
+		}
+		time.Sleep(time.Second)
+		stop()
+		if int(next) != len(sentAt) || slowest > 100*time.Millisecond {
+			t.Errorf("%d of %d arrived, the slowest after %v", next, len(sentAt), slowest)
+		}
+		lost := server.Counters().Get(packet.QueueFull) + client.Counters().Get(packet.QueueFull)
+		if got := uint64(handled) + lost; got != uint64(sent+len(sentAt)) || handled < 10_000 {
+			t.Errorf("%d sent, %d handled, %d lost for want of room", sent+len(sentAt), handled, lost)
+		}
+	})
+}
