@@ -10,7 +10,8 @@ import (
 
 // packet takes an IP packet from the connector: an echo reply from an address
 // that this connector's tunnel serves, or an ICMP error about an echo request of
-// the device that it is for, to such an address. Everything else is unsolicited.
+// the device that it is for, to such an address. What answers no request that went on from here is
+// unsolicited, and so is everything else.
 func (c *Connector) packet(d []byte, s *scratch) verdict {
 	ip, err := proto.ParsePacket(d)
 	if err != nil {
@@ -21,7 +22,8 @@ func (c *Connector) packet(d []byte, s *scratch) verdict {
 		return ended(reason)
 	}
 	sub := st.byAddr[p.Dst]
-	if sub == nil || c.r.isHop(p.Src) || !c.mayAnswer(st, s) {
+	dst, ident, ok := c.answered(st, s)
+	if sub == nil || c.r.isHop(p.Src) || !ok || !c.r.asked.take(sub.dev.owner, dst, ident) {
 		return ended(packet.Unsolicited)
 	}
 	if !p.Forward() {
@@ -30,16 +32,17 @@ func (c *Connector) packet(d []byte, s *scratch) verdict {
 	return forwardTo(sub.dev, link.Urgent, d[:proto.PacketOverhead+len(p.Raw)])
 }
 
-// mayAnswer says whether the packet in s is one that this connector may send toward a device.
-func (c *Connector) mayAnswer(st *compiled, s *scratch) bool {
+// answered returns destination and identifier of the echo request that the packet in s answers;
+// false where this connector may not answer it.
+func (c *Connector) answered(st *compiled, s *scratch) (dst netip.Addr, ident uint16, ok bool) {
 	p, q := &s.p, &s.quoted
 	switch {
 	case p.IsEchoReply():
-		return c.serves(st, p.Src)
+		return p.Src, p.Ident, c.serves(st, p.Src)
 	case p.Quoted(q):
-		return q.IsEchoRequest() && q.Src == p.Dst && c.serves(st, q.Dst)
+		return q.Dst, q.Ident, q.IsEchoRequest() && q.Src == p.Dst && c.serves(st, q.Dst)
 	}
-	return false
+	return dst, ident, false
 }
 
 // serves says whether a routes to this connector's tunnel.
@@ -88,12 +91,15 @@ func (c *Connector) event(d []byte, s *scratch) verdict {
 	case proto.EventUnknown, proto.EventClosed:
 		c.r.sessions.end(sess)
 	case proto.EventRegistered:
+		if !sess.answers.take() {
+			return ended(packet.Unsolicited)
+		}
 		sess.touch()
 		sess.held.Store(true)
 	case proto.EventDenied: // the edge decides, nobody else
 		return ended(packet.Unsolicited)
 	case proto.EventICMP:
-		if !c.r.plausible(e.Reporter, e.ICMPType, sess.dst.Addr().Is6()) {
+		if !c.r.plausible(e.Reporter, e.ICMPType, sess.dst.Addr().Is6()) || !sess.answers.take() {
 			return ended(packet.Unsolicited)
 		}
 		ttl, ok := packet.NextTTL(e.TTL)

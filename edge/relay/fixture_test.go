@@ -155,6 +155,23 @@ func (w *world) setState(t testing.TB, gone ...string) {
 	w.r.SetState(s)
 }
 
+// ask sends echo requests of alice to the connector, with a TTL that suffices.
+func (w *world) ask(t *testing.T, requests ...[]byte) {
+	t.Helper()
+	for _, d := range requests {
+		d = slices.Clone(d)
+		if d[1]>>4 == 4 {
+			d[1+8], d[1+10], d[1+11] = 9, 0, 0
+			binary.BigEndian.PutUint16(d[1+10:], packet.Checksum(d[1:21], 0))
+		} else {
+			d[1+7] = 9
+		}
+		if r := w.alice.Datagram(d); r != packet.OK || w.homeLink.take(t) == nil {
+			t.Fatalf("ask: %v", r)
+		}
+	}
+}
+
 // echo returns the datagram of an echo packet.
 func echo(e packet.Echo) []byte { return packet.AppendEcho([]byte{byte(proto.TypePacket)}, &e) }
 

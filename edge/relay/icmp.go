@@ -67,6 +67,7 @@ func (c *Client) forwardEcho(st *compiled, sub *subject, d []byte, s *scratch) v
 	if mtu, yes := c.r.tooBig(to.link, len(p.Raw), p.DF, p.V6); yes {
 		return c.errorPacket(s, packet.TooLarge, packet.TooBig, mtu)
 	}
+	c.r.asked.note(c.dev.owner, p.Dst, p.Ident)
 	p.Forward() // the TTL is above 1: it was looked at
 	return verdict{to: to.link, owner: c.dev.owner, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
 }

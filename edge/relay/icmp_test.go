@@ -254,6 +254,7 @@ func TestPacketFromConnector(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, Config{})
+			w.ask(t, asked, asked6)
 			if got := w.home.Datagram(slices.Clone(tt.in)); got != tt.reason {
 				t.Errorf("reason %v, want %v", got, tt.reason)
 			}
@@ -270,6 +271,7 @@ func TestPacketFromConnector(t *testing.T) {
 	}
 	t.Run("link down", func(t *testing.T) {
 		w := newWorld(t, Config{})
+		w.ask(t, asked)
 		w.alice.Detach()
 		if got := w.home.Datagram(echo(reply)); got != packet.LinkDown {
 			t.Errorf("reason %v, want link down", got)

@@ -13,7 +13,7 @@
 //
 // What the rooms look at (routes, policy, devices, live links) is read through
 // atomic pointers and immutable maps: the packet path takes no lock but the one of the
-// session table's shard, and allocates nothing.
+// session table's shard, and allocates nothing. What was asked is noted in atomics (asked.go).
 package relay
 
 import (
@@ -50,7 +50,7 @@ const (
 	defaultMTU = 1500
 	// minMTU6 is the size of a packet that always crosses (RFC 8200 §5).
 	minMTU6 = 1280
-	// sweepEvery is how often idle sessions are looked for.
+	// sweepEvery is how often idle sessions are looked for, and the length of an epoch of asked.
 	sweepEvery = 10 * time.Second
 )
 
@@ -90,6 +90,7 @@ type Relay struct {
 	denials    *policy.Log
 	counters   packet.Counters
 	state      atomic.Pointer[compiled]
+	asked      *asked
 	sessions   *sessions
 	flows      *flows
 	budget     *link.Budget // of the flows' memory
@@ -111,6 +112,7 @@ func New(cfg Config) *Relay {
 		idle:     cfg.Idle,
 		log:      cfg.Log,
 		denials:  cfg.Denials,
+		asked:    newAsked(),
 		sessions: newSessions(maxSessions, maxClientSessions),
 		flows:    newFlows(maxFlows, maxClientFlows),
 		budget:   link.NewBudget(cfg.FlowMemory),
@@ -148,7 +150,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// sweep looks after idle sessions, and after devices that have ended, until ctx ends.
+// sweep looks after idle sessions, devices that have ended and what was asked, until ctx ends.
 func (r *Relay) sweep(ctx context.Context) error {
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
@@ -159,6 +161,7 @@ func (r *Relay) sweep(ctx context.Context) error {
 		case now := <-t.C:
 			r.sessions.sweep(now)
 			r.sweepEndings(now)
+			r.asked.sweep()
 		}
 	}
 }

@@ -19,6 +19,9 @@ const (
 	// bulkPayload is the UDP payload in bytes from which a session counts as bulk.
 	bulkPayload = 1000
 	numShards   = 64
+	// maxEvents bounds the events that a device's silence adds up to: it remembers 64 packets of a session, of each of
+	// which it may be told that it is registered and what became of it.
+	maxEvents = 2 * 64
 )
 
 // session is the edge's half of a UDP session: who may use the id, and where it goes.
@@ -33,7 +36,8 @@ type session struct {
 	got  atomic.Uint32 // payloads of the connector
 	held atomic.Bool   // the connector has said that it has the session
 
-	place *flow.Place[string, *session] // guarded by its shard
+	place   *flow.Place[string, *session] // guarded by its shard
+	answers credit                        // what the connector may still say of it: events
 }
 
 func newSession(sub *subject, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, rep *replica) *session {

@@ -87,6 +87,7 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 	}
 	sess.touch()
 	sess.sent.Add(1)
+	sess.answers.give(2, maxEvents) // registered, and an error
 	proto.SetDatagramTTL(d, reg.TTL-1)
 	return verdict{to: to.link, owner: c.dev.owner, class: sess.class(len(reg.Payload)), forward: d, out: out}
 }
@@ -154,6 +155,7 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 	}
 	sess.touch()
 	sess.sent.Add(1)
+	sess.answers.give(1, maxEvents) // an error
 	proto.SetDatagramTTL(d, p.TTL-1)
 	return verdict{to: to.link, owner: c.dev.owner, class: sess.class(len(p.Payload)), forward: d}
 }

@@ -15,7 +15,7 @@ import (
 // Flow is a TCP flow at one of its ends: frames with offsets, acknowledgements
 // and credit on a stream. Await or Answer begins it, Pump moves it.
 //
-// What the peer sends is read at once, whatever the TCP connection of this end does, and waits in a backlog that is
+// What the peer sends is read at once, whatever the TCP connection of this end does, and waits in a receive buffer that is
 // bounded by the credit that the peer was granted. What this end sends waits for the peer's credit in front of the
 // stream. So a flow whose reader stands still never has bytes in QUIC's windows, which it shares with all others.
 //
@@ -23,7 +23,7 @@ import (
 type Flow struct {
 	s       *Stream
 	holding *Holding
-	in      *backlog // from the peer, for the TCP connection
+	in      *recvBuffer // from the peer, for the TCP connection
 
 	readMu sync.Mutex
 	window recvWindow
@@ -49,7 +49,7 @@ type Flow struct {
 func NewFlow(s *Stream, h *proto.FlowHeader, budget *Budget) *Flow {
 	f := &Flow{s: s, more: make(chan struct{}, 1), finished: make(chan struct{})}
 	f.holding = budget.Open(h.Src.Addr().String(), h.Src, h.Dst, f.Reset)
-	f.in = newBacklog(&s.l.pools, f.holding)
+	f.in = newRecvBuffer(&s.l.pools, f.holding)
 	f.window.init(f.holding, time.Now())
 	return f
 }
@@ -87,7 +87,7 @@ func (f *Flow) firstLimit(b []byte) []byte {
 	return append(b, head[:]...)
 }
 
-// receive reads one frame, puts its payload into the backlog or acts on it, and returns its type; 0 is the end of the
+// receive reads one frame, puts its payload into the receive buffer or acts on it, and returns its type; 0 is the end of the
 // peer's half of the stream, behind fin or rst.
 func (f *Flow) receive() (proto.FrameType, error) {
 	h, err := f.readHeader()
@@ -175,7 +175,7 @@ func (f *Flow) broken(cause error) error {
 	return fmt.Errorf("read flow: %w", cause)
 }
 
-// handedOn tells that n bytes of the backlog have been taken, and the peer where that is due. It does not wait for a
+// handedOn tells that n bytes of the receive buffer have been taken, and the peer where that is due. It does not wait for a
 // frame that the other goroutine is writing: the two directions of a TCP connection do not wait for each other.
 func (f *Flow) handedOn(n int) {
 	f.readMu.Lock()

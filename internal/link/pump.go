@@ -93,7 +93,7 @@ func (p *pump) fail(err error, code proto.Code) {
 	p.c.Abort()
 }
 
-// receive moves from the stream to the backlog.
+// receive moves from the stream to the receive buffer.
 func (p *pump) receive() {
 	for {
 		kind, err := p.f.receive()
@@ -120,7 +120,7 @@ func (p *pump) allowLastWords() {
 	}
 }
 
-// deliver moves from the backlog to the TCP connection.
+// deliver moves from the receive buffer to the TCP connection.
 func (p *pump) deliver() {
 	for {
 		b, err := p.f.in.next()

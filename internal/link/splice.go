@@ -20,16 +20,16 @@ var errMemoryShort = &ResetError{Code: proto.CodeMemoryShort}
 
 // Splice copies raw bytes both ways between two streams until both directions have ended, and ends both streams. A
 // half-close passes through and the other direction lives on; a reset of either side resets the other with the same
-// code. Both streams are read at once, whatever the other one takes: a flow on a slow link waits in a backlog here, not
+// code. Both streams are read at once, whatever the other one takes: a flow on a slow link waits in a receive buffer here, not
 // in the window of the connection that it shares with others. It returns nil after two orderly ends.
 func Splice(ctx context.Context, a, b *Stream, h *Holding) error {
 	s := &splice{a: a, b: b}
 	stop := context.AfterFunc(ctx, func() { s.fail(&ResetError{Code: proto.CodeAborted}) })
 	defer stop()
-	up, down := newBacklog(&a.l.pools, h), newBacklog(&b.l.pools, h)
+	up, down := newRecvBuffer(&a.l.pools, h), newRecvBuffer(&b.l.pools, h)
 	defer up.free()
 	defer down.free()
-	s.queues = [2]*backlog{up, down}
+	s.queues = [2]*recvBuffer{up, down}
 	var wg sync.WaitGroup
 	wg.Go(func() { s.read(a, up, h) })
 	wg.Go(func() { s.write(b, up) })
@@ -45,7 +45,7 @@ func Splice(ctx context.Context, a, b *Stream, h *Holding) error {
 
 type splice struct {
 	a, b   *Stream
-	queues [2]*backlog
+	queues [2]*recvBuffer
 
 	mu  sync.Mutex
 	err error // the first
@@ -73,8 +73,8 @@ func (s *splice) fail(err error) {
 	}
 }
 
-// read moves from src to its backlog. While nothing comes it holds no buffer.
-func (s *splice) read(src *Stream, q *backlog, h *Holding) {
+// read moves from src to its receive buffer. While nothing comes it holds no buffer.
+func (s *splice) read(src *Stream, q *recvBuffer, h *Holding) {
 	var next sizer
 	var one [1]byte
 	for {
@@ -105,8 +105,8 @@ func (s *splice) read(src *Stream, q *backlog, h *Holding) {
 	}
 }
 
-// bounded says whether there may be more in a backlog.
-func bounded(q *backlog, h *Holding) error {
+// bounded says whether there may be more in a receive buffer.
+func bounded(q *recvBuffer, h *Holding) error {
 	switch n := q.size(); {
 	case n > spliceBound:
 		return errTooMuch
@@ -116,8 +116,8 @@ func bounded(q *backlog, h *Holding) error {
 	return nil
 }
 
-// write moves from a backlog to dst.
-func (s *splice) write(dst *Stream, q *backlog) {
+// write moves from a receive buffer to dst.
+func (s *splice) write(dst *Stream, q *recvBuffer) {
 	for {
 		b, err := q.next()
 		switch {

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// errDropped is why a backlog whose bytes nobody wants any more ends.
+// errDropped is why a receive buffer whose bytes nobody wants any more ends.
 var errDropped = errors.New("dropped")
 
-// backlog is a FIFO of bytes between the goroutine that reads a stream, always, and the one that writes the bytes
+// recvBuffer is a FIFO of bytes between the goroutine that reads a stream, always, and the one that writes the bytes
 // elsewhere when there is room: a reader that stands still stops its own flow, and never the connection that its stream
 // shares with others. How much may lie in it is for its users to say: the flow's credit, and the budget of the process.
 //
-// An empty backlog holds no memory.
-type backlog struct {
+// An empty receive buffer holds no memory.
+type recvBuffer struct {
 	pools   *bufferPools
 	holding *Holding
 
@@ -27,21 +27,21 @@ type backlog struct {
 	dropped    bool
 }
 
-// chunk is one buffer of a backlog: bytes r to w wait.
+// chunk is one buffer of a receive buffer: bytes r to w wait.
 type chunk struct {
 	b    []byte
 	r, w int
 	next *chunk
 }
 
-func newBacklog(pools *bufferPools, h *Holding) *backlog {
-	q := &backlog{pools: pools, holding: h}
+func newRecvBuffer(pools *bufferPools, h *Holding) *recvBuffer {
+	q := &recvBuffer{pools: pools, holding: h}
 	q.ready.L = &q.mu
 	return q
 }
 
 // space returns room for what is about to be read, some want bytes; fill must be called next. For the reading goroutine alone.
-func (q *backlog) space(want int) []byte {
+func (q *recvBuffer) space(want int) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lent = true
@@ -59,7 +59,7 @@ func (q *backlog) space(want int) []byte {
 }
 
 // fill adds the first n bytes of the space that was lent.
-func (q *backlog) fill(n int) {
+func (q *recvBuffer) fill(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.lent = false
@@ -75,7 +75,7 @@ func (q *backlog) fill(n int) {
 }
 
 // finish says what comes behind the bytes that have been filled in: io.EOF, or a reset. Later calls do nothing.
-func (q *backlog) finish(end error) {
+func (q *recvBuffer) finish(end error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.end == nil {
@@ -85,14 +85,14 @@ func (q *backlog) finish(end error) {
 }
 
 // size returns how many bytes wait.
-func (q *backlog) size() int {
+func (q *recvBuffer) size() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.waiting
 }
 
 // ending returns what finish was called with, nil before.
-func (q *backlog) ending() error {
+func (q *recvBuffer) ending() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.end
@@ -100,7 +100,7 @@ func (q *backlog) ending() error {
 
 // next waits for bytes and returns some; took must be called next. Behind the last ones it returns what finish said.
 // For the writing goroutine alone.
-func (q *backlog) next() ([]byte, error) {
+func (q *recvBuffer) next() ([]byte, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
@@ -119,7 +119,7 @@ func (q *backlog) next() ([]byte, error) {
 }
 
 // took removes the first n bytes of what next returned.
-func (q *backlog) took(n int) {
+func (q *recvBuffer) took(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken = false
@@ -132,7 +132,7 @@ func (q *backlog) took(n int) {
 }
 
 // drop discards what is there and what will come; it frees next. What next has returned stays valid until took.
-func (q *backlog) drop() {
+func (q *recvBuffer) drop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.dropped = true
@@ -142,8 +142,8 @@ func (q *backlog) drop() {
 	q.ready.Signal()
 }
 
-// free gives all memory back. Neither goroutine may use the backlog any more.
-func (q *backlog) free() {
+// free gives all memory back. Neither goroutine may use the receive buffer any more.
+func (q *recvBuffer) free() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.dropped, q.lent, q.taken = true, false, false
@@ -154,7 +154,7 @@ func (q *backlog) free() {
 }
 
 // recycle gives back the chunks whose bytes are gone. The caller holds mu.
-func (q *backlog) recycle() {
+func (q *recvBuffer) recycle() {
 	for c := q.head; c != nil && c.r == c.w; c = q.head {
 		if q.taken || c == q.tail && q.lent {
 			return

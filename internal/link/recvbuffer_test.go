@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-func newTestBacklog() (*backlog, *Holding) {
+func newTestBuffer() (*recvBuffer, *Holding) {
 	var pools bufferPools
 	pools.init()
 	h := NewBudget(0).Open("alice", addr1, addr2, nil)
-	return newBacklog(&pools, h), h
+	return newRecvBuffer(&pools, h), h
 }
 
-// Bytes come out as they went in, whatever the sizes of reads and writes, and an empty backlog holds no memory.
-func TestBacklogIsAFIFO(t *testing.T) {
-	q, h := newTestBacklog()
+// Bytes come out as they went in, whatever the sizes of reads and writes, and an empty receive buffer holds no memory.
+func TestReceiveBufferIsAFIFO(t *testing.T) {
+	q, h := newTestBuffer()
 	want := make([]byte, 3<<20)
 	for i := range want {
 		want[i] = byte(rand.Uint32())
@@ -52,8 +52,8 @@ func TestBacklogIsAFIFO(t *testing.T) {
 	}
 }
 
-func TestADroppedBacklogTakesAndForgets(t *testing.T) {
-	q, h := newTestBacklog()
+func TestADroppedReceiveBufferTakesAndForgets(t *testing.T) {
+	q, h := newTestBuffer()
 	q.fill(copy(q.space(5), "first"))
 	b, err := q.next()
 	if err != nil || string(b) != "first" {
