@@ -46,11 +46,11 @@ func runHostile(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	}
 	h.role, h.id = proto.Role(*role), proto.SessionID(*id)
 	modes := map[string]func(context.Context, []string) error{
-		"session": h.session, "steal": h.steal, "flood": h.flood, "forge": h.forge,
+		"session": h.session, "steal": h.steal, "flood": h.flood, "forge": h.forge, "pour": h.pour,
 	}
 	mode, ok := modes[args[0]]
 	if !ok {
-		return fmt.Errorf("unknown mode %q: session, steal, flood, forge", args[0])
+		return fmt.Errorf("unknown mode %q: session, steal, flood, forge, pour", args[0])
 	}
 	if err := h.connect(ctx, *token); err != nil {
 		return err

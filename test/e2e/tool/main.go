@@ -46,7 +46,7 @@ func commands() []command {
 		{"tcp-conns", "[-n N] ADDR            N connections open at once, each echo compared", runTCPConns},
 		{"http-serve", "ADDR…                 GET /N: N bytes, SHA-256 in a header; PUT: SHA-256 of the body", runHTTPServe},
 		{"http-abort", "[-n N] URL            start N downloads at once and drop each after 64 KiB", runHTTPAbort},
-		{"hostile", "[flags] MODE …            an enrolled node without manners: session, steal, flood, forge", runHostile},
+		{"hostile", "[flags] MODE …            an enrolled node without manners: session, steal, flood, forge, pour", runHostile},
 		{"resign", "-ends D EDGEDIR NODEDIR    give a node a certificate with another end, or of another edge", runResign},
 		{"keystrokes", "[-n N] -- CMD…        type into CMD on a terminal, time each echo", runKeystrokes},
 	}
