@@ -294,7 +294,8 @@ func ParseUDPEvent(b []byte, e *UDPEvent) error {
 func SetEventTTL(b []byte, ttl uint8) { b[4] = ttl }
 
 // Heartbeat shows that datagrams of the current size pass: each side pads it
-// to the size of its largest datagram and answers a request with an echo.
+// to the size of its largest datagram and answers a request with an echo. One whose
+// nonce has its first bit set is a mark: its echo says that everything before it was fetched.
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1

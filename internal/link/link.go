@@ -104,6 +104,7 @@ type Link struct {
 	since   time.Time
 
 	send     sender
+	window   window
 	over     oversizeSender
 	control  controlSender
 	recvOver oversizeReceiver
@@ -137,6 +138,7 @@ func newLink(conn *quic.Conn, cfg *Config) *Link {
 		l.log = zap.NewNop()
 	}
 	l.send.init()
+	l.window.init()
 	l.over.init()
 	l.control.init()
 	l.pools.init()

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"time"
 
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -13,6 +14,7 @@ type receiver struct {
 	h     *Handler
 	queue fairQueue
 	free  []*entry // at most queueLen
+	mark  uint64   // of the peer, to be answered when enough is done; 0 = none
 	poll  *poll
 }
 
@@ -41,6 +43,7 @@ func (l *Link) runReceiver(ctx context.Context, h *Handler) error {
 			r.queue.pop(e)
 			l.count(l.dispatch(e.d, h))
 			r.give(e)
+			r.answerMark()
 			if err := r.takeArrived(); err != nil {
 				return err
 			}
@@ -93,6 +96,10 @@ func (r *receiver) unpack(rest []byte) {
 
 // takeOne takes a datagram that is no batch.
 func (r *receiver) takeOne(d []byte) {
+	if beat, err := proto.ParseHeartbeat(d); err == nil && beat.Nonce&markBit != 0 {
+		r.takeMark(beat)
+		return
+	}
 	r.l.received.Add(1)
 	if r.h.Owner == nil || len(d) == 0 || d[0] == byte(proto.TypeHeartbeat) {
 		r.l.count(r.l.dispatch(d, r.h))
@@ -103,6 +110,24 @@ func (r *receiver) takeOne(d []byte) {
 	if lost := r.queue.put(r.h.Owner(d), Interactive, e); lost != nil {
 		r.l.counters.Count(packet.QueueFull)
 		r.give(lost)
+	}
+}
+
+// takeMark takes a mark of the peer, or the answer to one of ours.
+func (r *receiver) takeMark(m proto.Heartbeat) {
+	if m.Echo {
+		r.l.window.pass(m.Nonce&^markBit, time.Now(), r.l.conn.ConnectionStats().MinRTT)
+		return
+	}
+	r.mark = m.Nonce
+	r.answerMark()
+}
+
+// answerMark answers the peer's newest mark, unless too much waits.
+func (r *receiver) answerMark() {
+	if r.mark != 0 && r.queue.waiting <= markBelow {
+		r.l.window.reply(r.mark)
+		r.mark = 0
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 
@@ -49,10 +50,7 @@ func (s *sender) put(o Owner, c Class, d []byte) (r packet.Reason, evicted bool)
 	if lost == e {
 		return packet.QueueFull, false
 	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	wake(s.wake)
 	return packet.OK, lost != nil
 }
 
@@ -144,7 +142,15 @@ func (l *Link) enqueue(o Owner, c Class, d []byte) packet.Reason {
 func (l *Link) runSender(ctx context.Context) error {
 	defer l.send.close()
 	out := make([]byte, 0, bufferSize)
+	patience := time.NewTimer(markPatience)
+	defer patience.Stop()
+	if err := l.sendDue(l.window.begin()); err != nil {
+		return err
+	}
 	for {
+		if err := l.awaitWindow(ctx, patience); err != nil {
+			return err
+		}
 		d, n := l.send.next(out, min(int(l.mtu.size.Load()), bufferSize))
 		if n == 0 {
 			select {
@@ -153,10 +159,17 @@ func (l *Link) runSender(ctx context.Context) error {
 			case <-l.conn.Context().Done():
 				return context.Cause(l.conn.Context())
 			case <-l.send.wake:
+			case <-l.window.due:
+				if err := l.sendDue(0); err != nil {
+					return err
+				}
 			}
 			continue
 		}
 		if err := l.sendDatagram(d, n); err != nil {
+			return err
+		}
+		if err := l.sendDue(l.window.note(n)); err != nil {
 			return err
 		}
 	}

@@ -32,11 +32,16 @@ func (c *cable) SendPacket(p simnet.Packet) error {
 
 // simulated runs f with both ends of a link in virtual time.
 func simulated(t *testing.T, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
+	simulatedOver(t, 10*time.Millisecond, node, f)
+}
+
+// simulatedOver is simulated with another latency at each end.
+func simulatedOver(t *testing.T, latency time.Duration, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cable{Router: &simnet.PerfectRouter{}, cut: make(chan struct{})}
 		n := &simnet.Simnet{Router: c}
 		settings := simnet.NodeBiDiLinkSettings{
-			Latency: 10 * time.Millisecond, Downlink: simnet.LinkSettings{MTU: 1500}, Uplink: simnet.LinkSettings{MTU: 1500},
+			Latency: latency, Downlink: simnet.LinkSettings{MTU: 1500}, Uplink: simnet.LinkSettings{MTU: 1500},
 		}
 		edgeSock := n.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 1).To4(), Port: proto.Port}, settings)
 		nodeSock := n.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 2).To4(), Port: 4000}, settings)
@@ -224,6 +229,35 @@ func TestASlowHandlerIsSharedFairly(t *testing.T) {
 		lost := server.Counters().Get(packet.QueueFull) + client.Counters().Get(packet.QueueFull)
 		if got := uint64(handled) + lost; got != uint64(sent+len(sentAt)) || handled < 10_000 {
 			t.Errorf("%d sent, %d handled, %d lost for want of room", sent+len(sentAt), handled, lost)
+		}
+	})
+}
+
+// A peer that now and then stands still is sent no more than it can keep meanwhile: nothing is dropped unseen, not in the first
+// moment either. What is too much is lost in the sender's own queue, where it is counted.
+func TestAPeerThatStandsStillLosesNothingUnseen(t *testing.T) {
+	simulatedOver(t, 50*time.Microsecond, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+		handled := 0
+		stop := both(t, server, client, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason {
+			if handled++; handled%500 == 1 {
+				time.Sleep(50 * time.Millisecond)
+			}
+			return packet.OK
+		}}, link.Handler{})
+		time.Sleep(100 * time.Millisecond) // the first mark is answered
+		sent := 0
+		for range 100 {
+			for range 100 {
+				if client.Send(link.Urgent, append([]byte{byte(proto.TypePacket)}, make([]byte, 999)...)) == packet.OK {
+					sent++
+				}
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(5 * time.Second)
+		stop()
+		if handled != sent || sent < 5_000 {
+			t.Errorf("%d handled of %d that the queue took", handled, sent)
 		}
 	})
 }
