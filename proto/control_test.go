@@ -20,16 +20,24 @@ func TestControlGolden(t *testing.T) {
 			Control{Hello: &Hello{Version: "1", Hostname: "pi", OS: "linux", Arch: "arm64", Started: when, Boot: "b", ICMP: "ping"}},
 		},
 		{
-			`{"welcome":{"edge":"e1","version":"1","hops":["172.68.101.57","fd00::57"],"addrs":["100.96.0.1"],"capture":["172.16.0.0/12"],"user":"alice","device":"d1"}}`,
+			`{"welcome":{"edge":"e1","version":"1","hops":["172.68.101.57","fd00::57"],"number":1,"more":true,"addrs":["100.96.0.1"],"capture":["172.16.0.0/12"],"user":"alice","device":"d1"}}`,
 			Control{Welcome: &Welcome{
 				Edge: "e1", Version: "1", Hops: []netip.Addr{netip.MustParseAddr("172.68.101.57"), netip.MustParseAddr("fd00::57")},
 				Config: Config{
 					Addrs: []netip.Addr{netip.MustParseAddr("100.96.0.1")}, Capture: []netip.Prefix{netip.MustParsePrefix("172.16.0.0/12")},
-					User: "alice", Device: "d1",
+					User: "alice", Device: "d1", Number: 1, More: true,
 				},
 			}},
 		},
 		{`{"config":{"tunnel":"office","silent":true,"idle_seconds":120}}`, Control{Config: &Config{Tunnel: "office", Silent: true, IdleSeconds: 120}}},
+		{
+			`{"config":{"number":3,"base":1,"newest":4,"more":true,"capture":["10.0.0.0/8"],"remove":["fd00::/8"]}}`,
+			Control{Config: &Config{
+				Number: 3, Base: 1, Newest: 4, More: true, Capture: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+				Remove: []netip.Prefix{netip.MustParsePrefix("fd00::/8")},
+			}},
+		},
+		{`{"applied":{"number":3,"error":"no room","whole":true}}`, Control{Applied: &Applied{Number: 3, Error: "no room", Whole: true}}},
 		{
 			`{"routes":{"version":7,"add":["10.0.0.0/8"],"remove":["fd00::/8"],"more":true}}`,
 			Control{Routes: &Routes{
