@@ -28,6 +28,7 @@ const (
 type controlSender struct {
 	mu     sync.Mutex
 	queue  []byte
+	latest func() *proto.Control // see SendLatest; nil: nothing waits there
 	wake   chan struct{}
 	opened *quic.Stream      // by Dial
 	stream chan *quic.Stream // once it has its magic
@@ -52,12 +53,28 @@ func (c *controlSender) bind(s *quic.Stream) bool {
 	return true
 }
 
-func (c *controlSender) take() []byte {
+// take returns what is to be written next: the queue, or, where that is empty, one message of latest; nil: nothing waits.
+func (c *controlSender) take() ([]byte, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	q := c.queue
+	q, latest := c.queue, c.latest
 	c.queue = nil
-	return q
+	if len(q) == 0 {
+		c.latest = nil // before it is asked: who has news meanwhile sets it again
+	}
+	c.mu.Unlock()
+	if len(q) > 0 || latest == nil {
+		return q, nil
+	}
+	m := latest()
+	if m == nil {
+		return nil, nil
+	}
+	c.mu.Lock()
+	if c.latest == nil {
+		c.latest = latest // it may have more
+	}
+	c.mu.Unlock()
+	return proto.AppendControl(nil, m)
 }
 
 func (c *controlSender) close() {
@@ -83,11 +100,27 @@ func (l *Link) SendControl(m *proto.Control) error {
 		return ErrQueueFull
 	}
 	c.queue = append(c.queue, b...)
+	c.rouse()
+	return nil
+}
+
+// SendLatest sends what is superseded by its successor, such as a configuration: nothing of it is queued. next is asked
+// for one message at a time, when all that SendControl has queued is with the control stream, until it returns nil; it
+// then says what is newest. It is called by one goroutine of the link and must not block. A later SendLatest replaces next.
+func (l *Link) SendLatest(next func() *proto.Control) {
+	c := &l.control
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.latest = next
+	c.rouse()
+}
+
+// rouse wakes runControl.
+func (c *controlSender) rouse() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // runControl is the goroutine that writes the control stream. The dialling
@@ -109,10 +142,15 @@ func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) e
 	case s = <-l.control.stream:
 	}
 	for {
-		if q := l.control.take(); len(q) > 0 {
+		q, err := l.control.take()
+		if err != nil {
+			return err
+		}
+		if len(q) > 0 {
 			if _, err := s.Write(q); err != nil {
 				return fmt.Errorf("write control stream: %w", err)
 			}
+			continue
 		}
 		select {
 		case <-ctx.Done():

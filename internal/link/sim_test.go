@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,10 +19,14 @@ import (
 // cable is a simulated network that can be cut.
 type cable struct {
 	simnet.Router
-	cut chan struct{}
+	cut  chan struct{}
+	hold atomic.Bool // cut for a while
 }
 
 func (c *cable) SendPacket(p simnet.Packet) error {
+	if c.hold.Load() {
+		return nil
+	}
 	select {
 	case <-c.cut:
 		return nil
