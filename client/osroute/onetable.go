@@ -59,15 +59,11 @@ type oneTable struct {
 	device   string
 	addrs    []netip.Prefix
 	routes   []hostRoute // in the order of adding
-	warnings []Warning
+	warnings warnings
 }
 
 // Warnings returns what a person should know about this host as of the last Apply.
-func (t *oneTable) Warnings() []Warning {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.warnings)
-}
+func (t *oneTable) Warnings() []Warning { return t.warnings.get() }
 
 // Apply makes addresses and routes what cfg wants. What it added before a failure is remembered for Undo.
 func (t *oneTable) Apply(ctx context.Context, cfg Config) error {
@@ -105,7 +101,7 @@ func (t *oneTable) Apply(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	t.warnings = append(warnings, more...)
+	t.warnings.set(append(warnings, more...))
 	return nil
 }
 
@@ -139,11 +135,12 @@ func (t *oneTable) syncAddrs(cfg Config) (without6 bool, err error) {
 // syncRoutes adds the missing routes, stops first, and then removes those no longer wanted.
 func (t *oneTable) syncRoutes(cfg Config, table []seenRoute, without6 bool) ([]Warning, error) {
 	want, warnings := wantHostRoutes(cfg, table, t.halves)
-	t.routes = slices.DeleteFunc(t.routes, func(r hostRoute) bool { return !present(table, r, cfg.Device) })
+	there := present(table, cfg.Device)
+	t.routes = slices.DeleteFunc(t.routes, func(r hostRoute) bool { return !there[r] })
 	add, remove := diff(t.routes, want)
 	for _, r := range add {
 		switch err := t.sys.AddRoute(cfg.Device, r); {
-		case err == nil, t.judge(err) == alreadyThere && present(table, r, cfg.Device):
+		case err == nil, t.judge(err) == alreadyThere && there[r]:
 			t.routes = append(t.routes, r) // one that is there already is a crashed predecessor's: adopt it
 		case t.judge(err) == alreadyThere:
 			warnings = append(warnings, takenWarning(r))
@@ -177,13 +174,15 @@ func takenWarning(r hostRoute) Warning {
 // removeRoutes removes routes, tries all of them, and forgets those that are gone.
 func (t *oneTable) removeRoutes(list []hostRoute) error {
 	var errs []error
+	removed := make(map[hostRoute]bool, len(list))
 	for _, r := range list {
 		if err := t.sys.RemoveRoute(t.device, r); err != nil && !gone(t.judge(err)) {
 			errs = append(errs, t.fail("remove route "+r.dst.String(), err))
 			continue
 		}
-		t.routes = slices.DeleteFunc(t.routes, func(x hostRoute) bool { return x == r })
+		removed[r] = true
 	}
+	t.routes = slices.DeleteFunc(t.routes, func(x hostRoute) bool { return removed[x] })
 	return errors.Join(errs...)
 }
 
@@ -211,15 +210,20 @@ func (t *oneTable) undo() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	t.device, t.warnings = "", nil
+	t.device = ""
+	t.warnings.set(nil)
 	return nil
 }
 
-// present reports whether the table holds r.
-func present(table []seenRoute, r hostRoute, device string) bool {
-	return slices.ContainsFunc(table, func(s seenRoute) bool {
-		return s.dst == r.dst && s.stop == r.stop && (r.stop || s.device == device)
-	})
+// present returns the routes of the table that may be ours: stops, and what goes through the device.
+func present(table []seenRoute, device string) map[hostRoute]bool {
+	there := make(map[hostRoute]bool, len(table))
+	for _, s := range table {
+		if s.stop || s.device == device {
+			there[hostRoute{dst: s.dst, stop: s.stop}] = true
+		}
+	}
+	return there
 }
 
 func only4(addrs []netip.Prefix) []netip.Prefix {
@@ -324,14 +328,4 @@ func appendThrough(list []hostRoute, cfg Config, prefixes []netip.Prefix) []host
 		}
 	}
 	return list
-}
-
-func uniq(list []hostRoute) []hostRoute {
-	var out []hostRoute
-	for _, r := range list {
-		if !slices.Contains(out, r) {
-			out = append(out, r)
-		}
-	}
-	return out
 }

@@ -20,6 +20,7 @@ package osroute
 import (
 	"net/netip"
 	"slices"
+	"sync"
 )
 
 // Config says what the host's routing shall look like. Prefixes and addresses of both families may be mixed.
@@ -47,6 +48,24 @@ const DefaultMark uint32 = 0x3170_0000
 type Warning struct {
 	Text string `json:"text"`
 	Hint string `json:"hint"`
+}
+
+// warnings are those of the last Apply. Who asks for them does not wait for the one that runs. The zero value has none.
+type warnings struct {
+	mu   sync.Mutex
+	list []Warning
+}
+
+func (w *warnings) set(list []Warning) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = list
+}
+
+func (w *warnings) get() []Warning {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.list)
 }
 
 // Repaired is what was given back to the host, in words for people.
@@ -102,7 +121,7 @@ func stays() []netip.Prefix {
 // captured returns the capture prefixes and hop routes of cfg, masked, without duplicates and without those that lie
 // within a prefix of stays, sorted.
 func captured(cfg Config) []netip.Prefix {
-	var out []netip.Prefix
+	out, here := make([]netip.Prefix, 0, len(cfg.Capture)+len(cfg.Hops)), stays()
 	add := func(p netip.Prefix) {
 		if !p.IsValid() {
 			return
@@ -111,7 +130,7 @@ func captured(cfg Config) []netip.Prefix {
 			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 		}
 		p = p.Masked()
-		if !slices.ContainsFunc(stays(), func(s netip.Prefix) bool { return covers(s, p) }) {
+		if !slices.ContainsFunc(here, func(s netip.Prefix) bool { return covers(s, p) }) {
 			out = append(out, p)
 		}
 	}
@@ -143,19 +162,42 @@ func firstAddr(addrs []netip.Prefix, v6 bool) netip.Addr {
 	return netip.Addr{}
 }
 
-// diff returns what to add to have and what to remove from it, so that it becomes want, in the order of the inputs.
+// diff returns what to add to have and what to remove from it, so that it becomes want, in the order of the inputs. The
+// lists may be long: it looks at each element once.
 func diff[T comparable](have, want []T) (add, remove []T) {
-	for _, w := range want {
-		if !slices.Contains(have, w) && !slices.Contains(add, w) {
+	there, wanted := setOf(have), setOf(want)
+	for _, w := range uniq(want) {
+		if !there[w] {
 			add = append(add, w)
 		}
 	}
 	for _, h := range have {
-		if !slices.Contains(want, h) {
+		if !wanted[h] {
 			remove = append(remove, h)
 		}
 	}
 	return add, remove
+}
+
+func setOf[T comparable](list []T) map[T]bool {
+	set := make(map[T]bool, len(list))
+	for _, x := range list {
+		set[x] = true
+	}
+	return set
+}
+
+// uniq returns the elements of list in their order, each once.
+func uniq[T comparable](list []T) []T {
+	seen := make(map[T]bool, len(list))
+	var out []T
+	for _, x := range list {
+		if !seen[x] {
+			seen[x] = true
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // shadowed returns a warning for each capture that lies within, or reaches into, a connected prefix.

@@ -40,7 +40,7 @@ type Router struct {
 	mu       sync.Mutex
 	cfg      Config // the last one applied, with defaults
 	claimed  bool   // something may have been changed that Undo has to take back
-	warnings []Warning
+	warnings warnings
 
 	own   claim        // where this client's rules and routes are
 	left  []claim      // those of clients before, which are still there
@@ -53,11 +53,7 @@ type Router struct {
 func New(log *zap.Logger) *Router { return &Router{log: log} }
 
 // Warnings returns what a person should know about this host as of the last Apply.
-func (r *Router) Warnings() []Warning {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]Warning(nil), r.warnings...)
-}
+func (r *Router) Warnings() []Warning { return r.warnings.get() }
 
 // Apply makes addresses, routes and rules what cfg wants: it adds what is missing, first what stops a leak, and removes
 // what is no longer wanted. It may be called again at any time, also with another cfg for the same device. After an error
@@ -121,7 +117,7 @@ func (r *Router) apply(cfg Config) error {
 		return err
 	}
 	facts.strict = strictInterfaces(cfg.Device)
-	r.warnings = append(hostWarnings(cfg, facts), shadowed(captured(cfg), connected)...)
+	r.warnings.set(append(hostWarnings(cfg, facts), shadowed(captured(cfg), connected)...))
 	return nil
 }
 
@@ -180,7 +176,8 @@ func (r *Router) undo() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	r.claimed, r.warnings, r.left = false, nil, nil
+	r.claimed, r.left = false, nil
+	r.warnings.set(nil)
 	return nil
 }
 

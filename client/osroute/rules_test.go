@@ -198,6 +198,21 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// A list of the longest length is compared in a moment, not in minutes.
+func TestDiffOfLongLists(t *testing.T) {
+	have := make([]netip.Prefix, 200_000)
+	for i := range have {
+		have[i] = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 32)
+	}
+	want := slices.Clone(have[:len(have)-1])
+	slices.Reverse(want)
+	want = append(want, parse("192.0.2.0/24")...)
+	add, remove := diff(have, want)
+	if !slices.Equal(add, parse("192.0.2.0/24")) || !slices.Equal(remove, have[len(have)-1:]) {
+		t.Errorf("diff = add %v, remove %v", add, remove)
+	}
+}
+
 // TestWatchLoop checks in virtual time that a burst of events is one change, that a change during the callback is another,
 // and how watch ends.
 func TestWatchLoop(t *testing.T) {
