@@ -46,6 +46,7 @@ type Client struct {
 	out   *outbound
 
 	routes   routes
+	conf     configuration
 	counters packet.Counters
 	denials  denials
 	state    atomic.Pointer[state]
@@ -70,7 +71,10 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions), asked: newAsked(), budget: link.NewBudget(0)}
+	c := &Client{
+		cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions),
+		asked: newAsked(), budget: link.NewBudget(0), conf: newConfiguration(),
+	}
 	c.edges = cfg.Edges
 	c.in = newInbound(c.udp, c.asked)
 	c.state.Store(&state{})
@@ -101,6 +105,7 @@ func (c *Client) Run(ctx context.Context) error {
 	g.Go(func() error { return c.runLinks(ctx) })
 	g.Go(func() error { return c.runSweeper(ctx) })
 	g.Go(func() error { return c.budget.Run(ctx) })
+	g.Go(func() error { return c.runApply(ctx) })
 	g.Go(func() error { return c.routes.watch(ctx, func() { c.networkChanged(ctx) }) })
 	g.Go(func() error { return c.teardown(ctx) })
 	if ln != nil {

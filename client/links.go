@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"runtime"
 	"sync"
@@ -48,7 +47,7 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 	}
 	err := l.Run(ctx, link.Handler{
 		Datagram: c.fromEdge,
-		Control:  func(l *link.Link, m proto.Control) error { return c.control(ctx, l, m) },
+		Control:  c.control,
 	})
 	cancel()
 	renewal.Wait()
@@ -68,12 +67,12 @@ func (c *Client) networkChanged(ctx context.Context) {
 }
 
 // control handles one message of the edge.
-func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) error {
+func (c *Client) control(l *link.Link, m proto.Control) error {
 	switch {
 	case m.Welcome != nil:
-		c.welcome(ctx, l, m.Welcome)
+		return c.welcome(l, m.Welcome)
 	case m.Config != nil:
-		c.configure(ctx, l, m.Config, 0)
+		return c.configure(l, m.Config, 0)
 	case m.Denial != nil:
 		c.denials.add(m.Denial)
 	case m.Renewed != nil && c.cfg.Node != nil:
@@ -93,35 +92,23 @@ func (c *Client) control(ctx context.Context, l *link.Link, m proto.Control) err
 }
 
 // welcome opens the link for packets.
-func (c *Client) welcome(ctx context.Context, l *link.Link, w *proto.Welcome) {
+func (c *Client) welcome(l *link.Link, w *proto.Welcome) error {
 	c.mu.Lock()
 	c.net.Hops, c.net.Edge, c.net.EdgesAt = w.Hops, w.Edge, c.cfg.Names.All()
 	c.mu.Unlock()
 	c.contact.Made()
-	c.configure(ctx, l, &w.Config, 1)
-	c.log.Info("link up", zap.String(obs.FieldRemote, l.Remote().String()), zap.String(obs.FieldUser, w.User),
-		zap.String(obs.FieldDevice, w.Device), zap.Stringers("addrs", w.Addrs), zap.Int("captured", len(w.Capture)))
-	c.readyOne.Do(func() {
-		if c.cfg.Ready != nil {
-			c.cfg.Ready()
-		}
-	})
+	c.conf.begin(l)
+	return c.configure(l, &w.Config, 1)
 }
 
-// configure applies what the edge wants of this device; newEpoch is 1 on a new link.
-func (c *Client) configure(ctx context.Context, l *link.Link, cfg *proto.Config, newEpoch uint64) {
+// configure takes a page of what the edge wants of this device; newEpoch is 1 on a new link. What concerns packets holds at
+// once. The host is changed by another goroutine (runApply): it takes its time, and control messages do not wait for it.
+func (c *Client) configure(l *link.Link, cfg *proto.Config, newEpoch uint64) error {
 	c.mu.Lock()
-	c.net.Addrs, c.net.Capture, c.net.Idle = cfg.Addrs, cfg.Capture, cfg.IdleSeconds
-	c.net.User, c.net.Device = cfg.User, cfg.Device
-	n := c.net
+	c.net.Addrs, c.net.Idle, c.net.User, c.net.Device = cfg.Addrs, cfg.IdleSeconds, cfg.User, cfg.Device
 	c.mu.Unlock()
 	c.publish(l, newEpoch)
-	if err := c.routes.apply(ctx, n, []netip.AddrPort{l.Remote()}); err != nil {
-		c.log.Error("cannot apply routing", zap.Error(err), obs.Hint(err))
-	}
-	if err := writeCache(c.cfg.StateDir, c.cfg.cachePath(), n); err != nil {
-		c.log.Warn("cannot keep the configuration", zap.Error(err))
-	}
+	return c.conf.page(cfg)
 }
 
 // publish gives the packet path a new view; newEpoch is 1 for a new link.

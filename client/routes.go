@@ -17,6 +17,9 @@ import (
 type routes struct {
 	log *zap.Logger
 
+	applying sync.Mutex    // one change of the host at a time; never taken with mu held
+	moved    chan struct{} // 1: the host's network has changed since the last apply
+
 	mu      sync.Mutex
 	router  *osroute.Router // nil: the host is left alone
 	cfg     osroute.Config
@@ -27,21 +30,37 @@ type routes struct {
 }
 
 func (r *routes) start(router *osroute.Router, cfg osroute.Config) {
-	r.router, r.cfg, r.changed = router, cfg, make(chan struct{})
+	r.router, r.cfg, r.changed, r.moved = router, cfg, make(chan struct{}), make(chan struct{}, 1)
 }
 
-// apply makes the host's routing what the edge wants. underlay is where the link goes, nil while it is unknown.
+// apply makes the host's routing what the edge wants. underlay is where the link goes, nil while it is unknown. It may
+// take seconds; what asks about the routes does not wait for it.
 func (r *routes) apply(ctx context.Context, n network, underlay []netip.AddrPort) error {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	cfg, ok := r.want(n, underlay)
+	if !ok {
+		return nil
+	}
+	err := r.router.Apply(ctx, cfg)
+	r.mu.Lock()
+	r.inForce = err == nil
+	r.mu.Unlock()
+	return err
+}
+
+// want notes what the edge wants; false: the host is to be left alone.
+func (r *routes) want(n network, underlay []netip.AddrPort) (osroute.Config, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.router == nil || r.stopped {
-		return nil
+		return osroute.Config{}, false
 	}
 	r.cfg.Addrs = r.cfg.Addrs[:0:0]
 	for _, a := range n.Addrs {
 		r.cfg.Addrs = append(r.cfg.Addrs, netip.PrefixFrom(a, a.BitLen()))
 	}
-	r.cfg.Capture, r.cfg.Hops = slices.Clone(n.Capture), slices.Clone(n.Hops)
+	r.cfg.Capture, r.cfg.Hops = n.Capture, slices.Clone(n.Hops)
 	if underlay != nil {
 		r.cfg.Underlay = underlay
 	}
@@ -49,9 +68,7 @@ func (r *routes) apply(ctx context.Context, n network, underlay []netip.AddrPort
 		r.wanted = true
 		close(r.changed)
 	}
-	err := r.router.Apply(ctx, r.cfg)
-	r.inForce = err == nil
-	return err
+	return r.cfg, true
 }
 
 // capturing says whether the host sends what the edge wants captured into the device.
@@ -61,7 +78,7 @@ func (r *routes) capturing() bool {
 	return r.router == nil || r.inForce && !r.stopped
 }
 
-// watch applies again whenever the host's network changes, and tells changed of it.
+// watch notes in moved whenever the host's network changes, and tells changed of it.
 func (r *routes) watch(ctx context.Context, changed func()) error {
 	if r.router == nil {
 		<-ctx.Done()
@@ -73,7 +90,10 @@ func (r *routes) watch(ctx context.Context, changed func()) error {
 	case <-r.changed:
 	}
 	err := r.router.Watch(ctx, func() {
-		r.again(ctx)
+		select {
+		case r.moved <- struct{}{}:
+		default:
+		}
 		changed()
 	})
 	if ctx.Err() == nil { // the client is useful without it
@@ -85,12 +105,15 @@ func (r *routes) watch(ctx context.Context, changed func()) error {
 
 // again applies what was applied last.
 func (r *routes) again(ctx context.Context) {
+	r.applying.Lock()
+	defer r.applying.Unlock()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.stopped {
+	cfg, stopped := r.cfg, r.stopped
+	r.mu.Unlock()
+	if stopped {
 		return
 	}
-	if err := r.router.Apply(ctx, r.cfg); err != nil && !errors.Is(err, context.Canceled) {
+	if err := r.router.Apply(ctx, cfg); err != nil && !errors.Is(err, context.Canceled) {
 		r.log.Warn("cannot apply routing after a network change", zap.Error(err), obs.Hint(err))
 	}
 }
@@ -98,11 +121,13 @@ func (r *routes) again(ctx context.Context) {
 // stop undoes everything; nothing is applied afterwards.
 func (r *routes) stop() error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.stopped = true
+	r.mu.Unlock()
 	if r.router == nil {
 		return nil
 	}
+	r.applying.Lock()
+	defer r.applying.Unlock()
 	return r.router.Undo()
 }
 

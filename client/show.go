@@ -28,6 +28,9 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 	t.row("address", list(s.Addrs))
 	t.row("hop", list(s.Hops))
 	t.row("captured", list(s.Capture))
+	if s.Configuration.Behind() {
+		t.row("behind", "the host has "+s.Configuration.String()+"; what is newer is not captured yet")
+	}
 	t.row("traffic", fmt.Sprintf("%s, %s, %d opening", count(s.Sessions, "UDP session"), count(s.Flows, "TCP flow"), s.Held))
 	if m := s.Memory.String(); m != "" {
 		t.row("memory", m)

@@ -153,12 +153,29 @@ func TestStatusCountsDenials(t *testing.T) {
 	}
 }
 
+// Who asks for the status is told that something is not captured.
+func TestStatusSaysThatTheConfigurationIsBehind(t *testing.T) {
+	for now, want := range map[proto.Progress]string{
+		{Applied: 5, Newest: 5}: "",
+		{Applied: 3, Newest: 5}: "behind    the host has configuration 3 of 5; what is newer is not captured yet\n",
+	} {
+		var b strings.Builder
+		if err := WriteStatus(&b, &Status{Configuration: &now}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.String(); want == "" && strings.Contains(got, "configuration") || !strings.Contains(got, want) {
+			t.Errorf("%+v:\n%s", now, got)
+		}
+	}
+}
+
 func TestReadiness(t *testing.T) {
 	for want, s := range map[string]Status{
-		"": {Up: true, Capturing: true},
+		"": {Up: true, Capturing: true, Configuration: &proto.Progress{Applied: 5, Newest: 5}},
 		"the client has no link to an edge: no answer":  {Capturing: true, LastError: "no answer"},
 		"the client has no link to an edge":             {},
 		"the client cannot capture what the edge wants": {Up: true},
+		"the client has configuration 3 of 5":           {Up: true, Capturing: true, Configuration: &proto.Progress{Applied: 3, Newest: 5}},
 	} {
 		got := ""
 		if err := s.Ready(); err != nil {

@@ -36,6 +36,8 @@ type Status struct {
 	Capture  []netip.Prefix `json:"capture"`
 	// Capturing says that the host's routes are what Capture wants.
 	Capturing bool `json:"capturing"`
+	// Configuration is how far the host is with what the edge wants; nil while the link is down.
+	Configuration *proto.Progress `json:"configuration,omitempty"`
 
 	Sessions int               `json:"udp_sessions"`
 	Identity *node.Status      `json:"identity,omitempty"`
@@ -68,7 +70,7 @@ func (c *Client) Status() Status {
 	}
 	if l != nil {
 		info := l.Info()
-		s.Link, s.InnerMTU = &info, v.innerMTU(false)
+		s.Link, s.InnerMTU, s.Configuration = &info, v.innerMTU(false), c.conf.progress()
 	}
 	if c.cfg.Node != nil {
 		id := c.cfg.Node.Status()
@@ -83,14 +85,16 @@ func (c *Client) Status() Status {
 	return s
 }
 
-// Ready returns nil when packets cross: the edge has welcomed this device and the host captures what it wants. Else it
-// is a *local.Error that says what is missing.
+// Ready returns nil when packets cross: the edge has welcomed this device and the host captures what it wants,
+// all of it. Else it is a *local.Error that says what is missing.
 func (s *Status) Ready() error {
 	switch {
 	case !s.Up:
 		return local.NotReady("the client has no link to an edge", s.LastError, cmp.Or(s.LastHint, "oneping client status"))
 	case !s.Capturing:
 		return local.NotReady("the client cannot capture what the edge wants", "", "the client's log says why")
+	case s.Configuration.Behind():
+		return local.NotReady("the client has "+s.Configuration.String(), "", "what is newer is not captured yet: repeat in a moment; the client's log says why it stays so")
 	}
 	return nil
 }

@@ -33,7 +33,9 @@ const (
 type Gate struct {
 	// Identify says whose link it is. The text of the error and, where it has a method Code() proto.Code, its code are told to the node.
 	Identify func(*link.Link) (proto.Identity, error)
-	// Welcome returns what the node is greeted with. It is called again when the state has changed.
+	// Welcome returns what the node is greeted with. It is called again when the state has changed. Capture is sorted by
+	// netip.Prefix.Compare, without duplicates, and never changed afterwards; nodes may share one. The numbers of the
+	// Config are the acceptor's.
 	Welcome func(proto.Identity) (proto.Welcome, error)
 	// Enrol serves one enrolment connection, closes it and logs what it decided; an error is of a
 	// connection that ended before that. It bounds how many there are and how long one takes. nil refuses all.
@@ -52,6 +54,7 @@ type Acceptor struct {
 	Log      *zap.Logger
 
 	present presence
+	diffs   differences
 }
 
 // Run accepts links until ctx ends, then closes them all and joins them. The
@@ -98,7 +101,7 @@ func (a *Acceptor) serve(ctx context.Context, l *link.Link) {
 	}
 	n := &nodeLink{
 		a: a, l: l, id: id, log: log.With(zap.Stringer(obs.FieldIdentity, id)),
-		requests: rate.NewLimiter(rate.Every(requestEvery), requestBurst),
+		requests: rate.NewLimiter(rate.Every(requestEvery), requestBurst), conf: configuration{diffs: &a.diffs},
 	}
 	n.run(ctx)
 }
@@ -153,10 +156,11 @@ type nodeLink struct {
 	ready atomic.Pointer[attached] // nil until it said hello
 
 	requests *rate.Limiter // what costs a signature or a line in the log
+	conf     configuration
+	asking   sync.Mutex // an older answer of the gate does not overtake a newer one
 
 	mu    sync.Mutex
 	hello proto.Hello
-	sent  proto.Config // what the node was told last
 }
 
 // attached is a node's port as the packet path reads it.
@@ -210,6 +214,8 @@ func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 		return n.greet(ctx, m.Hello)
 	case m.Renew != nil:
 		return n.renew(ctx, m.Renew)
+	case m.Applied != nil:
+		return n.applied(m.Applied)
 	case m.Event != nil && n.requests.Allow():
 		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
 	}
@@ -233,16 +239,20 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 		return nil
 	}
 	n.mu.Lock()
-	n.hello, n.sent = printable(h), w.Config
+	n.hello = printable(h)
 	n.mu.Unlock()
+	n.conf.want(&w.Config)
 	n.ready.Store(at)
 	n.a.present.add(n)
+	w.Config = n.conf.first()
 	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
 		return fmt.Errorf("send welcome: %w", err)
 	}
 	n.log.Info("node connected", zap.String("hostname", n.hello.Hostname), zap.String("os", n.hello.OS), zap.String("version", n.hello.Version))
 	n.seen(ctx)
-	n.refresh() // what changed while it was greeted
+	n.conf.welcomed()
+	n.refresh()                 // what changed while it was greeted
+	n.l.SendLatest(n.conf.next) // and what the welcome has not held
 	return nil
 }
 
@@ -285,22 +295,33 @@ func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
 	return n.l.SendControl(&proto.Control{Renewed: &answer})
 }
 
-// refresh sends the node its Config where it differs from what it was told last.
+// refresh lets the node have its newest configuration.
 func (n *nodeLink) refresh() {
+	n.asking.Lock()
+	defer n.asking.Unlock()
 	w, err := n.a.Gate.Welcome(n.id)
 	if err != nil {
 		return // gone from the state: the relay closes its link
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if sameConfig(&w.Config, &n.sent) {
-		return
+	if n.conf.want(&w.Config) {
+		n.l.SendLatest(n.conf.next)
 	}
-	if err := n.l.SendControl(&proto.Control{Config: &w.Config}); err != nil {
-		n.log.Warn("cannot send configuration", zap.Error(err))
-		return
+}
+
+// applied takes what the node says that it has.
+func (n *nodeLink) applied(a *proto.Applied) error {
+	a.Error = identity.Printable(a.Error)
+	if a.Error != "" && n.requests.Allow() {
+		n.log.Warn("node cannot apply its configuration", zap.Uint64("configuration", a.Number), zap.String(obs.FieldReason, a.Error))
 	}
-	n.sent = w.Config
+	if !n.conf.answered(a) {
+		return nil
+	}
+	if !n.requests.Allow() {
+		return errors.New("too many requests for a whole configuration") // a new link begins with one
+	}
+	n.l.SendLatest(n.conf.next)
+	return nil
 }
 
 // printable makes what a node says of itself fit for lists and logs.

@@ -111,16 +111,21 @@ func (e *Edge) welcome(id proto.Identity) (proto.Welcome, error) {
 }
 
 // capture lists what clients take off their hosts: what is configured, every
-// prefix ever routed, and the hop addresses.
+// prefix ever routed, and the hop addresses. Each stored list is compiled once,
+// for all nodes and until it changes: it is long, and asked for at every change of anything.
 func (e *Edge) capture(sn *state.Snapshot) []netip.Prefix {
+	e.captureMu.Lock()
+	defer e.captureMu.Unlock()
+	if e.captured != nil && same(sn.Capture, e.captureOf) {
+		return e.captured
+	}
 	out := slices.Concat(e.cfg.Capture, sn.Capture)
 	for _, a := range e.hops {
 		out = append(out, netip.PrefixFrom(a, a.BitLen()))
 	}
-	slices.SortFunc(out, func(a, b netip.Prefix) int {
-		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-	})
-	return slices.Compact(out)
+	slices.SortFunc(out, netip.Prefix.Compare)
+	e.captureOf, e.captured = sn.Capture, slices.Compact(out)
+	return e.captured
 }
 
 // goneError is about a node that was revoked between its handshake and its hello.

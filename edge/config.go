@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -68,10 +69,21 @@ func (c *Config) check() error {
 		}
 		c.Capture[i] = p.Masked()
 	}
+	if err := state.CheckCapture(len(c.Capture) + maxHops); err != nil {
+		return captureError(err)
+	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
 	return nil
+}
+
+// maxHops is the number of hop addresses at most, one per family; clients capture them, too.
+const maxHops = 2
+
+// captureError is about a list of captured prefixes that is too long together with the stored one.
+func captureError(err error) error {
+	return &ConfigError{Field: "capture", Text: err.Error(), Advice: "name a shorter prefix in the place of several"}
 }
 
 func checkHops(hops []netip.Addr) error {

@@ -58,6 +58,10 @@ type Edge struct {
 	view     *view
 	revision uint64
 	stale    bool // connected nodes have not been told of view
+
+	captureMu sync.Mutex
+	captureOf []netip.Prefix // the stored list that captured was made of
+	captured  []netip.Prefix // see capture; nil: not yet
 }
 
 // New checks cfg. It touches neither disk nor network.
@@ -68,7 +72,8 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{cfg: cfg, denials: policy.NewLog(), ready: make(chan struct{})}
 	e.policy.Store(new(policy.Compiled))
 	e.store = state.New(state.Config{
-		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops, Log: cfg.Log.Named("state"),
+		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops,
+		Captured: len(cfg.Capture) + maxHops, Log: cfg.Log.Named("state"),
 	})
 	e.authority = identity.New(identity.Config{Dir: cfg.StateDir, Store: e.store, Advertise: e.advertise, Log: cfg.Log.Named("identity")})
 	return e, nil
@@ -161,7 +166,12 @@ func (e *Edge) open(ctx context.Context) error {
 	if err := e.checkTaken(); err != nil {
 		return err
 	}
-	e.relay = relay.New(relay.Config{Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, Denials: e.denials, Log: e.cfg.Log.Named("relay")})
+	e.relay = relay.New(relay.Config{
+		Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, Denials: e.denials, Log: e.cfg.Log.Named("relay"),
+	})
+	if err := state.CheckCapture(len(e.capture(e.store.Snapshot()))); err != nil {
+		return captureError(err)
+	}
 	e.apply(e.store.Snapshot())
 	key := e.authority.ResetKey()
 	ln, err := link.Listen(e.cfg.Listen, link.Config{

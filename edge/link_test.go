@@ -198,6 +198,19 @@ func TestWelcome(t *testing.T) {
 	if c == nil || len(c.Capture) != 3 || c.Capture[0] != netip.MustParsePrefix("10.9.0.0/16") {
 		t.Errorf("after a new route the client was told %+v", c)
 	}
+	if err := s.client.l.SendControl(&proto.Control{Applied: &proto.Applied{Number: c.Number, Error: "no\x1b[31m room"}}); err != nil {
+		t.Fatal(err)
+	}
+	for now := new(proto.Progress); now.Applied == 0; now = s.e.Status().Devices[0].Configuration {
+		<-time.After(time.Millisecond) // the answer is on its way
+	}
+	if got := s.e.Status().Devices[0].Configuration.String(); got != "configuration 2 of 2 (no[31m room)" {
+		t.Errorf("the client has %s", got)
+	}
+	s.post("/v1/routes", map[string]string{"prefix": "10.8.0.0/16", "tunnel": "home"}, nil)
+	if c = s.client.message1().Config; c == nil || c.Base != 2 || c.Number != 3 || !slices.Equal(c.Capture, []netip.Prefix{netip.MustParsePrefix("10.8.0.0/16")}) {
+		t.Errorf("after one more, which is a change now, it was told %+v", c)
+	}
 	st := s.e.Status()
 	if len(st.Devices) != 1 || st.Devices[0].ID != s.device || len(st.Tunnels) != 1 || len(st.Tunnels[0].Replicas) != 1 || st.Tunnels[0].Replicas[0].ICMP != "ping" {
 		t.Errorf("status %+v", st)

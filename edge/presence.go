@@ -51,9 +51,3 @@ func (p *presence) all() []*nodeLink {
 	slices.SortFunc(out, func(a, b *nodeLink) int { return cmp.Compare(a.id.String(), b.id.String()) })
 	return out
 }
-
-func sameConfig(a, b *proto.Config) bool {
-	return slices.Equal(a.Addrs, b.Addrs) && slices.Equal(a.Capture, b.Capture) &&
-		a.User == b.User && a.Device == b.Device && a.Tunnel == b.Tunnel &&
-		a.Silent == b.Silent && a.IdleSeconds == b.IdleSeconds
-}

@@ -27,7 +27,7 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 		{"unreachable", map[bool]string{false: "answer", true: "silent"}[s.Silent]},
 		{"tunnels", fmt.Sprintf("%d, %d with a connector", len(s.Tunnels), up)},
 		{"routes", fmt.Sprint(s.Routes)},
-		{"devices", fmt.Sprintf("%d connected", len(s.Devices))},
+		{"devices", devices(s.Devices)},
 		{"traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows)},
 		{"packets", obs.Reasons(s.Reasons)},
 	}
@@ -41,6 +41,30 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 		}
 	}
 	return tw.Flush()
+}
+
+// maxNamed is how many devices are named that are behind; `device list` shows them all.
+const maxNamed = 3
+
+// devices says how many are connected, and which of them do not capture yet what they should.
+func devices(list []NodeStatus) string {
+	var words []string
+	behind := 0
+	for i := range list {
+		if c := list[i].Configuration; c.Behind() {
+			if behind++; behind <= maxNamed {
+				words = append(words, list[i].ID+" has "+c.String())
+			}
+		}
+	}
+	text := fmt.Sprintf("%d connected", len(list))
+	if behind > 0 {
+		text += fmt.Sprintf(", %d behind: %s", behind, strings.Join(words, ", "))
+	}
+	if behind > maxNamed {
+		text += ", …: oneping device list"
+	}
+	return text
 }
 
 func addrs(list []netip.Addr) string {

@@ -45,6 +45,8 @@ type NodeStatus struct {
 	Version  string       `json:"version"`
 	ICMP     string       `json:"icmp,omitempty"` // a connector's way to send ICMP
 	Link     link.Info    `json:"link"`
+	// Configuration is how far a device is with what it is to capture; nil for a connector.
+	Configuration *proto.Progress `json:"configuration,omitempty"`
 }
 
 // Status returns what is going on. It needs an edge that is Ready.
@@ -80,10 +82,15 @@ func (s *Status) Ready() error {
 }
 
 func (n *nodeLink) status() NodeStatus {
+	newest, applied := n.conf.state()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return NodeStatus{
-		ID: n.id.ID, User: n.sent.User, Addrs: n.sent.Addrs, Hostname: n.hello.Hostname, OS: n.hello.OS, Version: n.hello.Version,
+	s := NodeStatus{
+		ID: n.id.ID, User: newest.User, Addrs: newest.Addrs, Hostname: n.hello.Hostname, OS: n.hello.OS, Version: n.hello.Version,
 		ICMP: n.hello.ICMP, Link: n.l.Info(),
 	}
+	if n.id.Role == proto.RoleClient {
+		s.Configuration = &proto.Progress{Applied: applied.Number, Newest: newest.Number, Error: applied.Error}
+	}
+	return s
 }

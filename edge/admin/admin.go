@@ -55,6 +55,8 @@ type Presence struct {
 	Since   time.Time      `json:"since"`
 	Version string         `json:"version,omitempty"`
 	ICMP    string         `json:"icmp,omitempty"` // a connector's way to send ICMP
+	// Configuration is how far a device is with what it is to capture; nil for a connector.
+	Configuration *proto.Progress `json:"configuration,omitempty"`
 }
 
 // Handler serves the API. It is ready when the store is.

@@ -73,7 +73,11 @@ func linkState(p *Presence, seen time.Time, revoked bool, now time.Time) string 
 	case revoked:
 		return "revoked"
 	case p != nil:
-		return "up " + span(now.Sub(p.Since))
+		up := "up " + span(now.Sub(p.Since))
+		if p.Configuration.Behind() {
+			up += ", " + p.Configuration.Numbers()
+		}
+		return up
 	case !seen.IsZero():
 		return "seen " + span(now.Sub(seen)) + " ago"
 	}
@@ -220,6 +224,9 @@ func WriteDevice(w io.Writer, d *Device, now time.Time) error {
 	if d.Link != nil {
 		t.row("from", d.Link.Remote.String())
 		t.row("version", d.Link.Version)
+		if d.Link.Configuration.Behind() {
+			t.row("behind", "it has "+d.Link.Configuration.String()+"; what is newer is not captured there yet")
+		}
 	}
 	return t.write(w)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"github.com/oneping/oneping/proto"
 )
 
 // Route returns the route of exactly that prefix.
@@ -106,7 +108,18 @@ func (s *Store) DeleteRoute(ctx context.Context, p netip.Prefix) error {
 	})
 }
 
-// AddCapture makes clients take a prefix off their hosts.
+// CheckCapture refuses a list of n captured prefixes that is longer than a client takes.
+func CheckCapture(n int) error {
+	if n <= proto.MaxCapture {
+		return nil
+	}
+	return &Error{
+		Text:   fmt.Sprintf("%d prefixes are captured, a client takes %d at most", n, proto.MaxCapture),
+		Advice: "name a shorter prefix in the place of several, or give some back: oneping route capture delete PREFIX",
+	}
+}
+
+// AddCapture makes clients take a prefix off their hosts. It refuses one too many: nobody could have such a configuration.
 func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
 	if err := CheckPrefix(p); err != nil {
 		return err
@@ -114,6 +127,9 @@ func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
 	return s.change(ctx, func(sn *Snapshot) (write, error) {
 		if slices.Contains(sn.Capture, p) {
 			return write{}, errNothing
+		}
+		if err := CheckCapture(len(sn.Capture) + 1 + s.cfg.Captured); err != nil {
+			return write{}, err
 		}
 		return write{keyCapture(p), p}, nil
 	})

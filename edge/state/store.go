@@ -22,6 +22,7 @@ type Config struct {
 	// first start, kept afterwards. Zero = 100.96.0.0/12 and a random unique local /64.
 	Prefix4, Prefix6 netip.Prefix
 	Reserved         []netip.Addr     // never given to a device: the edge's own
+	Captured         int              // prefixes that clients capture beside the stored ones
 	Now              func() time.Time // nil = time.Now
 	Log              *zap.Logger      // nil = none
 }

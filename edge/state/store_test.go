@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
+
+	"github.com/oneping/oneping/proto"
 )
 
 // open runs a store on dir until the test ends or stop is called.
@@ -49,6 +51,33 @@ func hintOf(err error) string {
 		return h.Hint()
 	}
 	return ""
+}
+
+// A list that is too long for a client is refused where it is made: with it nobody could connect.
+func TestTheCaptureListIsBounded(t *testing.T) {
+	s, _ := open(t, Config{Dir: t.TempDir(), Captured: proto.MaxCapture - 2})
+	ctx := t.Context()
+	if _, err := s.CreateTunnel(ctx, "lab"); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"10.1.0.0/16", "10.2.0.0/16"} {
+		if _, err := s.AddRoute(ctx, prefix(p), "lab"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := s.AddRoute(ctx, prefix("10.3.0.0/16"), "lab")
+	if err == nil || err.Error() != "100001 prefixes are captured, a client takes 100000 at most" || !strings.Contains(hintOf(err), "oneping route capture delete") {
+		t.Errorf("one too many: %v, hint %q", err, hintOf(err))
+	}
+	if err := s.AddCapture(ctx, prefix("10.3.0.0/16")); err == nil {
+		t.Error("one too many was captured")
+	}
+	if sn := s.Snapshot(); len(sn.Routes) != 2 || len(sn.Capture) != 2 {
+		t.Errorf("%d routes and %d captured prefixes are stored", len(sn.Routes), len(sn.Capture))
+	}
+	if err := s.AddCapture(ctx, prefix("10.2.0.0/16")); err != nil {
+		t.Errorf("one that is there already: %v", err)
+	}
 }
 
 func TestTunnelsAndRoutes(t *testing.T) {

@@ -3,9 +3,9 @@ package link
 import "time"
 
 const (
-	// firstWindow is what a new flow's sender may have under way, in bytes; leastWindow where memory is tight.
+	// firstWindow is what a new flow's sender may have under way, in bytes; smallestWindow where memory is tight.
 	firstWindow = 64 << 10
-	leastWindow = 16 << 10
+	smallestWindow = 16 << 10
 	// maxWindow is 1 Gbit/s at 130 ms.
 	maxWindow = 16 << 20
 	// grantEvery is how many bytes are handed on at most before that is acknowledged.
@@ -38,7 +38,7 @@ type recvWindow struct {
 func (w *recvWindow) init(h *Holding, now time.Time) {
 	w.holding, w.size, w.since = h, firstWindow, now
 	if h.tight() {
-		w.size = leastWindow
+		w.size = smallestWindow
 	}
 	h.promise(int(w.size))
 	w.limit = w.size
@@ -77,7 +77,7 @@ func (w *recvWindow) measure(now time.Time) {
 // handOn counts n bytes that the reader has taken, and returns the new limit where the sender is to be told.
 func (w *recvWindow) handOn(n int, now time.Time) (limit uint64, due bool) {
 	w.handed += uint64(n)
-	if w.holding.tight() && w.size > leastWindow {
+	if w.holding.tight() && w.size > smallestWindow {
 		w.holding.promise(-int(w.size / 2))
 		w.size /= 2
 	}

@@ -100,7 +100,7 @@ func TestWindowShrinksWhenMemoryIsTight(t *testing.T) {
 	for range 40 {
 		w.handOn(64<<10, now)
 	}
-	if w.size != leastWindow || w.limit < granted || b.total.Load() != 3*maxWindow+leastWindow {
+	if w.size != smallestWindow || w.limit < granted || b.total.Load() != 3*maxWindow+smallestWindow {
 		t.Errorf("size %d, limit %d after %d, %d promised", w.size, w.limit, granted, b.total.Load())
 	}
 }

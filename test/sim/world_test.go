@@ -53,6 +53,9 @@ type world struct {
 
 	welcomes  atomic.Int32 // links that the edge has welcomed
 	asks      uint16       // idle seconds that the client asks for: what a patched one does
+	acceptor  *edge.Acceptor
+	capture   atomic.Pointer[[]netip.Prefix] // instead of the subnet; sorted
+	laptopRun atomic.Pointer[client.Client]
 	keepAlive time.Duration
 	client    *role
 	connector *role
@@ -160,13 +163,13 @@ func (w *world) startEdge() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	a := &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: edge.Gate{Identify: identify, Welcome: w.welcome}}
+	w.acceptor = &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: edge.Gate{Identify: identify, Welcome: w.welcome}}
 	w.edge = start(func(ctx context.Context, ready func()) error {
 		defer func() { _ = ln.Close() }()
 		var sweeper sync.WaitGroup
 		sweeper.Go(func() { _ = w.relay.Run(ctx) })
 		defer sweeper.Wait()
-		return a.Run(ctx)
+		return w.acceptor.Run(ctx)
 	})
 }
 
@@ -195,6 +198,9 @@ func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
 		welcome.IdleSeconds = w.asks
 		welcome.Addrs = []netip.Addr{laptop4}
 		welcome.Capture = []netip.Prefix{w.subnet.prefix}
+		if more := w.capture.Load(); more != nil {
+			welcome.Capture = *more
+		}
 		welcome.User = "alice"
 	}
 	for _, g := range w.guests {
@@ -241,6 +247,7 @@ func (w *world) runClient(id, socket string, dev *device) *role {
 			w.t.Error(err)
 			return err
 		}
+		w.laptopRun.Store(c)
 		return c.Run(ctx)
 	})
 }

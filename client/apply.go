@@ -1,0 +1,80 @@
+package client
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/internal/obs"
+)
+
+// restPerApply bounds what changing the host may cost: after each change it is left alone for this many times as long as
+// the change took. With a few prefixes that is some milliseconds; with ten thousand it makes a second's changes one.
+const restPerApply = 4
+
+// runApply is the goroutine that changes the host: to the newest configuration, and again when the host's network changes.
+func (c *Client) runApply(ctx context.Context) error {
+	for {
+		began := time.Now()
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-c.conf.wake:
+			began = time.Now()
+			c.applyNewest(ctx)
+		case <-c.routes.moved:
+			began = time.Now()
+			c.routes.again(ctx)
+		}
+		if err := rest(ctx, restPerApply*time.Since(began)); err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits for d, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// applyNewest makes the host what the newest configuration wants, keeps that for the next start, and tells the edge.
+func (c *Client) applyNewest(ctx context.Context) {
+	w, ok := c.conf.take()
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	c.net.Capture = w.capture
+	n := c.net
+	c.mu.Unlock()
+	err := c.routes.apply(ctx, n, []netip.AddrPort{w.link.Remote()})
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		c.log.Error("cannot apply routing", zap.Error(err), obs.Hint(err))
+	}
+	if err := writeCache(c.cfg.StateDir, c.cfg.cachePath(), n); err != nil {
+		c.log.Warn("cannot keep the configuration", zap.Error(err))
+	}
+	c.conf.applied(&w, err)
+	if !w.first {
+		return
+	}
+	c.log.Info("link up", zap.String(obs.FieldRemote, w.link.Remote().String()), zap.String(obs.FieldUser, n.User),
+		zap.String(obs.FieldDevice, n.Device), zap.Stringers("addrs", n.Addrs), zap.Int("captured", len(n.Capture)))
+	c.readyOne.Do(func() {
+		if c.cfg.Ready != nil {
+			c.cfg.Ready()
+		}
+	})
+}
