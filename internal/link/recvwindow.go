@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// firstWindow is what a new flow's sender may have under way, in bytes; smallestWindow where memory is tight.
-	firstWindow = 64 << 10
+	firstWindow    = 64 << 10
 	smallestWindow = 16 << 10
 	// maxWindow is 1 Gbit/s at 130 ms.
 	maxWindow = 16 << 20

@@ -1,0 +1,33 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/netip"
+
+	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/proto"
+)
+
+// runRoutes adds routes one by one by the edge's local socket, as fast as it takes them: a command for each would spend its
+// time on starting processes.
+func runRoutes(ctx context.Context, flags *flag.FlagSet, args []string) error {
+	n := flags.Int("n", 1000, "routes, each a /24 of 10.0.0.0/8")
+	args, err := parse(flags, args, 1)
+	if err != nil {
+		return err
+	}
+	sock := node.FindSocket(proto.RoleEdge, "")
+	for i := range *n {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
+		if err := local.Post(ctx, sock, "/v1/routes", map[string]string{"prefix": p.String(), "tunnel": args[0]}, nil); err != nil {
+			return fmt.Errorf("add route %d: %w", i, err)
+		}
+	}
+	fmt.Println(*n, "routes added")
+	return nil
+}
