@@ -15,19 +15,24 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// view is the part of a snapshot that the relay decides by: "last seen" and
-// tokens change often and concern it not.
+// view is the part of a snapshot that nodes notice: "last seen" and tokens
+// change often and are no part of it.
 type view struct {
+	decisive
+	capture []netip.Prefix // nodes are told; to the relay it is nothing
+}
+
+// decisive is the part that the relay decides by.
+type decisive struct {
 	routes   []state.Route
 	policy   state.Policy
 	tunnels  map[string]state.Tunnel
 	devices  []relay.Device
 	replicas []relay.Replica
-	capture  []netip.Prefix
 }
 
 func viewOf(sn *state.Snapshot) *view {
-	v := &view{routes: sn.Routes, policy: sn.Policy, tunnels: sn.Tunnels, capture: sn.Capture}
+	v := &view{decisive{routes: sn.Routes, policy: sn.Policy, tunnels: sn.Tunnels}, sn.Capture}
 	for _, d := range sn.Devices {
 		if !d.Revoked {
 			v.devices = append(v.devices, relay.Device{ID: d.ID, User: d.User, Addrs: d.Addrs()})
@@ -53,13 +58,16 @@ func (e *Edge) apply(sn *state.Snapshot) {
 	}
 	e.revision = sn.Revision
 	v := viewOf(sn)
-	if e.view == nil || !reflect.DeepEqual(v, e.view) {
-		if e.view == nil || !reflect.DeepEqual(v.policy, e.view.policy) || !reflect.DeepEqual(v.tunnels, e.view.tunnels) {
-			e.compilePolicy(v)
-		}
-		e.view, e.stale = v, true
+	first := e.view == nil
+	if first || !reflect.DeepEqual(v.policy, e.view.policy) || !reflect.DeepEqual(v.tunnels, e.view.tunnels) {
+		e.compilePolicy(v)
+	}
+	if first || !reflect.DeepEqual(v.decisive, e.view.decisive) {
+		e.stale = true
 		e.relay.SetState(relay.State{FIB: route.Compile(v.routes), Policy: e.policy.Load(), Devices: v.devices, Replicas: v.replicas})
 	}
+	e.stale = e.stale || !same(v.capture, e.view.capture)
+	e.view = v
 }
 
 // changed follows the store.

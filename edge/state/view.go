@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,8 +18,8 @@ import (
 // the last snapshot until they are touched.
 type view struct {
 	now     Snapshot
-	routes  map[string]Route
-	capture map[string]netip.Prefix
+	routes  sorted[Route]
+	capture sorted[netip.Prefix]
 	own     map[string]bool // kinds whose map no snapshot shares
 }
 
@@ -30,8 +29,10 @@ func newView() *view {
 			Tunnels: map[string]Tunnel{}, Replicas: map[string]Replica{},
 			Devices: map[string]Device{}, Tokens: map[string]Token{},
 		},
-		routes:  map[string]Route{},
-		capture: map[string]netip.Prefix{},
+		routes: newSorted(func(a, b Route) int {
+			return cmp.Or(strings.Compare(a.VNet, b.VNet), a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
+		}),
+		capture: newSorted(func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) }),
 		own:     map[string]bool{},
 	}
 }
@@ -50,9 +51,9 @@ func (v *view) apply(e jetstream.KeyValueEntry) error {
 	case kindToken:
 		return put(v, kind, &v.now.Tokens, id, e)
 	case kindRoute:
-		return put(v, kind, &v.routes, id, e)
+		return v.routes.apply(id, e)
 	case kindCapture:
-		return put(v, kind, &v.capture, id, e)
+		return v.capture.apply(id, e)
 	case kindPolicy:
 		return single(&v.now.Policy, e)
 	case kindPlan:
@@ -91,16 +92,7 @@ func single[T any](p *T, e jetstream.KeyValueEntry) error {
 
 // snapshot freezes the view.
 func (v *view) snapshot() *Snapshot {
-	if v.own[kindRoute] || v.now.Routes == nil {
-		v.now.Routes = slices.SortedFunc(maps.Values(v.routes), func(a, b Route) int {
-			return cmp.Or(strings.Compare(a.VNet, b.VNet), a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
-		})
-	}
-	if v.own[kindCapture] || v.now.Capture == nil {
-		v.now.Capture = slices.SortedFunc(maps.Values(v.capture), func(a, b netip.Prefix) int {
-			return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits())
-		})
-	}
+	v.now.Routes, v.now.Capture = v.routes.snapshot(), v.capture.snapshot()
 	v.own = map[string]bool{}
 	sn := v.now
 	return &sn
