@@ -10,25 +10,27 @@ import (
 	"github.com/oneping/oneping/internal/obs"
 )
 
-// restPerApply bounds what changing the host may cost: after each change it is left alone for this many times as long as
-// the change took. With a few prefixes that is some milliseconds; with ten thousand it makes a second's changes one.
-const restPerApply = 4
+// What changing the host may cost is bounded: after each change the host is left alone for restPerApply times as long as
+// it took, maxRest at most. With a few prefixes that is some milliseconds; with ten thousand, a second's changes are one.
+const (
+	restPerApply = 4
+	maxRest      = 2 * time.Second
+)
 
 // runApply is the goroutine that changes the host: to the newest configuration, and again when the host's network changes.
 func (c *Client) runApply(ctx context.Context) error {
 	for {
-		began := time.Now()
+		apply := c.applyNewest
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-c.conf.wake:
-			began = time.Now()
-			c.applyNewest(ctx)
 		case <-c.routes.moved:
-			began = time.Now()
-			c.routes.again(ctx)
+			apply = c.routes.again
 		}
-		if err := rest(ctx, restPerApply*time.Since(began)); err != nil {
+		began := time.Now()
+		apply(ctx)
+		if err := rest(ctx, min(restPerApply*time.Since(began), maxRest)); err != nil {
 			return err
 		}
 	}
