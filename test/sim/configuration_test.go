@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/proto"
 )
 
 // routes makes the edge want n prefixes captured, one more at a time.
@@ -62,6 +64,24 @@ func TestThousandsOfRoutes(t *testing.T) {
 		all := w.routes(3000, time.Millisecond)
 		w.net.set(0, 0, 0)
 		time.Sleep(10 * time.Second)
+		w.captures(all)
+	})
+}
+
+// The longest list there may be reaches a client, whether it is connected or connects: it is longer than a message.
+func TestTheLongestList(t *testing.T) {
+	inWorld(t, time.Second, func(w *world) {
+		all := make([]netip.Prefix, proto.MaxCapture)
+		for i := range all {
+			all[i] = netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfd, 5: 0xaa, 9: byte(i >> 16), 10: byte(i >> 8), 11: byte(i), 15: 1}), 128)
+		}
+		w.capture.Store(&all)
+		w.acceptor.Refresh()
+		time.Sleep(10 * time.Second)
+		w.captures(all)
+		w.client.stop()
+		w.startClient()
+		<-w.client.ready
 		w.captures(all)
 	})
 }
