@@ -9,6 +9,7 @@ import (
 
 	"github.com/oneping/oneping/client"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -126,6 +127,7 @@ than leaking, until the next start, whose exit removes all of it, or until
 			if err := node.MakeStateDir(cfg.StateDir); err != nil {
 				return err
 			}
+			memory.Keep(memory.Limit())
 			return cl.Run(c.Context())
 		},
 	}

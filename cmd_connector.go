@@ -12,6 +12,7 @@ import (
 	"github.com/oneping/oneping/connector"
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/conf"
+	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -133,6 +134,7 @@ the whole way from the connector to a server shows as one hop.`,
 			if err != nil {
 				return err
 			}
+			memory.Keep(memory.Limit())
 			return runConnector(c.Context(), n, cfg)
 		},
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -77,7 +78,7 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 	if cfg.StateDir == "" {
 		cfg.StateDir = node.StateDir(proto.RoleEdge)
 	}
-	cfg.Version = version
+	cfg.Version, cfg.Memory = version, memory.Limit()
 	if cfg.Log, err = obs.NewLogger(file.LogLevel); err != nil {
 		return nil, cfg, &usageError{err: err}
 	}
@@ -214,6 +215,7 @@ own addresses: name the public one where there is address translation in front.`
 			if err != nil {
 				return err
 			}
+			memory.Keep(cfg.Memory)
 			setup, err := e.Init()
 			if err != nil {
 				return err

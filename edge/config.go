@@ -26,6 +26,7 @@ type Config struct {
 	// Prefix4 and Prefix6 are where device addresses come from; used at the first start.
 	Prefix4, Prefix6 netip.Prefix
 	Metrics          string // TCP host:port at which Prometheus is answered; "" = none
+	Memory           uint64 // bytes that the process may hold, of which what strangers may take is a part; 0 = nobody says
 	Version          string
 	Log              *zap.Logger
 }
