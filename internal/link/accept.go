@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"time"
 
 	"github.com/quic-go/quic-go"
@@ -12,14 +13,30 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// headerTimeout is how long a new stream may take to say what it is.
-const headerTimeout = 10 * time.Second
+const (
+	// headerTimeout is how long a new stream may take to say what it is.
+	headerTimeout = 10 * time.Second
+	// maxUnnamed bounds the bidirectional streams that are looked at and have not said it yet; the next ones wait.
+	maxUnnamed = 128
+	// maxMute is how many may never say it: quic-go keeps what they hold until the peer itself resets them.
+	maxMute = 8
+)
 
 // isEOF knows the end of a stream: io.EOF itself, as io.Reader demands, and not an error that wraps it.
 func isEOF(err error) bool { return err == io.EOF }
 
+// take waits for a place in slots.
+func take(ctx context.Context, slots chan<- struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // runAccept accepts bidirectional streams, each into a goroutine of its own;
-// as many at a time as the peer was allowed.
+// as many at a time as the peer was allowed, and few of them that are silent.
 func (l *Link) runAccept(ctx context.Context, h *Handler, spawn func(func())) error {
 	most := maxStreams
 	if l.dialled {
@@ -27,62 +44,83 @@ func (l *Link) runAccept(ctx context.Context, h *Handler, spawn func(func())) er
 	}
 	slots := make(chan struct{}, most)
 	for {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := take(ctx, slots); err != nil {
+			return err
+		}
+		if err := take(ctx, l.unnamed); err != nil {
+			return err
 		}
 		s, err := l.conn.AcceptStream(ctx)
 		if err != nil {
 			return err
 		}
+		s.ReleaseStreamCredit()
 		spawn(func() {
 			defer func() { <-slots }()
-			l.serveStream(ctx, s, h)
+			serve := l.nameStream(ctx, s, h)
+			<-l.unnamed
+			if serve != nil {
+				serve()
+			}
 		})
 	}
 }
 
-// serveStream reads the kind of a new stream and hands it on. What is not
+// nameStream reads what a new stream is and returns who serves it. What is not
 // known is reset and counted, and disturbs nothing else.
-func (l *Link) serveStream(ctx context.Context, s *quic.Stream, h *Handler) {
+func (l *Link) nameStream(ctx context.Context, s *quic.Stream, h *Handler) (serve func()) {
 	_ = s.SetReadDeadline(time.Now().Add(headerTimeout))
 	var kind [1]byte
 	if _, err := io.ReadFull(s, kind[:]); err != nil {
 		l.refuseStream(s, packet.Malformed)
-		return
+		l.mute(err)
+		return nil
 	}
 	switch {
 	case proto.StreamKind(kind[0]) == proto.StreamFlow && h.Flow != nil:
-		l.serveFlow(ctx, s, h)
+		serve = l.nameFlow(ctx, s, h)
 	case proto.StreamKind(kind[0]) == proto.StreamControl && !l.dialled && s.StreamID() == 0:
-		l.serveControl(s, h)
+		serve = l.nameControl(s, h)
 	default:
 		l.refuseStream(s, packet.UnknownType)
 	}
+	if serve != nil {
+		_ = s.SetReadDeadline(time.Time{})
+	}
+	return serve
 }
 
-func (l *Link) serveFlow(ctx context.Context, s *quic.Stream, h *Handler) {
+func (l *Link) nameFlow(ctx context.Context, s *quic.Stream, h *Handler) func() {
 	header, err := proto.ReadFlowHeader(s)
 	if err != nil {
 		l.refuseStream(s, packet.Malformed)
-		return
+		l.mute(err)
+		return nil
 	}
-	_ = s.SetReadDeadline(time.Time{})
-	st := l.newStream(s)
-	defer st.end()
-	h.Flow(ctx, l, st, header)
+	return func() {
+		st := l.newStream(s)
+		defer st.end()
+		h.Flow(ctx, l, st, header)
+	}
 }
 
-// serveControl checks the magic; the stream is the control stream from then on.
-func (l *Link) serveControl(s *quic.Stream, h *Handler) {
+// nameControl checks the magic; the stream is the control stream from then on.
+func (l *Link) nameControl(s *quic.Stream, h *Handler) func() {
 	var rest [len(proto.Magic) - 1]byte
-	if _, err := io.ReadFull(s, rest[:]); err != nil || string(rest[:]) != proto.Magic[1:] || !l.control.bind(s) {
+	_, err := io.ReadFull(s, rest[:])
+	if err != nil || string(rest[:]) != proto.Magic[1:] || !l.control.bind(s) {
 		l.refuseStream(s, packet.UnknownType)
-		return
+		l.mute(err)
+		return nil
 	}
-	_ = s.SetReadDeadline(time.Time{})
-	l.receiveControl(s, h)
+	return func() { l.receiveControl(s, h) }
+}
+
+// mute notes a stream that has not said in time what it is, and ends a link that makes a habit of it.
+func (l *Link) mute(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) && l.mutes.Add(1) == maxMute {
+		l.abort(proto.CodeProtocol, "streams that do not say what they are")
+	}
 }
 
 func (l *Link) refuseStream(s *quic.Stream, r packet.Reason) {
@@ -100,6 +138,7 @@ func (l *Link) runAcceptUni(ctx context.Context, h *Handler, spawn func(func()))
 		if err != nil {
 			return err
 		}
+		s.ReleaseStreamCredit()
 		spawn(func() { l.serveUni(s, h) })
 	}
 }
@@ -113,6 +152,7 @@ func (l *Link) serveUni(s *quic.ReceiveStream, h *Handler) {
 		if !errors.Is(err, context.Canceled) && l.conn.Context().Err() == nil {
 			l.counters.Count(packet.UnknownType)
 		}
+		l.mute(err)
 		return
 	}
 	_ = s.SetReadDeadline(time.Time{})

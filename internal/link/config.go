@@ -22,6 +22,17 @@ const (
 	maxEdgeStreams = 4 * maxStreams
 	// maxUniStreams: one oversize stream, and room for its successors while old ones are reset.
 	maxUniStreams = 16
+	// strangerWindow is how much a peer that nobody knows yet may send unread, in bytes over all streams: QUIC's windows
+	// are told in the handshake, before the certificate is seen. quic-go keeps some 150 bytes for a frame of one byte, so
+	// that it may cost 2.4 MB.
+	strangerWindow = 16 << 10
+	// maxWindow is what it grows to on the accepting side while everything is read as fast as it comes: the
+	// bandwidth-delay product of 1 Gbit/s over half a second.
+	maxWindow = 64 << 20
+	// dialStream and dialWindow are the windows of the dialling side, which trusts its edge. They are fixed:
+	// auto-tuning costs the first seconds of every transfer.
+	dialStream = 16 << 20
+	dialWindow = 32 << 20
 	// listenerIdle is the idle time-out that an edge allows: the smaller one of both ends holds, so the node decides.
 	listenerIdle = 65 * time.Second
 )
@@ -44,14 +55,10 @@ func quicConfig() *quic.Config {
 		// quic-go's default, 1280, does not pass an underlay of MTU 1280 and is tried for 5 s. A path switch starts here again.
 		InitialPacketSize: 1200,
 		EnableDatagrams:   true,
-		// Fixed windows: auto-tuning costs the first seconds of every transfer.
-		InitialStreamReceiveWindow:     16 << 20,
-		MaxStreamReceiveWindow:         16 << 20,
-		InitialConnectionReceiveWindow: 32 << 20,
-		MaxConnectionReceiveWindow:     32 << 20,
-		MaxIncomingStreams:             maxStreams,
-		MaxIncomingUniStreams:          maxUniStreams,
-		HandshakeIdleTimeout:           handshakeTimeout,
+
+		MaxIncomingStreams:    maxStreams,
+		MaxIncomingUniStreams: maxUniStreams,
+		HandshakeIdleTimeout:  handshakeTimeout,
 	}
 }
 
@@ -61,6 +68,8 @@ func dialConfig(cfg *Config) *quic.Config {
 	q.KeepAlivePeriod = cfg.keepAlive()
 	q.MaxIdleTimeout = idleTimeout(cfg.keepAlive())
 	q.MaxIncomingStreams = maxEdgeStreams
+	q.InitialStreamReceiveWindow, q.MaxStreamReceiveWindow = dialStream, dialStream
+	q.InitialConnectionReceiveWindow, q.MaxConnectionReceiveWindow = dialWindow, dialWindow
 	return q
 }
 
@@ -68,13 +77,18 @@ func dialConfig(cfg *Config) *quic.Config {
 // node's holds. quic-go keeps alive at half of the agreed time-out at the
 // latest: a node whose own packets are all lost (too large for the path) still
 // hears the edge, which is how a black hole differs from a dead peer.
-func listenConfig(cfg *Config) *quic.Config {
+func (ln *Listener) listenConfig() *quic.Config {
 	q := quicConfig()
 	q.MaxIdleTimeout = listenerIdle
 	q.KeepAlivePeriod = listenerIdle / 2
-	if cfg.KeepAlive > 0 {
-		q.KeepAlivePeriod = cfg.KeepAlive
+	if ln.cfg.KeepAlive > 0 {
+		q.KeepAlivePeriod = ln.cfg.KeepAlive
 	}
+	// What a stream may hold is what the connection may: only that one counts, and grows.
+	q.InitialStreamReceiveWindow, q.MaxStreamReceiveWindow = maxWindow, maxWindow
+	q.InitialConnectionReceiveWindow, q.MaxConnectionReceiveWindow = strangerWindow, maxWindow
+	q.AllowConnectionWindowIncrease = ln.grow
+	q.RequireStreamCreditRelease = true // whoever enrols has its streams, and no others in their place
 	return q
 }
 

@@ -164,7 +164,7 @@ func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) e
 
 // receiveControl reads the control stream behind its magic. Its end ends the link.
 func (l *Link) receiveControl(s io.Reader, h *Handler) {
-	r := bufio.NewReaderSize(s, 16<<10)
+	r := bufio.NewReaderSize(&counted{s, &l.consumed}, 16<<10)
 	for {
 		body, err := l.readControl(r)
 		if err != nil {

@@ -144,6 +144,9 @@ type HandshakeError struct {
 
 // Error says which side failed and why.
 func (e *HandshakeError) Error() string {
+	if e.busy() {
+		return "the edge takes no new connections from here now"
+	}
 	by := "here"
 	if e.cause.Remote {
 		by = "by peer"
@@ -168,6 +171,19 @@ func (e *HandshakeError) Error() string {
 
 // Remote says whether the peer refused.
 func (e *HandshakeError) Remote() bool { return e.cause.Remote }
+
+// busy knows the refusal of a listener that has no place, or no tokens, for this address (Config.Admit).
+func (e *HandshakeError) busy() bool {
+	return e.cause.Remote && e.cause.ErrorCode == quic.ConnectionRefused
+}
+
+// Hint says what to do where it does not come right by itself.
+func (e *HandshakeError) Hint() string {
+	if e.busy() {
+		return "it is asked again; where that does not help: too many connections from this network, or an edge short of memory (oneping edge status)"
+	}
+	return ""
+}
 
 // Alert returns the TLS alert (RFC 8446 §6.2) that ended the handshake, and
 // false where it was not TLS.

@@ -11,3 +11,6 @@ func (l *Link) PretendSource(a netip.Addr) {
 
 // HasSpare says whether a spare path is ready.
 func (l *Link) HasSpare() bool { return l.hasSpare() }
+
+// Unnamed returns how many streams may still say what they are, the next one included.
+func (l *Link) Unnamed() int { return len(l.unnamed) }

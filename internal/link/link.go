@@ -51,6 +51,11 @@ type Config struct {
 	ResetKey *[32]byte
 	// RequireRetry says whether an unverified address must prove itself first (RFC 9000 §8.1.2). Listener only; may be nil.
 	RequireRetry func(remote net.Addr) bool
+	// Admit is asked before a handshake begins. Listener only; nil lets everybody in.
+	Admit Admission
+	// Grow says whether the receive window of a link that is trusted (Link.Trust) may grow now: there is memory for it.
+	// It is called with locks of quic-go held and must not block. Listener only; may be nil.
+	Grow func() bool
 	// Socket is used instead of a kernel UDP socket: simulation. The caller closes it.
 	Socket net.PacketConn
 	// Control is applied to the kernel socket before bind: firewall mark, interface.
@@ -115,8 +120,11 @@ type Link struct {
 
 	sent, received    atomic.Uint64 // datagrams, both kinds
 	peerSent, peerGot atomic.Uint64
-	streams           atomic.Int64 // open flows: the link is in use
-	reported          uint64       // used by runTicks alone
+	consumed          atomic.Uint64 // bytes of streams and datagrams that were read
+	mutes             atomic.Int32  // streams that did not say in time what they are
+	unnamed           chan struct{} // a place for each stream that may still say it
+	streams           atomic.Int64  // open flows: the link is in use
+	reported          uint64        // used by runTicks alone
 
 	pathMu  sync.Mutex
 	path    *localPath // dialling side: the socket in use
@@ -137,6 +145,7 @@ func newLink(conn *quic.Conn, cfg *Config) *Link {
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}
+	l.unnamed = make(chan struct{}, maxUnnamed)
 	l.send.init()
 	l.window.init()
 	l.over.init()

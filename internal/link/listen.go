@@ -32,14 +32,14 @@ func Listen(addr string, cfg Config) (*Listener, error) {
 		}
 		ln.path.sock, ln.path.own = s, true
 	}
-	ln.path.tr = &quic.Transport{Conn: ln.path.sock, VerifySourceAddress: cfg.RequireRetry, ConnContext: ln.watchHandshake}
+	ln.path.tr = &quic.Transport{Conn: ln.path.sock, VerifySourceAddress: cfg.RequireRetry, ConnContext: ln.admit}
 	if cfg.ResetKey != nil {
 		// A restarted edge answers packets of links it no longer knows with a reset: the node redials at once
 		// instead of after its idle time-out.
 		key := quic.StatelessResetKey(*cfg.ResetKey)
 		ln.path.tr.StatelessResetKey = &key
 	}
-	q, err := ln.path.tr.Listen(listenTLS(&cfg), listenConfig(&cfg))
+	q, err := ln.path.tr.Listen(listenTLS(&cfg), ln.listenConfig())
 	if err != nil {
 		ln.path.close()
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
@@ -48,19 +48,16 @@ func Listen(addr string, cfg Config) (*Listener, error) {
 	return ln, nil
 }
 
-// watchHandshake logs why a node gave up, or was given up, during the
+// logHandshake logs why a node gave up, or was given up, during the
 // handshake: such a link never comes out of Accept.
-func (ln *Listener) watchHandshake(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
-	context.AfterFunc(ctx, func() {
-		h, ok := errors.AsType[*HandshakeError](translate(context.Cause(ctx)))
-		if !ok || ln.cfg.Log == nil {
-			return
-		}
-		if _, alert := h.Alert(); alert && ln.logs.Allow() {
-			ln.cfg.Log.Warn("link refused in its handshake", zap.Stringer("remote", info.RemoteAddr), zap.String("reason", h.Error()))
-		}
-	})
-	return ctx, nil
+func (ln *Listener) logHandshake(ctx context.Context, info *quic.ClientInfo) {
+	h, ok := errors.AsType[*HandshakeError](translate(context.Cause(ctx)))
+	if !ok || ln.cfg.Log == nil {
+		return
+	}
+	if _, alert := h.Alert(); alert && ln.logs.Allow() {
+		ln.cfg.Log.Warn("link refused in its handshake", zap.Stringer("remote", info.RemoteAddr), zap.String("reason", h.Error()))
+	}
 }
 
 // Accept returns the next link whose handshake is complete. The caller must

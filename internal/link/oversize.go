@@ -154,7 +154,7 @@ func (r *oversizeReceiver) replace(s *quic.ReceiveStream) {
 // receiveOversize reads datagrams from s until it ends. Its kind byte has been read.
 func (l *Link) receiveOversize(s *quic.ReceiveStream, h *Handler) {
 	l.recvOver.replace(s)
-	r := bufio.NewReaderSize(s, 64<<10)
+	r := bufio.NewReaderSize(&counted{s, &l.consumed}, 64<<10)
 	var buf []byte
 	for {
 		var err error

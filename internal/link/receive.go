@@ -74,6 +74,7 @@ func (p *poll) Done() <-chan struct{} { return p.passed }
 
 // take queues what d carries, or handles it at once where nobody has to share.
 func (r *receiver) take(d []byte) {
+	r.l.consumed.Add(uint64(len(d)))
 	if len(d) == 0 || d[0] != byte(proto.TypeBatch) {
 		r.takeOne(d)
 		return

@@ -37,11 +37,16 @@ func (c *cable) SendPacket(p simnet.Packet) error {
 
 // simulated runs f with both ends of a link in virtual time.
 func simulated(t *testing.T, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
-	simulatedOver(t, 10*time.Millisecond, node, f)
+	simulatedOver(t, 10*time.Millisecond, link.Config{}, node, f)
+}
+
+// simulatedEdge is simulated with an edge of that configuration.
+func simulatedEdge(t *testing.T, edge, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
+	simulatedOver(t, 10*time.Millisecond, edge, node, f)
 }
 
 // simulatedOver is simulated with another latency at each end.
-func simulatedOver(t *testing.T, latency time.Duration, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
+func simulatedOver(t *testing.T, latency time.Duration, edge, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cable{Router: &simnet.PerfectRouter{}, cut: make(chan struct{})}
 		n := &simnet.Simnet{Router: c}
@@ -59,7 +64,8 @@ func simulatedOver(t *testing.T, latency time.Duration, node link.Config, f func
 			_ = n.Close()
 		}()
 		st, ct := testTLS(t)
-		ln, err := link.Listen("", link.Config{TLS: st, Socket: edgeSock})
+		edge.TLS, edge.Socket = st, edgeSock
+		ln, err := link.Listen("", edge)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +247,7 @@ func TestASlowHandlerIsSharedFairly(t *testing.T) {
 // A peer that now and then stands still is sent no more than it can keep meanwhile: nothing is dropped unseen, not in the first
 // moment either. What is too much is lost in the sender's own queue, where it is counted.
 func TestAPeerThatStandsStillLosesNothingUnseen(t *testing.T) {
-	simulatedOver(t, 50*time.Microsecond, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+	simulatedOver(t, 50*time.Microsecond, link.Config{}, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
 		handled := 0
 		stop := both(t, server, client, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason {
 			if handled++; handled%500 == 1 {

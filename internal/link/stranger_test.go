@@ -1,0 +1,197 @@
+package link_test
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+)
+
+// TestAStrangerMaySendLittle: QUIC's windows are what somebody may make the edge keep before anybody knows who it is.
+func TestAStrangerMaySendLittle(t *testing.T) {
+	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+		sent := 0
+		for range 3 { // over all streams
+			s, err := client.OpenRaw(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = s.SetWriteDeadline(time.Now().Add(5 * time.Second))
+			n, err := s.Write(make([]byte, 1<<20))
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("writing what nobody reads: %v", err)
+			}
+			sent += n
+		}
+		if sent != 16<<10 {
+			t.Errorf("%d bytes were sent unread, want %d", sent, 16<<10)
+		}
+		_ = client.Close(proto.CodeOK, "")
+		<-server.Done()
+	})
+}
+
+// transfer sends 8 MiB to an edge that reads them and returns how long it took.
+func transfer(t *testing.T, server, client *link.Link) time.Duration {
+	t.Helper()
+	const size = 8 << 20
+	go func() {
+		_, err := server.AcceptRaw(t.Context()) // the control stream, on which nothing comes
+		s, err2 := server.AcceptRaw(t.Context())
+		if err == nil && err2 == nil {
+			_, _ = io.Copy(io.Discard, s)
+			_ = s.Close()
+		}
+	}()
+	s, err := client.OpenRaw(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := s.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.CloseWrite()
+	_, _ = io.Copy(io.Discard, s) // the edge closes its half when it has all
+	took := time.Since(began)
+	if got := server.Traffic(); got.Consumed != size || got.Received < size || got.Packets < size/1500 {
+		t.Errorf("traffic %+v, want %d bytes consumed of more", got, size)
+	}
+	return took
+}
+
+// TestTheWindowGrowsWithTrust: who is known and read gets what a fast transfer needs, unless memory is short.
+func TestTheWindowGrowsWithTrust(t *testing.T) {
+	var allowed atomic.Bool
+	for name, c := range map[string]struct {
+		trust, memory bool
+		least, most   time.Duration
+	}{
+		"stranger":         {false, true, 5 * time.Second, time.Minute},
+		"known":            {true, true, 0, 2 * time.Second},
+		"known, no memory": {true, false, 5 * time.Second, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			allowed.Store(c.memory)
+			simulatedEdge(t, link.Config{Grow: allowed.Load}, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+				if c.trust {
+					server.Trust()
+				}
+				took := transfer(t, server, client)
+				if took < c.least || took > c.most {
+					t.Errorf("8 MiB took %v, want %v to %v", took, c.least, c.most)
+				}
+				t.Log("8 MiB took", took)
+				_ = client.Close(proto.CodeOK, "")
+				<-server.Done()
+			})
+		})
+	}
+}
+
+// TestAPlaceIsHeldUntilTrustOrTheEnd: handshakes and connections of nobody known are bounded by their number.
+func TestAPlaceIsHeldUntilTrustOrTheEnd(t *testing.T) {
+	for name, trust := range map[string]bool{"trusted": true, "gone": false} {
+		t.Run(name, func(t *testing.T) {
+			var places atomic.Int32
+			admit := func(from netip.Addr, _ bool) (func(), error) {
+				if from != netip.MustParseAddr("1.0.0.2") {
+					t.Errorf("somebody from %v", from)
+				}
+				places.Add(1)
+				return func() { places.Add(-1) }, nil
+			}
+			simulatedEdge(t, link.Config{Admit: admit}, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+				if n := places.Load(); n != 1 {
+					t.Errorf("%d places taken after the handshake, want 1", n)
+				}
+				if trust {
+					server.Trust()
+				}
+				if n := places.Load(); (n == 0) != trust {
+					t.Errorf("trusted %v: %d places taken", trust, n)
+				}
+				_ = client.Close(proto.CodeOK, "")
+				<-server.Done()
+				synctest.Wait()
+				if n := places.Load(); n != 0 {
+					t.Errorf("%d places taken at the end", n)
+				}
+			})
+		})
+	}
+}
+
+// TestARefusedConnectionFailsAtOnce: a node that is refused before its handshake dials again at once and not after a time-out.
+func TestARefusedConnectionFailsAtOnce(t *testing.T) {
+	st, ct := testTLS(t)
+	refuse := func(netip.Addr, bool) (func(), error) { return nil, errors.New("too many") }
+	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st, Admit: refuse})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	_, err = link.Dial(t.Context(), ln.Addr().String(), link.Config{TLS: ct})
+	h, ok := errors.AsType[*link.HandshakeError](err)
+	if !ok || !h.Remote() || h.Error() != "the edge takes no new connections from here now" {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+// TestStreamsThatSayNothingEndTheLink: quic-go keeps what such a stream holds until the peer resets it.
+func TestStreamsThatSayNothingEndTheLink(t *testing.T) {
+	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(t.Context(), link.Handler{}) }()
+		began := time.Now()
+		var last *link.Stream
+		for range 9 { // the last opens those before it, too (RFC 9000 §3.2)
+			s, err := client.OpenRaw(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = s
+		}
+		if _, err := last.Write([]byte{0xff}); err != nil {
+			t.Fatal(err)
+		}
+		err := <-ended
+		c, ok := errors.AsType[*link.CloseError](err)
+		if took := time.Since(began); !ok || c.Code != proto.CodeProtocol || c.Remote || took < 10*time.Second || took > 11*time.Second {
+			t.Errorf("ended after %v with %v", took, err)
+		}
+		<-client.Done()
+	})
+}
+
+// TestSilentStreamsTakeFewGoroutines: what waits for the first byte of a stream is bounded, whatever the peer opens.
+func TestSilentStreamsTakeFewGoroutines(t *testing.T) {
+	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+		const opened = 1000
+		go func() { _ = server.Run(t.Context(), link.Handler{}) }()
+		for i := range opened {
+			s, err := client.OpenRaw(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == opened-1 {
+				if _, err := s.Write([]byte{0xff}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		time.Sleep(time.Second)
+		if n := server.Unnamed(); n != 128 {
+			t.Errorf("%d streams are waited for, want 128", n)
+		}
+		_ = client.Close(proto.CodeOK, "")
+		<-server.Done()
+	})
+}

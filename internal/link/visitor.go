@@ -1,0 +1,84 @@
+package link
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/quic-go/quic-go"
+)
+
+// visitor is what a listener knows of a connection from its first packet on. Whoever it is has not said yet.
+type visitor struct {
+	leave   func() // gives its place back, once
+	trusted atomic.Bool
+}
+
+// visitorKey finds the visitor in the context of its connection.
+type visitorKey struct{}
+
+// admit asks whether a new connection may begin its handshake.
+func (ln *Listener) admit(ctx context.Context, info *quic.ClientInfo) (context.Context, error) {
+	v := &visitor{leave: func() {}}
+	if ln.cfg.Admit != nil {
+		leave, err := ln.cfg.Admit(addrPort(info.RemoteAddr).Addr(), info.AddrVerified)
+		if err != nil {
+			return nil, err // quic-go says CONNECTION_REFUSED, and keeps nothing
+		}
+		v.leave = sync.OnceFunc(leave)
+	}
+	ctx = context.WithValue(ctx, visitorKey{}, v)
+	context.AfterFunc(ctx, func() {
+		v.leave()
+		ln.logHandshake(ctx, info)
+	})
+	return ctx, nil
+}
+
+// grow says whether quic-go may make the receive window of a connection larger. It is called with quic-go's locks held.
+func (ln *Listener) grow(conn *quic.Conn, _ uint64) bool {
+	v, ok := conn.Context().Value(visitorKey{}).(*visitor)
+	return ok && v.trusted.Load() && (ln.cfg.Grow == nil || ln.cfg.Grow())
+}
+
+// Trust says that the peer is known and welcome: its place among the strangers is free again and its receive window
+// may grow. On the dialling side it does nothing.
+func (l *Link) Trust() {
+	if v, ok := l.conn.Context().Value(visitorKey{}).(*visitor); ok {
+		v.trusted.Store(true)
+		v.leave()
+	}
+}
+
+// Traffic is what went over a link until now.
+type Traffic struct {
+	Received uint64 // bytes of UDP payload, duplicates included
+	Packets  uint64 // that they came in
+	Consumed uint64 // bytes of streams and datagrams that were read here
+}
+
+// Traffic returns what came in and what was read of it. The difference is what QUIC itself needs and what is kept
+// until somebody reads it: quic-go does not say how much that is.
+func (l *Link) Traffic() Traffic {
+	s := l.conn.ConnectionStats()
+	return Traffic{Received: s.BytesReceived, Packets: s.PacketsReceived, Consumed: l.consumed.Load()}
+}
+
+// Admission says whether a connection from an address may begin its handshake. proven: the address has shown that it
+// receives what is sent to it. leave gives back what was taken; it is called once. An error refuses the
+// connection; the peer is told no reason.
+type Admission func(from netip.Addr, proven bool) (leave func(), err error)
+
+// counted counts what is read from a stream.
+type counted struct {
+	r io.Reader
+	n *atomic.Uint64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n.Add(uint64(n))
+	return n, err
+}
