@@ -33,7 +33,7 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 	}
 	t.row("traffic", fmt.Sprintf("%s, %s, %d opening", count(s.Sessions, "UDP session"), count(s.Flows, "TCP flow"), s.Held))
 	if m := s.Memory.String(); m != "" {
-		t.row("memory", m)
+		t.row("stuck", m)
 	}
 	t.row("packets", obs.Reasons(s.Reasons))
 	if s.Denied > 0 {

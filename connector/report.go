@@ -41,7 +41,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	}
 	row("traffic", "%d ICMP mappings, %d UDP sessions, %d TCP flows", s.Mappings, s.Sessions, s.Flows)
 	if m := s.Memory.String(); m != "" {
-		row("memory", "%s", m)
+		row("stuck", "%s", m)
 	}
 	row("packets", "%s", obs.Reasons(s.Reasons))
 	return t.Flush()

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/relay"
+	"github.com/oneping/oneping/internal/bucket"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -23,9 +24,10 @@ import (
 const (
 	// helloWait is how long a new link may stay without saying hello.
 	helloWait = 10 * time.Second
-	// requestEvery and requestBurst bound the renewals and reports of one link.
-	requestEvery = 10 * time.Second
-	requestBurst = 10
+	// requestRate and requestBurst bound the renewals and reports of one node, per second and at once.
+	requestRate, requestBurst = 0.1, 10
+	// maxRequesters is for how many nodes that is kept apart.
+	maxRequesters = 16_384
 )
 
 // Gate is who decides about nodes: the certificate authority of a real edge, or
@@ -42,6 +44,8 @@ type Gate struct {
 	Enrol func(context.Context, *link.Link) error
 	// Renew makes a new certificate; nil refuses all.
 	Renew func(context.Context, proto.Identity, []byte) proto.Renewed
+	// Know is told an address from which a node was let in; may be nil.
+	Know func(netip.Addr)
 	// Seen is told that a node is there; may be nil.
 	Seen func(context.Context, proto.Identity)
 }
@@ -55,11 +59,16 @@ type Acceptor struct {
 
 	present presence
 	diffs   differences
+	links   linkSet
+	// What nodes and strangers may have logged and signed, kept across their links.
+	sparse   *obs.Sparse
+	requests *bucket.Table[proto.Identity]
 }
 
 // Run accepts links until ctx ends, then closes them all and joins them. The
 // listener is the caller's to close, afterwards. It never returns nil.
 func (a *Acceptor) Run(ctx context.Context) error {
+	a.sparse, a.requests = obs.NewSparse(), bucket.New[proto.Identity](requestRate, requestBurst, maxRequesters)
 	// Links end with a code that tells nodes to dial again.
 	links, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -83,7 +92,11 @@ func (a *Acceptor) Run(ctx context.Context) error {
 			a.Log.Warn("cannot accept a link", zap.Error(err))
 			continue
 		}
-		wg.Go(func() { a.serve(links, l) })
+		wg.Go(func() {
+			a.links.add(l)
+			defer a.links.remove(l)
+			a.serve(links, l)
+		})
 	}
 }
 
@@ -96,24 +109,27 @@ func (a *Acceptor) serve(ctx context.Context, l *link.Link) {
 	}
 	id, err := a.Gate.Identify(l)
 	if err != nil {
-		refuse(l, log, err)
+		a.refuse(l, log, err)
 		return
 	}
-	n := &nodeLink{
-		a: a, l: l, id: id, log: log.With(zap.Stringer(obs.FieldIdentity, id)),
-		requests: rate.NewLimiter(rate.Every(requestEvery), requestBurst), conf: configuration{diffs: &a.diffs},
+	if a.Gate.Know != nil {
+		a.Gate.Know(l.Remote().Addr())
 	}
+	if oldest := a.links.await(l, id); oldest != nil {
+		_ = oldest.Close(proto.CodeTooMany, "too many links of this node wait for its hello")
+	}
+	n := &nodeLink{a: a, l: l, id: id, log: log.With(zap.Stringer(obs.FieldIdentity, id)), conf: configuration{diffs: &a.diffs}}
 	n.run(ctx)
 }
 
 // refuse closes l with the reason that err states, and logs the same.
-func refuse(l *link.Link, log *zap.Logger, err error) {
+func (a *Acceptor) refuse(l *link.Link, log *zap.Logger, err error) {
 	code := proto.CodeRefused
 	var coded interface{ Code() proto.Code }
 	if errors.As(err, &coded) {
 		code = coded.Code()
 	}
-	log.Warn("link refused", zap.Stringer(obs.FieldCode, code), zap.String(obs.FieldReason, err.Error()))
+	a.sparse.Warn(log, l.Remote().Addr(), code.String(), "link refused", zap.Stringer(obs.FieldCode, code), zap.String(obs.FieldReason, err.Error()))
 	_ = l.Close(code, err.Error())
 }
 
@@ -123,7 +139,7 @@ func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
 		return
 	}
 	if err := a.Gate.Enrol(ctx, l); err != nil && context.Cause(ctx) == nil {
-		log.Warn("enrolment ended without an answer", zap.String(obs.FieldReason, err.Error()))
+		a.sparse.Warn(log, l.Remote().Addr(), "unanswered", "enrolment ended without an answer", zap.String(obs.FieldReason, err.Error()))
 	}
 }
 
@@ -155,9 +171,8 @@ type nodeLink struct {
 	log   *zap.Logger
 	ready atomic.Pointer[attached] // nil until it said hello
 
-	requests *rate.Limiter // what costs a signature or a line in the log
-	conf     configuration
-	asking   sync.Mutex // an older answer of the gate does not overtake a newer one
+	conf   configuration
+	asking sync.Mutex // an older answer of the gate does not overtake a newer one
 
 	mu    sync.Mutex
 	hello proto.Hello
@@ -187,7 +202,7 @@ func (n *nodeLink) run(ctx context.Context) {
 		n.log.Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
 		return
 	}
-	n.log.Warn("link ended before its hello", zap.String(obs.FieldReason, err.Error()))
+	n.a.sparse.Warn(n.log, n.l.Remote().Addr(), "hello", "link ended before its hello", zap.String(obs.FieldReason, err.Error()))
 }
 
 func (n *nodeLink) datagram(_ *link.Link, d []byte) packet.Reason {
@@ -216,10 +231,16 @@ func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 		return n.renew(ctx, m.Renew)
 	case m.Applied != nil:
 		return n.applied(m.Applied)
-	case m.Event != nil && n.requests.Allow():
-		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
+	case m.Event != nil && n.mayAsk():
+		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, identity.Printable(m.Event.Text)))
 	}
 	return nil
+}
+
+// mayAsk says whether the node may now have another signature or line in the log.
+func (n *nodeLink) mayAsk() bool {
+	ok, _ := n.a.requests.Take(n.id, time.Now())
+	return ok
 }
 
 // greet answers the node's hello: it is connected from now on.
@@ -229,7 +250,7 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 	}
 	w, err := n.a.Gate.Welcome(n.id)
 	if err != nil {
-		refuse(n.l, n.log, err)
+		n.a.refuse(n.l, n.log, err)
 		return nil
 	}
 	at, err := n.attach()
@@ -264,6 +285,15 @@ func (n *nodeLink) seen(ctx context.Context) {
 }
 
 func (n *nodeLink) attach() (*attached, error) {
+	at, err := n.attachAs()
+	if err == nil {
+		n.a.links.welcome(n.l)
+		n.l.Trust()
+	}
+	return at, err
+}
+
+func (n *nodeLink) attachAs() (*attached, error) {
 	switch n.id.Role {
 	case proto.RoleClient:
 		c, err := n.a.Relay.AttachClient(n.id.ID, n.l)
@@ -284,7 +314,7 @@ func (n *nodeLink) attach() (*attached, error) {
 func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
 	answer := proto.Renewed{Error: "this edge does not renew"}
 	switch {
-	case !n.requests.Allow():
+	case !n.mayAsk():
 		answer.Error = "too many requests; try again in a minute"
 	case n.a.Gate.Renew != nil:
 		answer = n.a.Gate.Renew(ctx, n.id, r.CSR)
@@ -311,13 +341,13 @@ func (n *nodeLink) refresh() {
 // applied takes what the node says that it has.
 func (n *nodeLink) applied(a *proto.Applied) error {
 	a.Error = identity.Printable(a.Error)
-	if a.Error != "" && n.requests.Allow() {
+	if a.Error != "" && n.mayAsk() {
 		n.log.Warn("node cannot apply its configuration", zap.Uint64("configuration", a.Number), zap.String(obs.FieldReason, a.Error))
 	}
 	if !n.conf.answered(a) {
 		return nil
 	}
-	if !n.requests.Allow() {
+	if !n.mayAsk() {
 		return errors.New("too many requests for a whole configuration") // a new link begins with one
 	}
 	n.l.SendLatest(n.conf.next)

@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -30,6 +32,7 @@ import (
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -44,6 +47,7 @@ type Edge struct {
 	store     *state.Store
 	authority *identity.Authority
 	denials   *policy.Log
+	watch     *watchdog
 	policy    atomic.Pointer[policy.Compiled]
 	ready     chan struct{}
 	started   time.Time
@@ -75,7 +79,12 @@ func New(cfg Config) (*Edge, error) {
 		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops,
 		Captured: len(cfg.Capture) + maxHops, Log: cfg.Log.Named("state"),
 	})
-	e.authority = identity.New(identity.Config{Dir: cfg.StateDir, Store: e.store, Advertise: e.advertise, Log: cfg.Log.Named("identity")})
+	e.watch = &watchdog{
+		limit: cfg.Memory, read: memory.Read, collect: runtime.GC, release: debug.FreeOSMemory, links: e.holders, log: cfg.Log.Named("memory"),
+	}
+	e.authority = identity.New(identity.Config{
+		Dir: cfg.StateDir, Store: e.store, Advertise: e.advertise, Memory: cfg.Memory, Short: e.watch.short.Load, Log: cfg.Log.Named("identity"),
+	})
 	return e, nil
 }
 
@@ -142,6 +151,7 @@ func (e *Edge) serve(ctx context.Context) error {
 	g.Go(func() error { return e.store.Watch(ctx, e.changed) })
 	g.Go(func() error { return e.acceptor.Run(ctx) })
 	g.Go(func() error { return e.upkeep(ctx) })
+	g.Go(func() error { return e.watch.Run(ctx) })
 	g.Go(func() error { return local.ServeListener(ctx, sock, e.handler(obs.Handler(reg))) })
 	e.cfg.Log.Info("edge ready", zap.Stringer(obs.FieldListen, e.listener.Addr()), zap.Stringers("hops", e.hops), zap.String(obs.FieldStateDir, e.cfg.StateDir))
 	close(e.ready)
@@ -175,7 +185,8 @@ func (e *Edge) open(ctx context.Context) error {
 	e.apply(e.store.Snapshot())
 	key := e.authority.ResetKey()
 	ln, err := link.Listen(e.cfg.Listen, link.Config{
-		TLS: e.authority.ServerTLS(), ResetKey: &key, RequireRetry: e.authority.RequireRetry, Log: e.cfg.Log.Named("link"),
+		TLS: e.authority.ServerTLS(), ResetKey: &key, RequireRetry: e.authority.RequireRetry, Admit: e.authority.Admit,
+		Grow: func() bool { return !e.watch.short.Load() }, Log: e.cfg.Log.Named("link"),
 	})
 	if err != nil {
 		return err
@@ -185,6 +196,7 @@ func (e *Edge) open(ctx context.Context) error {
 		Identify: e.authority.Identify,
 		Welcome:  e.welcome,
 		Enrol:    e.authority.ServeEnrol,
+		Know:     e.authority.Know,
 		Renew:    e.renew,
 		Seen:     e.seen,
 	}}
@@ -251,6 +263,16 @@ func (e *Edge) upkeep(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// holders returns the links that may hold memory.
+func (e *Edge) holders() []holder {
+	links := e.acceptor.links.all()
+	out := make([]holder, len(links))
+	for i, l := range links {
+		out[i] = l
+	}
+	return out
 }
 
 // connected says whether a replica has a link now.

@@ -30,9 +30,11 @@ func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 		{"devices", devices(s.Devices)},
 		{"traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows)},
 		{"packets", obs.Reasons(s.Reasons)},
+		{"refused", obs.Reasons(s.Refused)}, // before a handshake
+		{"memory", s.Memory.String()},
 	}
-	if m := s.Memory.String(); m != "" {
-		rows = slices.Insert(rows, len(rows)-1, [2]string{"memory", m})
+	if m := s.Held.String(); m != "" {
+		rows = slices.Insert(rows, len(rows)-1, [2]string{"stuck", m})
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
@@ -73,4 +75,20 @@ func addrs(list []netip.Addr) string {
 		words[i] = a.String()
 	}
 	return strings.Join(words, ", ")
+}
+
+// String says it for people, in MiB.
+func (m MemoryStatus) String() string {
+	const mib = 1 << 20
+	text := fmt.Sprintf("%d MiB", m.Live/mib)
+	if m.Limit > 0 {
+		text = fmt.Sprintf("%d of %d MiB", m.Live/mib, m.Limit/mib)
+	}
+	if m.Short {
+		text += ", short: strangers wait"
+	}
+	if m.Ended > 0 {
+		text += fmt.Sprintf(", %d links ended for it", m.Ended)
+	}
+	return text
 }

@@ -24,8 +24,10 @@ type Status struct {
 	Routes   int               `json:"routes"`
 	Sessions int               `json:"sessions"`    // live UDP sessions
 	Flows    int               `json:"flows"`       // live TCP flows
-	Memory   link.BudgetReport `json:"flow_memory"` // what these hold
+	Held     link.BudgetReport `json:"flow_memory"` // what these hold
 	Reasons  map[string]uint64 `json:"reasons"`     // what became of packets, sessions and flows
+	Refused  map[string]uint64 `json:"refused"`     // connections before their handshake, by reason
+	Memory   MemoryStatus      `json:"memory"`
 }
 
 // TunnelStatus is one tunnel with its connected replicas.
@@ -55,7 +57,8 @@ func (e *Edge) Status() Status {
 	s := Status{
 		Edge: e.authority.ID(), Version: e.cfg.Version, Started: e.started, Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
 		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
-		Memory: e.relay.Memory(), Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
+		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(),
+		Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
 	}
 	replicas := make(map[string][]NodeStatus)
 	for _, n := range e.acceptor.present.all() {

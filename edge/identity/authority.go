@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/obs"
 )
 
 const (
@@ -40,14 +41,20 @@ type Config struct {
 	Store     *state.Store    // running
 	Advertise func() []string // addresses of this edge for tokens, host:port
 	Now       func() time.Time
-	Log       *zap.Logger
+	// Memory is how many bytes the process may hold, of which strangers may take a part; 0 = nobody says.
+	Memory uint64
+	// Short says whether memory is short now; may be nil.
+	Short func() bool
+	Log   *zap.Logger
 }
 
 // Authority is the certificate authority. Its methods are safe for concurrent
 // use after Load.
 type Authority struct {
-	cfg    Config
-	limits *limits
+	cfg       Config
+	limits    *limits
+	strangers *strangers
+	sparse    *obs.Sparse
 
 	key    *ecdsa.PrivateKey
 	cert   *x509.Certificate
@@ -70,7 +77,7 @@ func New(cfg Config) *Authority {
 	if cfg.Advertise == nil {
 		cfg.Advertise = func() []string { return nil }
 	}
-	return &Authority{cfg: cfg, limits: newLimits()}
+	return &Authority{cfg: cfg, limits: newLimits(cfg.Memory), strangers: newStrangers(cfg.Memory), sparse: obs.NewSparse()}
 }
 
 // Load reads the authority's key and the edge's secret, or makes them at the first start.

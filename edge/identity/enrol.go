@@ -39,7 +39,7 @@ func (a *Authority) ServeEnrol(ctx context.Context, l *link.Link) error {
 	log := a.cfg.Log.With(zap.Stringer(obs.FieldRemote, l.Remote()))
 	leave, refusal := a.limits.enter(l.Remote().Addr(), a.cfg.Now())
 	if refusal != "" {
-		log.Warn("enrolment refused", zap.String(obs.FieldReason, refusal))
+		a.sparse.Warn(log, l.Remote().Addr(), refusal, "enrolment refused", zap.String(obs.FieldReason, refusal))
 		return l.Close(proto.CodeTooMany, refusal)
 	}
 	defer leave()
@@ -66,7 +66,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 	}
 	var ans proto.EnrolAnswer
 	if req.Declined != "" {
-		log.Warn("enrolment declined by the node", zap.String(obs.FieldReason, Printable(req.Declined)))
+		a.sparse.Warn(log, l.Remote().Addr(), "declined", "enrolment declined by the node", zap.String(obs.FieldReason, Printable(req.Declined)))
 	} else {
 		ans = a.answer(ctx, l, &req, log)
 	}
@@ -93,18 +93,22 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 	req.TokenID = Printable(req.TokenID) // it is a stranger's word where it names no token
 	if err == nil {
 		log.Info("enrolled", zap.Stringer(obs.FieldIdentity, id), zap.String(obs.FieldToken, req.TokenID), zap.Bool("renewal", req.Expired != nil))
+		a.Know(l.Remote().Addr())
 		a.audit(ctx, l, "enrol", id.String(), "token "+req.TokenID)
 		return proto.EnrolAnswer{Cert: cert, CA: a.cert.Raw}
 	}
 	r := asRefusal(err)
-	if r.code == proto.CodeInternal {
+	fields := []zap.Field{
+		zap.String(obs.FieldReason, r.Text), zap.String(obs.FieldToken, req.TokenID), zap.String("hostname", Printable(req.Hostname)),
+	}
+	switch {
+	case r.code == proto.CodeInternal:
 		log.Error("enrolment failed", zap.Error(err))
-	} else {
-		log.Warn("enrolment refused", zap.String(obs.FieldReason, r.Text), zap.String(obs.FieldToken, req.TokenID),
-			zap.String("hostname", Printable(req.Hostname)))
-		if known { // a stranger gets a line of the log and no write with fsync
-			a.audit(ctx, l, "enrol refused", object(req, id), r.Text)
-		}
+	case known:
+		log.Warn("enrolment refused", fields...)
+		a.audit(ctx, l, "enrol refused", object(req, id), r.Text)
+	default: // a stranger gets a line of the log now and then, and no write with fsync
+		a.sparse.Warn(log, l.Remote().Addr(), r.code.String(), "enrolment refused", fields...)
 	}
 	return proto.EnrolAnswer{Code: r.code, Error: r.Text, Hint: r.Advice}
 }

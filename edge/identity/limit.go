@@ -1,13 +1,13 @@
 package identity
 
 import (
-	"net"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/oneping/oneping/internal/bucket"
 )
 
 const (
@@ -15,36 +15,39 @@ const (
 	sourceRate, sourceBurst = 2, 20
 	// Enrolments of all sources per second, and at once.
 	totalRate, totalBurst = 100, 400
-	// New connections per second, and at once, whose sources are believed unproven.
-	handshakeRate, handshakeBurst = 100, 200
-	// maxSources bounds the table; at the bound idle sources are forgotten.
-	maxSources = 4096
-	// maxEnrols bounds the enrolments under way.
-	maxEnrols = 64
+	// maxSources bounds the tables of sources.
+	maxSources = 16_384
+	// maxEnrols and minEnrols bound the enrolments under way, between them one for each enrolShare bytes that the
+	// process may hold: an enrolment may make quic-go keep 2.4 MB of frames and 4,096 streams, some 9 MB together.
+	maxEnrols, minEnrols = 64, 4
+	enrolShare           = 32 << 20
 )
 
 // limits bounds how fast enrolments are looked at: each costs a signature and
 // perhaps a write with fsync.
 type limits struct {
-	total      *rate.Limiter
-	handshakes *rate.Limiter
-	underWay   atomic.Int32
-
-	mu      sync.Mutex
-	sources map[netip.Addr]*rate.Limiter
+	total    *rate.Limiter
+	sources  *bucket.Table[netip.Addr]
+	underWay atomic.Int32
+	most     int32 // under way
 }
 
-func newLimits() *limits {
+// newLimits returns the limits of a process that may hold memory bytes; 0 = nobody says.
+func newLimits(memory uint64) *limits {
 	return &limits{
-		total:      rate.NewLimiter(totalRate, totalBurst),
-		handshakes: rate.NewLimiter(handshakeRate, handshakeBurst),
-		sources:    make(map[netip.Addr]*rate.Limiter),
+		total:   rate.NewLimiter(totalRate, totalBurst),
+		sources: bucket.New[netip.Addr](sourceRate, sourceBurst, maxSources),
+		most:    int32(places(memory, enrolShare, minEnrols, maxEnrols)),
 	}
 }
 
-// RequireRetry says whether a new connection must prove its address first
-// (QUIC Retry, RFC 9000 §8.1.2): when many arrive at once, some may be forged.
-func (a *Authority) RequireRetry(net.Addr) bool { return !a.limits.handshakes.Allow() }
+// places returns how many there may be at a time: one for each share bytes of memory, within bounds.
+func places(memory, share uint64, least, most int) int {
+	if memory == 0 {
+		return most
+	}
+	return int(min(max(memory/share, uint64(least)), uint64(most)))
+}
 
 // enter takes a place for one enrolment of from, which leave gives back; or why
 // there is none. A source beyond its own rate takes no place from the others.
@@ -52,7 +55,7 @@ func (l *limits) enter(from netip.Addr, now time.Time) (leave func(), refusal st
 	if !l.allow(from, now) {
 		return nil, "too many enrolments from this address; try again in a minute"
 	}
-	if l.underWay.Add(1) > maxEnrols {
+	if l.underWay.Add(1) > l.most {
 		l.underWay.Add(-1)
 		return nil, "too many enrolments at once; try again"
 	}
@@ -61,37 +64,14 @@ func (l *limits) enter(from netip.Addr, now time.Time) (leave func(), refusal st
 
 // allow says whether one more request of from may be looked at now.
 func (l *limits) allow(from netip.Addr, now time.Time) bool {
-	return l.source(from, now).AllowN(now, 1) && l.total.AllowN(now, 1)
+	ok, _ := l.sources.Take(host(from), now)
+	return ok && l.total.AllowN(now, 1)
 }
 
-func (l *limits) source(from netip.Addr, now time.Time) *rate.Limiter {
-	from = from.Unmap().WithZone("")
-	if from.Is6() {
-		if p, err := from.Prefix(64); err == nil {
-			from = p.Addr()
-		}
+// host returns what one host has of addresses: an IPv4 address, the /64 of an IPv6 address.
+func host(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is4() {
+		return a
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lim := l.sources[from]
-	if lim == nil {
-		if len(l.sources) >= maxSources {
-			l.forgetIdle(now)
-		}
-		lim = rate.NewLimiter(sourceRate, sourceBurst)
-		l.sources[from] = lim
-	}
-	return lim
-}
-
-// forgetIdle drops the sources whose bucket is full again, and all of them when none is.
-func (l *limits) forgetIdle(now time.Time) {
-	for a, lim := range l.sources {
-		if lim.TokensAt(now) >= sourceBurst {
-			delete(l.sources, a)
-		}
-	}
-	if len(l.sources) >= maxSources {
-		clear(l.sources) // the limit of all sources still holds
-	}
+	return bucket.Network(a).Addr()
 }

@@ -9,7 +9,7 @@ import (
 // TestASourceBeyondItsRateTakesNoPlace: what is refused for its source's rate
 // must not keep the others out.
 func TestASourceBeyondItsRateTakesNoPlace(t *testing.T) {
-	l, now := newLimits(), time.Unix(1000, 0)
+	l, now := newLimits(0), time.Unix(1000, 0)
 	flood, other := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 	entered := 0
 	for range 2 * maxEnrols {
@@ -31,7 +31,7 @@ func TestASourceBeyondItsRateTakesNoPlace(t *testing.T) {
 }
 
 func TestEnrolmentsUnderWayAreBounded(t *testing.T) {
-	l, now := newLimits(), time.Unix(1000, 0)
+	l, now := newLimits(0), time.Unix(1000, 0)
 	from := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}) }
 	var last func()
 	for i := range maxEnrols {

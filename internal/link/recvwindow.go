@@ -6,8 +6,8 @@ const (
 	// firstWindow is what a new flow's sender may have under way, in bytes; smallestWindow where memory is tight.
 	firstWindow    = 64 << 10
 	smallestWindow = 16 << 10
-	// maxWindow is 1 Gbit/s at 130 ms.
-	maxWindow = 16 << 20
+	// largestWindow is 1 Gbit/s at 130 ms.
+	largestWindow = 16 << 20
 	// grantEvery is how many bytes are handed on at most before that is acknowledged.
 	grantEvery = 256 << 10
 	// windowTime is the least time that a window is made to cover: goroutines and batches wait for each other that
@@ -67,7 +67,7 @@ func (w *recvWindow) measure(now time.Time) {
 	}
 	took := max(now.Sub(w.since), time.Microsecond)
 	wanted := 2 * float64(w.handed-w.from) * float64(max(w.rtt, windowTime)) / float64(took)
-	if float64(w.size) < wanted && w.size < maxWindow && w.holding.grow(int(w.size)) {
+	if float64(w.size) < wanted && w.size < largestWindow && w.holding.grow(int(w.size)) {
 		w.size *= 2
 	}
 	w.blockedAt, w.askedAt = 0, time.Time{}

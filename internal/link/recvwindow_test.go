@@ -49,9 +49,9 @@ func TestWindowFollowsThePath(t *testing.T) {
 	}{
 		{"a slow reader nearby", time.Millisecond, 1 * mega, firstWindow, firstWindow},
 		{"a fast reader nearby", time.Millisecond, 100 * mega, 2 * mega, 8 * mega},
-		{"a fast reader far away", 100 * time.Millisecond, 100 * mega, 8 * mega, maxWindow},
+		{"a fast reader far away", 100 * time.Millisecond, 100 * mega, 8 * mega, largestWindow},
 		{"a slow reader far away", 100 * time.Millisecond, 1 * mega, 2 * firstWindow, 8 * firstWindow},
-		{"faster than any window", time.Second, 1000 * mega, maxWindow, maxWindow},
+		{"faster than any window", time.Second, 1000 * mega, largestWindow, largestWindow},
 	} {
 		var w recvWindow
 		w.init(nil, time.Unix(0, 0))
@@ -83,24 +83,24 @@ func TestWindowIsAPromise(t *testing.T) {
 // Where memory is tight a window shrinks as its bytes are handed on; what was granted stays granted.
 func TestWindowShrinksWhenMemoryIsTight(t *testing.T) {
 	now := time.Unix(0, 0)
-	b := NewBudget(4 * maxWindow)
+	b := NewBudget(4 * largestWindow)
 	h := b.Open("alice", addr1, addr2, nil)
 	defer h.Release()
 	var w recvWindow
 	w.init(h, now)
 	transfer(t, &w, 100*time.Millisecond, 1<<30, 10*time.Second)
-	if w.size != maxWindow || b.total.Load() != maxWindow {
+	if w.size != largestWindow || b.total.Load() != largestWindow {
 		t.Fatalf("size %d, %d promised", w.size, b.total.Load())
 	}
 	other := b.Open("bob", addr1, addr2, nil)
 	defer other.Release()
-	other.hold(3 * maxWindow)
+	other.hold(3 * largestWindow)
 	granted := w.limit
 	w.receive(int(w.limit-w.received), now)
 	for range 40 {
 		w.handOn(64<<10, now)
 	}
-	if w.size != smallestWindow || w.limit < granted || b.total.Load() != 3*maxWindow+smallestWindow {
+	if w.size != smallestWindow || w.limit < granted || b.total.Load() != 3*largestWindow+smallestWindow {
 		t.Errorf("size %d, limit %d after %d, %d promised", w.size, w.limit, granted, b.total.Load())
 	}
 }

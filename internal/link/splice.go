@@ -10,7 +10,7 @@ import (
 
 // spliceBound is what may wait in one direction of a splice, in bytes: more than the largest credit that the ends of a
 // flow give each other. More is a violation of the protocol.
-const spliceBound = maxWindow + 2*largeBuffer
+const spliceBound = largestWindow + 2*largeBuffer
 
 // errTooMuch ends a flow whose ends send more than they have credit for.
 var errTooMuch = &ResetError{Code: proto.CodeProtocol}
