@@ -55,10 +55,10 @@ func TestUnitsAreHardened(t *testing.T) {
 	}
 	none := []string{"CapabilityBoundingSet=", "PrivateUsers=yes", "PrivateDevices=yes", "ProtectKernelTunables=yes"}
 	own := map[proto.Role][]string{
-		proto.RoleEdge:      none,
-		proto.RoleConnector: append(none, "LoadCredential=oneping-token:/etc/oneping/connector.token"),
+		proto.RoleEdge:      slices.Concat(none, []string{"MemoryMax=75%"}),
+		proto.RoleConnector: slices.Concat(none, []string{"MemoryMax=50%", "LoadCredential=oneping-token:/etc/oneping/connector.token"}),
 		proto.RoleClient: {
-			"CapabilityBoundingSet=CAP_NET_ADMIN", "AmbientCapabilities=CAP_NET_ADMIN", "DevicePolicy=closed", "DeviceAllow=/dev/net/tun rw",
+			"MemoryMax=50%", "CapabilityBoundingSet=CAP_NET_ADMIN", "AmbientCapabilities=CAP_NET_ADMIN", "DevicePolicy=closed", "DeviceAllow=/dev/net/tun rw",
 			"LoadCredential=oneping-token:/etc/oneping/client.token",
 		},
 	}
