@@ -41,6 +41,9 @@ import (
 // upkeepEvery is how often connected nodes are noted as seen and replicas that left are forgotten.
 const upkeepEvery = time.Minute
 
+// windowShare is the part of the process's memory that the links' receive windows may be together: an eighth.
+const windowShare = 8
+
 // Edge is one edge process.
 type Edge struct {
 	cfg       Config
@@ -186,7 +189,7 @@ func (e *Edge) open(ctx context.Context) error {
 	key := e.authority.ResetKey()
 	ln, err := link.Listen(e.cfg.Listen, link.Config{
 		TLS: e.authority.ServerTLS(), ResetKey: &key, RequireRetry: e.authority.RequireRetry, Admit: e.authority.Admit,
-		Grow: func() bool { return !e.watch.short.Load() }, Log: e.cfg.Log.Named("link"),
+		Grow: func() bool { return !e.watch.short.Load() }, Windows: e.cfg.Memory / windowShare, Log: e.cfg.Log.Named("link"),
 	})
 	if err != nil {
 		return err

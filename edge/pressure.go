@@ -1,9 +1,11 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +19,9 @@ import (
 )
 
 const (
-	// lookEvery is how often the memory is looked at: a fast attacker takes some 50 MB in that time.
-	lookEvery = 100 * time.Millisecond
+	// lookEvery is how often the memory is looked at: a fast attacker takes some 50 MB in that time. While it is short
+	// it is looked at more often.
+	lookEvery, lookSoon = 100 * time.Millisecond, 25 * time.Millisecond
 	// collectEvery is how often garbage is collected to learn what really lives, while it might be too much; at each
 	// look where a link may have to end.
 	collectEvery = time.Second
@@ -81,14 +84,19 @@ type watchdog struct {
 
 // Run looks after the memory until ctx ends.
 func (w *watchdog) Run(ctx context.Context) error {
-	t := time.NewTicker(lookEvery)
+	t := time.NewTimer(lookEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-t.C:
-			w.look(time.Now())
+		}
+		w.look(time.Now())
+		if w.short.Load() {
+			t.Reset(lookSoon)
+		} else {
+			t.Reset(lookEvery)
 		}
 	}
 }
@@ -104,7 +112,7 @@ func (w *watchdog) look(now time.Time) {
 	r := w.reading(now)
 	w.judge(r)
 	if r.Live > w.part(tooMuchAt) {
-		w.endLargest(r) // one: the next look sees what that has brought
+		w.endLargest(r) // the next look sees what that has brought
 	}
 	if now.Sub(w.returned) >= returnEvery {
 		w.returned = now
@@ -170,23 +178,31 @@ func (w *watchdog) charge(now time.Time) {
 	}
 }
 
-// endLargest ends the link that owes most, where one owes anything to speak of.
+// endLargest ends the links that owe most: as many as owe half of all debts together. Many attackers are quick, and one
+// at a time is slow; where one owes most of it, it is that one.
 func (w *watchdog) endLargest(r memory.Reading) {
-	var worst holder
-	most := float64(leastDebt)
+	var owing []holder
+	var sum float64
 	for l, d := range w.debts {
-		if d.bytes > most {
-			worst, most = l, d.bytes
+		if d.bytes >= leastDebt {
+			owing = append(owing, l)
+			sum += d.bytes
 		}
 	}
-	if worst == nil {
-		return
+	slices.SortFunc(owing, func(a, b holder) int { return cmp.Compare(w.debts[b].bytes, w.debts[a].bytes) })
+	for left := sum / 2; len(owing) > 0 && left > 0; owing = owing[1:] {
+		left -= w.debts[owing[0]].bytes
+		w.end(owing[0], r)
 	}
-	delete(w.debts, worst)
+}
+
+// end ends a link for its debt.
+func (w *watchdog) end(l holder, r memory.Reading) {
 	w.ended.Add(1)
-	w.log.Warn("link ended: it holds most of what nobody has read, and memory is short", zap.Stringer(obs.FieldRemote, worst.Remote()),
-		zap.Uint64("unread", uint64(most)), zap.Uint64("live", r.Live), zap.Uint64("limit", w.limit))
-	_ = worst.Close(proto.CodeTooMany, "the edge is short of memory, and this link holds most of what was not read")
+	w.log.Warn("link ended: it holds most of what nobody has read, and memory is short", zap.Stringer(obs.FieldRemote, l.Remote()),
+		zap.Uint64("unread", uint64(w.debts[l].bytes)), zap.Uint64("live", r.Live), zap.Uint64("limit", w.limit))
+	delete(w.debts, l)
+	_ = l.Close(proto.CodeTooMany, "the edge is short of memory, and this link holds most of what was not read")
 }
 
 // MemoryStatus is what an edge says of its memory, in bytes.

@@ -26,9 +26,13 @@ const (
 	// are told in the handshake, before the certificate is seen. quic-go keeps some 150 bytes for a frame of one byte, so
 	// that it may cost 2.4 MB.
 	strangerWindow = 16 << 10
+	// freeWindow is what the window of a link that is trusted grows to whatever the others have.
+	freeWindow = 128 << 10
 	// maxWindow is what it grows to on the accepting side while everything is read as fast as it comes: the
-	// bandwidth-delay product of 1 Gbit/s over half a second.
+	// bandwidth-delay product of 1 Gbit/s over half a second. quic-go never makes it smaller again.
 	maxWindow = 64 << 20
+	// defaultWindows bounds the windows of all links together.
+	defaultWindows = 256 << 20
 	// dialStream and dialWindow are the windows of the dialling side, which trusts its edge. They are fixed:
 	// auto-tuning costs the first seconds of every transfer.
 	dialStream = 16 << 20
@@ -86,7 +90,8 @@ func (ln *Listener) listenConfig() *quic.Config {
 	}
 	// What a stream may hold is what the connection may: only that one counts, and grows.
 	q.InitialStreamReceiveWindow, q.MaxStreamReceiveWindow = maxWindow, maxWindow
-	q.InitialConnectionReceiveWindow, q.MaxConnectionReceiveWindow = strangerWindow, maxWindow
+	q.InitialConnectionReceiveWindow = strangerWindow
+	q.MaxConnectionReceiveWindow = min(max(ln.budget()/4, freeWindow), maxWindow)
 	q.AllowConnectionWindowIncrease = ln.grow
 	q.RequireStreamCreditRelease = true // whoever enrols has its streams, and no others in their place
 	return q

@@ -56,6 +56,9 @@ type Config struct {
 	// Grow says whether the receive window of a link that is trusted (Link.Trust) may grow now: there is memory for it.
 	// It is called with locks of quic-go held and must not block. Listener only; may be nil.
 	Grow func() bool
+	// Windows bounds the receive windows of all links together, in bytes, the first 128 KiB of each not counted; one link
+	// may have a quarter. Listener only; 0 = 256 MiB.
+	Windows uint64
 	// Socket is used instead of a kernel UDP socket: simulation. The caller closes it.
 	Socket net.PacketConn
 	// Control is applied to the kernel socket before bind: firewall mark, interface.

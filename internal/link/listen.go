@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/quic-go/quic-go"
 	"go.uber.org/zap"
@@ -18,6 +19,8 @@ type Listener struct {
 	path localPath
 	cfg  Config
 	logs *rate.Limiter // of refused handshakes: strangers must not fill the log
+	// windows is the sum of what the links' windows have beyond freeWindow, in bytes.
+	windows atomic.Int64
 }
 
 // Listen binds addr, host:port. With an empty Config.ALPN both proto.ALPN and

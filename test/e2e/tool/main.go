@@ -47,8 +47,8 @@ func commands() []command {
 		{"http-serve", "ADDR…                 GET /N: N bytes, SHA-256 in a header; PUT: SHA-256 of the body", runHTTPServe},
 		{"http-abort", "[-n N] URL            start N downloads at once and drop each after 64 KiB", runHTTPAbort},
 		{"hostile", "[flags] MODE …            an enrolled node without manners: session, steal, flood, forge, pour", runHostile},
-		{"hostile", "[flags] MODE …            an enrolled node without manners: session, steal, flood, forge", runHostile},
 		{"routes", "[-n N] TUNNEL           add N routes to a tunnel, one by one, by the edge's local socket", runRoutes},
+		{"attack", "[flags] MODE               make an edge keep what nobody reads: enrolmem, linkmem, halfopen", runAttack},
 		{"resign", "-ends D EDGEDIR NODEDIR    give a node a certificate with another end, or of another edge", runResign},
 		{"keystrokes", "[-n N] -- CMD…        type into CMD on a terminal, time each echo", runKeystrokes},
 	}
