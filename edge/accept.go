@@ -320,7 +320,7 @@ func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
 		answer = n.a.Gate.Renew(ctx, n.id, r.CSR)
 	}
 	if answer.Error != "" {
-		n.log.Warn("renewal refused", zap.String(obs.FieldReason, answer.Error))
+		n.a.sparse.Warn(n.log, n.l.Remote().Addr(), "renewal", "renewal refused", zap.String(obs.FieldReason, answer.Error))
 	}
 	return n.l.SendControl(&proto.Control{Renewed: &answer})
 }

@@ -17,7 +17,10 @@ import (
 // startEdge runs an edge on loopback until the test ends.
 func startEdge(t *testing.T, cfg Config) *Edge {
 	t.Helper()
-	cfg.Listen, cfg.Log = "127.0.0.1:0", zaptest.NewLogger(t)
+	cfg.Listen = "127.0.0.1:0"
+	if cfg.Log == nil {
+		cfg.Log = zaptest.NewLogger(t)
+	}
 	e, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
