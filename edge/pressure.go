@@ -34,7 +34,8 @@ const (
 	debtHalf = 30 * time.Second
 	// What QUIC needs itself: so much of each packet, and so much for a byte that was read.
 	packetCost, byteCost = 64, 1.05
-	// spareHeld is how much more than twice what lives may be held before it is given back, and returnEvery how often that is looked at.
+	// spareHeld is how much more than twice what lives may be held before it is given back, at most a sixteenth of the
+	// limit, and returnEvery how often that is looked at.
 	spareHeld, returnEvery = 64 << 20, 20 * time.Second
 )
 
@@ -116,9 +117,20 @@ func (w *watchdog) look(now time.Time) {
 	}
 	if now.Sub(w.returned) >= returnEvery {
 		w.returned = now
-		if r.Held > 2*r.Live+spareHeld {
-			w.release()
-		}
+		w.giveBack(r)
+	}
+}
+
+// giveBack gives back to the system what a flood has left. An edge that has become quiet makes little garbage and would
+// not collect what it has for minutes.
+func (w *watchdog) giveBack(r memory.Reading) {
+	spare := min(spareHeld, w.limit/16)
+	if r.Held <= 2*spare {
+		return
+	}
+	w.collect()
+	if r = w.read(); r.Held > 2*r.Live+spare {
+		w.release()
 	}
 }
 
