@@ -80,7 +80,7 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
-	cfg.Version, cfg.Log = version, log
+	cfg.Version, cfg.Log, cfg.Memory = version, log, memory.Limit()
 	cfg.Serving, cfg.Ready = tell(log, node.NotifyReady), tell(log, node.NotifyLinked)
 	dial := client.LinkConfig(cfg.Mark, log)
 	cfg.Names = new(link.Names)
@@ -127,7 +127,7 @@ than leaking, until the next start, whose exit removes all of it, or until
 			if err := node.MakeStateDir(cfg.StateDir); err != nil {
 				return err
 			}
-			memory.Keep(memory.Limit())
+			memory.Keep(cfg.Memory)
 			return cl.Run(c.Context())
 		},
 	}

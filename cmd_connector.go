@@ -101,7 +101,7 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
-	cfg.Version, cfg.Log, cfg.Ready = version, log, tell(log, node.NotifyLinked)
+	cfg.Version, cfg.Log, cfg.Memory, cfg.Ready = version, log, memory.Limit(), tell(log, node.NotifyLinked)
 	n := node.New(node.Config{
 		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: version, Log: log,
 		TokenSource: node.TokenFrom(file.TokenFile),
@@ -134,7 +134,7 @@ the whole way from the connector to a server shows as one hop.`,
 			if err != nil {
 				return err
 			}
-			memory.Keep(memory.Limit())
+			memory.Keep(cfg.Memory)
 			return runConnector(c.Context(), n, cfg)
 		},
 	}

@@ -73,7 +73,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions),
-		asked: newAsked(), budget: link.NewBudget(0), conf: newConfiguration(),
+		asked: newAsked(), budget: link.NewBudget(link.FlowMemory(cfg.Memory)), conf: newConfiguration(),
 	}
 	c.edges = cfg.Edges
 	c.in = newInbound(c.udp, c.asked)

@@ -60,6 +60,8 @@ type Config struct {
 	// socket; "" = neither.
 	StateDir string
 	Version  string
+	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold follows from it.
+	Memory uint64
 	// Serving is called once, when the device is there and captures what it captured before; may be nil.
 	Serving func()
 	// Ready is called once, after the first answer of the edge has been applied; may be nil.

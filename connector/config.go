@@ -48,6 +48,8 @@ type Config struct {
 	// StateDir holds the local socket; "" = none.
 	StateDir string
 	Version  string
+	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold follows from it.
+	Memory uint64
 	// Ready is called once, when the first link has been welcomed; may be nil.
 	Ready func()
 	Log   *zap.Logger

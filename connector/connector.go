@@ -55,7 +55,7 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c := &Connector{
 		cfg: cfg, log: cfg.Log, boot: proto.NewID(), contact: node.NewContact(cfg.Log, time.Now()),
-		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(), budget: link.NewBudget(0),
+		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(), budget: link.NewBudget(link.FlowMemory(cfg.Memory)),
 	}
 	c.host.single = cfg.Hops == HopsSingle
 	if cfg.Wire != nil {

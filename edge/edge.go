@@ -180,7 +180,7 @@ func (e *Edge) open(ctx context.Context) error {
 		return err
 	}
 	e.relay = relay.New(relay.Config{
-		Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, Denials: e.denials, Log: e.cfg.Log.Named("relay"),
+		Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, FlowMemory: link.FlowMemory(e.cfg.Memory), Denials: e.denials, Log: e.cfg.Log.Named("relay"),
 	})
 	if err := state.CheckCapture(len(e.capture(e.store.Snapshot()))); err != nil {
 		return captureError(err)

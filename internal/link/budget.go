@@ -24,6 +24,14 @@ const (
 	maxReported = 5
 )
 
+// FlowMemory returns what flows may hold of a process that may hold limit bytes, 0 = unknown: a quarter, at most 1 GiB.
+func FlowMemory(limit uint64) int64 {
+	if limit == 0 {
+		return DefaultBudget
+	}
+	return int64(min(limit/4, 1<<30))
+}
+
 // Budget bounds the memory that the TCP flows of a process hold. Each flow has a Holding in it, which counts for the
 // window that its sender was promised, or, where it has none, for its buffers. Windows grow while there is room: freely
 // below half of the budget, up to an equal share for each owner below three quarters, and shrink above that. New flows start
