@@ -25,5 +25,6 @@
 // elsewhere finds them beside the README that ONEPING_README names.
 //
 // Environment: ONEPING_BIN and ONEPING_TOOL name binaries to use instead of building them; ONEPING_KEEP=1 keeps
-// the labs of failed tests and prints how to enter them; ONEPING_ROUNDS=10 repeats TestManyTraceroutes.
+// the labs of failed tests and prints how to enter them; ONEPING_ROUNDS=10 repeats TestManyTraceroutes;
+// ONEPING_ATTACK=10m makes each of TestAttacks last so long.
 package e2e
