@@ -34,6 +34,7 @@ func TestAttacks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	newCgroup(t, attackMemory) // before anything is built: where there is none there is nothing to do
 	attacker := buildHostile(t, readable(t))
 	for _, mode := range []string{"enrolmem", "linkmem", "halfopen"} {
 		t.Run(mode, func(t *testing.T) { attacked(t, attacker, mode, lasts) })

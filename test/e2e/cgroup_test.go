@@ -27,7 +27,7 @@ func newCgroup(t *testing.T, bytes int) *cgroup {
 	if _, err := os.Stat(filepath.Join(c.home, limit)); err != nil {
 		c.home, c.v2, limit = "/sys/fs/cgroup", true, "memory.max"
 	}
-	c.dir = filepath.Join(c.home, fmt.Sprintf("oneping-e2e-%d", os.Getpid()))
+	c.dir = filepath.Join(c.home, fmt.Sprintf("oneping-e2e-%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-")))
 	if err := os.Mkdir(c.dir, 0o755); err != nil {
 		t.Skip("no memory cgroup can be made here:", err)
 	}
