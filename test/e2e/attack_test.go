@@ -71,6 +71,9 @@ func attacked(t *testing.T, attacker, mode string, lasts time.Duration) {
 		most = max(most, group.anonymous())
 		return time.Now().After(end)
 	})
+	if mode != "linkmem" && most > attackMemory/2 {
+		t.Errorf("strangers took %d MiB: they may not make memory short", most>>20)
+	}
 	said := attack.interrupt()
 	r := pings.wait(time.Minute)
 	wantReplies(t, "ping during "+mode, r, count)
