@@ -27,7 +27,7 @@ const (
 	collectEvery = time.Second
 	// Of the limit, in percent: above shortAt nothing grows and strangers wait, until it is below enoughAt; above
 	// tooMuchAt links end.
-	enoughAt, shortAt, tooMuchAt = 45, 50, 70
+	enoughAt, shortAt, tooMuchAt = 40, 45, 60
 	// leastDebt is what a link must owe, in bytes, to be ended for it.
 	leastDebt = 32 << 10
 	// debtHalf is the time in which half of a debt is forgotten: duplicates and datagrams that were dropped are no memory.

@@ -90,7 +90,7 @@ func TestMemoryGetsShortAndSufficesAgain(t *testing.T) {
 		for _, step := range []struct {
 			live  uint64
 			short bool
-		}{{40, false}, {51, true}, {48, true}, {44, false}, {48, false}, {60, true}, {10, false}} {
+		}{{38, false}, {46, true}, {43, true}, {39, false}, {43, false}, {55, true}, {10, false}} {
 			p.live = step.live * mib
 			p.after(t, 2*time.Second)
 			if got := p.w.short.Load(); got != step.short {
@@ -130,7 +130,7 @@ func TestTheLinkThatHoldsMostEnds(t *testing.T) {
 		p := newProcess(100*mib, small, fast, large)
 		small.onEnd = func() { p.live -= 5 * mib }
 		large.onEnd = func() { p.live -= 30 * mib }
-		p.live = 20 * mib
+		p.live = 5 * mib
 		for range 50 { // 1-byte frames cost little on the wire; 100 MB/s are read on the fast link
 			fast.t.Received, fast.t.Consumed, fast.t.Packets = fast.t.Received+10_500_000, fast.t.Consumed+10_000_000, fast.t.Packets+8_700
 			small.t.Received, small.t.Packets = small.t.Received+5_000, small.t.Packets+5
@@ -141,10 +141,10 @@ func TestTheLinkThatHoldsMostEnds(t *testing.T) {
 		if len(large.closed) > 0 {
 			t.Fatalf("ended with %d of 100 MiB", p.live/mib)
 		}
-		p.live = 72 * mib
+		p.live = 62 * mib
 		p.after(t, time.Second)
 		if !slices.Equal(large.closed, []proto.Code{proto.CodeTooMany}) || len(small.closed)+len(fast.closed) > 0 {
-			t.Errorf("at 72 of 100 MiB: large %v, small %v, fast %v ended; want the large one alone", large.closed, small.closed, fast.closed)
+			t.Errorf("at 62 of 100 MiB: large %v, small %v, fast %v ended; want the large one alone", large.closed, small.closed, fast.closed)
 		}
 		p.live = 90 * mib
 		p.after(t, time.Second)

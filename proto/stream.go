@@ -249,7 +249,7 @@ const (
 	FrameData    FrameType = 1 // value bytes of payload follow the header
 	FrameAck     FrameType = 2 // value bytes have been received and handed on
 	FrameFin     FrameType = 3 // the sender's half is closed; value is its length
-	FrameRst     FrameType = 4 // the connection was reset, behind all data before; value is a Code
+	FrameRst     FrameType = 4 // the connection was reset, behind all data before, and fin; value is a Code
 	FrameLimit   FrameType = 5 // payload up to the offset value may be sent; never less than before
 	FrameBlocked FrameType = 6 // the sender has more, and waits at the limit value
 )

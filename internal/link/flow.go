@@ -32,6 +32,7 @@ type Flow struct {
 	writeMu sync.Mutex // a frame is written whole
 	sent    uint64     // offset: payload bytes written
 	wend    bool       // fin or rst has been written
+	wrst    bool       // rst has been written
 	told    uint64     // the limit of the newest FrameBlocked
 	ctlHead [2 * proto.FrameHeaderSize]byte
 

@@ -52,8 +52,18 @@ func (f *Flow) endFin() error {
 func (f *Flow) endRst(code proto.Code) error {
 	f.writeMu.Lock()
 	defer f.unlockWrite()
-	f.wend = true
+	f.wend, f.wrst = true, true
 	return f.put(proto.FrameRst, uint64(code))
+}
+
+// rstBehindFin says that the connection was reset after this end's fin; nothing where there was none, or a reset already.
+func (f *Flow) rstBehindFin(code proto.Code) {
+	f.writeMu.Lock()
+	defer f.unlockWrite()
+	if f.wend && !f.wrst {
+		f.wrst = true
+		_ = f.put(proto.FrameRst, uint64(code)) // of a stream that has ended: its reader says why
+	}
 }
 
 // put writes a frame without payload; the caller holds writeMu.

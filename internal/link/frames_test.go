@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"syscall"
 	"testing"
 
@@ -143,6 +144,56 @@ func TestAResetFrameSaysWhyBehindTheData(t *testing.T) {
 	}
 	if code, ok := link.ResetCode(<-pumped); !ok || code != proto.CodeDenied {
 		t.Errorf("the pump ends with %v", code)
+	}
+}
+
+// A connection is half closed, and reset afterwards: who still has something to say hears of it.
+func TestAResetBehindFin(t *testing.T) {
+	s, app, pumped := flowPair(t)
+	write(t, s, frame(proto.FrameLimit, 100, ""), frame(proto.FrameData, 2, "ab"), frame(proto.FrameFin, 2, ""))
+	if b, err := io.ReadAll(app); err != nil || string(b) != "ab" {
+		t.Fatalf("the application reads %q, %v", b, err)
+	}
+	go func() { _, _ = app.Write(make([]byte, 1000)) }() // for which there is no credit
+	if h, _ := next(t, s); h.Type != proto.FrameLimit {
+		t.Fatalf("first came %+v", h)
+	}
+	for got := 0; got < 100; {
+		_, payload := next(t, s)
+		got += len(payload)
+	}
+	write(t, s, frame(proto.FrameRst, uint64(proto.CodeReset), ""))
+	_ = s.CloseWrite()
+	if code, ok := link.ResetCode(<-pumped); !ok || code != proto.CodeReset {
+		t.Errorf("the pump ends with %v", code)
+	}
+	if _, err := app.Write([]byte("x")); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the application writes: %v", err)
+	}
+}
+
+func TestAHalfClosedConnectionIsReset(t *testing.T) {
+	s, app, pumped := flowPair(t)
+	write(t, s, frame(proto.FrameLimit, 100, ""))
+	if h, _ := next(t, s); h.Type != proto.FrameLimit {
+		t.Fatalf("first came %+v", h)
+	}
+	_ = app.CloseWrite()
+	if h, _ := next(t, s); h != (proto.FlowFrame{Type: proto.FrameFin}) {
+		t.Fatalf("then %+v, want the fin", h)
+	}
+	write(t, s, frame(proto.FrameData, 1, "a"))
+	if _, err := io.ReadFull(app, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	app.Abort()
+	write(t, s, frame(proto.FrameData, 1, "b"))
+	if h, _ := next(t, s); h != (proto.FlowFrame{Type: proto.FrameRst, Value: uint64(proto.CodeReset)}) {
+		t.Errorf("then %+v, want the reset", h)
+	}
+	_ = s.CloseWrite()
+	if err := <-pumped; !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the pump ends with %v", err)
 	}
 }
 

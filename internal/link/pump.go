@@ -73,6 +73,7 @@ type pump struct {
 	mu      sync.Mutex
 	err     error // the first
 	written error // why Write failed: the connection is over, and a Read says EOF afterwards
+	fin     bool  // the peer's fin has been passed on
 }
 
 // note keeps the first error and says whether err is it.
@@ -107,10 +108,34 @@ func (p *pump) receive() {
 			return
 		case kind == proto.FrameRst:
 			p.allowLastWords()
+			if p.finPassed() { // the peer's connection was reset afterwards: it takes nothing more
+				p.note(fmt.Errorf("pump flow: %w", p.f.in.ending()))
+				p.abort()
+			}
 		case kind == 0:
 			return
 		}
 	}
+}
+
+// passFin sends FIN, unless a reset has followed the peer's fin: then it returns that.
+func (p *pump) passFin() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if end := p.f.in.ending(); !isEOF(end) {
+		return end
+	}
+	p.fin = true
+	// An error is that of a connection that has ended meanwhile: the other direction reports it.
+	_ = p.c.CloseWrite()
+	return nil
+}
+
+// finPassed says whether passFin has sent FIN.
+func (p *pump) finPassed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fin
 }
 
 // allowLastWords gives Write some time, where what it writes stands before a reset.
@@ -124,11 +149,12 @@ func (p *pump) allowLastWords() {
 func (p *pump) deliver() {
 	for {
 		b, err := p.f.in.next()
+		if isEOF(err) {
+			err = p.passFin()
+		}
 		switch {
+		case err == nil && b != nil:
 		case err == nil:
-		case isEOF(err):
-			// An error here is that of a connection that has ended meanwhile: the other direction reports it.
-			_ = p.c.CloseWrite()
 			return
 		default:
 			if _, reset := ResetCode(err); reset {
@@ -157,12 +183,23 @@ func (p *pump) deliver() {
 	}
 }
 
-// undeliverable discards what the connection takes no more. What it still has to say is read until its end.
+// undeliverable discards what the connection takes no more. What it still has to say is read until its end; where that
+// end was FIN, it is a reset now, of which the peer hears behind the fin.
 func (p *pump) undeliverable(err error) {
+	p.note(fmt.Errorf("pump flow: %w", err))
 	p.mu.Lock()
 	p.written = err
 	p.mu.Unlock()
 	p.f.in.drop()
+	p.f.rstBehindFin(resetCode(err))
+}
+
+// resetCode says by what a connection was reset whose Read or Write failed with err.
+func resetCode(err error) proto.Code {
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return proto.CodeReset
+	}
+	return proto.CodeAborted
 }
 
 // abort resets the connection behind what has been written to it.
@@ -256,6 +293,12 @@ func (p *pump) sendEnded(err error) {
 	p.mu.Unlock()
 	if isEOF(err) && written == nil {
 		_ = p.f.endFin() // of a stream that has ended: receive says why
+		p.mu.Lock()
+		written = p.written
+		p.mu.Unlock()
+		if written != nil { // meanwhile
+			p.f.rstBehindFin(resetCode(written))
+		}
 		return
 	}
 	if isEOF(err) {
@@ -264,14 +307,12 @@ func (p *pump) sendEnded(err error) {
 	select {
 	case <-p.resetSeen: // the peer knows
 		return
+	case <-p.f.finished: // receive says why
+		return
 	default:
 	}
 	p.note(fmt.Errorf("pump flow: %w", err))
-	code := proto.CodeAborted
-	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-		code = proto.CodeReset
-	}
-	_ = p.f.endRst(code)
+	_ = p.f.endRst(resetCode(err))
 	p.f.in.drop()
 }
 

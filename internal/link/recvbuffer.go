@@ -74,11 +74,11 @@ func (q *recvBuffer) fill(n int) {
 	}
 }
 
-// finish says what comes behind the bytes that have been filled in: io.EOF, or a reset. Later calls do nothing.
+// finish says what comes behind the bytes that have been filled in: io.EOF, or a reset, which may follow that.
 func (q *recvBuffer) finish(end error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.end == nil {
+	if q.end == nil || isEOF(q.end) {
 		q.end = end
 	}
 	q.ready.Signal()
