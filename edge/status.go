@@ -22,11 +22,11 @@ type Status struct {
 	Tunnels  []TunnelStatus    `json:"tunnels"`
 	Devices  []NodeStatus      `json:"devices"` // connected ones
 	Routes   int               `json:"routes"`
-	Sessions int               `json:"sessions"`    // live UDP sessions
-	Flows    int               `json:"flows"`       // live TCP flows
-	Held     link.BudgetReport `json:"flow_memory"` // what these hold
-	Reasons  map[string]uint64 `json:"reasons"`     // what became of packets, sessions and flows
-	Refused  map[string]uint64 `json:"refused"`     // connections before their handshake, by reason
+	Sessions int               `json:"sessions"`   // live UDP sessions
+	Flows    int               `json:"flows"`      // live TCP flows
+	Held     link.BudgetReport `json:"tcp_memory"` // what these hold
+	Reasons  map[string]uint64 `json:"reasons"`    // what became of packets, sessions and flows
+	Refused  map[string]uint64 `json:"refused"`    // connections before their handshake, by reason
 	Memory   MemoryStatus      `json:"memory"`
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
 // tcpEnd is a kernel TCP connection as an Endpoint.
@@ -33,6 +34,8 @@ type slice struct {
 	t      testing.TB
 	client *link.Link
 	origin *net.TCPListener
+	// oversize has a token for each large packet that the edge got.
+	oversize chan struct{}
 }
 
 func newSlice(t testing.TB) *slice {
@@ -56,7 +59,13 @@ func newSlice(t testing.TB) *slice {
 		_ = link.Pump(ctx, f, tcpEnd{c})
 	}})
 	run(t, edgeC, link.Handler{})
-	run(t, edge, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+	oversize := make(chan struct{}, 100)
+	run(t, edge, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {
+		if len(d) > 50_000 {
+			oversize <- struct{}{}
+		}
+		return packet.OK
+	}, Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
 		out, err := edgeC.OpenFlow(ctx, &h)
 		if err != nil {
 			s.Reset(proto.CodeLinkDown)
@@ -65,7 +74,7 @@ func newSlice(t testing.TB) *slice {
 		_ = link.Splice(ctx, s, out, nil)
 	}})
 	run(t, client, link.Handler{})
-	return &slice{t: t, client: client, origin: origin}
+	return &slice{t: t, client: client, origin: origin, oversize: oversize}
 }
 
 func header() *proto.FlowHeader {
@@ -213,6 +222,55 @@ func TestASlowReaderSlowsItsWriter(t *testing.T) {
 	}
 	if _, err := io.ReadFull(origin, make([]byte, 1)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// More stuck flows than QUIC's windows would hold if they lay in them, in both directions: another flow, opened
+// afterwards over the same links, works at once, and so do packets that do not fit a datagram.
+func TestStuckFlowsStopNobodyElse(t *testing.T) {
+	s := newSlice(t)
+	var wg sync.WaitGroup
+	for range 6 {
+		app, _ := s.open()
+		origin := s.accept()
+		for _, c := range []*net.TCPConn{app, origin} { // nobody reads either
+			wg.Go(func() { fill(c) })
+		}
+	}
+	wg.Wait()
+	app, _ := s.open()
+	origin := s.accept()
+	_ = app.SetDeadline(time.Now().Add(10 * time.Second))
+	go func() { _, _ = io.Copy(origin, origin) }()
+	got := make([]byte, 1<<20)
+	go func() { _, _ = io.Copy(app, pattern(int64(len(got)))) }()
+	if _, err := io.ReadFull(app, got); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := io.ReadAll(pattern(int64(len(got))))
+	if !bytes.Equal(got, want) {
+		t.Error("other bytes came back")
+	}
+	for range 20 {
+		if r := s.client.Send(link.Bulk, append([]byte{byte(proto.TypePacket)}, make([]byte, 60_000)...)); r != packet.OK {
+			t.Fatal(r)
+		}
+		select {
+		case <-s.oversize:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a large packet waits")
+		}
+	}
+}
+
+// fill writes until nothing more is taken.
+func fill(c *net.TCPConn) {
+	b := make([]byte, 64<<10)
+	for range 2048 { // 128 MiB: more than all windows and the kernels' buffers
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		if _, err := c.Write(b); err != nil {
+			return
+		}
 	}
 }
 
