@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -31,6 +32,7 @@ type session struct {
 	id         proto.SessionID
 	registered bool   // the connector has it, as far as we know
 	epoch      uint64 // link on which it was registered
+	class      link.SessionClass
 	used       time.Time
 	tag        uint16         // of the newest packet; 0 = none yet
 	resent     bool           // the newest packet was sent again

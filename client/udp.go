@@ -12,8 +12,6 @@ import (
 
 const (
 	maxSessions = 8192
-	// smallPayload is the size up to which a payload goes ahead of bulk: DNS, games, keystrokes of mosh.
-	smallPayload = 256
 )
 
 // sessions is the table of UDP sessions: one for each five-tuple of the host.
@@ -63,10 +61,7 @@ func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) ver
 // datagram makes the datagram that carries p.
 func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, v *view) verdict {
 	payload := p.Payload()
-	class := link.Bulk
-	if len(payload) <= smallPayload {
-		class = link.Interactive
-	}
+	class := s.class.Of(len(payload))
 	if s.registered {
 		u := proto.UDPPayload{Session: s.id, Tag: tag, TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload}
 		return verdict{class: class, send: proto.AppendUDPPayload(buf, &u)}

@@ -88,11 +88,16 @@ func TestFirstPayloadsTravelWithTheRegistration(t *testing.T) {
 	}
 }
 
-func TestSizeDecidesTheClass(t *testing.T) {
+// A session that has said much in one packet is bulk from then on: its small packets do not overtake the large ones.
+func TestASessionHasOneClass(t *testing.T) {
 	b := newUDPBed(t)
-	for size, want := range map[int]link.Class{0: link.Interactive, 256: link.Interactive, 257: link.Bulk} {
+	for i, size := range []int{60, 1000, 1001, 60, 0} {
+		want := link.Interactive
+		if i >= 2 {
+			want = link.Bulk
+		}
 		if d := b.o.step(udpPacket(false, true, 9, pattern(size)), b.now, b.v); d.class != want {
-			t.Errorf("%d bytes: class %d, want %d", size, d.class, want)
+			t.Errorf("packet %d, %d bytes: class %d, want %d", i, size, d.class, want)
 		}
 	}
 }

@@ -113,7 +113,7 @@ func (d *dispatch) answer(p *packet.Packet, v packet.Verdict) packet.Reason {
 	if !ok {
 		return v.Reason
 	}
-	if r := d.send(out); r != packet.OK {
+	if r := d.sendUrgent(out); r != packet.OK {
 		return r
 	}
 	return v.Reason

@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -194,24 +193,6 @@ func TestLimiter(t *testing.T) {
 			t.Errorf("a sweep goes on: %d in a second, want %d", n, errorRate)
 		}
 	})
-}
-
-func TestClassOf(t *testing.T) {
-	payload := func(n int) []byte { return proto.AppendUDPPayload(nil, &proto.UDPPayload{Payload: make([]byte, n)}) }
-	for _, c := range []struct {
-		d    []byte
-		want link.Class
-	}{
-		{proto.AppendPacket(nil, make([]byte, 1400)), link.Urgent},
-		{proto.AppendUDPEvent(nil, &proto.UDPEvent{}), link.Urgent},
-		{payload(0), link.Interactive},
-		{payload(256), link.Interactive},
-		{payload(257), link.Bulk},
-	} {
-		if got := classOf(c.d); got != c.want {
-			t.Errorf("%d bytes of type %d: class %d, want %d", len(c.d), c.d[0], got, c.want)
-		}
-	}
 }
 
 func TestDispatchRefuses(t *testing.T) {

@@ -93,7 +93,7 @@ func (c *Connector) awaitICMP(ctx context.Context) (*icmp.NAT, error) {
 func (c *Connector) newNAT() (*icmp.NAT, error) {
 	nat, err := icmp.Open(icmp.Config{
 		Mode: c.cfg.ICMP, Own: c.host.own, Seen: c.ttls.seen, Answered: c.dispatch.unanswered.answered,
-		Deliver: c.dispatch.send, Count: c.counters.Count, Wire: c.cfg.Wire,
+		Deliver: c.dispatch.sendUrgent, Count: c.counters.Count, Wire: c.cfg.Wire,
 	})
 	if err != nil {
 		c.dispatch.icmp.setOff(err)

@@ -14,7 +14,12 @@ import (
 func (d *dispatch) asker(b []byte) link.Owner { return d.owner(b, false) }
 
 // send sends an answer to the edge, in the queue of the device that it is for; b may be reused afterwards.
-func (d *dispatch) send(b []byte) packet.Reason { return d.up.send(d.owner(b, true), b) }
+func (d *dispatch) send(c link.Class, b []byte) packet.Reason {
+	return d.up.send(d.owner(b, true), c, b)
+}
+
+// sendUrgent is send for what is no payload.
+func (d *dispatch) sendUrgent(b []byte) packet.Reason { return d.send(link.Urgent, b) }
 
 // owner returns the device whose datagram b is, from it or for it. What nobody can be found for is the link's
 // own: it ends soon.

@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -19,24 +18,10 @@ func (u *uplink) set(l *link.Link) { u.link.Store(l) }
 func (u *uplink) unset(l *link.Link) { u.link.CompareAndSwap(l, nil) }
 
 // send sends a datagram of o to the edge; d may be reused afterwards.
-func (u *uplink) send(o link.Owner, d []byte) packet.Reason {
+func (u *uplink) send(o link.Owner, c link.Class, d []byte) packet.Reason {
 	l := u.link.Load()
 	if l == nil {
 		return packet.LinkDown
 	}
-	return l.SendFor(o, classOf(d), d)
-}
-
-// smallPayload is the size of the largest UDP payload that counts as interactive, in bytes.
-const smallPayload = 256
-
-// classOf returns the urgency of a datagram.
-func classOf(d []byte) link.Class {
-	switch {
-	case proto.DatagramType(d[0]) != proto.TypeUDPPayload:
-		return link.Urgent
-	case len(d) <= proto.PayloadOverhead+smallPayload:
-		return link.Interactive
-	}
-	return link.Bulk
+	return l.SendFor(o, c, d)
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -28,7 +29,7 @@ func steady(tb testing.TB) func() {
 		Seen:     func(netip.Addr, uint8) {},
 		Answered: func(_, _ netip.Addr) {},
 		Count:    func(packet.Reason) {},
-		Deliver:  func([]byte) packet.Reason { delivered++; return packet.OK },
+		Deliver:  func(link.Class, []byte) packet.Reason { delivered++; return packet.OK },
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -3,6 +3,7 @@ package udp
 import (
 	"net/netip"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -28,8 +29,8 @@ type Config struct {
 	Seen func(from netip.Addr, ttl uint8)
 	// Answered is told of each answer about a destination: its own, or an error that from sent.
 	Answered func(dst, from netip.Addr)
-	// Deliver takes a datagram for the edge; d is valid until it returns.
-	Deliver func(d []byte) packet.Reason
+	// Deliver takes a datagram for the edge, and its class; d is valid until it returns.
+	Deliver func(c link.Class, d []byte) packet.Reason
 	// Count counts what ends on the way back.
 	Count func(packet.Reason)
 

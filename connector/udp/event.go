@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -11,7 +12,7 @@ import (
 // event sends e to the client; what becomes of it is counted.
 func (t *Sessions) event(e *proto.UDPEvent) {
 	var buf [64]byte
-	if r := t.cfg.Deliver(proto.AppendUDPEvent(buf[:0], e)); r != packet.OK {
+	if r := t.cfg.Deliver(link.Urgent, proto.AppendUDPEvent(buf[:0], e)); r != packet.OK {
 		t.cfg.Count(r)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -14,6 +15,7 @@ type session struct {
 	src, dst netip.AddrPort
 	idle     time.Duration
 	began    time.Time
+	class    link.SessionClass
 
 	mu    sync.Mutex // sender and reader exclude each other: see socket_linux.go
 	sock  socket     // guarded by mu

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -88,7 +89,7 @@ func newBench(t *testing.T, cfg Config) *bench {
 	return b
 }
 
-func (b *bench) take(d []byte) packet.Reason {
+func (b *bench) take(_ link.Class, d []byte) packet.Reason {
 	d = append([]byte(nil), d...)
 	var e proto.UDPEvent
 	var p proto.UDPPayload

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -36,7 +37,7 @@ func TestSocketsOnLoopback(t *testing.T) {
 		Forward:  func(_, _ netip.Addr, ttl uint8) (uint8, packet.Verdict) { return ttl, packet.Verdict{} },
 		Reporter: func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return self, true },
 		Own:      func(netip.Addr) bool { return true }, Seen: func(netip.Addr, uint8) {}, Answered: func(_, _ netip.Addr) {}, Count: func(packet.Reason) {},
-		Deliver: func(d []byte) packet.Reason {
+		Deliver: func(_ link.Class, d []byte) packet.Reason {
 			back <- append([]byte(nil), d...)
 			return packet.OK
 		},

@@ -71,7 +71,7 @@ func (c *Connector) payload(d []byte, s *scratch) verdict {
 	sess.touch()
 	sess.got.Add(1)
 	proto.SetDatagramTTL(d, ttl)
-	return forwardTo(sess.dev, sess.class(len(p.Payload)), d)
+	return forwardTo(sess.dev, sess.class.Of(len(p.Payload)), d)
 }
 
 // event carries an event of a session back to the device.

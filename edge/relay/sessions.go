@@ -16,9 +16,7 @@ import (
 const (
 	// graceIdle lets the connector, which owns a session, end it first.
 	graceIdle = 30 * time.Second
-	// bulkPayload is the UDP payload in bytes from which a session counts as bulk.
-	bulkPayload = 1000
-	numShards   = 64
+	numShards = 64
 	// maxEvents bounds the events that a device's silence adds up to: it remembers 64 packets of a session, of each of
 	// which it may be told that it is registered and what became of it.
 	maxEvents = 2 * 64
@@ -28,13 +26,13 @@ const (
 type session struct {
 	id proto.SessionID
 	tuple
-	rep  *replica
-	idle time.Duration
-	last atomic.Int64 // Unix nanoseconds
-	bulk atomic.Bool
-	sent atomic.Uint32 // payloads of the device
-	got  atomic.Uint32 // payloads of the connector
-	held atomic.Bool   // the connector has said that it has the session
+	rep   *replica
+	idle  time.Duration
+	last  atomic.Int64 // Unix nanoseconds
+	class link.SessionClass
+	sent  atomic.Uint32 // payloads of the device
+	got   atomic.Uint32 // payloads of the connector
+	held  atomic.Bool   // the connector has said that it has the session
 
 	place   *flow.Place[string, *session] // guarded by its shard
 	answers credit                        // what the connector may still say of it: events
@@ -60,18 +58,6 @@ func (s *session) expired(now time.Time) bool {
 func (s *session) LastUsed() int64 { return s.last.Load() }
 
 func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
-
-// class returns the queue of a payload of n bytes. One session changes its
-// queue at most once, toward the slower one, so that its packets stay in order.
-func (s *session) class(n int) link.Class {
-	if n > bulkPayload && !s.bulk.Load() {
-		s.bulk.Store(true)
-	}
-	if s.bulk.Load() {
-		return link.Bulk
-	}
-	return link.Interactive
-}
 
 // sessions is the table of live sessions, in shards so that links do not wait for each other.
 type sessions struct {
@@ -127,7 +113,7 @@ func (t *sessions) insert(s *session) (out *session, ok bool) {
 		if old.dev != s.dev || old.src != s.src || old.dst != s.dst {
 			return nil, false
 		}
-		s.bulk.Store(old.bulk.Load())
+		s.class.Inherit(&old.class)
 		s.sent.Store(old.sent.Load())
 		s.got.Store(old.got.Load())
 		if t.places.Replace(old.place, s) {

@@ -89,7 +89,7 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 	sess.sent.Add(1)
 	sess.answers.give(2, maxEvents) // registered, and an error
 	proto.SetDatagramTTL(d, reg.TTL-1)
-	return verdict{to: to.link, owner: c.dev.owner, class: sess.class(len(reg.Payload)), forward: d, out: out}
+	return verdict{to: to.link, owner: c.dev.owner, class: sess.class.Of(len(reg.Payload)), forward: d, out: out}
 }
 
 // placeSession keeps a session where it is while its replica is connected, and places it otherwise.
@@ -157,7 +157,7 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 	sess.sent.Add(1)
 	sess.answers.give(1, maxEvents) // an error
 	proto.SetDatagramTTL(d, p.TTL-1)
-	return verdict{to: to.link, owner: c.dev.owner, class: sess.class(len(p.Payload)), forward: d}
+	return verdict{to: to.link, owner: c.dev.owner, class: sess.class.Of(len(p.Payload)), forward: d}
 }
 
 // unknownSession asks the client to register again.

@@ -33,6 +33,8 @@ func commands() []command {
 		{"udp-ask", "[-sizes N,…] ADDR        one datagram a size, each answer compared", runUDPAsk},
 		{"udp-sessions", "[-n N] ADDR         N sockets at once, one datagram each, each answer compared", runUDPSessions},
 		{"udp-talk", "[-socks N] [-s N] ADDR  numbered payloads from the same sockets all the time; what was lost", runUDPTalk},
+		{"udp-order", "[-n N] ADDR           a burst of large and small payloads, and one back; in which order they came", runUDPOrder},
+		{"udp-order-serve", "ADDR            its server", runUDPOrderServe},
 		{"udp-mtu", "ADDR                     the path MTU as a UDP application finds it, at an echo server", runUDPMTU},
 		{"sizes", "[-proto P] [-sizes S] ADDR   one echo or datagram of each size, many in flight; what was lost", runSizes},
 		{"udp-errno", "[-n N] ADDR            what a connected UDP socket is told", runUDPErrno},
