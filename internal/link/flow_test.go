@@ -46,6 +46,8 @@ func newSlice(t testing.TB) *slice {
 	t.Cleanup(func() { _ = origin.Close() })
 	edgeC, connector := connect(t, link.Config{}, link.Config{})
 	edge, client := connect(t, link.Config{}, link.Config{})
+	edgeC.Trust()
+	edge.Trust()
 	run(t, connector, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
 		f := link.NewFlow(s, &h, nil)
 		c, err := net.DialTCP("tcp4", nil, origin.Addr().(*net.TCPAddr))
