@@ -97,6 +97,7 @@ func goSays(t *testing.T, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Dir = os.Getenv("ONEPING_ROOT") // of the module, where this runs elsewhere
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -40,6 +40,7 @@ type attack struct {
 	dials atomic.Int64
 	fails atomic.Int64
 	bytes atomic.Int64 // written on streams
+	zeros []byte       // what all streams write: the attacker's own memory is bounded
 }
 
 // runAttack attacks from many addresses at once until it is interrupted.
@@ -53,7 +54,7 @@ func runAttack(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	a := &attack{}
+	a := &attack{zeros: make([]byte, 16<<20)}
 	one, ok := map[string]func(context.Context, *quic.Transport, int) error{
 		"enrolmem": a.enrolmem, "linkmem": a.linkmem, "halfopen": a.halfopen,
 	}[args[0]]
@@ -193,7 +194,7 @@ func (a *attack) fill(conn *quic.Conn) error {
 			break
 		}
 		wg.Go(func() {
-			n, _ := s.Write(make([]byte, 16<<20))
+			n, _ := s.Write(a.zeros)
 			a.bytes.Add(int64(n))
 		})
 	}
