@@ -55,13 +55,14 @@ func NewFlow(s *Stream, h *proto.FlowHeader, budget *Budget) *Flow {
 	return f
 }
 
-// Await says how much the peer may send, and reads the answer to the flow's opening.
+// Await says how much the peer may send, and reads the answer to the flow's opening: who refuses a flow may take nothing
+// more of it before that is said.
 func (f *Flow) Await(ctx context.Context) (proto.FlowAnswer, error) {
 	stop := context.AfterFunc(ctx, func() { _ = f.s.SetReadDeadline(time.Unix(1, 0)) })
-	var a proto.FlowAnswer
-	_, err := f.s.Write(f.firstLimit(nil))
-	if err == nil {
-		a, err = proto.ReadFlowAnswer(f.s)
+	_, unsaid := f.s.Write(f.firstLimit(nil))
+	a, err := proto.ReadFlowAnswer(f.s)
+	if err == nil && a.Kind == proto.AnswerConnected {
+		err = unsaid
 	}
 	if !stop() {
 		return proto.FlowAnswer{}, fmt.Errorf("await flow: %w", context.Cause(ctx))

@@ -350,6 +350,28 @@ func TestARefusedFlowIsAnswered(t *testing.T) {
 	}
 }
 
+// The edge refuses a flow and takes nothing more of it, before its opener has said how much it may be sent.
+func TestAnEarlyRefusalIsHeard(t *testing.T) {
+	server, client := connect(t, link.Config{}, link.Config{})
+	run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
+		if _, err := s.Write(proto.AppendFlowAnswer(nil, &proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 63})); err != nil {
+			t.Error(err)
+		}
+		_ = s.Close()
+	}})
+	run(t, client, link.Handler{})
+	stream, err := client.OpenFlow(t.Context(), header())
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-stream.Context().Done() // nothing more can be written
+	f := link.NewFlow(stream, header(), nil)
+	defer f.Drop(proto.CodeAborted)
+	if a, err := f.Await(t.Context()); err != nil || a.Kind != proto.AnswerRefused || a.TTL != 63 {
+		t.Fatalf("answer %+v, %v", a, err)
+	}
+}
+
 func TestAwaitEndsWithItsContext(t *testing.T) {
 	server, client := connect(t, link.Config{}, link.Config{})
 	hold := make(chan struct{})
