@@ -296,7 +296,7 @@ func TestAbortedDownloadsLeaveTheWindowOpen(t *testing.T) {
 		_, _ = io.Copy(origin, pattern(size))
 		_ = origin.Close()
 	}()
-	_ = app.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = app.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	if n, err := io.Copy(io.Discard, app); n != size || err != nil {
 		t.Fatalf("fresh flow: %d bytes, %v", n, err)
 	}
