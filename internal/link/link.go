@@ -6,11 +6,12 @@
 // Run moves everything until the link ends; Close ends it. All methods are safe
 // for concurrent use and none of Send, SendControl blocks on the network.
 //
-// The stages of a datagram are files: sender.go (class queues, one goroutine),
-// oversize.go (what does not fit), receive.go (one goroutine). Control messages
-// are control.go; streams stream.go, accept.go and splice.go; TCP flows at
-// their ends flow.go and pump.go; the health of the path heartbeat.go and
-// pmtu.go.
+// The stages of a datagram are files: fair.go (whose turn it is), window.go (how
+// much the peer keeps up with), sender.go (one goroutine), oversize.go (what
+// does not fit), receive.go (one goroutine). Control messages are control.go;
+// streams stream.go and accept.go; TCP flows at their ends flow.go and pump.go,
+// at the edge splice.go, what they hold recvwindow.go, recvbuffer.go and
+// budget.go; the health of the path heartbeat.go and pmtu.go.
 package link
 
 import (
