@@ -26,13 +26,21 @@ type recvWindow struct {
 	handed   uint64 // offset handed on to the reader
 
 	// blockedAt is the limit at which the sender said that it waits, 0 = none; askedAt is when it was granted more, zero
-	// where that is not known: more was on its way already.
+	// where that has not been or is forgotten.
 	blockedAt uint64
 	askedAt   time.Time
+	grants    [8]grant // the newest, of which the n-th is in grants[n%8]
+	n         int
 	rtt       time.Duration // least seen between granting more and receiving it
 	// since and from are when and at which offset handed on the measurement of the reader's rate began.
 	since time.Time
 	from  uint64
+}
+
+// grant is a limit and when it was told.
+type grant struct {
+	limit uint64
+	at    time.Time
 }
 
 func (w *recvWindow) init(h *Holding, now time.Time) {
@@ -56,8 +64,22 @@ func (w *recvWindow) receive(n int, now time.Time) bool {
 // block notes that the sender waits at the limit at. It is granted more when bytes are handed on.
 func (w *recvWindow) block(at uint64) {
 	if at == w.received { // all that it had credit for is here
-		w.blockedAt, w.askedAt = at, time.Time{}
+		w.blockedAt, w.askedAt = at, w.grantedBeyond(at)
 	}
+}
+
+// grantedBeyond returns when the sender was first granted more than at.
+func (w *recvWindow) grantedBeyond(at uint64) (when time.Time) {
+	least := w.limit + 1
+	for _, g := range w.grants {
+		if g.limit > at && g.limit < least {
+			least, when = g.limit, g.at
+		}
+	}
+	if w.n > len(w.grants) && least == w.grants[w.n%len(w.grants)].limit {
+		return time.Time{} // the oldest that is known: there may have been one before it
+	}
+	return when
 }
 
 // measure looks at what came of granting more, and grows the window where that was too little.
@@ -89,5 +111,7 @@ func (w *recvWindow) handOn(n int, now time.Time) (limit uint64, due bool) {
 		w.askedAt = now
 	}
 	w.limit = next
+	w.grants[w.n%len(w.grants)] = grant{next, now}
+	w.n++
 	return next, true
 }

@@ -61,6 +61,34 @@ func TestWindowFollowsThePath(t *testing.T) {
 	}
 }
 
+// The bytes of a window arrive one by one and are handed on at once: when the sender says that it waits, more was
+// granted long ago. The path's round trip is known all the same.
+func TestWindowGrowsWhileMoreIsOnItsWay(t *testing.T) {
+	const rtt = 200 * time.Millisecond
+	now := time.Unix(0, 0)
+	var w recvWindow
+	w.init(nil, now)
+	limit, next := w.limit, w.limit
+	for range 20 {
+		for w.received < limit {
+			piece := int(min(limit-w.received, 8<<10))
+			now = now.Add(10 * time.Microsecond)
+			if !w.receive(piece, now) {
+				t.Fatal("the window refuses what it granted")
+			}
+			if l, due := w.handOn(piece, now); due {
+				next = l
+			}
+		}
+		w.block(limit)
+		limit = next
+		now = now.Add(rtt)
+	}
+	if w.size != largestWindow {
+		t.Errorf("after twenty round trips %d KiB", w.size>>10)
+	}
+}
+
 func TestWindowIsAPromise(t *testing.T) {
 	now := time.Unix(0, 0)
 	var w recvWindow
