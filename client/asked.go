@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -18,7 +18,7 @@ const (
 // asked remembers whom this host has pinged, so that nobody behind the edge can
 // answer, or report an error about, what was not asked. Safe for concurrent use.
 type asked struct {
-	table *flow.Table[question, struct{}, struct{}]
+	table *table.Table[question, struct{}, struct{}]
 }
 
 // question is what the echo requests of one pinger to one destination have in common.
@@ -28,7 +28,7 @@ type question struct {
 }
 
 func newAsked() *asked {
-	return &asked{table: flow.New[question, struct{}](flow.Config[question, struct{}]{Max: maxAsked, Tentative: true})}
+	return &asked{table: table.New[question, struct{}](table.Config[question, struct{}]{Max: maxAsked, Tentative: true})}
 }
 
 // note remembers an echo request, in the place of the oldest that nobody has answered where there is no room;

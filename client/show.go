@@ -13,7 +13,7 @@ import (
 
 // WriteStatus writes s for people; now is when it was asked for.
 func WriteStatus(w io.Writer, s *Status, now time.Time) error {
-	t := &table{}
+	t := &columns{}
 	t.row("link", linkLine(s, now))
 	if s.LastError != "" && !s.Up {
 		t.row("", s.LastError)
@@ -102,17 +102,17 @@ func WriteDenials(w io.Writer, d []proto.Denial) error {
 	return err
 }
 
-// table aligns rows behind their names.
-type table struct{ b strings.Builder }
+// columns aligns rows behind their names.
+type columns struct{ b strings.Builder }
 
-func (t *table) row(name, text string) {
+func (t *columns) row(name, text string) {
 	if text == "" {
 		text = "none"
 	}
 	fmt.Fprintf(&t.b, "%-9s %s\n", name, text)
 }
 
-func (t *table) String() string { return t.b.String() }
+func (t *columns) String() string { return t.b.String() }
 
 func list[T fmt.Stringer](items []T) string {
 	parts := make([]string, len(items))

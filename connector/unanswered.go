@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -21,7 +21,7 @@ const (
 
 // unanswered bounds how many destinations are asked at once that nobody has ever heard. Safe for concurrent use.
 type unanswered struct {
-	asked *flow.Table[netip.Addr, netip.Addr, struct{}] // destination, owned by the client that asked first
+	asked *table.Table[netip.Addr, netip.Addr, struct{}] // destination, owned by the client that asked first
 
 	mu    sync.Mutex
 	heard map[netip.Addr]struct{} // guarded by mu
@@ -31,7 +31,7 @@ type unanswered struct {
 // it for three seconds, beside the newcomer's.
 func newUnanswered(count func(packet.Reason)) *unanswered {
 	return &unanswered{
-		asked: flow.New[netip.Addr, netip.Addr](flow.Config[netip.Addr, struct{}]{
+		asked: table.New[netip.Addr, netip.Addr](table.Config[netip.Addr, struct{}]{
 			Max: maxUnanswered, MaxPerOwner: maxUnansweredPerClient,
 			OnEvict: func(_ netip.Addr, _ struct{}, why packet.Reason) {
 				if why == packet.Superseded {

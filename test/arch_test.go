@@ -166,7 +166,7 @@ func TestForbidden(t *testing.T) {
 		{"proto/packet", "golang.org/x/net/icmp", true},
 		{"proto", module + "/internal/link", true},
 		{"internal/link", module + "/proto", false},
-		{"internal/flow", module + "/client", true},
+		{"internal/table", module + "/client", true},
 		{"client", module + "/client/tun", false},
 		{"client", module + "/edge", true},
 		{"client/tun", module + "/client/osroute", true},

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -44,7 +44,7 @@ type NAT struct {
 	t   transport
 	ids atomic.Uint32 // IPv4 identification of the replies that we write
 
-	table *flow.Table[key, netip.Addr, *mapping]
+	table *table.Table[key, netip.Addr, *mapping]
 
 	mu    sync.Mutex
 	outer map[outer]*mapping // guarded by mu
@@ -85,7 +85,7 @@ func newNAT(cfg Config, t transport) *NAT {
 		room:  ringRoom,
 		bufs:  sync.Pool{New: func() any { return new(scratch) }},
 	}
-	n.table = flow.New[key, netip.Addr](flow.Config[key, *mapping]{
+	n.table = table.New[key, netip.Addr](table.Config[key, *mapping]{
 		Max: cfg.MaxMappings, MaxPerOwner: cfg.MaxPerClient, Keep: Lifetime, Tentative: true, OnEvict: n.evicted,
 	})
 	t.attach(n)
@@ -231,7 +231,7 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 // room, as connections that are not assured do in Linux (early_drop): pingers that take a new identifier for each
 // address, as nmap does, leave the client's other pings alone. One that has had a reply is kept for
 // Lifetime after its last request (RFC 5508 REQ-2), unless its client has most of a full table and another less than a
-// fair share (flow.Shares).
+// fair share (table.Shares).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
 	m := &mapping{key: k, out: outer{v6: k.client.Is6()}, limit: ringSize}
 	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {

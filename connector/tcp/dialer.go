@@ -6,8 +6,8 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -16,7 +16,7 @@ import (
 type Dialer struct {
 	cfg   Config
 	sys   *system
-	flows *flow.Places[netip.Addr, *liveFlow] // by client
+	flows *table.Places[netip.Addr, *liveFlow] // by client
 }
 
 // Open returns a dialer. Run must be called for connections to be made, and frees everything.
@@ -28,7 +28,7 @@ func Open(cfg Config) (*Dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dialer{cfg: cfg, sys: sys, flows: flow.NewPlaces[netip.Addr, *liveFlow](cfg.MaxFlows, 0)}, nil
+	return &Dialer{cfg: cfg, sys: sys, flows: table.NewPlaces[netip.Addr, *liveFlow](cfg.MaxFlows, 0)}, nil
 }
 
 // Run serves the sockets until ctx ends; Serve must not be called after that. Never nil.

@@ -6,14 +6,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 // liveFlow is a flow that is open or being opened.
 type liveFlow struct {
-	place  *flow.Place[netip.Addr, *liveFlow] // its own goroutine's
+	place  *table.Place[netip.Addr, *liveFlow] // its own goroutine's
 	cancel context.CancelFunc
 	moved  atomic.Int64  // Unix nanoseconds
 	why    atomic.Uint32 // a packet.Reason: it was cut; OK = it was not

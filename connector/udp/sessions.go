@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -19,7 +19,7 @@ type Sessions struct {
 	idle atomic.Uint32 // seconds, at most: what the edge says
 
 	opening sync.Mutex // one registration at a time looks for its session and makes it
-	table   *flow.Table[proto.SessionID, netip.Addr, *session]
+	table   *table.Table[proto.SessionID, netip.Addr, *session]
 	waiting *waiting
 }
 
@@ -32,7 +32,7 @@ func Open(cfg Config) (*Sessions, error) {
 		cfg.MaxPerClient = MaxPerClient
 	}
 	t := &Sessions{cfg: cfg, waiting: newWaiting()}
-	t.table = flow.New[proto.SessionID, netip.Addr](flow.Config[proto.SessionID, *session]{
+	t.table = table.New[proto.SessionID, netip.Addr](table.Config[proto.SessionID, *session]{
 		Max: cfg.MaxSessions, MaxPerOwner: cfg.MaxPerClient, Tentative: true, OnEvict: t.evicted,
 	})
 	if cfg.Wire != nil {

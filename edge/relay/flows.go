@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -14,9 +14,9 @@ import (
 // liveFlow is a flow that has been let in.
 type liveFlow struct {
 	tuple
-	place *flow.Place[string, *liveFlow] // its own goroutine's
-	a     *link.Stream                   // the device's
-	held  atomic.Pointer[link.Holding]   // nil until it is connected
+	place *table.Place[string, *liveFlow] // its own goroutine's
+	a     *link.Stream                    // the device's
+	held  atomic.Pointer[link.Holding]    // nil until it is connected
 
 	mu   sync.Mutex
 	b    *link.Stream  // guarded by mu: the connector's; nil before bind
@@ -78,12 +78,12 @@ func (f *liveFlow) LastUsed() int64 {
 
 // flows is the set of live flows.
 type flows struct {
-	places    *flow.Places[string, *liveFlow] // by holder
+	places    *table.Places[string, *liveFlow] // by holder
 	maxDevice int32
 }
 
 func newFlows(limit, perDevice int) *flows {
-	return &flows{places: flow.NewPlaces[string, *liveFlow](limit, 0), maxDevice: int32(perDevice)}
+	return &flows{places: table.NewPlaces[string, *liveFlow](limit, 0), maxDevice: int32(perDevice)}
 }
 
 func (t *flows) len() int { return t.places.Len() }

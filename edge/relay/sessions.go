@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/policy"
-	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -34,8 +34,8 @@ type session struct {
 	got   atomic.Uint32 // payloads of the connector
 	held  atomic.Bool   // the connector has said that it has the session
 
-	place   *flow.Place[string, *session] // guarded by its shard
-	answers credit                        // what the connector may still say of it: events
+	place   *table.Place[string, *session] // guarded by its shard
+	answers credit                         // what the connector may still say of it: events
 }
 
 func newSession(sub *subject, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, rep *replica) *session {
@@ -62,7 +62,7 @@ func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
 // sessions is the table of live sessions, in shards so that links do not wait for each other.
 type sessions struct {
 	shards    [numShards]sessionShard
-	places    *flow.Places[string, *session] // by holder; its lock is taken with a shard's held, never the other way
+	places    *table.Places[string, *session] // by holder; its lock is taken with a shard's held, never the other way
 	maxDevice int32
 }
 
@@ -72,7 +72,7 @@ type sessionShard struct {
 }
 
 func newSessions(limit, perDevice int) *sessions {
-	t := &sessions{places: flow.NewPlaces[string, *session](limit, 0), maxDevice: int32(perDevice)}
+	t := &sessions{places: table.NewPlaces[string, *session](limit, 0), maxDevice: int32(perDevice)}
 	for i := range t.shards {
 		t.shards[i].m = make(map[proto.SessionID]*session)
 	}

@@ -1,4 +1,4 @@
-package flow_test
+package table_test
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -18,7 +18,7 @@ var epoch = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 func at(s float64) time.Time { return epoch.Add(time.Duration(s * float64(time.Second))) }
 
 func Example() {
-	sessions := flow.New[uint64, string](flow.Config[uint64, string]{
+	sessions := table.New[uint64, string](table.Config[uint64, string]{
 		Max: 2, Keep: time.Minute,
 		OnEvict: func(id uint64, socket string, _ packet.Reason) { fmt.Println("close", socket, "of", id) },
 	})
@@ -53,7 +53,7 @@ func (e *evictions) add(k int, _ string, why packet.Reason) {
 
 func TestAnEntryExpiresAfterItsOwnIdleTime(t *testing.T) {
 	var out evictions
-	tab := flow.New[int, string](flow.Config[int, string]{OnEvict: out.add})
+	tab := table.New[int, string](table.Config[int, string]{OnEvict: out.add})
 	tab.Add(at(0), 1, "a", "", 30*time.Second)
 	tab.Add(at(0), 2, "a", "", 300*time.Second)
 	tab.Add(at(1), 3, "a", "", 30*time.Second)
@@ -71,7 +71,7 @@ func TestAnEntryExpiresAfterItsOwnIdleTime(t *testing.T) {
 
 func TestWhoMakesRoomInAFullTable(t *testing.T) {
 	var out evictions
-	tab := flow.New[int, string](flow.Config[int, string]{Max: 3, MaxPerOwner: 2, Keep: time.Minute, OnEvict: out.add})
+	tab := table.New[int, string](table.Config[int, string]{Max: 3, MaxPerOwner: 2, Keep: time.Minute, OnEvict: out.add})
 	add := func(s float64, k int, owner string) packet.Reason { return tab.Add(at(s), k, owner, "", 5*time.Minute) }
 	for i, step := range []struct {
 		at    float64
@@ -108,7 +108,7 @@ func TestWhoMakesRoomInAFullTable(t *testing.T) {
 }
 
 func TestWithoutKeepNothingMakesRoomEarly(t *testing.T) {
-	tab := flow.New[int, string](flow.Config[int, string]{Max: 1})
+	tab := table.New[int, string](table.Config[int, string]{Max: 1})
 	tab.Add(at(0), 1, "a", "", 5*time.Minute)
 	if got := tab.Add(at(299), 2, "a", "", time.Minute); got != packet.TableFull {
 		t.Fatalf("got %v", got)
@@ -121,7 +121,7 @@ func TestWithoutKeepNothingMakesRoomEarly(t *testing.T) {
 // Who keeps asking and is never answered keeps nobody out, itself least of all.
 func TestTentativeEntriesMakeRoom(t *testing.T) {
 	var out evictions
-	tab := flow.New[int, string](flow.Config[int, string]{Max: 5, MaxPerOwner: 3, Keep: time.Minute, Tentative: true, OnEvict: out.add})
+	tab := table.New[int, string](table.Config[int, string]{Max: 5, MaxPerOwner: 3, Keep: time.Minute, Tentative: true, OnEvict: out.add})
 	confirm := func(k int) {
 		if !tab.Confirm(k) {
 			t.Fatalf("%d is not there", k)
@@ -167,7 +167,7 @@ func TestTentativeEntriesMakeRoom(t *testing.T) {
 
 func TestAddAgainReplacesAndEvicts(t *testing.T) {
 	var out []string
-	tab := flow.New[int, string](flow.Config[int, string]{Max: 1, OnEvict: func(_ int, v string, _ packet.Reason) { out = append(out, v) }})
+	tab := table.New[int, string](table.Config[int, string]{Max: 1, OnEvict: func(_ int, v string, _ packet.Reason) { out = append(out, v) }})
 	tab.Add(at(0), 1, "a", "old", time.Minute)
 	if got := tab.Add(at(1), 1, "b", "new", time.Minute); got != packet.OK {
 		t.Fatalf("got %v", got)
@@ -181,7 +181,7 @@ func TestAddAgainReplacesAndEvicts(t *testing.T) {
 
 func TestARefusedReplacementLeavesTheOldEntry(t *testing.T) {
 	var out []string
-	tab := flow.New[int, string](flow.Config[int, string]{MaxPerOwner: 1, OnEvict: func(_ int, v string, _ packet.Reason) { out = append(out, v) }})
+	tab := table.New[int, string](table.Config[int, string]{MaxPerOwner: 1, OnEvict: func(_ int, v string, _ packet.Reason) { out = append(out, v) }})
 	tab.Add(at(0), 1, "a", "old", time.Minute)
 	tab.Add(at(0), 2, "b", "b's", time.Minute)
 	if got := tab.Add(at(1), 1, "b", "new", time.Minute); got != packet.TableFull {
@@ -193,7 +193,7 @@ func TestARefusedReplacementLeavesTheOldEntry(t *testing.T) {
 }
 
 func TestSetIdleCountsFromNow(t *testing.T) {
-	tab := flow.New[int, string](flow.Config[int, string]{})
+	tab := table.New[int, string](table.Config[int, string]{})
 	tab.Add(at(0), 1, "a", "", 5*time.Minute)
 	if !tab.SetIdle(at(10), 1, 30*time.Second) || tab.SetIdle(at(10), 2, time.Second) {
 		t.Fatal("SetIdle reports the wrong presence")
@@ -207,7 +207,7 @@ func TestSetIdleCountsFromNow(t *testing.T) {
 }
 
 func TestDeleteDoesNotCallOnEvict(t *testing.T) {
-	tab := flow.New[int, string](flow.Config[int, string]{OnEvict: func(int, string, packet.Reason) { t.Error("called") }})
+	tab := table.New[int, string](table.Config[int, string]{OnEvict: func(int, string, packet.Reason) { t.Error("called") }})
 	tab.Add(at(0), 1, "a", "v", time.Minute)
 	if v, ok := tab.Delete(1); v != "v" || !ok {
 		t.Fatalf("got %q, %v", v, ok)
@@ -226,7 +226,7 @@ func TestAgainstAModel(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	model := map[int]item{}
-	tab := flow.New[int, int](flow.Config[int, int]{Max: 50, MaxPerOwner: 20, Keep: time.Minute, Tentative: true, OnEvict: func(k, _ int, _ packet.Reason) {
+	tab := table.New[int, int](table.Config[int, int]{Max: 50, MaxPerOwner: 20, Keep: time.Minute, Tentative: true, OnEvict: func(k, _ int, _ packet.Reason) {
 		delete(model, k)
 	}})
 	now := at(0)
@@ -292,7 +292,7 @@ func TestAgainstAModel(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	tab := flow.New[int, int](flow.Config[int, int]{Max: 64, MaxPerOwner: 32, Keep: time.Second, OnEvict: func(int, int, packet.Reason) {}})
+	tab := table.New[int, int](table.Config[int, int]{Max: 64, MaxPerOwner: 32, Keep: time.Second, OnEvict: func(int, int, packet.Reason) {}})
 	var wg sync.WaitGroup
 	for w := range 8 {
 		wg.Go(func() {
@@ -315,7 +315,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 func TestTouchDoesNotAllocate(t *testing.T) {
-	tab := flow.New[int, string](flow.Config[int, string]{})
+	tab := table.New[int, string](table.Config[int, string]{})
 	for k := range 100 {
 		tab.Add(at(0), k, "a", "", time.Minute)
 	}
@@ -326,7 +326,7 @@ func TestTouchDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkTouch(b *testing.B) {
-	tab := flow.New[int, string](flow.Config[int, string]{})
+	tab := table.New[int, string](table.Config[int, string]{})
 	for k := range 4096 {
 		tab.Add(at(0), k, "a", "", time.Minute)
 	}

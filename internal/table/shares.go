@@ -1,4 +1,4 @@
-package flow
+package table
 
 // Room says where the place of a newcomer comes from.
 type Room uint8

@@ -1,4 +1,4 @@
-package flow
+package table
 
 // The two queues that an entry stands in, each in the order of last use.
 const (

@@ -1,4 +1,4 @@
-package flow_test
+package table_test
 
 import (
 	"math/rand/v2"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -15,22 +15,22 @@ func TestShares(t *testing.T) {
 		name        string
 		limit, each int
 		held        map[string]int
-		want        flow.Room // of another entry of "a"
+		want        table.Room // of another entry of "a"
 	}{
-		{"unbounded", 0, 0, map[string]int{"a": 1000}, flow.RoomFree},
-		{"bound on one holder", 0, 10, map[string]int{"a": 10}, flow.RoomOwn},
-		{"below half", 100, 0, map[string]int{"a": 40, "b": 9}, flow.RoomFree},
-		{"half, above its share of three", 100, 0, map[string]int{"a": 40, "b": 5, "c": 5}, flow.RoomOwn},
-		{"half, below its share", 100, 0, map[string]int{"a": 24, "b": 13, "c": 13}, flow.RoomFree},
-		{"alone", 100, 0, map[string]int{"a": 99}, flow.RoomFree},
-		{"alone and full", 100, 0, map[string]int{"a": 100}, flow.RoomOwn},
-		{"first in a full table", 100, 0, map[string]int{"b": 100}, flow.RoomLargest},
-		{"last of its share in a full table", 100, 0, map[string]int{"a": 49, "b": 51}, flow.RoomLargest},
-		{"its share in a full table", 100, 0, map[string]int{"a": 50, "b": 50}, flow.RoomOwn},
-		{"as many holders as places", 3, 0, map[string]int{"b": 1, "c": 2}, flow.RoomLargest},
-		{"more holders than places", 3, 0, map[string]int{"b": 1, "c": 1, "d": 1}, flow.RoomAny},
+		{"unbounded", 0, 0, map[string]int{"a": 1000}, table.RoomFree},
+		{"bound on one holder", 0, 10, map[string]int{"a": 10}, table.RoomOwn},
+		{"below half", 100, 0, map[string]int{"a": 40, "b": 9}, table.RoomFree},
+		{"half, above its share of three", 100, 0, map[string]int{"a": 40, "b": 5, "c": 5}, table.RoomOwn},
+		{"half, below its share", 100, 0, map[string]int{"a": 24, "b": 13, "c": 13}, table.RoomFree},
+		{"alone", 100, 0, map[string]int{"a": 99}, table.RoomFree},
+		{"alone and full", 100, 0, map[string]int{"a": 100}, table.RoomOwn},
+		{"first in a full table", 100, 0, map[string]int{"b": 100}, table.RoomLargest},
+		{"last of its share in a full table", 100, 0, map[string]int{"a": 49, "b": 51}, table.RoomLargest},
+		{"its share in a full table", 100, 0, map[string]int{"a": 50, "b": 50}, table.RoomOwn},
+		{"as many holders as places", 3, 0, map[string]int{"b": 1, "c": 2}, table.RoomLargest},
+		{"more holders than places", 3, 0, map[string]int{"b": 1, "c": 1, "d": 1}, table.RoomAny},
 	} {
-		s := flow.NewShares[string](c.limit, c.each)
+		s := table.NewShares[string](c.limit, c.each)
 		for h, n := range c.held {
 			for range n {
 				s.Add(h)
@@ -45,7 +45,7 @@ func TestShares(t *testing.T) {
 // Two hogs fill a table and keep all of it in use. Whoever comes gets in, up to the same share.
 func TestTwoHogsKeepNobodyOut(t *testing.T) {
 	owned := make(map[int]string)
-	tab := flow.New[int, string](flow.Config[int, string]{Max: 80, MaxPerOwner: 40, Keep: time.Hour, Tentative: true, OnEvict: func(k int, _ string, why packet.Reason) {
+	tab := table.New[int, string](table.Config[int, string]{Max: 80, MaxPerOwner: 40, Keep: time.Hour, Tentative: true, OnEvict: func(k int, _ string, why packet.Reason) {
 		if why != packet.Superseded {
 			t.Errorf("%d was evicted for %v", k, why)
 		}
@@ -95,7 +95,7 @@ func TestTwoHogsKeepNobodyOut(t *testing.T) {
 }
 
 func TestDeleteOwner(t *testing.T) {
-	tab := flow.New[int, string](flow.Config[int, string]{Tentative: true, OnEvict: func(int, string, packet.Reason) { t.Error("called") }})
+	tab := table.New[int, string](table.Config[int, string]{Tentative: true, OnEvict: func(int, string, packet.Reason) { t.Error("called") }})
 	for k, v := range []string{"a0", "b1", "a2", "b3", "a4"} {
 		tab.Add(at(0), k, v[:1], v, time.Minute)
 	}
@@ -113,9 +113,9 @@ type used struct{ at int64 }
 func (u *used) LastUsed() int64 { return u.at }
 
 func TestPlaces(t *testing.T) {
-	p := flow.NewPlaces[string, *used](6, 0)
+	p := table.NewPlaces[string, *used](6, 0)
 	var all []*used
-	add := func(h string) (*flow.Place[string, *used], *used, packet.Reason) {
+	add := func(h string) (*table.Place[string, *used], *used, packet.Reason) {
 		u := &used{at: int64(len(all))}
 		all = append(all, u)
 		place, out, made, r := p.Add(h, u)
@@ -124,7 +124,7 @@ func TestPlaces(t *testing.T) {
 		}
 		return place, out, r
 	}
-	var places []*flow.Place[string, *used]
+	var places []*table.Place[string, *used]
 	for range 6 {
 		place, out, r := add("hog")
 		if out != nil || r != packet.OK {
@@ -158,7 +158,7 @@ func TestPlaces(t *testing.T) {
 
 // Where every entry of the largest holder has been used since it was let in, the search ends all the same.
 func TestPlacesLookAtFew(t *testing.T) {
-	p := flow.NewPlaces[string, *used](1000, 0)
+	p := table.NewPlaces[string, *used](1000, 0)
 	var hog []*used
 	for i := range 1000 {
 		u := &used{at: int64(i)}
@@ -178,10 +178,10 @@ func TestPlacesLookAtFew(t *testing.T) {
 func TestPlacesAgainstAModel(t *testing.T) {
 	const limit, each = 60, 25
 	r := rand.New(rand.NewPCG(3, 4))
-	p := flow.NewPlaces[int, *used](limit, each)
+	p := table.NewPlaces[int, *used](limit, each)
 	type mine struct {
 		u     *used
-		place *flow.Place[int, *used]
+		place *table.Place[int, *used]
 	}
 	held := make(map[int][]mine)
 	n := 0
