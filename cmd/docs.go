@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ func writeDocs(root *cobra.Command, dir string) error {
 		}
 	}
 	root.DisableAutoGenTag = true // it names the day of the build
-	header := &doc.GenManHeader{Section: "1", Source: "oneping " + version, Manual: "oneping"}
+	header := &doc.GenManHeader{Section: "1", Source: "oneping " + root.Version, Manual: "oneping"}
 	if err := doc.GenManTree(root, header, man); err != nil {
 		return fmt.Errorf("write man pages: %w", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"context"
@@ -101,9 +101,9 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
-	cfg.Version, cfg.Log, cfg.Memory, cfg.Ready = version, log, memory.Limit(), tell(log, node.NotifyLinked)
+	cfg.Version, cfg.Log, cfg.Memory, cfg.Ready = cmd.Root().Version, log, memory.Limit(), tell(log, node.NotifyLinked)
 	n := node.New(node.Config{
-		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: version, Log: log,
+		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: cmd.Root().Version, Log: log,
 		TokenSource: node.TokenFrom(file.TokenFile),
 	})
 	cfg.TLS, cfg.Node = n.TLS, n

@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"io"
@@ -22,7 +22,7 @@ func exec(t *testing.T, args ...string) (code int, stderr string) {
 		b, _ := io.ReadAll(r)
 		text <- string(b)
 	}()
-	code = run(t.Context(), args)
+	code = run(t.Context(), "dev", args)
 	_ = w.Close()
 	return code, <-text
 }

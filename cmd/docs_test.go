@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"os"
@@ -54,7 +54,7 @@ var inlineCommand = regexp.MustCompile("`oneping ([^`]+)`")
 
 // TestTroubleshootingCommands: every command that the page names is one, with these flags.
 func TestTroubleshootingCommands(t *testing.T) {
-	page, err := os.ReadFile("docs/troubleshooting.md")
+	page, err := os.ReadFile("../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestTroubleshootingCommands(t *testing.T) {
 	}
 	for _, m := range all {
 		words, _, _ := strings.Cut(m[1], " -- ")
-		cmd, args, err := newRootCmd().Find(strings.Fields(words))
+		cmd, args, err := newRootCmd("dev").Find(strings.Fields(words))
 		if err == nil {
 			err = cmd.ParseFlags(args)
 		}

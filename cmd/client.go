@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"errors"
@@ -80,13 +80,13 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
-	cfg.Version, cfg.Log, cfg.Memory = version, log, memory.Limit()
+	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()
 	cfg.Serving, cfg.Ready = tell(log, node.NotifyReady), tell(log, node.NotifyLinked)
 	dial := client.LinkConfig(cfg.Mark, log)
 	cfg.Names = new(link.Names)
 	dial.Names = cfg.Names
 	cfg.Node = node.New(node.Config{
-		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(file.TokenFile), Version: version,
+		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(file.TokenFile), Version: cmd.Root().Version,
 		Link: dial, Log: log,
 	})
 	cl, err := client.New(cfg)

@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"bytes"
@@ -51,7 +51,7 @@ func startEdge(t *testing.T) string {
 func oneping(t *testing.T, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	root := newRootCmd()
+	root := newRootCmd("dev")
 	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&errs)

@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"context"
@@ -78,7 +78,7 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 	if cfg.StateDir == "" {
 		cfg.StateDir = node.StateDir(proto.RoleEdge)
 	}
-	cfg.Version, cfg.Memory = version, memory.Limit()
+	cfg.Version, cfg.Memory = cmd.Root().Version, memory.Limit()
 	if cfg.Log, err = obs.NewLogger(file.LogLevel); err != nil {
 		return nil, cfg, &usageError{err: err}
 	}

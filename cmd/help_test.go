@@ -1,4 +1,4 @@
-package main
+package cmd
 
 import (
 	"strings"
@@ -22,7 +22,7 @@ func commands(cmd *cobra.Command) []*cobra.Command {
 // TestHelp wants of each command that does something an example, of each example that it is a command line of this
 // program, and of each value of a flag a name.
 func TestHelp(t *testing.T) {
-	for _, cmd := range commands(newRootCmd()) {
+	for _, cmd := range commands(newRootCmd("dev")) {
 		path := cmd.CommandPath()
 		if cmd.Runnable() && !cmd.HasSubCommands() && cmd.Example == "" && cmd.Name() != "version" {
 			t.Errorf("%s --help has no example", path)
@@ -52,7 +52,7 @@ func wantCommandLine(t *testing.T, example string) string {
 		return ""
 	}
 	rest, _, _ = strings.Cut(rest, " |")
-	root := newRootCmd()
+	root := newRootCmd("dev")
 	cmd, args, err := root.Find(strings.Fields(rest))
 	if err != nil {
 		t.Errorf("example %q: %v", example, err)
@@ -66,7 +66,7 @@ func wantCommandLine(t *testing.T, example string) string {
 
 // TestHelpIsNarrow: nobody reads a line that is wider than a terminal. Examples may be, they are to be copied.
 func TestHelpIsNarrow(t *testing.T) {
-	for _, cmd := range commands(newRootCmd()) {
+	for _, cmd := range commands(newRootCmd("dev")) {
 		cmd.Example = ""
 		for _, line := range strings.Split(cmd.Long+"\n"+cmd.UsageString(), "\n") {
 			if n := len([]rune(line)); n > widest {

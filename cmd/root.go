@@ -1,0 +1,166 @@
+// Package cmd is the command line: one file a noun. It turns flags and files into the
+// configuration of a role, runs it, and says in words and exit codes how that went.
+// What a role does stands in the role.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/internal/service"
+)
+
+// Main runs the command line args of the build named version until it ends or the process is told
+// to stop, and returns the exit code: 0 done, 1 failed, 2 not a command line, or a command's own.
+func Main(version string, args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	first := ""
+	if len(args) > 0 {
+		first = args[0]
+	}
+	return service.Supervised(ctx, first, func(ctx context.Context) int { return run(ctx, version, args) })
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, version string, args []string) int {
+	root := newRootCmd(version)
+	root.SetArgs(args)
+	err := wrongCommand(root, args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
+	var exit *exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.code
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return 0 // asked to stop
+	}
+	fmt.Fprintln(os.Stderr, "oneping: error:", err)
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		fmt.Fprintln(os.Stderr, "hint:", h.Hint())
+	}
+	var u *usageError
+	if errors.As(err, &u) {
+		return 2
+	}
+	return 1
+}
+
+// wrongCommand finds a word where a command is wanted and none of that name
+// is: cobra would print the help and call it success.
+func wrongCommand(root *cobra.Command, args []string) error {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd(args...)
+	cmd, rest, _ := root.Find(args)
+	if cmd != nil && cmd.Name() == "help" {
+		cmd, rest, _ = root.Find(rest)
+	}
+	if cmd == nil {
+		cmd, rest = root, args
+	}
+	if cmd.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
+		return nil
+	}
+	return noCommand(cmd, rest[0], "see "+cmd.CommandPath()+" --help")
+}
+
+// noCommand says that cmd has no such command: the hint is one that looks like it, else another.
+func noCommand(cmd *cobra.Command, word, another string) error {
+	u := &usageError{fmt.Errorf("%s has no command %q", cmd.CommandPath(), word), another}
+	cmd.SuggestionsMinimumDistance = min(2, (len(word)+1)/2) // two changes make any word of two letters
+	if like := cmd.SuggestionsFor(word); len(like) > 0 {
+		u.hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(like, " or ") + "?"
+	}
+	return u
+}
+
+// Groups of the commands in the help of oneping.
+const (
+	groupTry    = "try"
+	groupRoles  = "roles"
+	groupManage = "manage"
+)
+
+// widest is how wide a help text gets.
+const widest = 100
+
+func newRootCmd(version string) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "oneping",
+		Short: "A private network that tells the truth about its path",
+		Long: `oneping carries a laptop's ping, traceroute, UDP and TCP over QUIC to an edge,
+which decides who may reach what and routes to a connector in a private
+subnet. What the tools report is what a row of real routers would report.
+
+Try it on this machine, without root:
+
+  oneping lab -- traceroute -I 172.16.10.120`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version,
+	}
+	root.SetVersionTemplate("oneping {{.Version}}\n") // as the command prints it
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
+	})
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", widest)))
+	root.AddGroup(
+		&cobra.Group{ID: groupTry, Title: "Try everything on this machine:"},
+		&cobra.Group{ID: groupRoles, Title: "Run a role, each on its machine:"},
+		&cobra.Group{ID: groupManage, Title: "Manage the edge, on its machine:"},
+	)
+	addGroup(root, groupTry, newLabCmd())
+	addGroup(root, groupRoles, newEdgeCmd(), newConnectorCmd(), newClientCmd())
+	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd())
+	root.AddCommand(newVersionCmd(), newDocsCmd(root))
+	return root
+}
+
+func addGroup(root *cobra.Command, group string, cmds ...*cobra.Command) {
+	for _, cmd := range cmds {
+		cmd.GroupID = group
+	}
+	root.AddCommand(cmds...)
+}
+
+func newVersionCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(c.OutOrStdout(), "oneping", c.Root().Version)
+			return err
+		},
+	}
+}
+
+// exitError ends the program with a code and no message of its own: the exit
+// code of a command that the lab ran.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+
+// usageError is a command line that makes no sense: exit code 2.
+type usageError struct {
+	err  error
+	hint string
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// Hint says what to do instead.
+func (e *usageError) Hint() string { return e.hint }
