@@ -45,11 +45,39 @@ const (
 	NumReasons
 )
 
+// reasonNames is what status and metrics show.
 var reasonNames = [NumReasons]string{
-	"ok", "malformed", "multicast", "unsupported", "unknown type", "spoofed", "ttl expired", "denied", "no route",
-	"connector down", "link down", "queue full", "table full", "too large", "rate limited", "unsolicited", "unknown session",
-	"forbidden", "icmp off", "refused", "unreachable", "timeout", "no buffers", "send failed", "fragment timeout",
-	"fragment overlap", "superseded", "closed", "unanswered", "bad option", "memory short",
+	OK:              "ok",
+	Malformed:       "malformed",
+	Multicast:       "multicast",
+	Unsupported:     "unsupported",
+	UnknownType:     "unknown type",
+	Spoofed:         "spoofed",
+	TTLExpired:      "ttl expired",
+	Denied:          "denied",
+	NoRoute:         "no route",
+	ConnectorDown:   "connector down",
+	LinkDown:        "link down",
+	QueueFull:       "queue full",
+	TableFull:       "table full",
+	TooLarge:        "too large",
+	RateLimited:     "rate limited",
+	Unsolicited:     "unsolicited",
+	UnknownSession:  "unknown session",
+	Forbidden:       "forbidden",
+	ICMPOff:         "icmp off",
+	Refused:         "refused",
+	Unreachable:     "unreachable",
+	Timeout:         "timeout",
+	NoBuffers:       "no buffers",
+	SendFailed:      "send failed",
+	FragmentTimeout: "fragment timeout",
+	FragmentOverlap: "fragment overlap",
+	Superseded:      "superseded",
+	Closed:          "closed",
+	Unanswered:      "unanswered",
+	BadOption:       "bad option",
+	MemoryShort:     "memory short",
 }
 
 // String returns the reason in words, as `status` shows it.

@@ -1,0 +1,55 @@
+package packet
+
+import "encoding/binary"
+
+// TCP flags.
+const (
+	FlagFIN = 1 << 0
+	FlagSYN = 1 << 1
+	FlagRST = 1 << 2
+	FlagACK = 1 << 4
+)
+
+// TCPFlags returns the flags of a TCP packet.
+func (p *Packet) TCPFlags() uint8 { return p.Transport()[13] }
+
+// TCPSeq returns the sequence number of a TCP packet.
+func (p *Packet) TCPSeq() uint32 { return binary.BigEndian.Uint32(p.Transport()[4:]) }
+
+// IsSYN says whether p opens a TCP connection: SYN without ACK or RST.
+func (p *Packet) IsSYN() bool {
+	return p.Class == ClassTCP && p.TCPFlags()&(FlagSYN|FlagACK|FlagRST) == FlagSYN
+}
+
+// AppendRST appends the reset that a closed port answers to the segment seg
+// (RFC 9293 §3.10.7.1), in its traffic class. ok is false, and nothing appended, when seg is itself a reset.
+func AppendRST(b []byte, seg *Packet, ttl uint8) (_ []byte, ok bool) {
+	t := seg.Transport()
+	flags := t[13]
+	if flags&FlagRST != 0 {
+		return b, false
+	}
+	var seq, ack uint32
+	out := uint8(FlagRST)
+	if flags&FlagACK != 0 {
+		seq = binary.BigEndian.Uint32(t[8:])
+	} else {
+		out |= FlagACK
+		ack = seg.TCPSeq() + uint32(len(seg.Payload()))
+		if flags&FlagSYN != 0 {
+			ack++
+		}
+		if flags&FlagFIN != 0 {
+			ack++
+		}
+	}
+	start := len(b)
+	b = appendHeader(b, header{src: seg.Dst, dst: seg.Src, ttl: ttl, tos: seg.TOS &^ 3, proto: TCP, df: true, length: 20})
+	b = binary.BigEndian.AppendUint16(b, seg.DstPort)
+	b = binary.BigEndian.AppendUint16(b, seg.SrcPort)
+	b = binary.BigEndian.AppendUint32(b, seq)
+	b = binary.BigEndian.AppendUint32(b, ack)
+	b = append(b, 5<<4, out, 0, 0, 0, 0, 0, 0)
+	setTransportChecksum(b[start:], headerSize(seg.V6), seg.Dst, seg.Src, TCP)
+	return b, true
+}
