@@ -10,22 +10,6 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// client runs a client by hand on the laptop; it need not have a link.
-func (l *lab) startClient(flags ...string) *process {
-	l.t.Helper()
-	p := l.start("laptop", append([]string{"oneping", "client", "up"}, flags...)...)
-	l.poll("the client answers", 10*time.Second, func() bool { return l.exec("laptop", "oneping", "client", "status").code == 0 })
-	return p
-}
-
-// linked waits until the client has a link and a ping crosses, and returns how long that took.
-func (l *lab) linked(within time.Duration) time.Duration {
-	l.t.Helper()
-	began := time.Now()
-	l.poll("a ping crosses", within, func() bool { return l.exec("laptop", "ping", "-n", "-c1", "-W1", serverV4).code == 0 })
-	return time.Since(began)
-}
-
 // honest checks that captured traffic is answered by the client itself and leaves by no other interface.
 func (l *lab) honest() {
 	l.t.Helper()
@@ -110,94 +94,4 @@ func TestBootWithNameOfEdge(t *testing.T) {
 	l.run("laptop", "sh", "-ec", networkChanges[0].back)
 	p.waitFor(`"link up"`)
 	l.linked(5 * time.Second)
-}
-
-// The laptop's name service is a program of its own that sends its questions into the tunnel (systemd-resolved, with
-// everything captured): without a link there are no names, and without its edge's name no link. The client dials the address
-// that the edge had, after a loss of the network and at the next start.
-func TestNamesThroughTheTunnel(t *testing.T) {
-	t.Parallel()
-	needs(t, "ping", "ip", "dnsmasq", "dig")
-	l := newLab(t, "--bare")
-	dnsmasq := []string{"dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--user=", "--group=", "--pid-file=", "--log-facility=-", "--cache-size=0"}
-	l.start("edge", append(dnsmasq, "--address=/edge.test/"+edgeDialV4)...).waitFor("started")
-	for _, node := range []string{"laptop", "connector"} { // one /etc/resolv.conf for all
-		l.start(node, append(dnsmasq, "--bind-interfaces", "--listen-address=127.0.0.53", "--server="+edgeDialV4)...).waitFor("started")
-	}
-	l.run("laptop", "sh", "-c", "echo 'nameserver 127.0.0.53' >> /etc/resolv.conf")
-	resolves := func() bool {
-		return strings.TrimSpace(l.exec("laptop", "dig", "+short", "+tries=1", "+time=1", "edge.test").stdout) == edgeDialV4
-	}
-	if !resolves() {
-		t.Fatal("the laptop's name service does not work without a tunnel")
-	}
-	p := l.byHand("edge.test:7844 --capture 0.0.0.0/0")
-	l.linked(5 * time.Second)
-	if resolves() {
-		t.Fatal("the questions of the laptop's name service do not go into the tunnel")
-	}
-	lose := func() {
-		l.run("laptop", "ip", "link", "set", "eth0", "down")
-		l.poll("status says why", 20*time.Second, func() bool { return strings.Contains(l.link().LastError, "lookup edge.test") })
-		l.run("laptop", "sh", "-ec", networkChanges[0].back)
-	}
-	lose()
-	l.linked(10 * time.Second)
-	p.interrupt()
-	l.run("laptop", "ip", "link", "set", "eth0", "down")
-	l.startClient()
-	lose()
-	l.linked(10 * time.Second)
-}
-
-// A laptop sleeps until its edge has forgotten it: when it wakes up the link is back within seconds, and a ping that ran
-// all the time goes on with its identifier; also where it wakes up in another network.
-func TestSleep(t *testing.T) {
-	t.Parallel()
-	needs(t, "ping", "ip")
-	for name, awakes := range map[string]string{"in the same network": "true", "in another network": networkChanges[0].away} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLab(t, "--second-uplink", "--bare")
-			l.byHand(edgeDialV4 + ":7844")
-			server := l.capture("server", "eth0")
-			ping := l.steadyPing(serverV4)
-			l.signalClient("STOP")
-			defer l.signalClient("CONT")
-			l.poll("the edge has given the laptop up", 30*time.Second, func() bool { return l.devices() == 0 })
-			<-time.After(5 * time.Second)
-			l.run("laptop", "sh", "-ec", awakes)
-			moment := time.Now()
-			l.signalClient("CONT")
-			ping.p.until("answers", 20*time.Second, func(result) bool {
-				at, last := ping.answers()
-				return at[last].After(moment)
-			})
-			at, last := ping.answers()
-			took := at[last].Sub(moment)
-			t.Logf("awake, and answered %v later", took.Round(time.Millisecond))
-			if took > 5*time.Second {
-				t.Errorf("answered %v after waking up", took)
-			}
-			if seen := requests(server.stop(nil), false); len(seen) != 1 {
-				t.Errorf("the server saw the identifiers %v", seen)
-			}
-		})
-	}
-}
-
-// signalClient sends a signal to the laptop's client: what "lab exec" forwards does not include these.
-func (l *lab) signalClient(signal string) {
-	l.t.Helper()
-	l.run("laptop", "sh", "-c", `for p in /proc/[0-9]*; do
-	case "$(tr '\0' ' ' <$p/cmdline)" in *oneping\ client\ u[p]\ *) kill -`+signal+` ${p#/proc/};; esac
-done 2>/dev/null; true`)
-}
-
-// devices returns how many laptops are connected.
-func (l *lab) devices() int {
-	l.t.Helper()
-	var status struct{ Devices []struct{ ID string } }
-	l.json("edge", &status, "oneping", "edge", "status", "--json")
-	return len(status.Devices)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Every tool that shows a path shows the same three hops, and two of them are
@@ -94,6 +95,65 @@ func (l *lab) mtr(t *testing.T) {
 		wantHops(t, "mtr "+f.flag, lines, f.edge+" 0.0% 5", f.connector+" 0.0% 5", f.server+" 0.0% 5")
 		if r.code != 0 {
 			t.Errorf("mtr %s: exit code %d\n%s%s", f.flag, r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
+// TestRouters: routers behind the connector are hops, the same ones as on a path of
+// Linux routers alone, and can be stopped like every node.
+func TestRouters(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute")
+	for name, flags := range map[string][]string{
+		"oneping": {"--routers", "2", "--link", "r2-r1:mtu=1400"},
+		"plain":   {"--routers", "2", "--link", "r2-r1:mtu=1400", "--plain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, flags...)
+			l.rowHops(t)
+			l.stop("r1")
+			l.poll("hops with r1 stopped", 10*time.Second, func() bool {
+				out := l.exec("laptop", "traceroute", "-n", "-q1", "-w1", "-m3", "-I", rows["-4"][4]).stdout
+				return slices.Equal(hops(out), []string{edgeV4, connectorV4, "*"})
+			})
+			l.up("r1")
+			l.rowHops(t)
+			if out := l.run("r1", "cat", "/sys/class/net/to-r2/mtu"); strings.TrimSpace(out) != "1400" {
+				t.Errorf("mtu of r1's link to r2: %s", out)
+			}
+		})
+	}
+}
+
+func (l *lab) rowHops(t *testing.T) {
+	t.Helper()
+	for flag, want := range rows {
+		for _, probe := range probes {
+			argv := slices.Concat([]string{flag, "-N4"}, probe, []string{want[4]})
+			l.poll(strings.Join(argv, " ")+": "+strings.Join(want, " "), 15*time.Second, func() bool {
+				return slices.Equal(l.trace("laptop", argv...), want)
+			})
+		}
+	}
+}
+
+// Routers behind the connector do not show on request: what leaves it has an ordinary TTL.
+func TestHopsSingle(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute")
+	l := newLab(t, "--routers", "2")
+	l.connectorWith("--hops", "single")
+	for flag, want := range rows {
+		single := []string{want[0], want[1], want[4]}
+		l.poll("one hop behind the connector "+flag, 10*time.Second, func() bool {
+			return slices.Equal(l.trace("laptop", flag, "-I", "-m8", want[4]), single)
+		})
+		for _, probe := range probes {
+			argv := slices.Concat([]string{flag, "-N4"}, probe, []string{want[4]})
+			l.wantTrace(strings.Join(argv, " "), "laptop", argv, single...)
+		}
+		for dst, path := range map[string][]string{want[2]: {want[0], want[1], want[2]}, want[1]: {want[0], want[1]}} {
+			l.wantTrace("to "+dst, "laptop", []string{flag, "-I", dst}, path...)
 		}
 	}
 }

@@ -3,69 +3,13 @@
 package e2e
 
 import (
-	"encoding/base64"
 	"encoding/json"
-	"fmt"
-	"net/netip"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 )
-
-// Where the lab keeps the state of its roles, in every node's view.
-const (
-	edgeState   = "/oneping-lab/edge/edge"
-	laptopState = "/oneping-lab/laptop/client"
-)
-
-// clientStatus is what the tests read of `client status --json`.
-type clientStatus struct {
-	Up        bool
-	Since     time.Time
-	LastError string `json:"last_error"`
-	Device    string
-	Addrs     []netip.Addr
-	Identity  struct {
-		Expires time.Time `json:"certificate_expires"`
-	}
-}
-
-func (l *lab) clientStatus(node string) clientStatus {
-	l.t.Helper()
-	var s clientStatus
-	l.json(node, &s, "oneping", "client", "status", "--json")
-	return s
-}
-
-// logLine is a line that a role has logged.
-type logLine struct {
-	Time                                            time.Time
-	Level, Msg, Error, Reason, Code, Identity, Hint string
-	Renewal                                         bool
-}
-
-func (l logLine) text() string { return strings.Join([]string{l.Msg, l.Code, l.Reason, l.Error}, ": ") }
-
-// logged waits until a role has logged a line whose texts contain all of parts, and returns the first one.
-func (l *lab) logged(node string, parts ...string) logLine {
-	l.t.Helper()
-	var found logLine
-	l.poll(fmt.Sprintf("log of %s: %q", node, parts), 5*time.Second, func() bool {
-		for text := range strings.Lines(l.oneping("lab", "logs", "--name", l.name, node).stdout) {
-			var line logLine
-			if json.Unmarshal([]byte(text), &line) != nil {
-				continue // what an edge prints for people
-			}
-			if found = line; !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(line.text(), p) }) {
-				return true
-			}
-		}
-		return false
-	})
-	return found
-}
 
 // A revoked device is gone within a second, both sides say why, and it does not
 // come back; with a new token its laptop does.
@@ -106,90 +50,6 @@ func TestRevokedDevice(t *testing.T) {
 	l.wantTrace("after enrolling again", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
 }
 
-// refusal is a node that an edge does not let in.
-type refusal struct {
-	name string
-	node string   // where it runs
-	argv []string // without --state-dir
-	says string   // what the node says
-	hint string
-	edge []string // what the edge logs; nil: it never asks the edge
-}
-
-// Tokens that are used, expired, rotated or another edge's are refused; node and edge both say why.
-func TestRefusedTokens(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	short := l.token("device", "token", "--user", "carol@example.com", "--ttl", "1s")
-	expired := time.Now().Add(time.Second)
-	old := l.token("tunnel", "token", "lab")
-	fresh := l.token("tunnel", "token", "lab", "--rotate")
-	if old == fresh {
-		t.Error("rotate printed the same token again")
-	}
-	foreign := moved(t, l.otherEdge("device", "token", "--user", "carol@example.com"))
-	client := []string{"oneping", "client", "up", "--tun", "oneping9", "--token-file"}
-	connector := []string{"oneping", "connector", "run", "--token-file"}
-	<-time.After(time.Until(expired)) // its life, which it has to have lived
-	for _, c := range []refusal{
-		{
-			"a used device token", "laptop", append(client, "/oneping-lab/laptop/token"),
-			"the edge refused: the token was used already", "make a new one on the edge: oneping device token --user USER",
-			[]string{"enrolment refused", "the token was used already"},
-		},
-		{
-			"an expired device token", "laptop", append(client, l.file("short", short)),
-			"the edge refused: the token expired", "make a new one on the edge: oneping device token --user USER",
-			[]string{"enrolment refused", "the token expired"},
-		},
-		{
-			"a rotated tunnel token", "connector", append(connector, l.file("old", old)),
-			"the edge refused: the token was rotated: a newer one replaced it", "print the present one on the edge: oneping tunnel token NAME",
-			[]string{"enrolment refused", "the token was rotated: a newer one replaced it"},
-		},
-		{
-			"another edge's token", "laptop", append(client, l.file("foreign", foreign)),
-			"the token is for another edge: the authority at this address has another key", "Make a new token there",
-			[]string{"enrolment declined by the node", "the token is for another edge: the authority at this address has another key"},
-		},
-		{
-			"a tunnel token for a client", "laptop", append(client, l.file("fresh", fresh)),
-			"that is a tunnel token; a client needs a device token", "make one on the edge: oneping device token --user USER", nil,
-		},
-		{
-			"half a token", "laptop", append(client, l.file("half", fresh[:len(fresh)/2])),
-			"read token from ", "make a new one on the edge", nil,
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) { l.refuses(t, c) })
-	}
-	devices := l.edgeStatus().Devices
-	if len(devices) != 1 || devices[0].User != "alice@example.com" {
-		t.Errorf("connected devices: %+v", devices)
-	}
-}
-
-// refuses runs the node, which has to end by itself.
-func (l *lab) refuses(t *testing.T, c refusal) {
-	t.Helper()
-	r := l.exec(c.node, append(c.argv, "--state-dir", filepath.Join(l.dir, "refused"))...)
-	if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "oneping: error: ") || !strings.Contains(r.stderr, c.says) {
-		t.Errorf("exit code %d, want 1 and %q in\n%s%s", r.code, c.says, r.stdout, r.stderr)
-	}
-	if _, hint, _ := strings.Cut(r.stderr, "\nhint: "); !strings.Contains(hint, c.hint) {
-		t.Errorf("no hint %q in\n%s", c.hint, r.stderr)
-	}
-	if c.edge != nil {
-		l.logged("edge", c.edge...)
-	}
-}
-
-// token runs a command of the edge that prints a token.
-func (l *lab) token(args ...string) string {
-	l.t.Helper()
-	return strings.TrimSpace(l.run("edge", append([]string{"oneping"}, args...)...))
-}
-
 // otherEdge starts a second edge, with an authority of its own, beside the
 // first, and returns a token of it.
 func (l *lab) otherEdge(args ...string) string {
@@ -201,16 +61,6 @@ func (l *lab) otherEdge(args ...string) string {
 }
 
 func (l *lab) otherState() string { return filepath.Join(l.dir, "edge2") }
-
-// moved returns the token with the address of the first edge.
-func moved(t *testing.T, token string) string {
-	t.Helper()
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "op1_"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "op1_" + base64.RawURLEncoding.EncodeToString([]byte(strings.ReplaceAll(string(raw), ":7845", ":7844")))
-}
 
 // A node that another edge's authority has let in is no node of this one: neither when
 // it pins that authority (it hangs up, and says why), nor when it shows only its certificate.
@@ -281,26 +131,4 @@ func TestExpiredCertificates(t *testing.T) {
 		t.Errorf("exit code %d, want 1 and %q in\n%s", r.code, want, r.stderr)
 	}
 	l.logged("edge", "enrolment refused", "the certificate expired 183 days ago; renewal works for 180")
-}
-
-// A second edge on one data directory is told who has it, and the first goes on.
-func TestSecondEdgeOnOneDirectory(t *testing.T) {
-	needs(t, "traceroute")
-	l := newLab(t)
-	r := l.exec("edge", "oneping", "edge", "run", "--state-dir", edgeState, "--listen", "127.0.0.1:7845")
-	pid := strings.Fields(l.pids()[slices.IndexFunc(l.pids(), func(s string) bool { return strings.HasPrefix(s, "edge ") })])[1]
-	for _, part := range []string{
-		"oneping: error: data directory " + edgeState + " is in use by process " + pid + " (oneping edge run --state-dir " + edgeState + " ",
-		"\nhint: stop that edge first, or give this one another --state-dir",
-	} {
-		if r.code != 1 || !strings.Contains(r.stderr, part) {
-			t.Errorf("exit code %d, want 1 and %q in\n%s", r.code, part, r.stderr)
-		}
-	}
-	l.wantTrace("the first edge", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
-	l.kill("edge") // the lock goes with the process
-	l.up("edge")
-	l.poll("three hops", 5*time.Second, func() bool {
-		return slices.Equal(l.trace("laptop", "-I", serverV4), []string{edgeV4, connectorV4, serverV4})
-	})
 }

@@ -8,16 +8,6 @@ import (
 	"time"
 )
 
-// statusReady asks a role whether it is ready, as a health check does.
-func (l *lab) statusReady(node string) result {
-	l.t.Helper()
-	role := node
-	if node == "laptop" {
-		role = "client"
-	}
-	return l.exec(node, "oneping", role, "status", "--ready")
-}
-
 // TestReady asks all three roles before, during and after an outage of the edge.
 func TestReady(t *testing.T) {
 	t.Parallel()

@@ -6,34 +6,11 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/oneping/oneping/proto/packet"
 )
-
-// since is how long a moment may be off: what is logged, captured and asked is not the same instant.
-const since = 500 * time.Millisecond
-
-// lastLogged returns when a role last logged a message after a moment, and waits for that.
-func (l *lab) lastLogged(node, msg string, after time.Time) time.Time {
-	l.t.Helper()
-	var last time.Time
-	l.poll(node+" logs "+msg, 10*time.Second, func() bool {
-		for line := range strings.Lines(l.oneping("lab", "logs", "--name", l.name, node).stdout) {
-			var one struct {
-				Time time.Time
-				Msg  string
-			}
-			if json.Unmarshal([]byte(line), &one) == nil && one.Msg == msg && one.Time.After(after) {
-				last = one.Time
-			}
-		}
-		return !last.IsZero()
-	})
-	return last
-}
 
 // desired is what an edge must know again after a crash.
 type desired struct {
@@ -75,17 +52,6 @@ func (l *lab) startPing(f family) *running {
 	r.ping = l.start("laptop", "ping", "-n", "-i", "0.05", f.server)
 	r.ping.waitFor("icmp_seq=10 ")
 	return r
-}
-
-// requests returns the identifiers that requests had, in the order of their appearance.
-func requests(all []captured, v6 bool) []uint16 {
-	var idents []uint16
-	for _, p := range all {
-		if p.ok == packet.OK && p.V6 == v6 && p.IsEchoRequest() && !slices.Contains(idents, p.Ident) {
-			idents = append(idents, p.Ident)
-		}
-	}
-	return idents
 }
 
 // end stops the ping after another second of replies: each request sent before from or after to was

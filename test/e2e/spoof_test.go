@@ -3,42 +3,120 @@
 package e2e
 
 import (
-	"net/netip"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/proto/packet"
 )
 
-// edgeStatus is what the tests read of `edge status --json`.
-type edgeStatus struct {
-	Devices []struct {
-		ID, User string
-		Addrs    []netip.Addr
-		Link     struct {
-			Since   time.Time
-			Reasons map[string]uint64
-		}
+// A device that registers, uses or ends the session of another one is told
+// nothing and counted; the session goes on, and the server hears nothing of it.
+func TestStolenSession(t *testing.T) {
+	t.Parallel()
+	for name, dst := range map[string]string{"v4": serverV4 + ":7", "v6": "[" + serverV6 + "]:7"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			flag, path := policy(t, everyone)
+			l := newLab(t, flag, path)
+			l.echoServer("7")
+			c := l.capture("server", "eth0")
+			victim := l.victim(dst)
+			out := l.run("connector", append(l.hostileDevice("mallory@example.com"), "-n", "10", "-i", "5ms", "steal", dst)...)
+			if !strings.Contains(out, "nothing came") {
+				t.Errorf("the thief was answered: %s", out)
+			}
+			if got := l.edgeStatus().Reasons["spoofed"]; got != 40 { // ten registrations, payloads, and two kinds of event
+				t.Errorf("%d datagrams spoofed, want 40", got)
+			}
+			l.unharmed(victim)
+			for _, p := range c.stop(func(p *captured) bool { return !p.out && p.Class == packet.ClassUDP }) {
+				if !strings.HasPrefix(string(p.Payload()), "honest ") {
+					t.Errorf("the server received %q: %v", p.Payload(), p)
+				}
+			}
+		})
 	}
-	Sessions, Flows int
-	Reasons         map[string]uint64
 }
 
-func (l *lab) edgeStatus() edgeStatus {
+// A connector speaks only for what its tunnel serves, and only in its own sessions; of what the
+// laptop has not asked from there nothing reaches the laptop's link.
+func TestForgingConnector(t *testing.T) {
+	t.Parallel()
+	flag, path := policy(t, everyone)
+	l := newLab(t, flag, path)
+	l.echoServer("7")
+	victim := l.victim(serverV4 + ":7")
+	var client struct {
+		Addrs   []string
+		Reasons map[string]uint64
+	}
+	l.json("laptop", &client, "oneping", "client", "status", "--json")
+	if len(client.Addrs) != 2 {
+		t.Fatalf("the laptop's addresses are %q", client.Addrs)
+	}
+	v4, v6 := client.Addrs[0], client.Addrs[1]
+	evil := l.hostileConnector()
+	c := l.capture("laptop", "oneping0")
+	out := l.run("connector", append(evil, "-n", "10", "-i", "2ms", "forge", v4, serverV4, v6, serverV6, v4, "172.17.5.1")...)
+	if !strings.Contains(out, "170 datagrams sent\nnothing came") {
+		t.Errorf("forge said %s", out)
+	}
+	l.unharmed(victim)
+	reasons := l.edgeStatus().Reasons
+	for name, want := range map[string]uint64{"unsolicited": 120, "spoofed": 40, "unknown type": 10} {
+		if reasons[name] != want {
+			t.Errorf("%s: %d, want %d of %v", name, reasons[name], want, reasons)
+		}
+	}
+	l.json("laptop", &client, "oneping", "client", "status", "--json")
+	if got := client.Reasons["unsolicited"]; got != 0 {
+		t.Errorf("unsolicited on the laptop: %d, want none of %v", got, client.Reasons)
+	}
+	if got := c.stop(func(p *captured) bool { return !p.out }); len(got) > 0 {
+		t.Errorf("the laptop received %v", got)
+	}
+}
+
+// unsolicited returns how many answers to nothing the connector has counted.
+func (l *lab) unsolicited() uint64 {
 	l.t.Helper()
-	var s edgeStatus
-	l.json("edge", &s, "oneping", "edge", "status", "--json")
-	return s
+	var status struct{ Reasons map[string]uint64 }
+	l.json("connector", &status, "oneping", "connector", "status", "--json")
+	return status.Reasons["unsolicited"]
 }
 
-// addrsOf returns the addresses of a user's only device.
-func (s edgeStatus) addrsOf(t testing.TB, user string) (v4, v6 string) {
-	t.Helper()
-	for _, d := range s.Devices {
-		if d.User == user && len(d.Addrs) == 2 {
-			return d.Addrs[0].String(), d.Addrs[1].String()
+// Replies that nobody asked for end at the connector: of another host of the
+// subnet with the right identifier and sequences, and of the right host with others.
+func TestForgedReplies(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "--hosts", "2")
+	for _, f := range families {
+		forger := map[string]string{"-4": host2V4, "-6": host2V6}[f.flag]
+		ident := map[string]string{"-4": "777", "-6": "778"}[f.flag] // ping sockets of both families share their identifiers
+		number, _ := strconv.Atoi(ident)
+		before := l.unsolicited()
+		seen := l.capture("laptop", "oneping0")
+		pinger := l.start("laptop", "tool", "ping", "-ident", ident, "-n", "100", "-i", "20ms", f.server)
+		pinger.waitFor("pinging")
+		l.poll("a mapping with this identifier", 5*time.Second, func() bool { return slices.Contains(l.pingSockets(), number) })
+		const forged = 50
+		l.run("host2", "tool", "inject", "-kind", "reply", "-ident", ident, "-seq", "1", "-n", fmt.Sprint(forged), "-i", "5ms", forger, f.connector)
+		l.run("host2", "tool", "inject", "-kind", "reply", "-ident", ident, "-seq", "40000", "-n", fmt.Sprint(forged), "-i", "5ms", f.server, f.connector)
+		if r := pinger.wait(time.Minute); r.code != 0 || !strings.Contains(r.stdout, "100 sent, 100 right, 0 wrong, 0 duplicate\n") {
+			t.Errorf("%s: exit code %d\n%s%s", pinger.what, r.code, r.stdout, r.stderr)
+		}
+		replies := seen.stop(func(p *captured) bool { return p.Class == packet.ClassICMP && p.IsEchoReply() })
+		if len(replies) != 100 {
+			t.Errorf("%s: %d replies came out of the laptop's device, want 100", f.server, len(replies))
+		}
+		if got := l.unsolicited() - before; got != 2*forged {
+			t.Errorf("%s: %d replies counted as unsolicited, want %d", f.server, got, 2*forged)
 		}
 	}
-	t.Fatalf("no device of %s in %+v", user, s.Devices)
-	return "", ""
 }
 
 // Bob gives his laptop the addresses of Alice's and sends from them what she may

@@ -3,9 +3,6 @@
 package e2e
 
 import (
-	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,22 +10,20 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// echoServer starts a UDP echo on a port of the server, for both families.
-func (l *lab) echoServer(port string) {
-	l.t.Helper()
-	l.start("server", "tool", "udp-echo", ":"+port).waitFor("listening")
-}
-
-// udpSessions returns how many UDP sessions laptop, edge and connector have.
-func (l *lab) udpSessions() (laptop, edge, connector int) {
-	l.t.Helper()
-	var node struct {
-		Sessions int `json:"udp_sessions"`
+// The datagrams of one UDP session arrive in the order in which they left, large and small, in both directions
+// (DESIGN §3.4 no. 12).
+func TestUDPOrder(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	server := l.serve("server", "udp-order-serve", ":5555")
+	down := l.run("laptop", "tool", "udp-order", "-n", "200", serverV4+":5555")
+	server.until("its burst", 10*time.Second, func(r result) bool { return strings.Count(r.stdout, "up:") == 2 })
+	for _, out := range []string{server.output().stdout, down} {
+		if !strings.Contains(out, " received, 0 late") || strings.Count(out, " 0 late") != strings.Count(out, "late") {
+			t.Errorf("out of order:\n%s", out)
+		}
 	}
-	l.json("laptop", &node, "oneping", "client", "status", "--json")
-	laptop = node.Sessions
-	l.json("connector", &node, "oneping", "connector", "status", "--json")
-	return laptop, l.edgeStatus().Sessions, node.Sessions
+	t.Log(strings.ReplaceAll(server.output().stdout+down, "\n", "; "))
 }
 
 func TestUDPSizes(t *testing.T) {
@@ -56,39 +51,6 @@ func TestUDPSizes(t *testing.T) {
 		}
 		if len(asked) < 6 || len(answers) < 6 {
 			t.Errorf("%s: %d packets there and %d back, want one of each size at least", dst, len(asked), len(answers))
-		}
-	}
-}
-
-// zone is dnsmasq with one name of each family.
-var zone = []string{
-	"dnsmasq", "-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--user=", "--group=", "--pid-file=", "--log-facility=-", "--log-queries",
-	"--address=/app.example/172.16.10.99", "--address=/app.example/fd6f:6e65:7069:10::99", "--txt-record=long.example," + longText,
-}
-
-var longText = strings.Repeat("0123456789", 25) + "," + strings.Repeat("abcdefghij", 25) + "," + strings.Repeat("ABCDEFGHIJ", 25)
-
-func TestDNS(t *testing.T) {
-	t.Parallel()
-	needs(t, "dig", "dnsmasq")
-	l := newLab(t)
-	l.start("server", zone...).waitFor("started")
-	for _, server := range []string{serverV4, serverV6} {
-		for _, c := range []struct{ args, want string }{
-			{"app.example A", "172.16.10.99"},
-			{"app.example AAAA", "fd6f:6e65:7069:10::99"},
-			{"+tcp app.example A", "172.16.10.99"},
-			{"+bufsize=4096 +ignore long.example TXT", `"` + strings.ReplaceAll(longText, ",", `" "`) + `"`},
-		} {
-			args := append([]string{"dig", "@" + server, "+short", "+tries=1", "+time=5"}, strings.Fields(c.args)...)
-			if out := strings.TrimSpace(l.run("laptop", args...)); out != c.want {
-				t.Errorf("@%s %s: %q, want %q", server, c.args, out, c.want)
-			}
-		}
-		// Nobody listens on this port: refused at once, not a time-out.
-		r := l.exec("laptop", "dig", "@"+server, "-p", "5353", "+tries=1", "+time=10", "app.example")
-		if r.code == 0 || !strings.Contains(r.stdout, "connection refused") || strings.Contains(r.stdout, "timed out") || r.took > 5*time.Second {
-			t.Errorf("dig at a dead resolver: exit code %d after %v\n%s%s", r.code, r.took, r.stdout, r.stderr)
 		}
 	}
 }
@@ -134,40 +96,6 @@ func TestUDPThousands(t *testing.T) {
 	}
 }
 
-// processOf returns how many descriptors and how many KiB of memory the process has whose command line contains text.
-func (l *lab) processOf(node, text string) (fds, rss int) {
-	l.t.Helper()
-	out := l.run(node, "sh", "-c", processScript(text))
-	if n, err := fmt.Sscan(out, &fds, &rss); n != 2 {
-		l.t.Fatalf("%s: no process %q: %v %q", node, text, err, out)
-	}
-	return fds, rss
-}
-
-// processScript prints the number of descriptors and the KiB of memory of such a process.
-func processScript(text string) string {
-	return `for p in /proc/[0-9]*; do
-	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"` + text + `"*) ls $p/fd | wc -l; awk '/^VmRSS/ {print $2}' $p/status;; esac
-done 2>/dev/null; true`
-}
-
-// talk is what `tool udp-talk` reports.
-type talk struct {
-	sent, answered, wrong, twice, silent, firstLost int
-	gaps                                            string
-}
-
-func parseTalk(t testing.TB, out string) (r talk) {
-	t.Helper()
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	n, err := fmt.Sscanf(lines[len(lines)-1], "sent %d answered %d wrong %d twice %d silent %d first-lost %d gaps %s",
-		&r.sent, &r.answered, &r.wrong, &r.twice, &r.silent, &r.firstLost, &r.gaps)
-	if n != 7 {
-		t.Fatalf("udp-talk: %v\n%s", err, out)
-	}
-	return r
-}
-
 // With a fifth of all packets lost, each way, many a registration is lost, or its
 // answer is: every session has its answers all the same, and none twice.
 func TestUDPHealsAfterLoss(t *testing.T) {
@@ -182,18 +110,6 @@ func TestUDPHealsAfterLoss(t *testing.T) {
 		}
 		t.Logf("%s: %+v", dst, r)
 	}
-}
-
-var answerLine = regexp.MustCompile(`(?m)^answer (\d+)$`)
-
-// last returns the number of the newest answer.
-func lastAnswer(r result) int {
-	all := answerLine.FindAllStringSubmatch(r.stdout, -1)
-	if len(all) == 0 {
-		return -1
-	}
-	n, _ := strconv.Atoi(all[len(all)-1][1])
-	return n
 }
 
 // The same five-tuple goes on after a restart of the connector and after a kill

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -10,6 +11,61 @@ import (
 	"testing"
 	"time"
 )
+
+// Two laptops and the connector's own host ping one server with the same
+// identifier and the same sequences: each gets its own replies, and no other.
+func TestOneIdentifier(t *testing.T) {
+	t.Parallel()
+	flag, path := policy(t, everyone)
+	l := newLab(t, "--laptops", "2", flag, path)
+	for _, f := range families {
+		for _, socket := range []string{"-dgram", "-raw"} {
+			args := []string{"-ident", "4242", "-n", "1000", "-i", "2ms", f.server}
+			own := slices.Concat([]string{"tool", "ping", "-tag", "host"}, args)
+			if socket == "-dgram" {
+				// A ping socket owns its identifier: the connector, of the same host, has to take others.
+				own = slices.Concat(l.asConnector(), []string{"tool", "ping", "-tag", "host", "-dgram"}, args)
+			}
+			host := l.start("connector", own...)
+			host.waitFor("pinging")
+			var all []*process
+			for _, node := range []string{"laptop", "laptop2"} {
+				all = append(all, l.start(node, slices.Concat([]string{"tool", "ping", "-tag", node}, args)...))
+			}
+			if socket == "-dgram" {
+				all = append(all, host) // one with a raw socket sees what the connector's sockets get, too
+			}
+			for _, p := range all {
+				if r := p.wait(time.Minute); r.code != 0 || !strings.Contains(r.stdout, "1000 sent, 1000 right, 0 wrong, 0 duplicate\n") {
+					t.Errorf("%s: exit code %d\n%s%s", p.what, r.code, r.stdout, r.stderr)
+				}
+			}
+			host.wait(time.Minute)
+		}
+	}
+}
+
+// pingSockets returns the identifiers of the ping sockets of the connector's host, sorted. Both
+// families share one table of the kernel, and each one's file shows sockets of the other, too.
+func (l *lab) pingSockets() []int {
+	l.t.Helper()
+	var idents []int
+	for line := range strings.Lines(l.run("connector", "cat", "/proc/net/icmp", "/proc/net/icmp6")) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !strings.HasSuffix(fields[0], ":") {
+			continue
+		}
+		var ident int
+		if _, err := fmt.Sscanf(fields[1][strings.LastIndexByte(fields[1], ':')+1:], "%X", &ident); err != nil {
+			l.t.Fatalf("%v in %q", err, line)
+		}
+		if !slices.Contains(idents, ident) {
+			idents = append(idents, ident)
+		}
+	}
+	slices.Sort(idents)
+	return idents
+}
 
 // rawTooBig is what ping prints when r1's link to r2 is too narrow.
 var rawTooBig = map[string]*regexp.Regexp{

@@ -3,17 +3,8 @@
 package e2e
 
 import (
-	"regexp"
 	"testing"
 	"time"
-)
-
-var (
-	tooBig = map[string]*regexp.Regexp{
-		"-4": regexp.MustCompile(`(?m)^From (\S+) icmp_seq=(\d+) Frag needed and DF set \(mtu = (\d+)\)$`),
-		"-6": regexp.MustCompile(`(?m)^From (\S+) icmp_seq=(\d+) Packet too big: mtu=(\d+)$`),
-	}
-	answered = regexp.MustCompile(`(?m)^1408 bytes from (\S+): icmp_seq=(\d+) ttl=62 `)
 )
 
 // Before path MTU discovery has settled nothing is too big: a number that is not

@@ -12,29 +12,6 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// The prefixes that laptops capture, and what else may never be seen on their wire.
-var private = []netip.Prefix{
-	netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("fd6f:6e65:7069:10::/60"), // captured
-	netip.MustParsePrefix(edgeV4 + "/32"), netip.MustParsePrefix(edgeV6 + "/128"), // hop addresses
-	netip.MustParsePrefix("100.96.0.0/12"), netip.MustParsePrefix("fd5d:b819:e7c4::/48"), // devices' own
-}
-
-// deviceAddr returns the laptop's own address inside, of one family.
-func (l *lab) deviceAddr(f family) string {
-	l.t.Helper()
-	var s struct {
-		Addrs []netip.Addr `json:"addrs"`
-	}
-	l.json("laptop", &s, "oneping", "client", "status", "--json")
-	for _, a := range s.Addrs {
-		if a.Is4() == (f.flag == "-4") {
-			return a.String()
-		}
-	}
-	l.t.Fatalf("no address for %s among %v", f.flag, s.Addrs)
-	return ""
-}
-
 // noLeak runs do and fails if anything of the private network passed the
 // laptop's physical device, or anything left by it but the link.
 func (l *lab) noLeak(what string, do func()) {
@@ -48,53 +25,6 @@ func (l *lab) noLeak(what string, do func()) {
 			l.t.Errorf("%s: left by the physical device: %v", what, p)
 		}
 	}
-}
-
-// touches says whether source or destination of an IP packet is in one of the prefixes.
-func touches(raw []byte, in []netip.Prefix) bool {
-	var ends []netip.Addr
-	switch {
-	case len(raw) >= 20 && raw[0]>>4 == 4:
-		ends = []netip.Addr{netip.AddrFrom4([4]byte(raw[12:16])), netip.AddrFrom4([4]byte(raw[16:20]))}
-	case len(raw) >= 40 && raw[0]>>4 == 6:
-		ends = []netip.Addr{netip.AddrFrom16([16]byte(raw[8:24])), netip.AddrFrom16([16]byte(raw[24:40]))}
-	}
-	return slices.ContainsFunc(ends, func(a netip.Addr) bool {
-		return slices.ContainsFunc(in, func(p netip.Prefix) bool { return p.Contains(a) })
-	})
-}
-
-// family is what a test of both families needs of each.
-type family struct {
-	flag                    string
-	edge, connector, server string
-	subnet                  string
-}
-
-var families = []family{
-	{"-4", edgeV4, connectorV4, serverV4, "172.16.10.0/24"},
-	{"-6", edgeV6, connectorV6, serverV6, "fd6f:6e65:7069:10::/64"},
-}
-
-// probes are the ways of traceroute; the TCP one goes to a closed port.
-var probes = [][]string{{"-I"}, {"-U"}, {"-T", "-p", "81"}}
-
-// traces runs every kind of traceroute to the server of f. A few probes at a
-// time: refusals are rate limited.
-func (l *lab) traces(what string, f family, want []string, args ...string) {
-	l.t.Helper()
-	for _, probe := range probes {
-		argv := slices.Concat([]string{f.flag, "-N4"}, probe, args, []string{f.server})
-		l.wantTrace(what+" "+strings.Join(argv, " "), "laptop", argv, want...)
-	}
-}
-
-// threeHops waits until the path is whole.
-func (l *lab) threeHops(f family) {
-	l.t.Helper()
-	l.poll("three hops "+f.flag, 10*time.Second, func() bool {
-		return slices.Equal(l.trace("laptop", f.flag, "-I", "-w1", "-m4", f.server), []string{f.edge, f.connector, f.server})
-	})
 }
 
 // pingSays fails unless one ping has that line and is not answered.

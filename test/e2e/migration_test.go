@@ -3,114 +3,11 @@
 package e2e
 
 import (
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
-
-const edgeDialV6 = "fd6f:6e65:7069:400::1"
-
-// networkChange is what happens to the first uplink of the laptop, and how that one comes back.
-type networkChange struct{ name, away, back string }
-
-// firstRoutes are the routes of the laptop's first uplink, which go with its state and its addresses.
-const firstRoutes = `
-ip route add default via 198.51.100.1
-ip route add 192.0.2.1 via 198.51.100.1
-ip -6 route add default via fd6f:6e65:7069:200::1 metric 1024
-ip -6 route add fd6f:6e65:7069:400::1 via fd6f:6e65:7069:200::1 metric 1024`
-
-var networkChanges = []networkChange{
-	{"down", "ip link set eth0 down", "ip link set eth0 up\nip addr add fd6f:6e65:7069:200::2/64 dev eth0 nodad" + firstRoutes},
-	{
-		"address lost", "ip addr flush dev eth0 scope global\nip route flush dev eth0\nip -6 route flush dev eth0",
-		"ip addr add 198.51.100.2/28 dev eth0\nip addr add fd6f:6e65:7069:200::2/64 dev eth0 nodad" + firstRoutes,
-	},
-	{"routes moved", strings.ReplaceAll(firstRoutes, " add ", " del "), firstRoutes},
-}
-
-// linkStatus is what client status says of the link.
-type linkStatus struct {
-	Up        bool
-	LastError string `json:"last_error"`
-	Link      *struct {
-		Remote  string
-		Since   time.Time
-		PathMTU int `json:"path_mtu"`
-	}
-}
-
-func (l *lab) link() linkStatus {
-	l.t.Helper()
-	var s linkStatus
-	l.json("laptop", &s, "oneping", "client", "status", "--json")
-	return s
-}
-
-// byHand starts edge, connector and client in a bare lab whose nodes dial the edge at addr, and returns the client.
-func (l *lab) byHand(addr string) *process {
-	l.t.Helper()
-	l.file("policy.yaml", everyone)
-	for _, line := range []struct{ node, text string }{
-		{"edge", "oneping edge run --listen [::]:7844 --advertise " + addr + " --hop " + edgeV4 + " --hop " + edgeV6 + " &"},
-		{"edge", "oneping tunnel create office && oneping route add 172.16.10.0/24 office && oneping route add fd6f:6e65:7069:10::/64 office"},
-		{"edge", "oneping policy apply -f policy.yaml && oneping tunnel token office > connector.token && oneping device token --user alice@example.com > laptop.token"},
-		{"connector", "oneping connector run --token-file connector.token &"},
-	} {
-		l.readmeLine(line.node, line.text)
-	}
-	client := l.start("laptop", "oneping", "client", "up", "--token-file", "laptop.token")
-	client.waitFor(`"link up"`)
-	return client
-}
-
-// steady is a ping that says of each request whether it was answered.
-type steady struct{ p *process }
-
-var steadyLine = regexp.MustCompile(`(?m)^\[(\d+\.\d+)\] .*icmp_seq=(\d+)(.*)$`)
-
-func (l *lab) steadyPing(dst string) *steady {
-	l.t.Helper()
-	s := &steady{l.start("laptop", "ping", "-n", "-D", "-i", "0.02", dst)}
-	s.p.waitFor("icmp_seq=20 ")
-	return s
-}
-
-// answers returns the sequence numbers answered and when.
-func (s *steady) answers() (at map[int]time.Time, last int) {
-	at = make(map[int]time.Time)
-	for _, m := range steadyLine.FindAllStringSubmatch(s.p.output().stdout, -1) {
-		seq, _ := strconv.Atoi(m[2])
-		sec, err := strconv.ParseFloat(m[1], 64)
-		if err == nil && strings.Contains(m[3], "ttl=") {
-			at[seq], last = time.UnixMicro(int64(sec*1e6)), max(last, seq)
-		}
-	}
-	return at, last
-}
-
-// back waits for an answer to a request that left two seconds after a moment.
-func (s *steady) back(moment time.Time) {
-	s.p.l.t.Helper()
-	s.p.until("answers", 20*time.Second, func(result) bool {
-		at, last := s.answers()
-		return at[last].After(moment.Add(2 * time.Second))
-	})
-}
-
-// lost returns how many were not answered, of those before the last that was.
-func (s *steady) lost() (n, of int) {
-	at, last := s.answers()
-	for seq := 1; seq < last; seq++ {
-		if _, ok := at[seq]; !ok {
-			n++
-		}
-	}
-	return n, last
-}
 
 // A laptop goes from one network to another and back while pings run: they go on, each with its identifier, over the same
 // link, by QUIC migration.

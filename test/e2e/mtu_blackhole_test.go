@@ -3,46 +3,10 @@
 package e2e
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
-
-// snmp returns a counter of /proc/net/snmp in a node.
-func (l *lab) snmp(node, group, name string) int {
-	l.t.Helper()
-	var names []string
-	for line := range strings.Lines(l.run(node, "cat", "/proc/net/snmp")) {
-		fields := strings.Fields(line)
-		if fields[0] != group+":" {
-			continue
-		}
-		for i, have := range names {
-			if have == name {
-				n, err := strconv.Atoi(fields[i])
-				if err != nil {
-					l.t.Fatal(err)
-				}
-				return n
-			}
-		}
-		names = fields
-	}
-	l.t.Fatalf("no counter %s %s on %s", group, name, node)
-	return 0
-}
-
-// moved returns how many bytes a device of the laptop has received or sent.
-func (l *lab) moved(direction string) int {
-	l.t.Helper()
-	text := l.run("laptop", "cat", "/sys/class/net/eth0/statistics/"+direction+"_bytes")
-	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return n
-}
 
 // A router between laptop and edge gets narrower in the middle of a transfer and may not
 // say so: what is under way arrives all the same.

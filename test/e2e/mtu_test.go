@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +11,95 @@ import (
 	"testing"
 	"time"
 )
+
+// What does not fit the link and may not be cut is answered with the size that
+// does fit, by the hop whose link it is.
+func TestPathMTU(t *testing.T) {
+	t.Parallel()
+	needs(t, "ping")
+	l := newLab(t)
+	l.settle()
+	said := regexp.MustCompile(`From (\S+) icmp_seq=1 (?:Frag needed and DF set|Packet too big).*mtu ?= ?(\d+)`)
+	for dst, c := range map[string]struct {
+		hop  string
+		head int // bytes of IP and ICMP headers
+	}{serverV4: {edgeV4, 28}, serverV6: {edgeV6, 48}} {
+		out := l.exec("laptop", "ping", "-n", "-M", "do", "-c1", "-W1", "-s", "1450", dst).stdout
+		m := said.FindStringSubmatch(out)
+		if m == nil {
+			t.Errorf("%s: no word of the path MTU in\n%s", dst, out)
+			continue
+		}
+		mtu, _ := strconv.Atoi(m[2])
+		if m[1] != c.hop || mtu < 1380 || mtu > 1450 { // 1500 less the headers of IP, UDP and QUIC
+			t.Errorf("%s: %s says %d, want about 1400 from %s", dst, m[1], mtu, c.hop)
+		}
+		l.ping("laptop", 1, "-M", "do", "-s", fmt.Sprint(mtu-c.head), dst)
+		if r := l.exec("laptop", "ping", "-n", "-M", "do", "-c1", "-W1", "-s", fmt.Sprint(mtu-c.head+1), dst); r.code == 0 {
+			t.Errorf("%s: a packet of %d bytes passed, the MTU is %d", dst, mtu+1, mtu)
+		}
+	}
+}
+
+// A link of the smallest IPv6 MTU works from the first packet on.
+func TestNarrowLink(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ping", "curl")
+	l := newLab(t, "--link", "laptop-edge:mtu=1280")
+	l.serve("server", "http-serve", ":80")
+	for _, f := range families {
+		l.threeHops(f)
+		for size := range 1401 {
+			if size%100 > 0 && (size < 1160 || size > 1240) { // all of those about the limit
+				continue
+			}
+			args := []string{"-s", fmt.Sprint(size), f.server}
+			if f.flag == "-4" {
+				args = append([]string{"-M", "dont"}, args...)
+			} else {
+				args = append([]string{"-M", "want"}, args...)
+				l.exec("laptop", append([]string{"ping", "-n", "-c1", "-W1"}, args...)...) // learns the path MTU
+			}
+			l.ping("laptop", 1, args...)
+		}
+		host := f.server
+		if f.flag == "-6" {
+			host = "[" + host + "]"
+		}
+		l.download(host, "file", 10_000_000)
+		l.upload(host, "file")
+	}
+}
+
+var (
+	tooBig = map[string]*regexp.Regexp{
+		"-4": regexp.MustCompile(`(?m)^From (\S+) icmp_seq=(\d+) Frag needed and DF set \(mtu = (\d+)\)$`),
+		"-6": regexp.MustCompile(`(?m)^From (\S+) icmp_seq=(\d+) Packet too big: mtu=(\d+)$`),
+	}
+	answered = regexp.MustCompile(`(?m)^1408 bytes from (\S+): icmp_seq=(\d+) ttl=62 `)
+)
+
+// A packet that may not be cut is marked with the size that fits, by the hop before the narrow link.
+func TestFragmentationMark(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ip")
+	for name, l := range bothRows(t, "--link", "r1-r2:mtu=1300") {
+		t.Run(name, func(t *testing.T) {
+			if name == "oneping" {
+				l.settle()
+			}
+			for flag, row := range rows {
+				want := []string{row[0], row[1], row[2], row[2] + " !F-1300"}
+				for _, probe := range [][]string{{"-I"}, {"-U"}} {
+					forgetMTU("laptop")(l)
+					l.wantTrace("narrow", "laptop", slices.Concat([]string{flag, "-F"}, probe, []string{row[4], "1360"}), want...)
+				}
+				// Without -F it crosses over IPv4; over IPv6 nobody on the way cuts, and the laptop does once it has been told.
+				l.wantTrace("whole or in pieces", "laptop", []string{flag, "-U", row[4], "1360"}, row...)
+			}
+		})
+	}
+}
 
 // narrowAt are the places where a path may be narrow, who says so (its index in a row) and the least and largest number
 // that it may say: exactly the link's MTU for a router, what QUIC leaves of it for the links that carry the tunnel.
@@ -67,15 +155,6 @@ func TestTrueMTU(t *testing.T) {
 			}
 		})
 	}
-}
-
-// host returns the address of the n-th server at the end of a row: .120 is the first.
-func host(row []string, n int) string {
-	addr := netip.MustParseAddr(row[4])
-	for range n - 1 {
-		addr = addr.Next()
-	}
-	return addr.String()
 }
 
 // pingTooBig pings dst with DF and a packet that only the narrow link does not take, and returns the MTU that reporter

@@ -19,19 +19,14 @@ import (
 	"time"
 )
 
-// The addresses of the classic example (internal/lab).
-const (
-	edgeV4       = "172.68.101.57" // the edge's hop address
-	connectorV4  = "172.16.10.100"
-	serverV4     = "172.16.10.120"
-	host2V4      = "172.16.10.121"
-	edgeV6       = "fd6f:6e65:7069:101::57"
-	connectorV6  = "fd6f:6e65:7069:10::100"
-	serverV6     = "fd6f:6e65:7069:10::120"
-	host2V6      = "fd6f:6e65:7069:10::121"
-	edgeDialV4   = "192.0.2.1"    // where nodes dial the edge
-	laptopDialV4 = "198.51.100.2" // from where the laptop does
-)
+// asConnector returns the beginning of a command line that runs as the
+// connector's user, whom the node's ping group range admits.
+func (l *lab) asConnector() []string {
+	if l.rootless() {
+		return nil
+	}
+	return []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}
+}
 
 // everyone is a policy that lets the users of all laptops reach everything.
 const everyone = `grants:
@@ -204,6 +199,7 @@ func (l *lab) kill(node string) {
 	l.t.Helper()
 	l.must("lab", "stop", "--kill", "--name", l.name, node)
 }
+
 func (l *lab) up(node string) { l.t.Helper(); l.must("lab", "start", "--name", l.name, node) }
 
 // poll asks until ok says yes, for what has no event to wait for. Failing is fatal.
@@ -216,49 +212,6 @@ func (l *lab) poll(what string, within time.Duration, ok func() bool) {
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-}
-
-// settle waits until path MTU discovery of both links is done: from then on
-// "packet too big" is answered, and always with the same number.
-func (l *lab) settle() {
-	l.t.Helper()
-	for node, role := range map[string]string{"laptop": "client", "connector": "connector"} {
-		l.poll("path MTU of "+node, 10*time.Second, func() bool {
-			var status struct{ Link *struct{ Settled bool } }
-			l.json(node, &status, "oneping", role, "status", "--json")
-			return status.Link != nil && status.Link.Settled
-		})
-	}
-	l.poll("path MTU of the edge", 10*time.Second, func() bool {
-		var status struct {
-			Devices []struct{ Link struct{ Settled bool } }
-			Tunnels []struct {
-				Replicas []struct{ Link struct{ Settled bool } }
-			}
-		}
-		l.json("edge", &status, "oneping", "edge", "status", "--json")
-		settled := len(status.Devices) > 0 && len(status.Tunnels) > 0
-		for _, d := range status.Devices {
-			settled = settled && d.Link.Settled
-		}
-		for _, t := range status.Tunnels {
-			for _, r := range t.Replicas {
-				settled = settled && r.Link.Settled
-			}
-		}
-		return settled
-	})
-}
-
-// rootless says that the lab runs in a user namespace.
-func (l *lab) rootless() bool {
-	l.t.Helper()
-	r := l.oneping("lab", "status", "--json", "--name", l.name)
-	var list []struct{ Rootless bool }
-	if err := json.Unmarshal([]byte(r.stdout), &list); err != nil || len(list) != 1 {
-		l.t.Fatalf("lab status: %v: %s%s", err, r.stdout, r.stderr)
-	}
-	return list[0].Rootless
 }
 
 // needs skips the test when a program is missing, and fails it under CI.
@@ -274,24 +227,10 @@ func needs(t testing.TB, programs ...string) {
 	}
 }
 
-// pids returns the process ids of the roles, by node; another one says that a role was restarted.
-func (l *lab) pids() []string {
-	l.t.Helper()
-	r := l.oneping("lab", "status", "--json", "--name", l.name)
-	var list []struct {
-		Nodes []struct {
-			Name, Role string
-			PID        int
-		}
+// forgetMTU makes a node forget which path MTUs it has been told.
+func forgetMTU(node string) func(*lab) {
+	return func(l *lab) {
+		l.t.Helper()
+		l.run(node, "sh", "-ec", "ip route flush cache; ip -6 route flush cache table all")
 	}
-	if err := json.Unmarshal([]byte(r.stdout), &list); err != nil || len(list) != 1 {
-		l.t.Fatalf("lab status: %v: %s%s", err, r.stdout, r.stderr)
-	}
-	var pids []string
-	for _, n := range list[0].Nodes {
-		if n.Role != "" {
-			pids = append(pids, fmt.Sprintf("%s %d", n.Name, n.PID))
-		}
-	}
-	return pids
 }

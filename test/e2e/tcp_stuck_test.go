@@ -109,16 +109,6 @@ func (l *lab) newRoute(what string) {
 	l.t.Logf("%-46s a new route after %v", what, time.Since(began).Round(10*time.Millisecond))
 }
 
-// tcpFlows returns the number of flows on laptop, edge and connector together.
-func (l *lab) tcpFlows() int {
-	l.t.Helper()
-	n := 0
-	for _, on := range l.flowsOn() {
-		n += on
-	}
-	return n
-}
-
 // flowsOn returns the number of flows on each node.
 func (l *lab) flowsOn() map[string]int {
 	l.t.Helper()
@@ -164,57 +154,4 @@ func TestABlockedWriterNoticesTheEnd(t *testing.T) {
 		l.json("connector", &c, "oneping", "connector", "status", "--json")
 		return e.Flows == 0 && c.TCP == 0
 	})
-}
-
-// What was said before a reset arrives, as through Linux routers: a server that answers early and closes with unread
-// bytes, and a client that says something and closes hard.
-func TestLastWords(t *testing.T) {
-	const tries = 40
-	for name, flags := range map[string][]string{
-		"near": nil,
-		"far":  {"--link", "laptop-edge:delay=20ms", "--link", "edge-connector:delay=20ms"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l, plain := newLab(t, flags...), newLab(t, append([]string{"--plain"}, flags...)...)
-			for _, x := range []*lab{l, plain} {
-				x.serve("server", "tcp-serve", "-mode", "early", ":80")
-			}
-			for _, answer := range []string{"300", "1000", "10000"} {
-				got, want := l.wholeAnswers(answer, tries), plain.wholeAnswers(answer, tries)
-				if t.Logf("%s bytes: %d whole answers of %d, through Linux routers %d", answer, got, tries, want); got < want-2 {
-					t.Errorf("%s bytes: %d whole answers of %d, through Linux routers %d", answer, got, tries, want)
-				}
-			}
-			for _, size := range []string{"1", "100", "1000", "10000"} {
-				got, want := l.wholeWords(size, tries), plain.wholeWords(size, tries)
-				if t.Logf("%s bytes before a reset: %d whole of %d, through Linux routers %d", size, got, tries, want); got < want-2 {
-					t.Errorf("%s bytes before a reset: %d whole of %d, through Linux routers %d", size, got, tries, want)
-				}
-			}
-		})
-	}
-}
-
-// wholeWords returns how many messages of size bytes arrive whole that are followed by a reset at once.
-func (l *lab) wholeWords(size string, tries int) int {
-	l.t.Helper()
-	words := l.serve("server", "tcp-serve", "-mode", "words", ":81")
-	l.run("laptop", "tool", "tcp-hard", "-s", size, "-n", strconv.Itoa(tries), serverV4+":81")
-	words.until("ends", 20*time.Second, func(r result) bool { return strings.Count(r.stdout, "ended ") == tries })
-	r := words.interrupt()
-	if n := strings.Count(r.stdout, "ended ECONNRESET"); n != tries {
-		l.t.Errorf("%d of %d connections ended with a reset", n, tries)
-	}
-	return strings.Count(r.stdout, "words "+size+"\n")
-}
-
-func (l *lab) wholeAnswers(size string, tries int) int {
-	l.t.Helper()
-	out := l.run("laptop", "tool", "tcp-early", "-n", strconv.Itoa(tries), "-answer", size, serverV4+":80")
-	n, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(out, "whole")))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return n
 }

@@ -9,14 +9,6 @@ import (
 	"time"
 )
 
-// bothRows starts two labs side by side with the same routers and the same flags: the one with oneping, the other with Linux
-// routers in the places of edge and connector.
-func bothRows(t *testing.T, flags ...string) map[string]*lab {
-	t.Helper()
-	flags = append([]string{"--routers", "2"}, flags...)
-	return map[string]*lab{"oneping": newLab(t, flags...), "plain": newLab(t, append(flags, "--plain")...)}
-}
-
 // refusals are what r1 says to packets for a port: the words of nft, the mark of traceroute, and what
 // connected sockets report for UDP and TCP.
 var refusals = []struct {
@@ -60,14 +52,6 @@ func TestRefusalsBehindRouters(t *testing.T) {
 			}
 		})
 	}
-}
-
-// hostPort joins an address and a port as every program takes them.
-func (l *lab) hostPort(host, port string) string {
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
 }
 
 // wantSockets compares what connected sockets report of a destination, which connect() reports without
@@ -142,28 +126,6 @@ func TestRoutesOfTheConnector(t *testing.T) {
 						return len(got) == 1 && strings.HasSuffix(got[0], c.want)
 					})
 				}
-			}
-		})
-	}
-}
-
-// A packet that may not be cut is marked with the size that fits, by the hop before the narrow link.
-func TestFragmentationMark(t *testing.T) {
-	t.Parallel()
-	needs(t, "traceroute", "ip")
-	for name, l := range bothRows(t, "--link", "r1-r2:mtu=1300") {
-		t.Run(name, func(t *testing.T) {
-			if name == "oneping" {
-				l.settle()
-			}
-			for flag, row := range rows {
-				want := []string{row[0], row[1], row[2], row[2] + " !F-1300"}
-				for _, probe := range [][]string{{"-I"}, {"-U"}} {
-					forgetMTU("laptop")(l)
-					l.wantTrace("narrow", "laptop", slices.Concat([]string{flag, "-F"}, probe, []string{row[4], "1360"}), want...)
-				}
-				// Without -F it crosses over IPv4; over IPv6 nobody on the way cuts, and the laptop does once it has been told.
-				l.wantTrace("whole or in pieces", "laptop", []string{flag, "-U", row[4], "1360"}, row...)
 			}
 		})
 	}

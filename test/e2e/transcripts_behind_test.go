@@ -90,14 +90,6 @@ func narrow() stage {
 	}
 }
 
-// forgetMTU makes a node forget which path MTUs it has been told.
-func forgetMTU(node string) func(*lab) {
-	return func(l *lab) {
-		l.t.Helper()
-		l.run(node, "sh", "-ec", "ip route flush cache; ip -6 route flush cache table all")
-	}
-}
-
 // quiet starts a program on the server that takes what comes to an UDP port and answers nothing.
 func (l *lab) quiet(port string) {
 	l.t.Helper()

@@ -12,12 +12,6 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// captureStatus is what the client says of its configuration.
-type captureStatus struct {
-	Capture       []string
-	Configuration *proto.Progress
-}
-
 // captures waits until the laptop has all that the edge wants, and returns what it captures.
 func (l *lab) captures(want int, within time.Duration) []string {
 	l.t.Helper()
@@ -57,5 +51,24 @@ func TestManyRoutesOverASlowLink(t *testing.T) {
 	l.json("edge", &devices, "oneping", "device", "list", "--json")
 	if c := devices[0].Link.Configuration; c == nil || c.Behind() || c.Newest == 0 {
 		t.Errorf("the edge says that the laptop has %+v", c)
+	}
+}
+
+// The answers of edge and routers come from addresses to which a laptop without default route
+// has no way but the device, and strict reverse path filters do not eat them.
+func TestStrictLaptop(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ip")
+	l := newLab(t)
+	settings := `echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter && ip route del default && ip -6 route del default`
+	l.run("laptop", "sh", "-c", settings)
+	for _, restarted := range []bool{false, true} {
+		if restarted { // the client meets them at its start
+			l.stop("laptop")
+			l.up("laptop")
+		}
+		for _, f := range families {
+			l.traces(fmt.Sprintf("restarted %v:", restarted), f, []string{f.edge, f.connector, f.server})
+		}
 	}
 }

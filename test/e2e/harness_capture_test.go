@@ -5,6 +5,8 @@ package e2e
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,4 +80,29 @@ func (c captured) String() string {
 	}
 	return fmt.Sprintf("%s %s %v > %v proto %d ttl %d df %v type %d code %d id %d seq %d ports %d>%d len %d",
 		c.at.Format("15:04:05.000"), direction, c.Src, c.Dst, c.Proto, c.TTL, c.DF, c.Type, c.Code, c.Ident, c.Seq, c.SrcPort, c.DstPort, len(c.Raw))
+}
+
+// touches says whether source or destination of an IP packet is in one of the prefixes.
+func touches(raw []byte, in []netip.Prefix) bool {
+	var ends []netip.Addr
+	switch {
+	case len(raw) >= 20 && raw[0]>>4 == 4:
+		ends = []netip.Addr{netip.AddrFrom4([4]byte(raw[12:16])), netip.AddrFrom4([4]byte(raw[16:20]))}
+	case len(raw) >= 40 && raw[0]>>4 == 6:
+		ends = []netip.Addr{netip.AddrFrom16([16]byte(raw[8:24])), netip.AddrFrom16([16]byte(raw[24:40]))}
+	}
+	return slices.ContainsFunc(ends, func(a netip.Addr) bool {
+		return slices.ContainsFunc(in, func(p netip.Prefix) bool { return p.Contains(a) })
+	})
+}
+
+// requests returns the identifiers that requests had, in the order of their appearance.
+func requests(all []captured, v6 bool) []uint16 {
+	var idents []uint16
+	for _, p := range all {
+		if p.ok == packet.OK && p.V6 == v6 && p.IsEchoRequest() && !slices.Contains(idents, p.Ident) {
+			idents = append(idents, p.Ident)
+		}
+	}
+	return idents
 }

@@ -26,11 +26,6 @@ var manyTools = []string{
 // manyPaths is how many run at once, each to a destination of its own.
 const manyPaths = 30
 
-// noRateLimit is what a Linux host needs to answer every probe: by default it sends at most one error a second to one
-// destination, and a thousand to all.
-const noRateLimit = `cd /proc/sys/net && echo 0 >ipv4/icmp_ratelimit && echo 0 >ipv6/icmp/ratelimit && for f in ipv4/icmp_msgs_per_sec ipv4/icmp_msgs_burst; do
-	test ! -w $f || echo 100000 >$f; done`
-
 // Traceroutes of all kinds at once, each to its own destination: no hop is missing, and none is another's.
 // ONEPING_ROUNDS is how often, 2 by default.
 func TestManyTraceroutes(t *testing.T) {
