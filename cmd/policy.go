@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
-	"github.com/oneping/oneping/edge/state"
 )
 
 func newPolicyCmd() *cobra.Command {
@@ -50,7 +50,7 @@ func newPolicyShowCmd() *cobra.Command {
 		Example: "  oneping policy show > policy.yaml",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var p state.Policy
+			var p model.Policy
 			return a.show(c, "/v1/policy", &p, func(w io.Writer) error {
 				text, err := policy.Format(p)
 				if err != nil {

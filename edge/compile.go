@@ -8,10 +8,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/edge/route"
-	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -24,21 +24,21 @@ type view struct {
 
 // decisive is the part that the relay decides by.
 type decisive struct {
-	routes   []state.Route
-	policy   state.Policy
-	tunnels  map[string]state.Tunnel
+	routes   []model.Route
+	policy   model.Policy
+	tunnels  map[string]model.Tunnel
 	devices  []relay.Device
 	replicas []relay.Replica
 }
 
-func viewOf(sn *state.Snapshot) *view {
+func viewOf(sn *model.Snapshot) *view {
 	v := &view{decisive{routes: sn.Routes, policy: sn.Policy, tunnels: sn.Tunnels}, sn.Capture}
 	for _, d := range sn.Devices {
 		if !d.Revoked {
 			v.devices = append(v.devices, relay.Device{ID: d.ID, User: d.User, Addrs: d.Addrs()})
 		}
 	}
-	for _, r := range sn.Replicas {
+	for _, r := range sn.Connectors {
 		if _, ok := sn.Tunnels[r.Tunnel]; ok && !r.Revoked {
 			v.replicas = append(v.replicas, relay.Replica{ID: r.ID, Tunnel: r.Tunnel})
 		}
@@ -50,7 +50,7 @@ func viewOf(sn *state.Snapshot) *view {
 
 // apply brings the relay to a snapshot. One that is not newer than the last is
 // ignored; calls may be concurrent.
-func (e *Edge) apply(sn *state.Snapshot) {
+func (e *Edge) apply(sn *model.Snapshot) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if sn == nil || e.view != nil && sn.Revision <= e.revision {
@@ -71,7 +71,7 @@ func (e *Edge) apply(sn *state.Snapshot) {
 }
 
 // changed follows the store.
-func (e *Edge) changed(sn *state.Snapshot) error {
+func (e *Edge) changed(sn *model.Snapshot) error {
 	e.apply(sn)
 	e.mu.Lock()
 	stale := e.stale
@@ -121,7 +121,7 @@ func (e *Edge) welcome(id proto.Identity) (proto.Welcome, error) {
 // capture lists what clients take off their hosts: what is configured, every
 // prefix ever routed, and the hop addresses. Each stored list is compiled once,
 // for all nodes and until it changes: it is long, and asked for at every change of anything.
-func (e *Edge) capture(sn *state.Snapshot) []netip.Prefix {
+func (e *Edge) capture(sn *model.Snapshot) []netip.Prefix {
 	e.captureMu.Lock()
 	defer e.captureMu.Unlock()
 	if e.captured != nil && same(sn.Capture, e.captureOf) {

@@ -38,7 +38,7 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// upkeepEvery is how often connected nodes are noted as seen and replicas that left are forgotten.
+// upkeepEvery is how often connected nodes are noted as seen and connectors that left are forgotten.
 const upkeepEvery = time.Minute
 
 // windowShare is the part of the process's memory that the links' receive windows may be together: an eighth.
@@ -239,11 +239,7 @@ func (e *Edge) renew(_ context.Context, id proto.Identity, csr []byte) proto.Ren
 
 // seen notes that a node is there; the store writes it only now and then.
 func (e *Edge) seen(ctx context.Context, id proto.Identity) {
-	touch := e.store.TouchDevice
-	if id.Role == proto.RoleConnector {
-		touch = e.store.TouchReplica
-	}
-	if err := touch(ctx, id.ID); err != nil && ctx.Err() == nil {
+	if err := e.store.Touch(ctx, id.ID); err != nil && ctx.Err() == nil {
 		e.cfg.Log.Warn("cannot note that a node was seen", zap.Stringer(obs.FieldIdentity, id), zap.Error(err))
 	}
 }
@@ -258,7 +254,7 @@ func (e *Edge) upkeep(ctx context.Context) error {
 			return ctx.Err()
 		case <-t.C:
 			e.acceptor.Touch(ctx)
-			if _, err := e.store.ForgetReplicas(ctx, e.connected); err != nil && ctx.Err() == nil {
+			if _, err := e.store.ForgetConnectors(ctx, e.connected); err != nil && ctx.Err() == nil {
 				e.cfg.Log.Warn("cannot forget connectors that left", zap.Error(err))
 			}
 			if _, err := e.store.ForgetTokens(ctx); err != nil && ctx.Err() == nil {
@@ -278,10 +274,10 @@ func (e *Edge) holders() []holder {
 	return out
 }
 
-// connected says whether a replica has a link now.
-func (e *Edge) connected(replica string) bool {
-	r, ok := e.store.Snapshot().Replicas[replica]
-	return ok && e.acceptor.present.get(proto.Identity{Role: proto.RoleConnector, ID: replica, Tunnel: r.Tunnel}) != nil
+// connected says whether a connector has a link now.
+func (e *Edge) connected(id string) bool {
+	r, ok := e.store.Snapshot().Connectors[id]
+	return ok && e.acceptor.present.get(proto.Identity{Role: proto.RoleConnector, ID: id, Tunnel: r.Tunnel}) != nil
 }
 
 // advertise returns the addresses that go into tokens.

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap/zaptest"
 
-	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/local"
 )
 
@@ -65,7 +65,7 @@ func TestStatus(t *testing.T) {
 func TestHopAddressIsNobodyElses(t *testing.T) {
 	dir := t.TempDir()
 	hop := netip.MustParseAddr("100.96.0.1")
-	device := state.Device{ID: "first", User: "alice", KeyHash: []byte{1}}
+	device := model.Device{ID: "first", User: "alice", KeyHash: []byte{1}}
 	t.Run("hop first", func(t *testing.T) {
 		e := startEdge(t, Config{StateDir: t.TempDir(), Hops: []netip.Addr{hop}})
 		if d, err := e.store.AllocateDevice(t.Context(), device); err != nil || d.Addr4 == hop {

@@ -212,7 +212,7 @@ func TestWelcome(t *testing.T) {
 		t.Errorf("after one more, which is a change now, it was told %+v", c)
 	}
 	st := s.e.Status()
-	if len(st.Devices) != 1 || st.Devices[0].ID != s.device || len(st.Tunnels) != 1 || len(st.Tunnels[0].Replicas) != 1 || st.Tunnels[0].Replicas[0].ICMP != "ping" {
+	if len(st.Devices) != 1 || st.Devices[0].ID != s.device || len(st.Tunnels) != 1 || len(st.Tunnels[0].Connectors) != 1 || st.Tunnels[0].Connectors[0].ICMP != "ping" {
 		t.Errorf("status %+v", st)
 	}
 }

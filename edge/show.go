@@ -16,7 +16,7 @@ import (
 func WriteStatus(w io.Writer, s *Status, now time.Time) error {
 	up := 0
 	for _, t := range s.Tunnels {
-		if len(t.Replicas) > 0 {
+		if len(t.Connectors) > 0 {
 			up++
 		}
 	}

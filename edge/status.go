@@ -30,11 +30,11 @@ type Status struct {
 	Memory   MemoryStatus      `json:"memory"`
 }
 
-// TunnelStatus is one tunnel with its connected replicas.
+// TunnelStatus is one tunnel with its connected connectors.
 type TunnelStatus struct {
-	ID       string       `json:"id"`
-	Name     string       `json:"name"`
-	Replicas []NodeStatus `json:"replicas"`
+	ID         string       `json:"id"`
+	Name       string       `json:"name"`
+	Connectors []NodeStatus `json:"replicas"`
 }
 
 // NodeStatus is one connected node.
@@ -60,17 +60,17 @@ func (e *Edge) Status() Status {
 		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(),
 		Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
 	}
-	replicas := make(map[string][]NodeStatus)
+	connectors := make(map[string][]NodeStatus)
 	for _, n := range e.acceptor.present.all() {
 		st := n.status()
 		if n.id.Role == proto.RoleConnector {
-			replicas[n.id.Tunnel] = append(replicas[n.id.Tunnel], st)
+			connectors[n.id.Tunnel] = append(connectors[n.id.Tunnel], st)
 			continue
 		}
 		s.Devices = append(s.Devices, st)
 	}
 	for id, t := range sn.Tunnels {
-		s.Tunnels = append(s.Tunnels, TunnelStatus{ID: id, Name: t.Name, Replicas: append([]NodeStatus{}, replicas[id]...)})
+		s.Tunnels = append(s.Tunnels, TunnelStatus{ID: id, Name: t.Name, Connectors: append([]NodeStatus{}, connectors[id]...)})
 	}
 	slices.SortFunc(s.Tunnels, func(a, b TunnelStatus) int { return strings.Compare(a.Name, b.Name) })
 	return s

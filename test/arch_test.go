@@ -18,14 +18,15 @@ const module = "github.com/oneping/oneping"
 var layers = map[string]int{"proto": 0, "internal": 1, "client": 2, "connector": 2, "edge": 2, "cmd": 3, "": 4, "test": 4, "scripts": 4}
 
 // rooms lists the rooms of a role that may import other rooms. All others are
-// imported by the role's parent alone. edge/state holds the model of the desired
-// state, which routes and grants are compiled from.
+// imported by the role's parent alone. edge/model is plain data, which routes and grants are
+// compiled from, the store stores and the administration shows.
 var rooms = map[string][]string{
-	"edge/route":    {"edge/state"},
-	"edge/policy":   {"edge/state"},
-	"edge/relay":    {"edge/route", "edge/policy"},
-	"edge/identity": {"edge/state"},
-	"edge/admin":    {"edge/state", "edge/policy", "edge/identity"},
+	"edge/route":    {"edge/model"},
+	"edge/policy":   {"edge/model"},
+	"edge/state":    {"edge/model"},
+	"edge/relay":    {"edge/model", "edge/route", "edge/policy"},
+	"edge/identity": {"edge/model", "edge/state"},
+	"edge/admin":    {"edge/model", "edge/state", "edge/policy", "edge/identity"},
 }
 
 // owners names the rooms that may import a heavy module: anyone else asks them.
@@ -156,6 +157,23 @@ func forbiddenModule(from, path string) string {
 	return ""
 }
 
+// TestDecisionsNeedNoStore: who may reach what and where it goes can be decided, tested and
+// simulated without the store's server.
+func TestDecisionsNeedNoStore(t *testing.T) {
+	const nats = "github.com/nats-io"
+	for _, p := range []string{"edge/model", "edge/route", "edge/policy", "edge/relay"} {
+		cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"/"+p)
+		cmd.Dir, cmd.Stderr = "..", os.Stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal("go list:", err)
+		}
+		if strings.Contains(string(out), nats) {
+			t.Errorf("%s depends on %s", p, nats)
+		}
+	}
+}
+
 // The test of the test: what the map must refuse, it refuses.
 func TestForbidden(t *testing.T) {
 	for _, c := range []struct {
@@ -174,7 +192,9 @@ func TestForbidden(t *testing.T) {
 		{"edge/relay", module + "/edge/route", false},
 		{"edge/relay", module + "/edge/state", true},
 		{"edge/route", module + "/edge/policy", true},
-		{"edge/route", module + "/edge/state", false},
+		{"edge/route", module + "/edge/state", true},
+		{"edge/route", module + "/edge/model", false},
+		{"edge/model", module + "/edge/state", true},
 		{"connector/icmp", module + "/connector/udp", true},
 		{"", module + "/edge", false},
 		{"client", "github.com/quic-go/quic-go", true},

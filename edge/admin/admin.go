@@ -27,6 +27,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/identity"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/local"
@@ -180,7 +181,7 @@ func (h *Handler) record(r *http.Request, action, object, detail string) {
 	h.cfg.Log.Info(action, zap.String("actor", actor), zap.String("object", object), zap.String("detail", detail))
 }
 
-func (h *Handler) snapshot() (*state.Snapshot, error) {
+func (h *Handler) snapshot() (*model.Snapshot, error) {
 	sn := h.cfg.Store.Snapshot()
 	if sn == nil {
 		return nil, state.ErrNotReady

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oneping/oneping/edge/identity"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
@@ -125,7 +126,7 @@ func TestStatusCodes(t *testing.T) {
 func TestExplainADenial(t *testing.T) {
 	a := newAPI(t)
 	a.do("PUT", "/v1/policy", map[string]string{"text": `grants: [{id: eng, who: [alice], to: [10.0.0.0/8], how: [icmp]}]`}, nil)
-	d, err := a.store.AllocateDevice(t.Context(), state.Device{ID: "bobsdevice", User: "bob"})
+	d, err := a.store.AllocateDevice(t.Context(), model.Device{ID: "bobsdevice", User: "bob"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,11 +198,11 @@ func TestConnectedNodesInLists(t *testing.T) {
 	if _, err := a.store.AddRoute(ctx, netip.MustParsePrefix("10.0.0.0/8"), "lab"); err != nil {
 		t.Fatal(err)
 	}
-	up, err := a.store.PutReplica(ctx, state.Replica{ID: "up", Tunnel: tun.ID, Hostname: "one", OS: "linux/amd64", KeyHash: []byte{1}})
+	up, err := a.store.PutConnector(ctx, model.Connector{ID: "up", Tunnel: tun.ID, Hostname: "one", OS: "linux/amd64", KeyHash: []byte{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.store.PutReplica(ctx, state.Replica{ID: "down", Tunnel: tun.ID, Hostname: "two", OS: "linux/arm64", KeyHash: []byte{2}}); err != nil {
+	if _, err := a.store.PutConnector(ctx, model.Connector{ID: "down", Tunnel: tun.ID, Hostname: "two", OS: "linux/arm64", KeyHash: []byte{2}}); err != nil {
 		t.Fatal(err)
 	}
 	a.present[proto.Identity{Role: proto.RoleConnector, ID: up.ID, Tunnel: tun.ID}] = Presence{

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
 )
 
-func (h *Handler) deviceView(d state.Device) Device {
+func (h *Handler) deviceView(d model.Device) Device {
 	return Device{
 		ID: d.ID, Name: d.Name, User: d.User, OS: d.OS, Addr4: d.Addr4, Addr6: d.Addr6, Created: d.Created,
 		LastSeen: h.cfg.Store.Seen(d.ID), Revoked: d.Revoked, Link: h.presence(proto.Identity{Role: proto.RoleClient, ID: d.ID}),
@@ -33,12 +34,12 @@ func (h *Handler) listDevices(*http.Request) (any, error) {
 }
 
 // findDevice finds a device by its id, an unambiguous beginning of it, or one of its addresses.
-func findDevice(sn *state.Snapshot, name string) (state.Device, error) {
+func findDevice(sn *model.Snapshot, name string) (model.Device, error) {
 	if d, ok := sn.Devices[name]; ok {
 		return d, nil
 	}
 	addr, _ := netip.ParseAddr(name) // the zero Addr equals no device's
-	var found []state.Device
+	var found []model.Device
 	for _, d := range sn.Devices {
 		if addr.IsValid() && slices.Contains(d.Addrs(), addr) || len(name) >= 4 && strings.HasPrefix(d.ID, name) {
 			found = append(found, d)
@@ -48,15 +49,15 @@ func findDevice(sn *state.Snapshot, name string) (state.Device, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return state.Device{}, &state.Error{Text: "device " + name + " does not exist", Advice: "list them: oneping device list", Cause: state.ErrNotFound}
+		return model.Device{}, &state.Error{Text: "device " + name + " does not exist", Advice: "list them: oneping device list", Cause: state.ErrNotFound}
 	}
-	return state.Device{}, &Error{Text: fmt.Sprintf("%d devices begin with %s", len(found), name), Advice: "write more of the id"}
+	return model.Device{}, &Error{Text: fmt.Sprintf("%d devices begin with %s", len(found), name), Advice: "write more of the id"}
 }
 
-func (h *Handler) device(r *http.Request) (state.Device, error) {
+func (h *Handler) device(r *http.Request) (model.Device, error) {
 	sn, err := h.snapshot()
 	if err != nil {
-		return state.Device{}, err
+		return model.Device{}, err
 	}
 	return findDevice(sn, r.PathValue("id"))
 }

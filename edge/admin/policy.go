@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
-	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -106,7 +106,7 @@ func (h *Handler) explainNow(src, dst string) (any, error) {
 }
 
 // principal reads who asks: a device's address or id, else a user.
-func principal(sn *state.Snapshot, c *policy.Compiled, src string) (policy.Principal, error) {
+func principal(sn *model.Snapshot, c *policy.Compiled, src string) (policy.Principal, error) {
 	_, notAddr := netip.ParseAddr(src)
 	d, err := findDevice(sn, src)
 	switch {

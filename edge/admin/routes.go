@@ -6,10 +6,10 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/model"
 )
 
-func (h *Handler) routeView(sn *state.Snapshot, r state.Route) Route {
+func (h *Handler) routeView(sn *model.Snapshot, r model.Route) Route {
 	t := Tunnel{Connectors: h.connectors(sn, r.Tunnel)}
 	return Route{Prefix: r.Prefix, Tunnel: sn.Tunnels[r.Tunnel].Name, Connected: t.Connected(), Created: r.Created}
 }
@@ -52,7 +52,7 @@ func (h *Handler) addRoute(r *http.Request) (any, error) {
 }
 
 // reached says whether any grant names a part of p.
-func reached(policy *state.Policy, p netip.Prefix, tunnel string) bool {
+func reached(policy *model.Policy, p netip.Prefix, tunnel string) bool {
 	for _, g := range policy.Grants {
 		for _, to := range g.To {
 			if to == "*" || to == "tunnel:"+tunnel {
@@ -90,7 +90,7 @@ func (h *Handler) lookup(r *http.Request) (any, error) {
 	return h.lookupAddr(sn, a.Unmap()), nil
 }
 
-func (h *Handler) lookupAddr(sn *state.Snapshot, a netip.Addr) *Lookup {
+func (h *Handler) lookupAddr(sn *model.Snapshot, a netip.Addr) *Lookup {
 	captured := sn.Capture
 	if h.cfg.Capture != nil {
 		captured = h.cfg.Capture()

@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
 )
 
-func (h *Handler) tunnelView(sn *state.Snapshot, t state.Tunnel) Tunnel {
+func (h *Handler) tunnelView(sn *model.Snapshot, t model.Tunnel) Tunnel {
 	v := Tunnel{ID: t.ID, Name: t.Name, Created: t.Created, Connectors: h.connectors(sn, t.ID)}
 	for _, r := range sn.RoutesOf(t.ID) {
 		v.Routes = append(v.Routes, r.Prefix)
@@ -17,9 +18,9 @@ func (h *Handler) tunnelView(sn *state.Snapshot, t state.Tunnel) Tunnel {
 	return v
 }
 
-func (h *Handler) connectors(sn *state.Snapshot, tunnel string) []Connector {
+func (h *Handler) connectors(sn *model.Snapshot, tunnel string) []Connector {
 	var out []Connector
-	for _, r := range sn.ReplicasOf(tunnel) {
+	for _, r := range sn.ConnectorsOf(tunnel) {
 		out = append(out, Connector{
 			ID: r.ID, Hostname: r.Hostname, OS: r.OS, Created: r.Created, LastSeen: h.cfg.Store.Seen(r.ID), Revoked: r.Revoked,
 			Link: h.presence(proto.Identity{Role: proto.RoleConnector, ID: r.ID, Tunnel: tunnel}),

@@ -27,7 +27,7 @@ func (t *Tunnel) Connected() int {
 	return n
 }
 
-// Connector is one enrolled replica of a tunnel.
+// Connector is one enrolled connector of a tunnel.
 type Connector struct {
 	ID       string    `json:"id"`
 	Hostname string    `json:"hostname"`

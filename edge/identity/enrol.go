@@ -15,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
@@ -127,7 +128,7 @@ func (a *Authority) knows(req *proto.EnrolRequest, id proto.Identity) bool {
 	case id.Role == proto.RoleClient:
 		_, known = sn.Devices[id.ID]
 	default:
-		_, known = sn.Replicas[id.ID]
+		_, known = sn.Connectors[id.ID]
 	}
 	return known
 }
@@ -184,14 +185,14 @@ func (a *Authority) admit(ctx context.Context, req *proto.EnrolRequest, csr requ
 		return proto.Identity{}, err
 	}
 	if t.Kind == string(proto.TokenTunnel) {
-		r, err := a.cfg.Store.PutReplica(ctx, state.Replica{Tunnel: t.Tunnel, Hostname: Printable(req.Hostname), OS: Printable(req.OS), KeyHash: csr.hash})
+		r, err := a.cfg.Store.PutConnector(ctx, model.Connector{Tunnel: t.Tunnel, Hostname: Printable(req.Hostname), OS: Printable(req.OS), KeyHash: csr.hash})
 		if err != nil {
 			return proto.Identity{}, err
 		}
 		id := proto.Identity{Role: proto.RoleConnector, ID: r.ID, Tunnel: r.Tunnel}
 		return id, a.permit(id, csr.hash)
 	}
-	d, err := a.cfg.Store.AllocateDevice(ctx, state.Device{ID: t.Device, Name: Printable(req.Hostname), User: t.User, OS: Printable(req.OS), KeyHash: csr.hash})
+	d, err := a.cfg.Store.AllocateDevice(ctx, model.Device{ID: t.Device, Name: Printable(req.Hostname), User: t.User, OS: Printable(req.OS), KeyHash: csr.hash})
 	if err != nil {
 		return proto.Identity{}, err
 	}

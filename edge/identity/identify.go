@@ -102,7 +102,7 @@ func (a *Authority) permit(id proto.Identity, hash []byte) error {
 		if _, ok := sn.Tunnels[id.Tunnel]; !ok {
 			return refuse(proto.CodeRevoked, "the tunnel was deleted", "create it again and enrol with its new token")
 		}
-		r, ok := sn.Replicas[id.ID]
+		r, ok := sn.Connectors[id.ID]
 		known, revoked, stored = ok && r.Tunnel == id.Tunnel, r.Revoked, r.KeyHash
 	default:
 		return refuse(proto.CodeRefused, "role "+string(id.Role)+" has no links to this edge", "")

@@ -99,8 +99,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 			t.Errorf("connector: %v", err)
 		}
 	}
-	if n := len(e.store.Snapshot().ReplicasOf(tun.ID)); n != 2 {
-		t.Errorf("%d replicas, want 2", n)
+	if n := len(e.store.Snapshot().ConnectorsOf(tun.ID)); n != 2 {
+		t.Errorf("%d connectors, want 2", n)
 	}
 	fresh := e.tunnelToken(t, "lab", true)
 	refused(t, enrol(t, newNode(proto.RoleConnector, t.TempDir(), c, old)), proto.CodeRefused, "the token was rotated")
@@ -139,7 +139,7 @@ func TestForgottenConnectorEnrolsAgain(t *testing.T) {
 	}
 	before, _ := n.Identity()
 	c.forward(25 * time.Hour)
-	if forgot, err := e.store.ForgetReplicas(t.Context(), nil); forgot != 1 || err != nil {
+	if forgot, err := e.store.ForgetConnectors(t.Context(), nil); forgot != 1 || err != nil {
 		t.Fatalf("forgot %d, %v", forgot, err)
 	}
 	err := dial(t, e, n)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
 )
@@ -32,7 +33,7 @@ func (a *Authority) IssueDeviceToken(ctx context.Context, user string, life time
 	_, _ = rand.Read(t.Secret)
 	now := a.cfg.Now().UTC()
 	expires := now.Add(life)
-	err = a.cfg.Store.CreateToken(ctx, state.Token{
+	err = a.cfg.Store.CreateToken(ctx, model.Token{
 		ID: t.ID, Kind: string(t.Kind), Hash: secretHash(t.Secret), User: user, Created: now, Expires: &expires,
 	})
 	return t, err
@@ -64,7 +65,7 @@ func (a *Authority) TunnelToken(ctx context.Context, nameOrID string, rotate boo
 	if t.Secret, err = a.tunnelSecret(t.ID); err != nil {
 		return proto.Token{}, err
 	}
-	err = a.cfg.Store.CreateToken(ctx, state.Token{
+	err = a.cfg.Store.CreateToken(ctx, model.Token{
 		ID: t.ID, Kind: string(t.Kind), Hash: secretHash(t.Secret), Tunnel: tunnel.ID, Created: a.cfg.Now().UTC(),
 	})
 	if err == nil && rotate {
@@ -78,7 +79,7 @@ func (a *Authority) TunnelToken(ctx context.Context, nameOrID string, rotate boo
 func (a *Authority) tunnelSecret(id string) ([]byte, error) { return a.derive("tunnel token "+id, 32) }
 
 // present finds the newest good token of a tunnel that this edge made.
-func (a *Authority) present(sn *state.Snapshot, tunnel string) (id string, secret []byte, err error) {
+func (a *Authority) present(sn *model.Snapshot, tunnel string) (id string, secret []byte, err error) {
 	var newest time.Time
 	for _, t := range sn.Tokens {
 		if t.Tunnel != tunnel || t.Revoked || id != "" && !t.Created.After(newest) {

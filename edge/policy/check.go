@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/model"
 )
 
 // ParseTarget reads "icmp ADDRESS", "tcp ADDRESS:PORT" or "udp ADDRESS:PORT"
@@ -39,7 +39,7 @@ func ParseTarget(s string) (Target, error) {
 }
 
 // checkTests looks at the syntax of tests, without running them.
-func checkTests(tests []state.PolicyTest, at *lines) (errs Errors) {
+func checkTests(tests []model.PolicyTest, at *lines) (errs Errors) {
 	for i, t := range tests {
 		where := "test " + strconv.Itoa(i+1)
 		fail := func(text, hint string) {

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/model"
 )
 
-// grant is a compiled state.Grant.
+// grant is a compiled model.Grant.
 type grant struct {
 	id      string
 	anyone  bool
@@ -18,7 +18,7 @@ type grant struct {
 	to      []destination
 	tunnels []string // ids of the tunnels named
 	how     []ports
-	src     state.Grant
+	src     model.Grant
 }
 
 // Compiled is a policy that answers questions. It never changes; safe for
@@ -26,7 +26,7 @@ type grant struct {
 type Compiled struct {
 	grants  []grant
 	groups  map[string][]string // user → groups, sorted
-	tests   []state.PolicyTest
+	tests   []model.PolicyTest
 	tunnels map[string]string // id → name
 	missing Errors            // tunnels that the grants name and that do not exist
 }
@@ -34,13 +34,13 @@ type Compiled struct {
 // Compile checks every term of p and makes it fast to ask. tunnels are the
 // existing ones by id. A grant may name a tunnel that does not exist (it may have
 // been deleted since): it then grants nothing there, and Check says so.
-func Compile(p state.Policy, tunnels map[string]state.Tunnel) (*Compiled, error) {
+func Compile(p model.Policy, tunnels map[string]model.Tunnel) (*Compiled, error) {
 	c, errs := compile(p, tunnels, nil)
 	return c, errs.err()
 }
 
 // compile is Compile with the lines at which things stand.
-func compile(p state.Policy, tunnels map[string]state.Tunnel, at *lines) (*Compiled, Errors) {
+func compile(p model.Policy, tunnels map[string]model.Tunnel, at *lines) (*Compiled, Errors) {
 	c := &Compiled{groups: make(map[string][]string), tests: p.Tests, tunnels: make(map[string]string)}
 	byName := make(map[string]string)
 	for id, t := range tunnels {
@@ -95,7 +95,7 @@ func (c *Compiled) addGroups(groups map[string][]string, at *lines) (errs Errors
 	return errs
 }
 
-func compileGrant(g state.Grant, groups map[string][]string, tunnels map[string]string) (grant, Errors) {
+func compileGrant(g model.Grant, groups map[string][]string, tunnels map[string]string) (grant, Errors) {
 	out := grant{id: g.ID, src: g, users: make(map[string]struct{}), groups: make(map[string]struct{}), devices: make(map[string]struct{})}
 	var errs Errors
 	fail := func(field string, m *mistake) {

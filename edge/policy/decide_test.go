@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -20,7 +20,7 @@ func compiled(t testing.TB, text string) *Compiled {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := Compile(p, map[string]state.Tunnel{"t1": {ID: "t1", Name: "home"}})
+	c, err := Compile(p, map[string]model.Tunnel{"t1": {ID: "t1", Name: "home"}})
 	if err != nil {
 		t.Fatal(err)
 	}

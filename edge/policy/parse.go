@@ -9,34 +9,34 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/model"
 )
 
 // Parse reads a policy document in YAML, strictly: unknown keys and malformed
 // terms are errors that name their line. Tunnels that a grant names are not looked
 // up here, and tests are not run: that is Check, with what exists at that time.
-func Parse(text []byte) (state.Policy, error) {
-	var p state.Policy
+func Parse(text []byte) (model.Policy, error) {
+	var p model.Policy
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	switch err := dec.Decode(&p); {
 	case errors.Is(err, io.EOF):
-		return state.Policy{}, Errors{{Text: "the document is empty", hint: "to deny everything, write: grants: []"}}
+		return model.Policy{}, Errors{{Text: "the document is empty", hint: "to deny everything, write: grants: []"}}
 	case err != nil:
-		return state.Policy{}, yamlErrors(err)
+		return model.Policy{}, yamlErrors(err)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return state.Policy{}, Errors{{Text: "more than one document in the file", hint: "remove what follows the line ---"}}
+		return model.Policy{}, Errors{{Text: "more than one document in the file", hint: "remove what follows the line ---"}}
 	}
 	at := readLines(text)
 	if _, errs := compile(p, nil, at); len(errs) > 0 {
-		return state.Policy{}, errs
+		return model.Policy{}, errs
 	}
 	return p, nil
 }
 
 // Format writes p as YAML, as Parse reads it.
-func Format(p state.Policy) ([]byte, error) {
+func Format(p model.Policy) ([]byte, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
@@ -47,7 +47,7 @@ func Format(p state.Policy) ([]byte, error) {
 }
 
 var (
-	unknownKey = regexp.MustCompile(`^line (\d+): field (\S+) not found in type state\.(\w+)$`)
+	unknownKey = regexp.MustCompile(`^line (\d+): field (\S+) not found in type model\.(\w+)$`)
 	noList     = regexp.MustCompile("^line (\\d+): cannot unmarshal !!\\w+ `(.*)` into \\[\\]string$")
 	anyLine    = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
 )

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/model"
 )
 
 const good = `
@@ -27,13 +27,13 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := state.Policy{
+	want := model.Policy{
 		Groups: map[string][]string{"eng": {"alice@example.com", "bob@example.com"}},
-		Grants: []state.Grant{
+		Grants: []model.Grant{
 			{ID: "eng-lab", Who: []string{"group:eng"}, To: []string{"172.16.10.0/24"}, How: []string{"icmp", "udp:53", "tcp:*"}},
 			{ID: "door", Who: []string{"user:carol", "device:d1"}, To: []string{"10.0.0.7", "fd00::/64", "tunnel:home"}, How: []string{"tcp:22,443,8000-8100"}},
 		},
-		Tests: []state.PolicyTest{{
+		Tests: []model.PolicyTest{{
 			Who: "alice@example.com", Accept: []string{"icmp 172.16.10.1", "udp 172.16.10.1:53"}, Deny: []string{"udp 172.16.10.1:54"},
 		}},
 	}

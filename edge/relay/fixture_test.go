@@ -8,9 +8,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/route"
-	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -97,8 +97,8 @@ type world struct {
 	aliceLink      *fakeLink
 	malloryLink    *fakeLink
 	homeLink       *fakeLink
-	routes         []state.Route
-	policy         state.Policy
+	routes         []model.Route
+	policy         model.Policy
 	more           []Device // beside alice's and mallory's
 }
 
@@ -109,13 +109,13 @@ func newWorld(t testing.TB, cfg Config) *world {
 	}
 	w := &world{
 		r: New(cfg), aliceLink: &fakeLink{max: 1400, settled: true}, malloryLink: &fakeLink{max: 1400, settled: true}, homeLink: &fakeLink{max: 1400, settled: true},
-		routes: []state.Route{
+		routes: []model.Route{
 			{Prefix: netip.MustParsePrefix("172.16.10.0/24"), Tunnel: "t-home"},
 			{Prefix: netip.MustParsePrefix("fd10::/64"), Tunnel: "t-home"},
 			{Prefix: netip.MustParsePrefix("172.16.20.0/24"), Tunnel: "t-empty"},
 			{Prefix: netip.MustParsePrefix("fd20::/64"), Tunnel: "t-empty"},
 		},
-		policy: state.Policy{Grants: []state.Grant{{
+		policy: model.Policy{Grants: []model.Grant{{
 			ID: "alice", Who: []string{"alice@example.com"},
 			To:  []string{"172.16.10.0/26", "172.16.10.112/28", "172.16.20.0/24", "172.16.30.0/24", "fd10::120/124", "fd20::/64", "fd30::/64"},
 			How: []string{"icmp", "udp:53", "udp:5000-6000", "tcp:22"},

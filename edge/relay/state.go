@@ -28,7 +28,7 @@ type Replica struct {
 // State is everything that the relay decides by, at one moment. Whoever is not
 // in it (revoked, deleted) is cut off.
 type State struct {
-	FIB      *route.FIB
+	FIB      *route.Table
 	Policy   *policy.Compiled
 	Devices  []Device
 	Replicas []Replica
@@ -68,7 +68,7 @@ type device struct {
 }
 
 func emptyState() *compiled {
-	return &compiled{table: route.Compile(nil).VNet(""), policy: new(policy.Compiled)}
+	return &compiled{table: route.Compile(nil), policy: new(policy.Compiled)}
 }
 
 // SetState replaces what the relay decides by. Links of devices and replicas
@@ -92,7 +92,7 @@ func (r *Relay) SetState(s State) {
 // compile builds the lookup maps of s around the devices and tunnels that live on; r.mu is held.
 func (r *Relay) compile(s State) *compiled {
 	c := &compiled{
-		table:    s.FIB.VNet(""),
+		table:    s.FIB,
 		policy:   s.Policy,
 		byAddr:   make(map[netip.Addr]*subject, 2*len(s.Devices)),
 		byDevice: make(map[string]*subject, len(s.Devices)),

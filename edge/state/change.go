@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/oneping/oneping/edge/model"
 )
 
 // write is what one change does to one key; a nil value deletes it.
@@ -35,7 +37,7 @@ const (
 // change decides one write on the newest snapshot and makes it, under the
 // condition that nothing was written since that snapshot; else it decides
 // again. On return the write is on disk and Snapshot contains it.
-func (s *Store) change(ctx context.Context, decide func(*Snapshot) (write, error)) error {
+func (s *Store) change(ctx context.Context, decide func(*model.Snapshot) (write, error)) error {
 	sn := s.Snapshot()
 	if sn == nil {
 		return ErrNotReady
@@ -94,7 +96,7 @@ func isConflict(err error) bool {
 // it with the revision that the next write must expect. That revision is
 // beyond the snapshot's where somebody removed the last entries with a NATS
 // tool: nothing will ever show them.
-func (s *Store) settle(ctx context.Context) (*Snapshot, uint64, error) {
+func (s *Store) settle(ctx context.Context) (*model.Snapshot, uint64, error) {
 	st, err := s.js.Stream(ctx, streamState)
 	if err != nil {
 		return nil, 0, err
@@ -113,7 +115,7 @@ func (s *Store) settle(ctx context.Context) (*Snapshot, uint64, error) {
 }
 
 // await returns a snapshot that contains everything up to revision.
-func (s *Store) await(ctx context.Context, revision uint64) (*Snapshot, error) {
+func (s *Store) await(ctx context.Context, revision uint64) (*model.Snapshot, error) {
 	for {
 		changed := s.Changed()
 		if sn := s.Snapshot(); sn.Revision >= revision {

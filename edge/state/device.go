@@ -6,20 +6,21 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/proto"
 )
 
 // AllocateDevice stores a new device and gives it one address per family that
 // no other device has or had. id, Name, User, OS and KeyHash are taken from d; an
 // existing device of that id and key is returned as it is.
-func (s *Store) AllocateDevice(ctx context.Context, d Device) (Device, error) {
+func (s *Store) AllocateDevice(ctx context.Context, d model.Device) (model.Device, error) {
 	if err := s.ensurePlan(ctx); err != nil {
-		return Device{}, err
+		return model.Device{}, err
 	}
 	if d.ID == "" {
 		d.ID = proto.NewID()
 	}
-	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if old, ok := sn.Devices[d.ID]; ok {
 			if !bytes.Equal(old.KeyHash, d.KeyHash) {
 				return write{}, fmt.Errorf("store device %s: it exists with another key", d.ID)
@@ -37,7 +38,7 @@ func (s *Store) AllocateDevice(ctx context.Context, d Device) (Device, error) {
 }
 
 // address gives d an address of each family.
-func (s *Store) address(sn *Snapshot, d *Device) error {
+func (s *Store) address(sn *model.Snapshot, d *model.Device) error {
 	used := make(map[netip.Addr]bool, 2*len(sn.Devices))
 	for _, a := range s.cfg.Reserved {
 		used[a] = true
@@ -55,7 +56,7 @@ func (s *Store) address(sn *Snapshot, d *Device) error {
 
 // RevokeDevice shuts a device out for good; the edges end its links.
 func (s *Store) RevokeDevice(ctx context.Context, id string) error {
-	return s.change(ctx, func(sn *Snapshot) (write, error) {
+	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		d, ok := sn.Devices[id]
 		if !ok {
 			return write{}, notFound("device "+id, "device list")

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/oneping/oneping/edge/model"
 )
 
 // externalNATS runs a NATS server with JetStream on loopback until the test ends.
@@ -39,7 +41,7 @@ func TestTwoEdgesShareAStore(t *testing.T) {
 	for i := range 8 {
 		for name, s := range map[string]*Store{"a": a, "b": b} {
 			wg.Go(func() {
-				d := Device{ID: fmt.Sprint(name, i), User: "alice", KeyHash: []byte{byte(i)}}
+				d := model.Device{ID: fmt.Sprint(name, i), User: "alice", KeyHash: []byte{byte(i)}}
 				if _, err := s.AllocateDevice(t.Context(), d); err != nil {
 					t.Error(err)
 				}

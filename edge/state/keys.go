@@ -17,37 +17,33 @@ const (
 // "oneping" keys, by kind:
 //
 //	tunnel.ID                Tunnel
-//	replica.ID               Replica
-//	route.VNET.PREFIX        Route     ("-" is the default vnet; ':' of IPv6 is written '_')
+//	replica.ID               Connector (the name that the first stores gave it)
+//	route.-.PREFIX           Route     (':' of IPv6 is written '_')
 //	device.ID                Device
 //	token.ID                 Token
 //	capture.PREFIX           netip.Prefix
 //	policy                   Policy
 //	plan                     Plan
 //
-// "oneping-seen" keys: the id of a device or replica; the value is a time.Time.
+// "oneping-seen" keys: the id of a device or connector; the value is a time.Time.
 const (
-	kindTunnel  = "tunnel"
-	kindReplica = "replica"
-	kindRoute   = "route"
-	kindDevice  = "device"
-	kindToken   = "token"
-	kindCapture = "capture"
-	kindPolicy  = "policy"
-	kindPlan    = "plan"
+	kindTunnel    = "tunnel"
+	kindConnector = "replica"
+	kindRoute     = "route"
+	kindDevice    = "device"
+	kindToken     = "token"
+	kindCapture   = "capture"
+	kindPolicy    = "policy"
+	kindPlan      = "plan"
 )
 
-func keyTunnel(id string) string  { return kindTunnel + "." + id }
-func keyReplica(id string) string { return kindReplica + "." + id }
-func keyDevice(id string) string  { return kindDevice + "." + id }
-func keyToken(id string) string   { return kindToken + "." + id }
+func keyTunnel(id string) string    { return kindTunnel + "." + id }
+func keyConnector(id string) string { return kindConnector + "." + id }
+func keyDevice(id string) string    { return kindDevice + "." + id }
+func keyToken(id string) string     { return kindToken + "." + id }
 
-func keyRoute(vnet string, p netip.Prefix) string {
-	if vnet == "" {
-		vnet = "-"
-	}
-	return kindRoute + "." + vnet + "." + prefixKey(p)
-}
+// keyRoute has a place, "-", for a name between several routes of one prefix; there is one.
+func keyRoute(p netip.Prefix) string { return kindRoute + ".-." + prefixKey(p) }
 
 func keyCapture(p netip.Prefix) string { return kindCapture + "." + prefixKey(p) }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/netip"
+
+	"github.com/oneping/oneping/edge/model"
 )
 
 // defaultPrefix4 is a part of the shared address space (RFC 6598) that carriers and other overlays rarely use.
@@ -19,11 +21,11 @@ func newPrefix6() netip.Prefix {
 
 // ensurePlan chooses where addresses come from, once in the life of an edge.
 func (s *Store) ensurePlan(ctx context.Context) error {
-	return s.change(ctx, func(sn *Snapshot) (write, error) {
+	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if sn.Plan.Prefix4.IsValid() {
 			return write{}, errNothing
 		}
-		p := Plan{Prefix4: s.cfg.Prefix4, Prefix6: s.cfg.Prefix6}
+		p := model.Plan{Prefix4: s.cfg.Prefix4, Prefix6: s.cfg.Prefix6}
 		if !p.Prefix4.IsValid() {
 			p.Prefix4 = defaultPrefix4
 		}
@@ -48,9 +50,9 @@ func freeHost(prefix netip.Prefix, used map[netip.Addr]bool) (netip.Addr, error)
 
 // EnsurePlan returns where device addresses come from, and chooses it where
 // that has not been done.
-func (s *Store) EnsurePlan(ctx context.Context) (Plan, error) {
+func (s *Store) EnsurePlan(ctx context.Context) (model.Plan, error) {
 	if err := s.ensurePlan(ctx); err != nil {
-		return Plan{}, err
+		return model.Plan{}, err
 	}
 	return s.Snapshot().Plan, nil
 }

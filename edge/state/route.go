@@ -6,30 +6,9 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/proto"
 )
-
-// Route returns the route of exactly that prefix.
-func (sn *Snapshot) Route(p netip.Prefix) (Route, bool) {
-	for _, r := range sn.Routes {
-		if r.Prefix == p {
-			return r, true
-		}
-	}
-	return Route{}, false
-}
-
-// Lookup returns the route with the longest prefix that contains a: for people
-// who ask; the packet path has a faster table of its own.
-func (sn *Snapshot) Lookup(a netip.Addr) (Route, bool) {
-	best, found := Route{}, false
-	for _, r := range sn.Routes {
-		if r.Prefix.Contains(a) && (!found || r.Prefix.Bits() > best.Prefix.Bits()) {
-			best, found = r, true
-		}
-	}
-	return best, found
-}
 
 // CheckPrefix refuses what cannot be a route.
 func CheckPrefix(p netip.Prefix) error {
@@ -53,58 +32,57 @@ func CheckPrefix(p netip.Prefix) error {
 // refused twice; a longer or shorter one beside it is fine, the longest match
 // wins. The prefix is captured by clients from now on, also after the route is
 // deleted, until RemoveCapture.
-func (s *Store) AddRoute(ctx context.Context, p netip.Prefix, tunnel string) (Route, error) {
+func (s *Store) AddRoute(ctx context.Context, p netip.Prefix, tunnel string) (model.Route, error) {
 	if err := CheckPrefix(p); err != nil {
-		return Route{}, err
+		return model.Route{}, err
 	}
 	if sn := s.Snapshot(); sn != nil {
 		if _, err := newRoute(sn, p, tunnel); err != nil {
-			return Route{}, err
+			return model.Route{}, err
 		}
 	}
 	// Captured first: a crash in between must not leave a route whose traffic could go astray.
 	if err := s.AddCapture(ctx, p); err != nil {
-		return Route{}, err
+		return model.Route{}, err
 	}
-	var route Route
-	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+	var route model.Route
+	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		r, err := newRoute(sn, p, tunnel)
 		if err != nil {
 			return write{}, err
 		}
 		r.Created = s.cfg.Now().UTC()
 		route = r
-		return write{keyRoute(r.VNet, p), r}, nil
+		return write{keyRoute(p), r}, nil
 	})
 	return route, err
 }
 
-func newRoute(sn *Snapshot, p netip.Prefix, tunnel string) (Route, error) {
+func newRoute(sn *model.Snapshot, p netip.Prefix, tunnel string) (model.Route, error) {
 	t, ok := sn.Tunnel(tunnel)
 	if !ok {
-		return Route{}, &Error{
+		return model.Route{}, &Error{
 			Text:   fmt.Sprintf("add route %s: tunnel %s does not exist", p, tunnel),
 			Advice: "create it: oneping tunnel create " + tunnel,
 			Cause:  ErrNotFound,
 		}
 	}
 	if old, taken := sn.Route(p); taken {
-		return Route{}, &Error{
+		return model.Route{}, &Error{
 			Text:   fmt.Sprintf("add route %s: it exists already, to tunnel %s", p, sn.Tunnels[old.Tunnel].Name),
 			Advice: fmt.Sprintf("delete it first: oneping route delete %s", p),
 		}
 	}
-	return Route{Prefix: p, Tunnel: t.ID, VNet: t.VNet}, nil
+	return model.Route{Prefix: p, Tunnel: t.ID}, nil
 }
 
 // DeleteRoute deletes the route of exactly that prefix.
 func (s *Store) DeleteRoute(ctx context.Context, p netip.Prefix) error {
-	return s.change(ctx, func(sn *Snapshot) (write, error) {
-		r, ok := sn.Route(p)
-		if !ok {
+	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
+		if _, ok := sn.Route(p); !ok {
 			return write{}, notFound("route "+p.String(), "route list")
 		}
-		return write{keyRoute(r.VNet, p), nil}, nil
+		return write{keyRoute(p), nil}, nil
 	})
 }
 
@@ -124,7 +102,7 @@ func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
 	if err := CheckPrefix(p); err != nil {
 		return err
 	}
-	return s.change(ctx, func(sn *Snapshot) (write, error) {
+	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if slices.Contains(sn.Capture, p) {
 			return write{}, errNothing
 		}
@@ -138,7 +116,7 @@ func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
 // RemoveCapture gives a prefix back to the clients' hosts. It refuses while a
 // route of that prefix exists.
 func (s *Store) RemoveCapture(ctx context.Context, p netip.Prefix) error {
-	return s.change(ctx, func(sn *Snapshot) (write, error) {
+	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if !slices.Contains(sn.Capture, p) {
 			return write{}, notFound("captured prefix "+p.String(), "route capture list")
 		}

@@ -15,7 +15,7 @@ const SeenStep = 5 * time.Minute
 // sighting is when a node was last seen, and the last such time that the store has.
 type sighting struct{ at, stored time.Time }
 
-// Seen returns when a device or replica was last seen: exactly where that was in this
+// Seen returns when a device or connector was last seen: exactly where that was in this
 // process's life, else at most SeenStep too early; zero for never.
 func (s *Store) Seen(id string) time.Time {
 	s.seenMu.Lock()
@@ -23,19 +23,14 @@ func (s *Store) Seen(id string) time.Time {
 	return s.seen[id].at
 }
 
-// TouchDevice notes that a device is there. It writes only every SeenStep.
-func (s *Store) TouchDevice(ctx context.Context, id string) error { return s.touch(ctx, id) }
-
-// TouchReplica notes that a connector is there. It writes only every SeenStep.
-func (s *Store) TouchReplica(ctx context.Context, id string) error { return s.touch(ctx, id) }
-
-func (s *Store) touch(ctx context.Context, id string) error {
+// Touch notes that a device or connector is there. It writes only every SeenStep.
+func (s *Store) Touch(ctx context.Context, id string) error {
 	sn := s.Snapshot()
 	if sn == nil {
 		return ErrNotReady
 	}
 	_, device := sn.Devices[id]
-	if _, replica := sn.Replicas[id]; !device && !replica {
+	if _, connector := sn.Connectors[id]; !device && !connector {
 		return nil // deleted meanwhile: nothing of it stays
 	}
 	now := s.cfg.Now().UTC()

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/edge/model"
 )
 
 // TestSeenIsExact: the store has a time at most every SeenStep, this process the time of the last sighting, and
@@ -17,13 +19,13 @@ func TestSeenIsExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.PutReplica(t.Context(), Replica{Tunnel: tun.ID, KeyHash: []byte{1}})
+	r, err := s.PutConnector(t.Context(), model.Connector{Tunnel: tun.ID, KeyHash: []byte{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	first := now
 	for range 4 {
-		if err := errors.Join(s.TouchReplica(t.Context(), r.ID), s.TouchReplica(t.Context(), "nobody")); err != nil {
+		if err := errors.Join(s.Touch(t.Context(), r.ID), s.Touch(t.Context(), "nobody")); err != nil {
 			t.Fatal(err)
 		}
 		if got := s.Seen(r.ID); !got.Equal(now) {

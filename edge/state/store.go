@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/edge/model"
 )
 
 // Config is how a store is opened.
@@ -32,13 +34,13 @@ type Config struct {
 type Store struct {
 	cfg   Config
 	ready chan struct{}
-	snap  atomic.Pointer[Snapshot]
+	snap  atomic.Pointer[model.Snapshot]
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each new snapshot
 
 	seenMu sync.Mutex
-	seen   map[string]sighting // by id of device or replica
+	seen   map[string]sighting // by id of device or connector
 
 	js     jetstream.JetStream // set before ready is closed
 	seenKV jetstream.KeyValue
@@ -67,7 +69,7 @@ func New(cfg Config) *Store {
 func (s *Store) Ready() <-chan struct{} { return s.ready }
 
 // Snapshot returns the newest state. It is nil before Ready and never after.
-func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
+func (s *Store) Snapshot() *model.Snapshot { return s.snap.Load() }
 
 // Changed returns a channel that is closed at the next new snapshot. Take it
 // before Snapshot, or a change in between goes unnoticed.
@@ -79,7 +81,7 @@ func (s *Store) Changed() <-chan struct{} {
 
 // Watch calls f with the current snapshot and then with each newer one (a
 // burst may come as one) until ctx ends or f fails. It waits for Ready and never returns nil.
-func (s *Store) Watch(ctx context.Context, f func(*Snapshot) error) error {
+func (s *Store) Watch(ctx context.Context, f func(*model.Snapshot) error) error {
 	if err := s.waitReady(ctx); err != nil {
 		return err
 	}
@@ -184,7 +186,7 @@ func (s *Store) open(ctx context.Context, nc *nats.Conn) (jetstream.KeyValue, er
 }
 
 // publish makes sn the newest snapshot and wakes all who wait.
-func (s *Store) publish(sn *Snapshot) {
+func (s *Store) publish(sn *model.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snap.Store(sn)

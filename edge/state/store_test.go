@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -160,7 +161,7 @@ func TestDevicesGetUniqueAddressesConcurrently(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			if _, err := s.AllocateDevice(t.Context(), Device{ID: fmt.Sprint("d", i), User: "alice", KeyHash: []byte{byte(i)}}); err != nil {
+			if _, err := s.AllocateDevice(t.Context(), model.Device{ID: fmt.Sprint("d", i), User: "alice", KeyHash: []byte{byte(i)}}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -194,24 +195,24 @@ func TestReservedAddressesGoToNobody(t *testing.T) {
 	s, _ := open(t, Config{Dir: t.TempDir(), Prefix6: prefix("fd12:3456:789a::/64"), Reserved: []netip.Addr{
 		netip.MustParseAddr("100.96.0.1"), netip.MustParseAddr("fd12:3456:789a::1"),
 	}})
-	d, err := s.AllocateDevice(t.Context(), Device{ID: "d", User: "alice", KeyHash: []byte{1}})
+	d, err := s.AllocateDevice(t.Context(), model.Device{ID: "d", User: "alice", KeyHash: []byte{1}})
 	if err != nil || d.Addr4.String() != "100.96.0.2" || d.Addr6.String() != "fd12:3456:789a::2" {
 		t.Errorf("got %v, %v", d.Addrs(), err)
 	}
 }
 
-// TestReplicasAreBounded: a tunnel token may be used any number of times.
-func TestReplicasAreBounded(t *testing.T) {
-	sn := &Snapshot{Tunnels: map[string]Tunnel{"t": {ID: "t"}}, Replicas: map[string]Replica{}}
-	for i := range maxReplicas {
+// TestConnectorsAreBounded: a tunnel token may be used any number of times.
+func TestConnectorsAreBounded(t *testing.T) {
+	sn := &model.Snapshot{Tunnels: map[string]model.Tunnel{"t": {ID: "t"}}, Connectors: map[string]model.Connector{}}
+	for i := range maxConnectors {
 		id := fmt.Sprint("r", i)
-		sn.Replicas[id] = Replica{ID: id, Tunnel: "t", KeyHash: []byte(id)}
+		sn.Connectors[id] = model.Connector{ID: id, Tunnel: "t", KeyHash: []byte(id)}
 	}
 	var refused *TokenError
-	if _, err := place(sn, &Replica{ID: "new", Tunnel: "t", KeyHash: []byte("new")}); !errors.As(err, &refused) {
+	if _, err := place(sn, &model.Connector{ID: "new", Tunnel: "t", KeyHash: []byte("new")}); !errors.As(err, &refused) {
 		t.Errorf("one too many: %v", err)
 	}
-	again := Replica{ID: "other", Tunnel: "t", KeyHash: []byte("r7")}
+	again := model.Connector{ID: "other", Tunnel: "t", KeyHash: []byte("r7")}
 	if known, err := place(sn, &again); !known || err != nil || again.ID != "r7" {
 		t.Errorf("one that is there: %v, %v, %v", known, again.ID, err)
 	}
@@ -242,7 +243,7 @@ func TestWatchSeesEveryLastState(t *testing.T) {
 	enough := errors.New("enough")
 	got := make(chan error, 1)
 	go func() {
-		got <- s.Watch(t.Context(), func(sn *Snapshot) error {
+		got <- s.Watch(t.Context(), func(sn *model.Snapshot) error {
 			if len(sn.Tunnels) == 3 {
 				return enough
 			}
@@ -264,7 +265,7 @@ func TestTokens(t *testing.T) {
 	s, _ := open(t, Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
 	ctx := t.Context()
 	exp := now.Add(time.Hour)
-	for _, tok := range []Token{
+	for _, tok := range []model.Token{
 		{ID: "one", Kind: "device", Hash: []byte("h"), User: "alice", Expires: &exp},
 		{ID: "two", Kind: "device", Hash: []byte("h"), User: "alice", Expires: &exp},
 	} {
@@ -307,7 +308,7 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"old1", "old2", "new"} {
-		if err := s.CreateToken(ctx, Token{ID: id, Kind: "tunnel", Hash: []byte("h"), Tunnel: tun.ID}); err != nil {
+		if err := s.CreateToken(ctx, model.Token{ID: id, Kind: "tunnel", Hash: []byte("h"), Tunnel: tun.ID}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -332,7 +333,7 @@ func TestTokens(t *testing.T) {
 // One token, many nodes at once: exactly one gets in.
 func TestDeviceTokenIsSingleUse(t *testing.T) {
 	s, _ := open(t, Config{Dir: t.TempDir()})
-	if err := s.CreateToken(t.Context(), Token{ID: "one", Kind: "device", Hash: []byte("h")}); err != nil {
+	if err := s.CreateToken(t.Context(), model.Token{ID: "one", Kind: "device", Hash: []byte("h")}); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -350,7 +351,7 @@ func TestDeviceTokenIsSingleUse(t *testing.T) {
 	}
 }
 
-func TestReplicasAreForgotten(t *testing.T) {
+func TestConnectorsAreForgotten(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	s, _ := open(t, Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
 	ctx := t.Context()
@@ -360,25 +361,25 @@ func TestReplicasAreForgotten(t *testing.T) {
 	}
 	var ids []string
 	for i := range byte(3) {
-		r, err := s.PutReplica(ctx, Replica{Tunnel: tun.ID, KeyHash: []byte{i}})
+		r, err := s.PutConnector(ctx, model.Connector{Tunnel: tun.ID, KeyHash: []byte{i}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, r.ID)
 	}
-	if r, err := s.PutReplica(ctx, Replica{Tunnel: tun.ID, KeyHash: []byte{1}}); err != nil || r.ID != ids[1] {
+	if r, err := s.PutConnector(ctx, model.Connector{Tunnel: tun.ID, KeyHash: []byte{1}}); err != nil || r.ID != ids[1] {
 		t.Errorf("the same key again: %s, %v; want %s", r.ID, err, ids[1])
 	}
 	now = now.Add(23 * time.Hour)
-	if err := s.TouchReplica(ctx, ids[1]); err != nil {
+	if err := s.Touch(ctx, ids[1]); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(2 * time.Hour)
-	if n, err := s.ForgetReplicas(ctx, func(id string) bool { return id == ids[2] }); n != 1 || err != nil {
+	if n, err := s.ForgetConnectors(ctx, func(id string) bool { return id == ids[2] }); n != 1 || err != nil {
 		t.Errorf("forgot %d, %v", n, err)
 	}
-	if _, ok := s.Snapshot().Replicas[ids[0]]; ok || len(s.Snapshot().Replicas) != 2 {
-		t.Errorf("left: %v", s.Snapshot().Replicas)
+	if _, ok := s.Snapshot().Connectors[ids[0]]; ok || len(s.Snapshot().Connectors) != 2 {
+		t.Errorf("left: %v", s.Snapshot().Connectors)
 	}
 }
 

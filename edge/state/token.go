@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/proto"
 )
 
 // CreateToken stores the record of a token that was just made.
-func (s *Store) CreateToken(ctx context.Context, t Token) error {
-	return s.change(ctx, func(sn *Snapshot) (write, error) {
+func (s *Store) CreateToken(ctx context.Context, t model.Token) error {
+	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if _, taken := sn.Tokens[t.ID]; taken {
 			return write{}, fmt.Errorf("create token %s: the id is taken", t.ID)
 		}
@@ -45,9 +46,9 @@ const (
 // UseToken checks a token and, when it is a device token, uses it up for the
 // node with that key: the write succeeds for one node only. The same key may
 // ask again, because an answer can get lost. A refusal is a *TokenError.
-func (s *Store) UseToken(ctx context.Context, id string, hash, keyHash []byte) (Token, error) {
-	var used Token
-	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+func (s *Store) UseToken(ctx context.Context, id string, hash, keyHash []byte) (model.Token, error) {
+	var used model.Token
+	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		t, err := s.checkToken(sn, id, hash, keyHash)
 		if err != nil {
 			return write{}, err
@@ -64,23 +65,23 @@ func (s *Store) UseToken(ctx context.Context, id string, hash, keyHash []byte) (
 	return used, err
 }
 
-func (s *Store) checkToken(sn *Snapshot, id string, hash, keyHash []byte) (Token, error) {
+func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) (model.Token, error) {
 	t, ok := sn.Tokens[id]
 	switch {
 	case !ok || subtle.ConstantTimeCompare(t.Hash, hash) != 1:
-		return Token{}, &TokenError{"this edge does not know the token", "its tunnel may be deleted; " + adviceDevice + ", or oneping tunnel token NAME"}
+		return model.Token{}, &TokenError{"this edge does not know the token", "its tunnel may be deleted; " + adviceDevice + ", or oneping tunnel token NAME"}
 	case t.Kind == string(proto.TokenTunnel) && t.Revoked:
-		return Token{}, &TokenError{"the token was rotated: a newer one replaced it", adviceTunnel}
+		return model.Token{}, &TokenError{"the token was rotated: a newer one replaced it", adviceTunnel}
 	case t.Revoked:
-		return Token{}, &TokenError{"the token was withdrawn", adviceDevice}
+		return model.Token{}, &TokenError{"the token was withdrawn", adviceDevice}
 	case t.Used != nil && !bytes.Equal(t.UsedBy, keyHash):
-		return Token{}, &TokenError{"the token was used already, " + ago(s.cfg.Now().Sub(*t.Used)) + " ago; a device token works once", adviceDevice}
+		return model.Token{}, &TokenError{"the token was used already, " + ago(s.cfg.Now().Sub(*t.Used)) + " ago; a device token works once", adviceDevice}
 	case t.Expires != nil && s.cfg.Now().After(*t.Expires):
-		return Token{}, &TokenError{"the token expired " + ago(s.cfg.Now().Sub(*t.Expires)) + " ago", adviceDevice}
+		return model.Token{}, &TokenError{"the token expired " + ago(s.cfg.Now().Sub(*t.Expires)) + " ago", adviceDevice}
 	}
 	if t.Tunnel != "" {
 		if _, ok := sn.Tunnels[t.Tunnel]; !ok {
-			return Token{}, &TokenError{"the token's tunnel was deleted", adviceTunnel}
+			return model.Token{}, &TokenError{"the token's tunnel was deleted", adviceTunnel}
 		}
 	}
 	return t, nil
@@ -104,7 +105,7 @@ func ago(d time.Duration) string {
 func (s *Store) RotateTunnelTokens(ctx context.Context, tunnel, keep string) (int, error) {
 	for n := 0; ; n++ {
 		found := false
-		err := s.change(ctx, func(sn *Snapshot) (write, error) {
+		err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 			for id, t := range sn.Tokens {
 				if t.Tunnel == tunnel && id != keep && !t.Revoked {
 					t.Revoked, found = true, true

@@ -3,62 +3,22 @@ package state
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/proto"
 )
 
-// tunnelName is what a tunnel may be called: it stands in commands, grants and file names.
-var tunnelName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// Tunnel returns the tunnel with that name or id.
-func (sn *Snapshot) Tunnel(nameOrID string) (Tunnel, bool) {
-	if t, ok := sn.Tunnels[nameOrID]; ok {
-		return t, true
-	}
-	for _, t := range sn.Tunnels {
-		if t.Name == nameOrID {
-			return t, true
-		}
-	}
-	return Tunnel{}, false
-}
-
-// RoutesOf returns the routes that point to a tunnel (id).
-func (sn *Snapshot) RoutesOf(tunnel string) []Route {
-	var routes []Route
-	for _, r := range sn.Routes {
-		if r.Tunnel == tunnel {
-			routes = append(routes, r)
-		}
-	}
-	return routes
-}
-
-// ReplicasOf returns the replicas of a tunnel (id), oldest first.
-func (sn *Snapshot) ReplicasOf(tunnel string) []Replica {
-	var replicas []Replica
-	for _, r := range sn.Replicas {
-		if r.Tunnel == tunnel {
-			replicas = append(replicas, r)
-		}
-	}
-	slices.SortFunc(replicas, func(a, b Replica) int { return a.Created.Compare(b.Created) })
-	return replicas
-}
-
 // CreateTunnel makes a tunnel with a name that no other has.
-func (s *Store) CreateTunnel(ctx context.Context, name string) (Tunnel, error) {
-	if !tunnelName.MatchString(name) {
-		return Tunnel{}, &Error{
+func (s *Store) CreateTunnel(ctx context.Context, name string) (model.Tunnel, error) {
+	if !model.IsTunnelName(name) {
+		return model.Tunnel{}, &Error{
 			Text:   fmt.Sprintf("create tunnel %q: not a valid name", name),
 			Advice: "use 1 to 63 lower case letters, digits and hyphens, such as office-berlin",
 		}
 	}
-	t := Tunnel{ID: proto.NewID(), Name: name, Created: s.cfg.Now().UTC()}
-	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+	t := model.Tunnel{ID: proto.NewID(), Name: name, Created: s.cfg.Now().UTC()}
+	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if _, taken := sn.Tunnel(name); taken {
 			return write{}, &Error{
 				Text:   fmt.Sprintf("create tunnel %s: the name is taken", name),
@@ -68,16 +28,16 @@ func (s *Store) CreateTunnel(ctx context.Context, name string) (Tunnel, error) {
 		return write{keyTunnel(t.ID), t}, nil
 	})
 	if err != nil {
-		return Tunnel{}, err
+		return model.Tunnel{}, err
 	}
 	return t, nil
 }
 
-// DeleteTunnel deletes a tunnel (name or id) with its tokens and replicas,
+// DeleteTunnel deletes a tunnel (name or id) with its tokens and connectors,
 // whose links the edge then ends. It refuses while routes point to it.
 func (s *Store) DeleteTunnel(ctx context.Context, nameOrID string) error {
-	var gone Tunnel
-	err := s.change(ctx, func(sn *Snapshot) (write, error) {
+	var gone model.Tunnel
+	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		t, ok := sn.Tunnel(nameOrID)
 		if !ok {
 			return write{}, notFound("tunnel "+nameOrID, "tunnel list")
@@ -94,7 +54,7 @@ func (s *Store) DeleteTunnel(ctx context.Context, nameOrID string) error {
 	return s.sweep(ctx, gone.ID)
 }
 
-func routed(name string, routes []Route) error {
+func routed(name string, routes []model.Route) error {
 	var lines []string
 	for _, r := range routes {
 		lines = append(lines, "oneping route delete "+r.Prefix.String())
@@ -105,7 +65,7 @@ func routed(name string, routes []Route) error {
 	}
 }
 
-// sweep deletes what belonged to a tunnel that is gone: its replicas and tokens
+// sweep deletes what belonged to a tunnel that is gone: its connectors and tokens
 // are refused already, because their tunnel does not exist.
 func (s *Store) sweep(ctx context.Context, tunnel string) error {
 	sn := s.Snapshot()
@@ -116,8 +76,8 @@ func (s *Store) sweep(ctx context.Context, tunnel string) error {
 			}
 		}
 	}
-	for _, r := range sn.ReplicasOf(tunnel) {
-		if err := s.drop(ctx, keyReplica(r.ID)); err != nil {
+	for _, r := range sn.ConnectorsOf(tunnel) {
+		if err := s.drop(ctx, keyConnector(r.ID)); err != nil {
 			return err
 		}
 	}
@@ -126,5 +86,5 @@ func (s *Store) sweep(ctx context.Context, tunnel string) error {
 
 // drop deletes a key, whatever it holds.
 func (s *Store) drop(ctx context.Context, key string) error {
-	return s.change(ctx, func(*Snapshot) (write, error) { return write{key, nil}, nil })
+	return s.change(ctx, func(*model.Snapshot) (write, error) { return write{key, nil}, nil })
 }

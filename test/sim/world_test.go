@@ -18,10 +18,10 @@ import (
 	"github.com/oneping/oneping/client"
 	"github.com/oneping/oneping/connector"
 	"github.com/oneping/oneping/edge"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/edge/route"
-	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
@@ -175,7 +175,7 @@ func (w *world) startEdge() {
 
 // setState tells the edge who is who; devices that are named are revoked.
 func (w *world) setState(revoked ...string) {
-	compiled, err := policy.Compile(state.Policy{Grants: []state.Grant{{ID: "all", Who: []string{"*"}, To: []string{"*"}, How: []string{"*"}}}}, nil)
+	compiled, err := policy.Compile(model.Policy{Grants: []model.Grant{{ID: "all", Who: []string{"*"}, To: []string{"*"}, How: []string{"*"}}}}, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func (w *world) setState(revoked ...string) {
 		devices = append(devices, relay.Device{ID: g.id, User: g.id, Addrs: []netip.Addr{g.addr}})
 	}
 	w.relay.SetState(relay.State{
-		FIB:      route.Compile([]state.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
+		FIB:      route.Compile([]model.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
 		Policy:   compiled,
 		Devices:  slices.DeleteFunc(devices, func(d relay.Device) bool { return slices.Contains(revoked, d.ID) }),
 		Replicas: []relay.Replica{{ID: "r", Tunnel: "t"}},

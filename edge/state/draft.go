@@ -12,25 +12,27 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/edge/model"
 )
 
-// view is the state as the watcher sees it grow. Its maps are shared with
+// draft is the state as the watcher sees it grow. Its maps are shared with
 // the last snapshot until they are touched.
-type view struct {
-	now     Snapshot
-	routes  sorted[Route]
+type draft struct {
+	now     model.Snapshot
+	routes  sorted[model.Route]
 	capture sorted[netip.Prefix]
 	own     map[string]bool // kinds whose map no snapshot shares
 }
 
-func newView() *view {
-	return &view{
-		now: Snapshot{
-			Tunnels: map[string]Tunnel{}, Replicas: map[string]Replica{},
-			Devices: map[string]Device{}, Tokens: map[string]Token{},
+func newDraft() *draft {
+	return &draft{
+		now: model.Snapshot{
+			Tunnels: map[string]model.Tunnel{}, Connectors: map[string]model.Connector{},
+			Devices: map[string]model.Device{}, Tokens: map[string]model.Token{},
 		},
-		routes: newSorted(func(a, b Route) int {
-			return cmp.Or(strings.Compare(a.VNet, b.VNet), a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
+		routes: newSorted(func(a, b model.Route) int {
+			return cmp.Or(a.Prefix.Addr().Compare(b.Prefix.Addr()), a.Prefix.Bits()-b.Prefix.Bits())
 		}),
 		capture: newSorted(func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), a.Bits()-b.Bits()) }),
 		own:     map[string]bool{},
@@ -38,34 +40,34 @@ func newView() *view {
 }
 
 // apply takes one entry of the bucket in.
-func (v *view) apply(e jetstream.KeyValueEntry) error {
-	v.now.Revision = max(v.now.Revision, e.Revision())
+func (d *draft) apply(e jetstream.KeyValueEntry) error {
+	d.now.Revision = max(d.now.Revision, e.Revision())
 	kind, id, _ := strings.Cut(e.Key(), ".")
 	switch kind {
 	case kindTunnel:
-		return put(v, kind, &v.now.Tunnels, id, e)
-	case kindReplica:
-		return put(v, kind, &v.now.Replicas, id, e)
+		return put(d, kind, &d.now.Tunnels, id, e)
+	case kindConnector:
+		return put(d, kind, &d.now.Connectors, id, e)
 	case kindDevice:
-		return put(v, kind, &v.now.Devices, id, e)
+		return put(d, kind, &d.now.Devices, id, e)
 	case kindToken:
-		return put(v, kind, &v.now.Tokens, id, e)
+		return put(d, kind, &d.now.Tokens, id, e)
 	case kindRoute:
-		return v.routes.apply(id, e)
+		return d.routes.apply(id, e)
 	case kindCapture:
-		return v.capture.apply(id, e)
+		return d.capture.apply(id, e)
 	case kindPolicy:
-		return single(&v.now.Policy, e)
+		return single(&d.now.Policy, e)
 	case kindPlan:
-		return single(&v.now.Plan, e)
+		return single(&d.now.Plan, e)
 	}
 	return fmt.Errorf("read store: unknown key %q", e.Key())
 }
 
 // put sets or deletes one element of a kind's map, copying the map first when a snapshot shares it.
-func put[T any](v *view, kind string, m *map[string]T, id string, e jetstream.KeyValueEntry) error {
-	if !v.own[kind] {
-		*m, v.own[kind] = maps.Clone(*m), true
+func put[T any](d *draft, kind string, m *map[string]T, id string, e jetstream.KeyValueEntry) error {
+	if !d.own[kind] {
+		*m, d.own[kind] = maps.Clone(*m), true
 	}
 	if e.Operation() != jetstream.KeyValuePut {
 		delete(*m, id)
@@ -90,18 +92,18 @@ func single[T any](p *T, e jetstream.KeyValueEntry) error {
 	return nil
 }
 
-// snapshot freezes the view.
-func (v *view) snapshot() *Snapshot {
-	v.now.Routes, v.now.Capture = v.routes.snapshot(), v.capture.snapshot()
-	v.own = map[string]bool{}
-	sn := v.now
+// snapshot freezes the draft.
+func (d *draft) snapshot() *model.Snapshot {
+	d.now.Routes, d.now.Capture = d.routes.snapshot(), d.capture.snapshot()
+	d.own = map[string]bool{}
+	sn := d.now
 	return &sn
 }
 
 // follow turns what the watcher delivers into snapshots; a burst becomes one.
 func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 	defer func() { _ = w.Stop() }()
-	v, initial := newView(), true
+	d, initial := newDraft(), true
 	for {
 		select {
 		case <-ctx.Done():
@@ -112,15 +114,15 @@ func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 			}
 			if e == nil { // all that was stored has been seen
 				initial = false
-				s.publish(v.snapshot())
+				s.publish(d.snapshot())
 				close(s.ready)
 				continue
 			}
-			if err := v.apply(e); err != nil {
+			if err := d.apply(e); err != nil {
 				s.cfg.Log.Error("ignored an entry of the store", zap.Error(err))
 			}
 			if !initial && len(w.Updates()) == 0 {
-				s.publish(v.snapshot())
+				s.publish(d.snapshot())
 			}
 		}
 	}

@@ -1,0 +1,31 @@
+package model
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Device is one enrolled client.
+type Device struct {
+	ID       string     `json:"id"`
+	Name     string     `json:"name"` // host name
+	User     string     `json:"user"`
+	OS       string     `json:"os"`
+	Addr4    netip.Addr `json:"addr4"`
+	Addr6    netip.Addr `json:"addr6"`
+	KeyHash  []byte     `json:"key_hash"`
+	Created  time.Time  `json:"created"`
+	LastSeen time.Time  `json:"last_seen"`
+	Revoked  bool       `json:"revoked,omitempty"`
+}
+
+// Addrs returns the device's addresses, at most one per family.
+func (d *Device) Addrs() []netip.Addr {
+	var a []netip.Addr
+	for _, x := range []netip.Addr{d.Addr4, d.Addr6} {
+		if x.IsValid() {
+			a = append(a, x)
+		}
+	}
+	return a
+}

@@ -1,0 +1,23 @@
+package model
+
+// Policy is the policy document, as `policy apply -f` reads and `policy show` prints it.
+type Policy struct {
+	Groups map[string][]string `json:"groups,omitempty" yaml:"groups,omitempty"` // group → users
+	Grants []Grant             `json:"grants" yaml:"grants"`
+	Tests  []PolicyTest        `json:"tests,omitempty" yaml:"tests,omitempty"`
+}
+
+// Grant says who may reach what and how. Any match allows; there are no deny rules.
+type Grant struct {
+	ID  string   `json:"id" yaml:"id"`
+	Who []string `json:"who" yaml:"who"` // USER, user:USER, group:NAME, device:ID, *
+	To  []string `json:"to" yaml:"to"`   // PREFIX, ADDRESS, tunnel:NAME, *
+	How []string `json:"how" yaml:"how"` // icmp, udp:53, tcp:22,443, tcp:8000-8100, tcp:*, *
+}
+
+// PolicyTest is one line of a policy's own tests: an update that fails one is refused.
+type PolicyTest struct {
+	Who    string   `json:"who" yaml:"who"`                           // user
+	Accept []string `json:"accept,omitempty" yaml:"accept,omitempty"` // icmp ADDRESS, tcp ADDRESS:PORT, udp ADDRESS:PORT
+	Deny   []string `json:"deny,omitempty" yaml:"deny,omitempty"`
+}

@@ -1,0 +1,79 @@
+package model
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Snapshot is the whole desired state at one moment, for compiling into lookup structures. Its
+// slices and maps are never changed after it was made.
+type Snapshot struct {
+	Revision uint64           // of the store; grows with every change
+	Tokens   map[string]Token // by id; hashes only
+	Plan     Plan
+
+	Tunnels    map[string]Tunnel    // by id
+	Connectors map[string]Connector // by id
+	Routes     []Route
+	Devices    map[string]Device // by id
+	Policy     Policy
+	Capture    []netip.Prefix // ever routed, and not taken off the capture list by an admin
+}
+
+// Tunnel returns the tunnel with that name or id.
+func (sn *Snapshot) Tunnel(nameOrID string) (Tunnel, bool) {
+	if t, ok := sn.Tunnels[nameOrID]; ok {
+		return t, true
+	}
+	for _, t := range sn.Tunnels {
+		if t.Name == nameOrID {
+			return t, true
+		}
+	}
+	return Tunnel{}, false
+}
+
+// RoutesOf returns the routes that point to a tunnel (id).
+func (sn *Snapshot) RoutesOf(tunnel string) []Route {
+	var routes []Route
+	for _, r := range sn.Routes {
+		if r.Tunnel == tunnel {
+			routes = append(routes, r)
+		}
+	}
+	return routes
+}
+
+// ConnectorsOf returns the connectors of a tunnel (id), oldest first.
+func (sn *Snapshot) ConnectorsOf(tunnel string) []Connector {
+	var connectors []Connector
+	for _, r := range sn.Connectors {
+		if r.Tunnel == tunnel {
+			connectors = append(connectors, r)
+		}
+	}
+	slices.SortFunc(connectors, func(a, b Connector) int { return a.Created.Compare(b.Created) })
+	return connectors
+}
+
+// Route returns the route of exactly that prefix.
+func (sn *Snapshot) Route(p netip.Prefix) (Route, bool) {
+	for _, r := range sn.Routes {
+		if r.Prefix == p {
+			return r, true
+		}
+	}
+	return Route{}, false
+}
+
+// Lookup returns the route with the longest prefix that contains a: for people
+// who ask; the packet path has a faster table of its own.
+func (sn *Snapshot) Lookup(a netip.Addr) (Route, bool) {
+	best, found := Route{}, false
+	for _, r := range sn.Routes {
+		if r.Prefix.Contains(a) && (!found || r.Prefix.Bits() > best.Prefix.Bits()) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
