@@ -16,6 +16,7 @@ import (
 	"github.com/oneping/oneping/client/netstack"
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/client/tun"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
@@ -40,7 +41,7 @@ type Client struct {
 	udp   *sessions
 	tcp   *heldSYNs // nil: no TCP
 	// budget bounds the memory of TCP flows.
-	budget *link.Budget
+	budget *flow.Budget
 
 	outMu sync.Mutex
 	out   *outbound
@@ -73,7 +74,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions),
-		asked: newAsked(), budget: link.NewBudget(link.FlowMemory(cfg.Memory)), conf: newConfiguration(),
+		asked: newAsked(), budget: flow.NewBudget(flow.BudgetSize(cfg.Memory)), conf: newConfiguration(),
 	}
 	c.edges = cfg.Edges
 	c.in = newInbound(c.udp, c.asked)

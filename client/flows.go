@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -32,7 +33,7 @@ func (c *Client) openFlow(ctx context.Context, h *proto.FlowHeader) (*opened, er
 	if err != nil {
 		return nil, err
 	}
-	f := link.NewFlow(s, h, c.budget)
+	f := flow.New(s, h, c.budget)
 	a, err := f.Await(ctx)
 	if err != nil {
 		f.Drop(proto.CodeAborted)
@@ -47,13 +48,13 @@ func (c *Client) openFlow(ctx context.Context, h *proto.FlowHeader) (*opened, er
 
 // carry completes the handshake with the application and moves bytes. How a connection ends is for its two
 // ends to know; nobody else needs the error.
-func (c *Client) carry(ctx context.Context, f *link.Flow, syn []byte, ttl uint8) {
+func (c *Client) carry(ctx context.Context, f *flow.Flow, syn []byte, ttl uint8) {
 	conn, err := c.stack.Accept(ctx, syn, ttl)
 	if err != nil {
 		f.Drop(proto.CodeAborted)
 		return
 	}
-	_ = link.Pump(ctx, f, conn)
+	_ = flow.Pump(ctx, f, conn)
 	if f.Short() {
 		c.counters.Count(packet.MemoryShort)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
@@ -43,7 +44,7 @@ type Status struct {
 	Identity *node.Status      `json:"identity,omitempty"`
 	Held     int               `json:"tcp_opening"`
 	Flows    int               `json:"tcp_flows"`
-	Memory   link.BudgetReport `json:"tcp_memory"` // what the flows hold
+	Memory   flow.Usage        `json:"tcp_memory"` // what the flows hold
 	Reasons  map[string]uint64 `json:"reasons"`
 	Denied   int               `json:"denied"` // by the edge's policy: see Denials
 	Warnings []osroute.Warning `json:"warnings,omitempty"`
@@ -66,7 +67,7 @@ func (c *Client) Status() Status {
 		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routes.capturing(),
 		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Denied: c.denials.count(), Warnings: c.routes.warnings(),
-		Memory: c.budget.Report(time.Now()),
+		Memory: c.budget.Usage(time.Now()),
 	}
 	if l != nil {
 		info := l.Info()

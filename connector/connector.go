@@ -16,6 +16,7 @@ import (
 
 	"github.com/oneping/oneping/connector/tcp"
 	"github.com/oneping/oneping/connector/udp"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
@@ -36,7 +37,7 @@ type Connector struct {
 	up       uplink
 	dispatch dispatch
 	dialer   *tcp.Dialer
-	budget   *link.Budget // of the memory of TCP flows
+	budget   *flow.Budget // of the memory of TCP flows
 	ready    sync.Once
 
 	contact *node.Contact
@@ -55,7 +56,7 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c := &Connector{
 		cfg: cfg, log: cfg.Log, boot: proto.NewID(), contact: node.NewContact(cfg.Log, time.Now()),
-		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(), budget: link.NewBudget(link.FlowMemory(cfg.Memory)),
+		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(), budget: flow.NewBudget(flow.BudgetSize(cfg.Memory)),
 	}
 	c.host.single = cfg.Hops == HopsSingle
 	if cfg.Wire != nil {

@@ -11,14 +11,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 // dial opens a flow and returns it with its answer.
-func (s *stage) dial(dst netip.AddrPort, ttl uint8) (*link.Flow, proto.FlowAnswer, error) {
+func (s *stage) dial(dst netip.AddrPort, ttl uint8) (*flow.Flow, proto.FlowAnswer, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
 	h := &proto.FlowHeader{Flow: proto.NewFlowID(), Src: netip.AddrPortFrom(s.client, 4000), Dst: dst, TTL: ttl}
@@ -26,7 +26,7 @@ func (s *stage) dial(dst netip.AddrPort, ttl uint8) (*link.Flow, proto.FlowAnswe
 	if err != nil {
 		return nil, proto.FlowAnswer{}, err
 	}
-	f := link.NewFlow(st, h, nil)
+	f := flow.New(st, h, nil)
 	a, err := f.Await(ctx)
 	return f, a, err
 }
@@ -67,7 +67,7 @@ func tcpEcho(s *stage) error {
 	data := make([]byte, 1<<20)
 	_, _ = rand.Read(data)
 	failed, pumped := make(chan error, 1), make(chan error, 1)
-	app := linktest.Attach(s.ctx, f, pumped)
+	app := flowtest.Attach(s.ctx, f, pumped)
 	go func() {
 		_, err := app.Write(data)
 		failed <- errors.Join(err, app.CloseWrite())
@@ -167,7 +167,7 @@ func (s *stage) pingPong(text string) error {
 		return fmt.Errorf("answer %+v", a)
 	}
 	pumped := make(chan error, 1)
-	app := linktest.Attach(s.ctx, f, pumped)
+	app := flowtest.Attach(s.ctx, f, pumped)
 	if _, err := app.Write([]byte(text)); err != nil {
 		return err
 	}

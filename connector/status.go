@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/obs"
@@ -34,7 +35,7 @@ type Status struct {
 	Sessions int `json:"udp_sessions"`
 	Flows    int `json:"tcp_flows"`
 	// Memory is what the TCP flows hold.
-	Memory link.BudgetReport `json:"tcp_memory"`
+	Memory flow.Usage `json:"tcp_memory"`
 	// Unanswered is how many neighbours are asked now that have never answered.
 	Unanswered int               `json:"unanswered_neighbours"`
 	Reasons    map[string]uint64 `json:"reasons"`
@@ -50,7 +51,7 @@ func (c *Connector) Status() Status {
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
-		Unanswered: c.dispatch.unanswered.waiting(time.Now()), Memory: c.budget.Report(time.Now()),
+		Unanswered: c.dispatch.unanswered.waiting(time.Now()), Memory: c.budget.Usage(time.Now()),
 	}
 	if c.dialer != nil { // a simulation has no TCP
 		s.Flows = c.dialer.Flows()

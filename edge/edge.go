@@ -30,6 +30,7 @@ import (
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/memory"
@@ -180,7 +181,7 @@ func (e *Edge) open(ctx context.Context) error {
 		return err
 	}
 	e.relay = relay.New(relay.Config{
-		Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, FlowMemory: link.FlowMemory(e.cfg.Memory), Denials: e.denials, Log: e.cfg.Log.Named("relay"),
+		Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, FlowMemory: flow.BudgetSize(e.cfg.Memory), Denials: e.denials, Log: e.cfg.Log.Named("relay"),
 	})
 	if err := state.CheckCapture(len(e.capture(e.store.Snapshot()))); err != nil {
 		return captureError(err)

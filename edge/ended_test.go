@@ -6,8 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -16,9 +17,9 @@ func TestRevocationEndsFlows(t *testing.T) {
 	s := newSite(t)
 	far, revoked := make(chan error, 1), make(chan struct{})
 	s.connector.flows <- func(st *link.Stream, h *proto.FlowHeader) {
-		f := link.NewFlow(st, h, nil)
+		f := flow.New(st, h, nil)
 		_ = f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62})
-		linktest.Attach(t.Context(), f, far) // whose other end reads nothing
+		flowtest.Attach(t.Context(), f, far) // whose other end reads nothing
 		<-revoked
 	}
 	f := s.open(22, 64)
@@ -26,7 +27,7 @@ func TestRevocationEndsFlows(t *testing.T) {
 		t.Fatalf("answer %+v", a)
 	}
 	near := make(chan error, 1)
-	app := linktest.Attach(t.Context(), f, near)
+	app := flowtest.Attach(t.Context(), f, near)
 	go func() { _, _ = io.Copy(app, endless{}) }()
 	s.post("/v1/devices/"+s.device+"/revoke", nil, nil)
 	want := slices.SortedFunc(slices.Values(s.client.welcome.Addrs), netip.Addr.Compare)

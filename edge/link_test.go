@@ -16,8 +16,9 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/internal/local"
 	onode "github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
@@ -236,7 +237,7 @@ func TestEchoThrough(t *testing.T) {
 	}
 }
 
-func (s *site) open(port uint16, ttl uint8) *link.Flow {
+func (s *site) open(port uint16, ttl uint8) *flow.Flow {
 	s.t.Helper()
 	h := &proto.FlowHeader{
 		Flow: proto.NewFlowID(), Src: netip.AddrPortFrom(s.addr, 1234), Dst: netip.AddrPortFrom(netip.MustParseAddr("172.16.10.120"), port), TTL: ttl,
@@ -245,10 +246,10 @@ func (s *site) open(port uint16, ttl uint8) *link.Flow {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return link.NewFlow(st, h, nil)
+	return flow.New(st, h, nil)
 }
 
-func (s *site) await(f *link.Flow) proto.FlowAnswer {
+func (s *site) await(f *flow.Flow) proto.FlowAnswer {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
@@ -264,13 +265,13 @@ func TestFlowThrough(t *testing.T) {
 	s := newSite(t)
 	echoed := make(chan error, 1)
 	s.connector.flows <- func(s *link.Stream, h *proto.FlowHeader) {
-		f := link.NewFlow(s, h, nil)
+		f := flow.New(s, h, nil)
 		if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}); err != nil {
 			echoed <- err
 			return
 		}
 		pumped := make(chan error, 1)
-		origin := linktest.Attach(t.Context(), f, pumped)
+		origin := flowtest.Attach(t.Context(), f, pumped)
 		b, err := io.ReadAll(origin)
 		if err == nil {
 			_, err = origin.Write(b)
@@ -282,7 +283,7 @@ func TestFlowThrough(t *testing.T) {
 		t.Fatalf("answer %+v, want connected with TTL 61", a)
 	}
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	app := linktest.Attach(t.Context(), f, nil)
+	app := flowtest.Attach(t.Context(), f, nil)
 	go func() {
 		_, _ = app.Write(data)
 		_ = app.CloseWrite()
@@ -296,7 +297,7 @@ func TestFlowThrough(t *testing.T) {
 	}
 
 	s.connector.flows <- func(s *link.Stream, h *proto.FlowHeader) {
-		s.Refuse(proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 60, Reporter: netip.MustParseAddr("172.16.10.1"), QuotedTTL: 62})
+		flow.Refuse(s, proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 60, Reporter: netip.MustParseAddr("172.16.10.1"), QuotedTTL: 62})
 	}
 	if a := s.await(s.open(22, 64)); a.Kind != proto.AnswerICMP || a.TTL != 59 || a.ICMPCode != 1 || a.Reporter.String() != "172.16.10.1" {
 		t.Errorf("a router's error came as %+v", a)
@@ -334,16 +335,16 @@ func TestPolicyChangeEndsFlows(t *testing.T) {
 	s := newSite(t)
 	far := make(chan error, 1)
 	s.connector.flows <- func(s *link.Stream, h *proto.FlowHeader) {
-		f := link.NewFlow(s, h, nil)
+		f := flow.New(s, h, nil)
 		_ = f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62})
-		linktest.Attach(t.Context(), f, far)
+		flowtest.Attach(t.Context(), f, far)
 	}
 	f := s.open(22, 64)
 	if a := s.await(f); a.Kind != proto.AnswerConnected {
 		t.Fatalf("answer %+v", a)
 	}
 	near := make(chan error, 1)
-	linktest.Attach(t.Context(), f, near)
+	flowtest.Attach(t.Context(), f, near)
 	s.apply("grants: []")
 	if err := <-near; !hasCode(err, proto.CodeDenied) {
 		t.Errorf("the client's end: %v, want denied", err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
@@ -24,7 +25,7 @@ type Status struct {
 	Routes   int               `json:"routes"`
 	Sessions int               `json:"sessions"`   // live UDP sessions
 	Flows    int               `json:"flows"`      // live TCP flows
-	Held     link.BudgetReport `json:"tcp_memory"` // what these hold
+	Held     flow.Usage        `json:"tcp_memory"` // what these hold
 	Reasons  map[string]uint64 `json:"reasons"`    // what became of packets, sessions and flows
 	Refused  map[string]uint64 `json:"refused"`    // connections before their handshake, by reason
 	Memory   MemoryStatus      `json:"memory"`

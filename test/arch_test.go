@@ -17,6 +17,17 @@ const module = "github.com/oneping/oneping"
 // own, and a role never another role.
 var layers = map[string]int{"proto": 0, "internal": 1, "client": 2, "connector": 2, "edge": 2, "cmd": 3, "": 4, "test": 4, "scripts": 4}
 
+// floors orders the rooms inside internal: a room imports only rooms of lower floors, and what lies
+// below itself (internal/flow/flowtest imports internal/flow).
+var floors = map[string]int{
+	"advice": 0, "bucket": 0, "memory": 0, "sock": 0, "table": 0,
+	"conf": 1, "local": 1, "obs": 1, "term": 1,
+	"link": 2, "process": 2, "service": 2,
+	"flow": 3,
+	"hop":  4, "node": 4,
+	"lab": 5,
+}
+
 // rooms lists the rooms of a role that may import other rooms. All others are
 // imported by the role's parent alone. edge/model is plain data, which routes and grants are
 // compiled from, the store stores and the administration shows.
@@ -117,9 +128,6 @@ func isOurs(path string) bool { return path == module || strings.HasPrefix(path,
 
 // forbidden says why the room from may not import path; "" where it may.
 func forbidden(from, path string) string {
-	if from == "internal/deps" { // pins modules that nobody imports yet
-		return ""
-	}
 	if !isOurs(path) {
 		return forbiddenModule(from, path)
 	}
@@ -135,6 +143,27 @@ func forbidden(from, path string) string {
 		return "a role never imports another role"
 	case a == 2 && b == 2 && from != role(from) && !strings.HasPrefix(to, from+"/") && !slices.Contains(rooms[from], to):
 		return "only the parent imports the rooms of a role"
+	case role(from) == "internal" && role(to) == "internal":
+		return forbiddenFloor(from, to)
+	}
+	return ""
+}
+
+// forbiddenFloor says why a room of internal may not import another one.
+func forbiddenFloor(from, to string) string {
+	_, from, _ = strings.Cut(from, "/")
+	_, to, _ = strings.Cut(to, "/")
+	from, _, _ = strings.Cut(from, "/")
+	to, _, _ = strings.Cut(to, "/")
+	a, okA := floors[from]
+	b, okB := floors[to]
+	switch {
+	case from == to:
+		return ""
+	case !okA || !okB:
+		return "a room of internal that the map does not know"
+	case b >= a:
+		return "advice, term, table, sock < link < flow < hop, node < lab"
 	}
 	return ""
 }
@@ -185,6 +214,13 @@ func TestForbidden(t *testing.T) {
 		{"proto", module + "/internal/link", true},
 		{"internal/link", module + "/proto", false},
 		{"internal/table", module + "/client", true},
+		{"internal/flow", module + "/internal/link", false},
+		{"internal/link", module + "/internal/flow", true},
+		{"internal/flow/flowtest", module + "/internal/flow", false},
+		{"internal/link/linktest", module + "/internal/flow", true},
+		{"internal/node", module + "/internal/flow", false},
+		{"internal/hop", module + "/internal/node", true},
+		{"internal/teapot", module + "/internal/link", true},
 		{"client", module + "/client/tun", false},
 		{"client", module + "/edge", true},
 		{"client/tun", module + "/client/osroute", true},

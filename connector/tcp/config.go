@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -36,5 +36,5 @@ type Config struct {
 	LastTTL func(netip.Addr) uint8
 
 	MaxFlows int          // 0 = MaxFlows
-	Budget   *link.Budget // of the flows' memory; nil = no bound
+	Budget   *flow.Budget // of the flows' memory; nil = no bound
 }

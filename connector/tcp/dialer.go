@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
@@ -100,14 +101,14 @@ func (d *Dialer) dial(ctx context.Context, s *link.Stream, h proto.FlowHeader, t
 
 // pump answers "connected" and moves bytes.
 func (d *Dialer) pump(ctx context.Context, s *link.Stream, h proto.FlowHeader, o outcome, live *liveFlow) packet.Reason {
-	f := link.NewFlow(s, &h, d.cfg.Budget)
+	f := flow.New(s, &h, d.cfg.Budget)
 	c := newEndpoint(o.conn)
 	if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: d.synAckTTL(h, o.ttl)}); err != nil {
 		c.Abort()
 		f.Drop(proto.CodeAborted)
 		return packet.Closed
 	}
-	switch err := link.Pump(ctx, f, noted{c, live}); {
+	switch err := flow.Pump(ctx, f, noted{c, live}); {
 	case f.Short():
 		return packet.MemoryShort
 	case err != nil && !errors.Is(err, net.ErrClosed):
@@ -179,6 +180,6 @@ func (d *Dialer) silent(ctx context.Context, s *link.Stream) packet.Reason {
 
 // end answers a flow that was not connected.
 func (d *Dialer) end(s *link.Stream, a proto.FlowAnswer, r packet.Reason) packet.Reason {
-	s.Refuse(a)
+	flow.Refuse(s, a)
 	return r
 }

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// endpoint is the origin's side of a flow for link.Pump.
+// endpoint is the origin's side of a flow for flow.Pump.
 type endpoint struct {
 	*net.TCPConn
 	closedWrite atomic.Bool

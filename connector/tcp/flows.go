@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -74,7 +74,7 @@ func (d *Dialer) Flows() int { return d.flows.Len() }
 
 // noted is the origin's side of a flow that notes when bytes moved.
 type noted struct {
-	link.Endpoint
+	flow.Endpoint
 	f *liveFlow
 }
 

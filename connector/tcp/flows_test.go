@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -105,7 +106,7 @@ func selfSigned(t *testing.T) tls.Certificate {
 
 // opened is a flow and the connection that it has become.
 type opened struct {
-	app    *linktest.End // the application's end
+	app    *flowtest.End // the application's end
 	pumped <-chan error
 	conn   net.Conn
 }
@@ -123,7 +124,7 @@ func (b *bench) dial(n byte) (opened, proto.FlowAnswer) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	f := link.NewFlow(s, h, nil)
+	f := flow.New(s, h, nil)
 	b.t.Cleanup(func() { f.Drop(proto.CodeAborted) })
 	a, err := f.Await(ctx)
 	if err != nil {
@@ -138,7 +139,7 @@ func (b *bench) dial(n byte) (opened, proto.FlowAnswer) {
 	}
 	b.t.Cleanup(func() { _ = conn.Close() })
 	pumped := make(chan error, 1)
-	return opened{linktest.Attach(b.t.Context(), f, pumped), pumped, conn}, a
+	return opened{flowtest.Attach(b.t.Context(), f, pumped), pumped, conn}, a
 }
 
 // say moves a byte from the flow to its origin.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -176,7 +177,7 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 	})
 	defer held.Release()
 	f.held.Store(held)
-	_ = link.Splice(ctx, s, up, held) // how a flow ends is between its ends; both know
+	_ = flow.Splice(ctx, s, up, held) // how a flow ends is between its ends; both know
 	if held.Short() {
 		return packet.MemoryShort
 	}

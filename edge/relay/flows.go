@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
@@ -16,7 +17,7 @@ type liveFlow struct {
 	tuple
 	place *table.Place[string, *liveFlow] // its own goroutine's
 	a     *link.Stream                    // the device's
-	held  atomic.Pointer[link.Holding]    // nil until it is connected
+	held  atomic.Pointer[flow.Holding]    // nil until it is connected
 
 	mu   sync.Mutex
 	b    *link.Stream  // guarded by mu: the connector's; nil before bind

@@ -28,6 +28,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -72,7 +73,7 @@ type Config struct {
 	// MTU is the size of the largest packet that enters a device's TUN in one piece, 0 = 1500:
 	// what is larger was reassembled and is never answered with "packet too big".
 	MTU int
-	// FlowMemory bounds what TCP flows hold here in bytes; 0 = link.DefaultBudget.
+	// FlowMemory bounds what TCP flows hold here in bytes; 0 = flow.DefaultBudget.
 	FlowMemory int64
 	// Idle is the most seconds for which a UDP session without packets is kept, 0 = 300: see proto.SessionIdle.
 	Idle    uint16
@@ -93,7 +94,7 @@ type Relay struct {
 	asked      *asked
 	sessions   *sessions
 	flows      *flows
-	budget     *link.Budget // of the flows' memory
+	budget     *flow.Budget // of the flows' memory
 	scratch    sync.Pool    // of *scratch
 
 	mu       sync.Mutex // guards what follows; never held on the packet path
@@ -115,7 +116,7 @@ func New(cfg Config) *Relay {
 		asked:    newAsked(),
 		sessions: newSessions(maxSessions, maxClientSessions),
 		flows:    newFlows(maxFlows, maxClientFlows),
-		budget:   link.NewBudget(cfg.FlowMemory),
+		budget:   flow.NewBudget(cfg.FlowMemory),
 		devices:  make(map[string]*device),
 		replicas: make(map[string]*replica),
 		tunnels:  make(map[string]*tunnel),
@@ -170,7 +171,7 @@ func (r *Relay) sweep(ctx context.Context) error {
 func (r *Relay) Counters() *packet.Counters { return &r.counters }
 
 // Memory returns what TCP flows hold.
-func (r *Relay) Memory() link.BudgetReport { return r.budget.Report(time.Now()) }
+func (r *Relay) Memory() flow.Usage { return r.budget.Usage(time.Now()) }
 
 // Denials returns the log of denials.
 func (r *Relay) Denials() *policy.Log { return r.denials }

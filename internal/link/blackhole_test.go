@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -127,11 +127,6 @@ func (p *narrowPath) forget() {
 	}
 }
 
-// pattern is n pseudo-random bytes as a reader.
-func pattern(n int64) io.Reader {
-	return io.LimitReader(rand.NewChaCha8([32]byte{1}), n)
-}
-
 // TestAFlowSurvivesAPathThatGetsNarrower lowers the path's limit under a bulk
 // flow of one connection, without a word from any router.
 func TestAFlowSurvivesAPathThatGetsNarrower(t *testing.T) {
@@ -154,7 +149,7 @@ func TestAFlowSurvivesAPathThatGetsNarrower(t *testing.T) {
 
 func narrow(t *testing.T, upload, newMappings bool) {
 	const total = 32 << 20
-	st, ct := testTLS(t)
+	st, ct := linktest.TLS(t)
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +165,7 @@ func narrow(t *testing.T, upload, newMappings bool) {
 		sum <- [32]byte(h.Sum(nil))
 	}
 	send := func(s *link.Stream) {
-		if _, err := io.CopyBuffer(struct{ io.Writer }{s}, pattern(total), make([]byte, 64<<10)); err != nil {
+		if _, err := io.CopyBuffer(struct{ io.Writer }{s}, linktest.Pattern(total), make([]byte, 64<<10)); err != nil {
 			t.Error("send:", err)
 		}
 		if err := s.CloseWrite(); err != nil {
@@ -191,7 +186,7 @@ func narrow(t *testing.T, upload, newMappings bool) {
 	}
 	server := <-accepted
 	done := make(chan struct{})
-	run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
+	linktest.Run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
 		defer s.Close()
 		if upload {
 			receive(s)
@@ -200,7 +195,7 @@ func narrow(t *testing.T, upload, newMappings bool) {
 		}
 		<-done
 	}})
-	run(t, client, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	defer close(done)
 	for _, settled := client.MaxDatagram(); !settled; _, settled = client.MaxDatagram() {
 		<-time.After(20 * time.Millisecond)
@@ -236,7 +231,7 @@ func narrow(t *testing.T, upload, newMappings bool) {
 	}()
 	t.Logf("lowered at %d MB of %d", path.moved.Load()>>20, total>>20)
 	want := sha256.New()
-	_, _ = io.Copy(want, pattern(total))
+	_, _ = io.Copy(want, linktest.Pattern(total))
 	select {
 	case got := <-sum:
 		if got != [32]byte(want.Sum(nil)) {

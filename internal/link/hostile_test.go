@@ -13,6 +13,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -45,7 +46,7 @@ func rawPeer(t *testing.T, addr string, tlsConf *tls.Config) *quic.Conn {
 
 // hostile returns a running edge end of a link and the raw peer on the other end.
 func hostile(t *testing.T, h link.Handler) (*link.Link, *quic.Conn) {
-	st, ct := testTLS(t)
+	st, ct := linktest.TLS(t)
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func hostile(t *testing.T, h link.Handler) (*link.Link, *quic.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, l, h)
+	linktest.Run(t, l, h)
 	return l, peer
 }
 

@@ -9,9 +9,8 @@
 // The stages of a datagram are files: fair.go (whose turn it is), window.go (how
 // much the peer keeps up with), sender.go (one goroutine), oversize.go (what
 // does not fit), receive.go (one goroutine). Control messages are control.go;
-// streams stream.go and accept.go; TCP flows at their ends flow.go and pump.go,
-// at the edge splice.go, what they hold recvwindow.go, recvbuffer.go and
-// budget.go; the health of the path heartbeat.go and pmtu.go.
+// streams stream.go and accept.go, what flows on them is internal/flow; the health
+// of the path heartbeat.go and pmtu.go.
 package link
 
 import (
@@ -119,7 +118,6 @@ type Link struct {
 	recvOver oversizeReceiver
 	mtu      mtuTracker
 	beat     heartbeat
-	pools    bufferPools
 	counters packet.Counters
 
 	sent, received    atomic.Uint64 // datagrams, both kinds
@@ -154,7 +152,6 @@ func newLink(conn *quic.Conn, cfg *Config) *Link {
 	l.window.init()
 	l.over.init()
 	l.control.init()
-	l.pools.init()
 	l.mtu.restart(l.since)
 	l.learnMTU()
 	return l

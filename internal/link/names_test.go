@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 )
 
 // edgeAt is a listener that takes whatever comes, and its address.
@@ -31,7 +32,7 @@ func edgeAt(t *testing.T, cfg link.Config) netip.AddrPort {
 
 // A name that cannot be resolved is dialled where it answered last; what no link came up to is not remembered.
 func TestNamesAreDialledWhereTheyWere(t *testing.T) {
-	st, ct := testTLS(t)
+	st, ct := linktest.TLS(t)
 	at := edgeAt(t, link.Config{TLS: st})
 	names := new(link.Names)
 	dial := func(addr string) error {

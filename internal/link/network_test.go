@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -16,16 +17,16 @@ import (
 func TestALinkFollowsItsHost(t *testing.T) {
 	t.Parallel()
 	controls := make(chan string, 1000)
-	server, client := connect(t, link.Config{}, link.Config{Control: func(network, _ string, _ syscall.RawConn) error {
+	server, client := linktest.Connect(t, link.Config{}, link.Config{Control: func(network, _ string, _ syscall.RawConn) error {
 		controls <- network
 		return nil
 	}})
 	heard := make(chan byte, 100)
-	run(t, server, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {
+	linktest.Run(t, server, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {
 		heard <- d[1]
 		return packet.OK
 	}})
-	run(t, client, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	client.NetworkChanged(t.Context()) // nothing is new
 	first := server.Remote()
 	other := netip.MustParseAddr("192.0.2.7")
@@ -70,9 +71,9 @@ func TestALinkFollowsItsHost(t *testing.T) {
 // TestALinkWithoutNetwork: where there is no route to the peer nothing is spent.
 func TestALinkWithoutNetwork(t *testing.T) {
 	t.Parallel()
-	server, client := connect(t, link.Config{}, link.Config{})
-	run(t, server, link.Handler{})
-	run(t, client, link.Handler{})
+	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	linktest.Run(t, server, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	eventually(t, "a spare path", client.HasSpare)
 	first := server.Remote()
 	client.NetworkChanged(t.Context()) // the same source as before

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -33,7 +34,7 @@ func serveEdge(ctx context.Context, ln *link.Listener, accepted chan<- *link.Lin
 // with kill -9, and listens again on its address: its stateless reset ends the
 // old link, and Redial is back within two seconds.
 func TestARestartedEdgeIsFoundAgainAtOnce(t *testing.T) {
-	st, ct := testTLS(t)
+	st, ct := linktest.TLS(t)
 	key := [32]byte{1, 2, 3}
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st, ResetKey: &key})
 	if err != nil {
@@ -84,7 +85,7 @@ func TestARestartedEdgeIsFoundAgainAtOnce(t *testing.T) {
 // TestRedialOutlivesADeadEdge: nobody listens for a while (the kernel answers
 // with ICMP port unreachable), then the edge is there.
 func TestRedialOutlivesADeadEdge(t *testing.T) {
-	st, ct := testTLS(t)
+	st, ct := linktest.TLS(t)
 	probe, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -144,8 +145,8 @@ func TestRedialWithoutAddress(t *testing.T) {
 }
 
 func TestADialToTheWrongAuthorityNamesTheReason(t *testing.T) {
-	st, _ := testTLS(t)
-	_, other := testTLS(t)
+	st, _ := linktest.TLS(t)
+	_, other := linktest.TLS(t)
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +164,7 @@ func TestADialThatNobodyAnswersEndsInTwoSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	_, ct := testTLS(t)
+	_, ct := linktest.TLS(t)
 	start := time.Now()
 	_, err = link.Dial(t.Context(), mute.LocalAddr().String(), link.Config{TLS: ct})
 	if err == nil || time.Since(start) > 4*time.Second || !strings.Contains(err.Error(), "no answer within 2s") {
@@ -172,7 +173,7 @@ func TestADialThatNobodyAnswersEndsInTwoSeconds(t *testing.T) {
 }
 
 func TestEnrolmentUsesPlainStreamsOnItsOwnALPN(t *testing.T) {
-	server, client := connect(t, link.Config{}, link.Config{ALPN: proto.EnrolALPN})
+	server, client := linktest.Connect(t, link.Config{}, link.Config{ALPN: proto.EnrolALPN})
 	if server.ALPN() != proto.EnrolALPN || client.ALPN() != proto.EnrolALPN {
 		t.Fatalf("ALPN %q and %q", server.ALPN(), client.ALPN())
 	}
@@ -205,11 +206,11 @@ func TestEnrolmentUsesPlainStreamsOnItsOwnALPN(t *testing.T) {
 
 // TestDatagramsOfAnySizeCross sends every interesting size both ways.
 func TestDatagramsOfAnySizeCross(t *testing.T) {
-	server, client := connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, link.Config{}, link.Config{})
 	echo := link.Handler{Datagram: func(l *link.Link, d []byte) packet.Reason { return l.Send(link.Bulk, d) }}
-	run(t, server, echo)
+	linktest.Run(t, server, echo)
 	got := make(chan int, 100)
-	run(t, client, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {
+	linktest.Run(t, client, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {
 		for i, c := range d[1:] {
 			if c != byte(i) {
 				return packet.Malformed
@@ -242,7 +243,7 @@ func TestDatagramsOfAnySizeCross(t *testing.T) {
 }
 
 func TestListenOnATakenPortSaysSo(t *testing.T) {
-	st, _ := testTLS(t)
+	st, _ := linktest.TLS(t)
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/quic-go/quic-go/testutils/simnet"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -63,7 +64,7 @@ func simulatedOver(t *testing.T, latency time.Duration, edge, node link.Config, 
 			_ = nodeSock.Close()
 			_ = n.Close()
 		}()
-		st, ct := testTLS(t)
+		st, ct := linktest.TLS(t)
 		edge.TLS, edge.Socket = st, edgeSock
 		ln, err := link.Listen("", edge)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -15,7 +16,7 @@ import (
 // and the link must not notice.
 func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 	t.Parallel()
-	st, ct := testTLS(t)
+	st, ct := linktest.TLS(t)
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
@@ -36,11 +37,11 @@ func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := make(chan struct{}, 1)
-	run(t, <-accepted, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason {
+	linktest.Run(t, <-accepted, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason {
 		heard <- struct{}{}
 		return packet.OK
 	}})
-	run(t, client, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	eventually(t, "the spare path was asked for", func() bool { return path.refused.Load() > 0 })
 	select {
 	case <-client.Done():
@@ -56,7 +57,7 @@ func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 // TestANodeTakesMoreStreamsThanOneDeviceMayOpen: an edge opens the flows of all
 // devices on one connector's link; those of one must not take it up.
 func TestANodeTakesMoreStreamsThanOneDeviceMayOpen(t *testing.T) {
-	server, client := connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, link.Config{}, link.Config{})
 	defer client.Close(proto.CodeOK, "")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

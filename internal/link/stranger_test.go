@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -131,7 +132,7 @@ func TestAPlaceIsHeldUntilTrustOrTheEnd(t *testing.T) {
 
 // TestARefusedConnectionFailsAtOnce: a node that is refused before its handshake dials again at once and not after a time-out.
 func TestARefusedConnectionFailsAtOnce(t *testing.T) {
-	st, ct := testTLS(t)
+	st, ct := linktest.TLS(t)
 	refuse := func(netip.Addr, bool) (func(), error) { return nil, errors.New("too many") }
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st, Admit: refuse})
 	if err != nil {

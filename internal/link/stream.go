@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 
@@ -88,21 +87,6 @@ func (s *Stream) Reset(code proto.Code) {
 	s.s.CancelWrite(quic.StreamErrorCode(code))
 	s.s.CancelRead(quic.StreamErrorCode(code))
 	s.end()
-}
-
-// leaveWait is how long an opener may take to leave after it was told no.
-const leaveWait = 5 * time.Second
-
-// Refuse answers a flow that was not connected and waits until the opener leaves: to refuse what it may still send
-// would make the edge between us reset the stream, and the answer with it.
-func (s *Stream) Refuse(a proto.FlowAnswer) {
-	if _, err := s.Write(proto.AppendFlowAnswer(nil, &a)); err != nil || s.CloseWrite() != nil {
-		s.Reset(proto.CodeAborted) // the opener has left already
-		return
-	}
-	_ = s.SetReadDeadline(time.Now().Add(leaveWait))
-	_, _ = io.Copy(io.Discard, s) // nothing is expected
-	_ = s.Close()
 }
 
 // Close ends this side's half and refuses what the peer may still send, so

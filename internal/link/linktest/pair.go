@@ -1,168 +1,109 @@
-// Package linktest has what tests of flows need on several sides of them: a TCP connection in memory, which works in
-// virtual time too, and a flow as a plain connection.
+// Package linktest makes links for tests, of this package and of those above it.
 package linktest
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"io"
-	"net"
-	"os"
-	"sync"
-	"syscall"
+	"math/big"
+	random "math/rand/v2"
+	"testing"
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
 )
 
-// Room is how many bytes one direction of a connection holds, as a socket's buffers do.
-const Room = 64 << 10
-
-// Pair returns the two ends of a connection in memory, with half-close, reset and bounded buffers. Each is a link.Endpoint.
-func Pair() (a, b *End) {
-	mu := new(sync.Mutex)
-	x, y := newHalf(mu), newHalf(mu)
-	return &End{in: x, out: y}, &End{in: y, out: x}
+// TLS returns configurations of an edge and of a node that trusts it.
+func TLS(t testing.TB) (server, client *tls.Config) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "edge"}, DNSNames: []string{proto.EdgeName},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	server = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	return server, &tls.Config{RootCAs: pool}
 }
 
-// Attach pumps f to a connection whose other end it returns, until ctx or the flow ends; then it tells done how.
-func Attach(ctx context.Context, f *link.Flow, done chan<- error) *End {
-	app, inner := Pair()
+// Running is one end of a link with its Run.
+type Running struct {
+	*link.Link
+	cancel context.CancelFunc
+	err    chan error
+}
+
+// Run runs l with h until Stop or the end of the test.
+func Run(t testing.TB, l *link.Link, h link.Handler) *Running {
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &Running{Link: l, cancel: cancel, err: make(chan error, 1)}
+	go func() { r.err <- l.Run(ctx, h) }()
+	t.Cleanup(r.Stop)
+	return r
+}
+
+// Stop ends Run and waits for it.
+func (r *Running) Stop() {
+	r.cancel()
+	<-r.Done()
+}
+
+// Wait returns what Run returned.
+func (r *Running) Wait(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-r.err:
+		return err
+	case <-time.After(20 * time.Second):
+		t.Fatal("Run did not return")
+		return nil
+	}
+}
+
+// Connect returns both ends of a link over loopback, not running.
+func Connect(t testing.TB, edge, node link.Config) (server, client *link.Link) {
+	t.Helper()
+	st, ct := TLS(t)
+	edge.TLS, node.TLS = st, ct
+	ln, err := link.Listen("127.0.0.1:0", edge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	accepted := make(chan *link.Link, 1)
 	go func() {
-		err := link.Pump(ctx, f, inner)
-		if done != nil {
-			done <- err
+		l, err := ln.Accept(t.Context())
+		if err != nil {
+			t.Error(err)
 		}
+		accepted <- l
 	}()
-	return app
-}
-
-// half is one direction.
-type half struct {
-	mu     *sync.Mutex // of both
-	change sync.Cond
-	b      []byte
-	fin    bool
-	reset  bool
-	until  time.Time // deadline of the writer
-}
-
-func newHalf(mu *sync.Mutex) *half {
-	h := &half{mu: mu}
-	h.change.L = mu
-	return h
-}
-
-// End is one end of a connection.
-type End struct {
-	net.Conn // the methods that no test needs
-	in, out  *half
-	closed   bool
-}
-
-// Read implements net.Conn: what came before a reset is read first.
-func (e *End) Read(p []byte) (int, error) {
-	h := e.in
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for len(h.b) == 0 {
-		switch {
-		case e.closed:
-			return 0, net.ErrClosed
-		case h.reset:
-			return 0, syscall.ECONNRESET
-		case h.fin:
-			return 0, io.EOF
-		}
-		h.change.Wait()
+	client, err = link.Dial(t.Context(), ln.Addr().String(), node)
+	if err != nil {
+		t.Fatal(err)
 	}
-	n := copy(p, h.b)
-	h.b = h.b[n:]
-	h.change.Broadcast()
-	return n, nil
+	return <-accepted, client
 }
 
-// Write implements net.Conn.
-func (e *End) Write(p []byte) (n int, err error) {
-	h := e.out
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for n < len(p) {
-		switch room := Room - len(h.b); {
-		case e.closed || h.fin:
-			return n, net.ErrClosed
-		case h.reset:
-			return n, syscall.ECONNRESET
-		case room > 0:
-			m := min(room, len(p)-n)
-			h.b = append(h.b, p[n:n+m]...)
-			n += m
-			h.change.Broadcast()
-		case !h.until.IsZero() && !time.Now().Before(h.until):
-			return n, os.ErrDeadlineExceeded
-		default:
-			h.change.Wait()
-		}
-	}
-	return n, nil
-}
-
-// CloseWrite sends FIN.
-func (e *End) CloseWrite() error {
-	e.out.mu.Lock()
-	defer e.out.mu.Unlock()
-	e.out.fin = true
-	e.out.change.Broadcast()
-	return nil
-}
-
-// Close sends FIN, or RST where bytes are unread (RFC 2525 §2.17).
-func (e *End) Close() error {
-	e.out.mu.Lock()
-	defer e.out.mu.Unlock()
-	if len(e.in.b) > 0 {
-		e.abort()
-	}
-	e.closed, e.out.fin = true, true
-	e.broadcast()
-	return nil
-}
-
-// Abort sends RST.
-func (e *End) Abort() {
-	e.out.mu.Lock()
-	defer e.out.mu.Unlock()
-	e.abort()
-	e.closed = true
-	e.broadcast()
-}
-
-func (e *End) abort() {
-	if !e.closed {
-		e.in.b = nil
-		e.in.reset, e.out.reset = true, true
-	}
-}
-
-func (e *End) broadcast() {
-	e.in.change.Broadcast()
-	e.out.change.Broadcast()
-}
-
-// Broken says whether the connection is over.
-func (e *End) Broken() bool {
-	e.in.mu.Lock()
-	defer e.in.mu.Unlock()
-	return e.closed || e.in.reset
-}
-
-// Unsent returns 0: what Write has taken is with the far end.
-func (e *End) Unsent() int { return 0 }
-
-// SetWriteDeadline implements net.Conn.
-func (e *End) SetWriteDeadline(t time.Time) error {
-	e.out.mu.Lock()
-	defer e.out.mu.Unlock()
-	e.out.until = t
-	time.AfterFunc(time.Until(t), e.out.change.Broadcast)
-	return nil
+// Pattern is n pseudo-random bytes, the same ones each time.
+func Pattern(n int64) io.Reader {
+	return io.LimitReader(random.NewChaCha8([32]byte{1}), n)
 }

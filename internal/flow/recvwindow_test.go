@@ -1,12 +1,13 @@
-package link
+package flow
 
 import (
 	"testing"
 	"time"
 )
 
-// transfer moves bytes through a window as a sender does that always has more and says when it waits, over a path of
-// rtt, to a reader of rate bytes a second, for so long. It returns the window's size then.
+// transfer moves bytes through a window as a sender does that always has more and says when it
+// waits, over a path of rtt, to a reader of rate bytes a second, for so long. It returns the
+// window's size then.
 func transfer(t *testing.T, w *recvWindow, rtt time.Duration, rate float64, long time.Duration) uint64 {
 	type arrival struct {
 		at    time.Time
@@ -61,8 +62,8 @@ func TestWindowFollowsThePath(t *testing.T) {
 	}
 }
 
-// The bytes of a window arrive one by one and are handed on at once: when the sender says that it waits, more was
-// granted long ago. The path's round trip is known all the same.
+// The bytes of a window arrive one by one and are handed on at once: when the sender says that it
+// waits, more was granted long ago. The path's round trip is known all the same.
 func TestWindowGrowsWhileMoreIsOnItsWay(t *testing.T) {
 	const rtt = 200 * time.Millisecond
 	now := time.Unix(0, 0)
@@ -108,7 +109,8 @@ func TestWindowIsAPromise(t *testing.T) {
 	}
 }
 
-// Where memory is tight a window shrinks as its bytes are handed on; what was granted stays granted.
+// Where memory is tight a window shrinks as its bytes are handed on; what was granted stays
+// granted.
 func TestWindowShrinksWhenMemoryIsTight(t *testing.T) {
 	now := time.Unix(0, 0)
 	b := NewBudget(4 * largestWindow)

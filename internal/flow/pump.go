@@ -1,14 +1,16 @@
-package link
+package flow
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -23,28 +25,30 @@ type Endpoint interface {
 	Abort()
 	// Broken says whether the connection is over, whether or not its last bytes have been read.
 	Broken() bool
-	// Unsent returns how many bytes Write has taken that the far end has not acknowledged; 0 where nobody can tell.
+	// Unsent returns how many bytes Write has taken that the far end has not acknowledged; 0 where
+	// nobody can tell.
 	Unsent() int
 }
 
 const (
-	// lastWords is how long the bytes before a reset may stand still before it overtakes them: a far end that takes
-	// nothing would never hear of it.
+	// lastWords is how long the bytes before a reset may stand still before it overtakes them: a
+	// far end that takes nothing would never hear of it.
 	lastWords = 5 * time.Second
 	// drainEvery is how often is looked whether they have gone.
 	drainEvery = 2 * time.Millisecond
-	// brokenEvery is how often an end that waits for credit, and so does not read, looks whether its connection is over.
+	// brokenEvery is how often an end that waits for credit, and so does not read, looks whether
+	// its connection is over.
 	brokenEvery = time.Second
-	// slowWrite is how long a frame may take to go out before the next ones are small: what is to go out between
-	// them, an acknowledgement, waits for no more than one.
+	// slowWrite is how long a frame may take to go out before the next ones are small: what is to
+	// go out between them, an acknowledgement, waits for no more than one.
 	slowWrite = 100 * time.Millisecond
 	slowFrame = 16 << 10
 )
 
-// Pump moves bytes both ways between a flow and a TCP connection until both
-// directions have ended, and closes both. FIN crosses as half-close, after
-// which the other direction lives on; RST crosses as RST, behind what was said before it. A slow reader slows its
-// writer and nobody else: see Flow. It returns nil after two orderly ends.
+// Pump moves bytes both ways between a flow and a TCP connection until both directions have ended,
+// and closes both. FIN crosses as half-close, after which the other direction lives on; RST crosses
+// as RST, behind what was said before it. A slow reader slows its writer and nobody else: see Flow.
+// It returns nil after two orderly ends.
 func Pump(ctx context.Context, f *Flow, c Endpoint) error {
 	p := &pump{f: f, c: c, resetSeen: make(chan struct{})}
 	stop := context.AfterFunc(ctx, func() { p.fail(fmt.Errorf("pump flow: %w", context.Cause(ctx)), proto.CodeAborted) })
@@ -57,7 +61,7 @@ func Pump(ctx context.Context, f *Flow, c Endpoint) error {
 	_ = c.Close()        // both halves have ended: there is nothing left to fail
 	_ = f.s.CloseWrite() // no acknowledgement is due any more
 	reader.Wait()        // the peer's last ones; ctx and the end of the link end that too
-	f.s.end()
+	_ = f.s.Close()
 	f.release()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,7 +71,8 @@ func Pump(ctx context.Context, f *Flow, c Endpoint) error {
 type pump struct {
 	f *Flow
 	c Endpoint
-	// resetSeen is closed when the connection was reset at the peer's wish: there is nothing more to send.
+	// resetSeen is closed when the connection was reset at the peer's wish: there is nothing more
+	// to send.
 	resetSeen chan struct{}
 
 	mu      sync.Mutex
@@ -100,7 +105,7 @@ func (p *pump) receive() {
 		kind, err := p.f.receive()
 		switch {
 		case err != nil:
-			code, ok := ResetCode(err)
+			code, ok := link.ResetCode(err)
 			if !ok {
 				code = proto.CodeLinkDown
 			}
@@ -122,7 +127,7 @@ func (p *pump) receive() {
 func (p *pump) passFin() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if end := p.f.in.ending(); !isEOF(end) {
+	if end := p.f.in.ending(); end != io.EOF {
 		return end
 	}
 	p.fin = true
@@ -140,7 +145,7 @@ func (p *pump) finPassed() bool {
 
 // allowLastWords gives Write some time, where what it writes stands before a reset.
 func (p *pump) allowLastWords() {
-	if _, reset := ResetCode(p.f.in.ending()); reset {
+	if _, reset := link.ResetCode(p.f.in.ending()); reset {
 		_ = p.c.SetWriteDeadline(time.Now().Add(lastWords)) // of a connection that has ended: Write says so
 	}
 }
@@ -149,7 +154,7 @@ func (p *pump) allowLastWords() {
 func (p *pump) deliver() {
 	for {
 		b, err := p.f.in.next()
-		if isEOF(err) {
+		if err == io.EOF {
 			err = p.passFin()
 		}
 		switch {
@@ -157,7 +162,7 @@ func (p *pump) deliver() {
 		case err == nil:
 			return
 		default:
-			if _, reset := ResetCode(err); reset {
+			if _, reset := link.ResetCode(err); reset {
 				p.note(fmt.Errorf("pump flow: %w", err))
 				p.abort()
 			}
@@ -183,8 +188,8 @@ func (p *pump) deliver() {
 	}
 }
 
-// undeliverable discards what the connection takes no more. What it still has to say is read until its end; where that
-// end was FIN, it is a reset now, of which the peer hears behind the fin.
+// undeliverable discards what the connection takes no more. What it still has to say is read until
+// its end; where that end was FIN, it is a reset now, of which the peer hears behind the fin.
 func (p *pump) undeliverable(err error) {
 	p.note(fmt.Errorf("pump flow: %w", err))
 	p.mu.Lock()
@@ -233,7 +238,7 @@ func (p *pump) send() {
 			p.sendEnded(err)
 			return
 		}
-		b := p.f.s.l.pools.get(min(want.want+proto.FrameHeaderSize, room+proto.FrameHeaderSize, most))
+		b := p.f.pools.get(min(want.want+proto.FrameHeaderSize, room+proto.FrameHeaderSize, most))
 		payload := b[proto.FrameHeaderSize:min(len(b), room+proto.FrameHeaderSize)]
 		n, err := p.c.Read(payload)
 		want.saw(n, len(payload))
@@ -245,11 +250,11 @@ func (p *pump) send() {
 			}
 			if werr != nil {
 				err = nil // the stream has ended: receive says why
-				p.f.s.l.pools.put(b)
+				p.f.pools.put(b)
 				return
 			}
 		}
-		p.f.s.l.pools.put(b)
+		p.f.pools.put(b)
 		if err != nil {
 			p.sendEnded(err)
 			return
@@ -291,7 +296,7 @@ func (p *pump) sendEnded(err error) {
 	p.mu.Lock()
 	written := p.written
 	p.mu.Unlock()
-	if isEOF(err) && written == nil {
+	if err == io.EOF && written == nil {
 		_ = p.f.endFin() // of a stream that has ended: receive says why
 		p.mu.Lock()
 		written = p.written
@@ -301,7 +306,7 @@ func (p *pump) sendEnded(err error) {
 		}
 		return
 	}
-	if isEOF(err) {
+	if err == io.EOF {
 		err = written // it has taken the error that Read would have had
 	}
 	select {

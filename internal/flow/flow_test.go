@@ -1,4 +1,4 @@
-package link_test
+package flow_test
 
 import (
 	"bytes"
@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -44,25 +46,25 @@ func newSlice(t testing.TB) *slice {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = origin.Close() })
-	edgeC, connector := connect(t, link.Config{}, link.Config{})
-	edge, client := connect(t, link.Config{}, link.Config{})
+	edgeC, connector := linktest.Connect(t, link.Config{}, link.Config{})
+	edge, client := linktest.Connect(t, link.Config{}, link.Config{})
 	edgeC.Trust()
 	edge.Trust()
-	run(t, connector, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
-		f := link.NewFlow(s, &h, nil)
+	linktest.Run(t, connector, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+		f := flow.New(s, &h, nil)
 		c, err := net.DialTCP("tcp4", nil, origin.Addr().(*net.TCPAddr))
 		if err != nil {
-			s.Refuse(proto.FlowAnswer{Kind: proto.AnswerRefused})
+			flow.Refuse(s, proto.FlowAnswer{Kind: proto.AnswerRefused})
 			return
 		}
 		if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}); err != nil {
 			t.Error(err)
 		}
-		_ = link.Pump(ctx, f, tcpEnd{c})
+		_ = flow.Pump(ctx, f, tcpEnd{c})
 	}})
-	run(t, edgeC, link.Handler{})
+	linktest.Run(t, edgeC, link.Handler{})
 	oversize := make(chan struct{}, 100)
-	run(t, edge, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {
+	linktest.Run(t, edge, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {
 		if len(d) > 50_000 {
 			oversize <- struct{}{}
 		}
@@ -73,9 +75,9 @@ func newSlice(t testing.TB) *slice {
 			s.Reset(proto.CodeLinkDown)
 			return
 		}
-		_ = link.Splice(ctx, s, out, nil)
+		_ = flow.Splice(ctx, s, out, nil)
 	}})
-	run(t, client, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	return &slice{t: t, client: client, origin: origin, oversize: oversize}
 }
 
@@ -95,14 +97,14 @@ func (s *slice) open() (*net.TCPConn, <-chan error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := link.NewFlow(stream, header(), nil)
+	f := flow.New(stream, header(), nil)
 	a, err := f.Await(t.Context())
 	if err != nil || a.Kind != proto.AnswerConnected || a.TTL != 62 {
 		t.Fatalf("answer %+v, %v", a, err)
 	}
 	app, inner := tcpPair(t)
 	pumped := make(chan error, 1)
-	go func() { pumped <- link.Pump(t.Context(), f, tcpEnd{inner}) }()
+	go func() { pumped <- flow.Pump(t.Context(), f, tcpEnd{inner}) }()
 	t.Cleanup(func() { _ = app.Close() })
 	return app, pumped
 }
@@ -143,17 +145,17 @@ func TestAFlowCarriesBytesAndHalfClosesBothWays(t *testing.T) {
 		h := sha256.New()
 		n, err := io.Copy(h, origin) // until the application's FIN
 		want := sha256.New()
-		_, _ = io.Copy(want, pattern(up))
+		_, _ = io.Copy(want, linktest.Pattern(up))
 		if n != up || err != nil || !bytes.Equal(h.Sum(nil), want.Sum(nil)) {
 			t.Errorf("origin got %d bytes, %v", n, err)
 		}
 		// The half-closed flow lives on.
-		if _, err := io.Copy(origin, pattern(down)); err != nil {
+		if _, err := io.Copy(origin, linktest.Pattern(down)); err != nil {
 			t.Error(err)
 		}
 		_ = origin.Close()
 	})
-	if _, err := io.Copy(app, pattern(up)); err != nil {
+	if _, err := io.Copy(app, linktest.Pattern(up)); err != nil {
 		t.Fatal(err)
 	}
 	if err := app.CloseWrite(); err != nil {
@@ -161,7 +163,7 @@ func TestAFlowCarriesBytesAndHalfClosesBothWays(t *testing.T) {
 	}
 	h, want := sha256.New(), sha256.New()
 	n, err := io.Copy(h, app)
-	_, _ = io.Copy(want, pattern(down))
+	_, _ = io.Copy(want, linktest.Pattern(down))
 	if n != down || err != nil || !bytes.Equal(h.Sum(nil), want.Sum(nil)) {
 		t.Errorf("application got %d bytes, %v", n, err)
 	}
@@ -211,7 +213,7 @@ func TestASlowReaderSlowsItsWriter(t *testing.T) {
 	app, _ := s.open()
 	origin := s.accept()
 	_ = origin.SetWriteDeadline(time.Now().Add(2 * time.Second))
-	n, err := io.Copy(origin, pattern(1<<30)) // nobody reads app
+	n, err := io.Copy(origin, linktest.Pattern(1<<30)) // nobody reads app
 	if !errors.Is(err, context.DeadlineExceeded) && err == nil {
 		t.Fatalf("wrote %d bytes to a reader that does not read", n)
 	}
@@ -227,8 +229,9 @@ func TestASlowReaderSlowsItsWriter(t *testing.T) {
 	}
 }
 
-// More stuck flows than QUIC's windows would hold if they lay in them, in both directions: another flow, opened
-// afterwards over the same links, works at once, and so do packets that do not fit a datagram.
+// More stuck flows than QUIC's windows would hold if they lay in them, in both directions: another
+// flow, opened afterwards over the same links, works at once, and so do packets that do not fit a
+// datagram.
 func TestStuckFlowsStopNobodyElse(t *testing.T) {
 	s := newSlice(t)
 	var wg sync.WaitGroup
@@ -245,11 +248,11 @@ func TestStuckFlowsStopNobodyElse(t *testing.T) {
 	_ = app.SetDeadline(time.Now().Add(10 * time.Second))
 	go func() { _, _ = io.Copy(origin, origin) }()
 	got := make([]byte, 1<<20)
-	go func() { _, _ = io.Copy(app, pattern(int64(len(got)))) }()
+	go func() { _, _ = io.Copy(app, linktest.Pattern(int64(len(got)))) }()
 	if _, err := io.ReadFull(app, got); err != nil {
 		t.Fatal(err)
 	}
-	want, _ := io.ReadAll(pattern(int64(len(got))))
+	want, _ := io.ReadAll(linktest.Pattern(int64(len(got))))
 	if !bytes.Equal(got, want) {
 		t.Error("other bytes came back")
 	}
@@ -281,7 +284,7 @@ func TestAbortedDownloadsLeaveTheWindowOpen(t *testing.T) {
 	for range 50 {
 		app, pumped := s.open()
 		origin := s.accept()
-		go func() { _, _ = io.Copy(origin, pattern(4<<20)) }()
+		go func() { _, _ = io.Copy(origin, linktest.Pattern(4<<20)) }()
 		if _, err := io.ReadFull(app, make([]byte, 1<<20)); err != nil {
 			t.Fatal(err)
 		}
@@ -293,7 +296,7 @@ func TestAbortedDownloadsLeaveTheWindowOpen(t *testing.T) {
 	origin := s.accept()
 	const size = 40 << 20 // more than the connection's window
 	go func() {
-		_, _ = io.Copy(origin, pattern(size))
+		_, _ = io.Copy(origin, linktest.Pattern(size))
 		_ = origin.Close()
 	}()
 	_ = app.SetReadDeadline(time.Now().Add(2 * time.Minute))
@@ -343,29 +346,30 @@ func TestARefusedFlowIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := link.NewFlow(stream, header(), nil)
+	f := flow.New(stream, header(), nil)
 	defer f.Drop(proto.CodeAborted)
 	if a, err := f.Await(t.Context()); err != nil || a.Kind != proto.AnswerRefused {
 		t.Fatalf("answer %+v, %v", a, err)
 	}
 }
 
-// The edge refuses a flow and takes nothing more of it, before its opener has said how much it may be sent.
+// The edge refuses a flow and takes nothing more of it, before its opener has said how much it may
+// be sent.
 func TestAnEarlyRefusalIsHeard(t *testing.T) {
-	server, client := connect(t, link.Config{}, link.Config{})
-	run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
+	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	linktest.Run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
 		if _, err := s.Write(proto.AppendFlowAnswer(nil, &proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 63})); err != nil {
 			t.Error(err)
 		}
 		_ = s.Close()
 	}})
-	run(t, client, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	stream, err := client.OpenFlow(t.Context(), header())
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-stream.Context().Done() // nothing more can be written
-	f := link.NewFlow(stream, header(), nil)
+	f := flow.New(stream, header(), nil)
 	defer f.Drop(proto.CodeAborted)
 	if a, err := f.Await(t.Context()); err != nil || a.Kind != proto.AnswerRefused || a.TTL != 63 {
 		t.Fatalf("answer %+v, %v", a, err)
@@ -373,19 +377,19 @@ func TestAnEarlyRefusalIsHeard(t *testing.T) {
 }
 
 func TestAwaitEndsWithItsContext(t *testing.T) {
-	server, client := connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, link.Config{}, link.Config{})
 	hold := make(chan struct{})
-	run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
+	linktest.Run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
 		<-hold
 		s.Reset(proto.CodeAborted)
 	}})
 	defer close(hold)
-	run(t, client, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	stream, err := client.OpenFlow(t.Context(), header())
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := link.NewFlow(stream, header(), nil)
+	f := flow.New(stream, header(), nil)
 	defer f.Drop(proto.CodeAborted)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()

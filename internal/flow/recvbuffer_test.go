@@ -1,4 +1,4 @@
-package link
+package flow
 
 import (
 	"bytes"
@@ -9,13 +9,12 @@ import (
 )
 
 func newTestBuffer() (*recvBuffer, *Holding) {
-	var pools bufferPools
-	pools.init()
 	h := NewBudget(0).Open("alice", addr1, addr2, nil)
-	return newRecvBuffer(&pools, h), h
+	return newRecvBuffer(h.buffers(), h), h
 }
 
-// Bytes come out as they went in, whatever the sizes of reads and writes, and an empty receive buffer holds no memory.
+// Bytes come out as they went in, whatever the sizes of reads and writes, and an empty receive
+// buffer holds no memory.
 func TestReceiveBufferIsAFIFO(t *testing.T) {
 	q, h := newTestBuffer()
 	want := make([]byte, 3<<20)

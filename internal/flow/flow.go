@@ -1,4 +1,4 @@
-package link
+package flow
 
 import (
 	"context"
@@ -9,20 +9,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
 
 // Flow is a TCP flow at one of its ends: frames with offsets, acknowledgements
 // and credit on a stream. Await or Answer begins it, Pump moves it.
 //
-// What the peer sends is read at once, whatever the TCP connection of this end does, and waits in a receive buffer that is
-// bounded by the credit that the peer was granted. What this end sends waits for the peer's credit in front of the
-// stream. So a flow whose reader stands still never has bytes in QUIC's windows, which it shares with all others.
+// What the peer sends is read at once, whatever the TCP connection of this end does, and waits in a
+// receive buffer that is bounded by the credit that the peer was granted. What this end sends waits
+// for the peer's credit in front of the stream. So a flow whose reader stands still never has bytes
+// in QUIC's windows, which it shares with all others.
 //
 // Nothing is retained yet for a flow to go on over another link: it ends with its own.
 type Flow struct {
-	s       *Stream
+	s       Stream
 	holding *Holding
+	pools   *bufferPools
 	in      *recvBuffer // from the peer, for the TCP connection
 
 	readMu sync.Mutex
@@ -36,7 +39,6 @@ type Flow struct {
 	told    uint64     // the limit of the newest FrameBlocked
 	ctlHead [2 * proto.FrameHeaderSize]byte
 
-	acked atomic.Uint64 // offset that the peer has handed on
 	limit atomic.Uint64 // offset up to which the peer takes payload
 	more  chan struct{} // the limit has grown, or the flow has ended
 	// due are the newest acknowledgement and limit that wait to be written, plus one; 0 = none.
@@ -46,17 +48,19 @@ type Flow struct {
 	finished chan struct{} // closed by the reset
 }
 
-// NewFlow makes a flow of a stream whose header has been written or read. Its memory counts as owner's in budget, which may be nil.
-func NewFlow(s *Stream, h *proto.FlowHeader, budget *Budget) *Flow {
+// New makes a flow of a stream whose header has been written or read. Its memory counts as that of
+// the header's source in budget, which may be nil.
+func New(s Stream, h *proto.FlowHeader, budget *Budget) *Flow {
 	f := &Flow{s: s, more: make(chan struct{}, 1), finished: make(chan struct{})}
 	f.holding = budget.Open(h.Src.Addr().String(), h.Src, h.Dst, f.Reset)
-	f.in = newRecvBuffer(&s.l.pools, f.holding)
+	f.pools = f.holding.buffers()
+	f.in = newRecvBuffer(f.pools, f.holding)
 	f.window.init(f.holding, time.Now())
 	return f
 }
 
-// Await says how much the peer may send, and reads the answer to the flow's opening: who refuses a flow may take nothing
-// more of it before that is said.
+// Await says how much the peer may send, and reads the answer to the flow's opening: who refuses a
+// flow may take nothing more of it before that is said.
 func (f *Flow) Await(ctx context.Context) (proto.FlowAnswer, error) {
 	stop := context.AfterFunc(ctx, func() { _ = f.s.SetReadDeadline(time.Unix(1, 0)) })
 	_, unsaid := f.s.Write(f.firstLimit(nil))
@@ -89,8 +93,8 @@ func (f *Flow) firstLimit(b []byte) []byte {
 	return append(b, head[:]...)
 }
 
-// receive reads one frame, puts its payload into the receive buffer or acts on it, and returns its type; 0 is the end of the
-// peer's half of the stream, behind fin or rst.
+// receive reads one frame, puts its payload into the receive buffer or acts on it, and returns its
+// type; 0 is the end of the peer's half of the stream, behind fin or rst.
 func (f *Flow) receive() (proto.FrameType, error) {
 	h, err := f.readHeader()
 	switch {
@@ -106,7 +110,7 @@ func (f *Flow) receive() (proto.FrameType, error) {
 func (f *Flow) readHeader() (proto.FlowFrame, error) {
 	n, err := io.ReadFull(f.s, f.head[:])
 	switch {
-	case n == 0 && isEOF(err) && f.in.ending() != nil:
+	case n == 0 && err == io.EOF && f.in.ending() != nil:
 		return proto.FlowFrame{}, nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return proto.FlowFrame{}, f.broken(io.ErrUnexpectedEOF) // a flow ends with fin or rst
@@ -133,10 +137,10 @@ func (f *Flow) receiveData(n int) error {
 		m, err := f.s.Read(b[:min(n, len(b))])
 		f.in.fill(m)
 		n -= m
-		if isEOF(err) && n > 0 {
+		if err == io.EOF && n > 0 {
 			return f.broken(io.ErrUnexpectedEOF)
 		}
-		if err != nil && !isEOF(err) {
+		if err != nil && err != io.EOF {
 			return err
 		}
 	}
@@ -146,8 +150,7 @@ func (f *Flow) receiveData(n int) error {
 // receiveControl acts on a frame without payload.
 func (f *Flow) receiveControl(h proto.FlowFrame) error {
 	switch h.Type {
-	case proto.FrameAck:
-		f.acked.Store(h.Value)
+	case proto.FrameAck: // nothing is retained: see Flow
 	case proto.FrameLimit:
 		if h.Value > f.limit.Load() {
 			f.limit.Store(h.Value)
@@ -166,7 +169,7 @@ func (f *Flow) receiveControl(h proto.FlowFrame) error {
 		}
 		f.in.finish(io.EOF)
 	case proto.FrameRst:
-		f.in.finish(&ResetError{Code: proto.Code(h.Value), Remote: true})
+		f.in.finish(&link.ResetError{Code: proto.Code(h.Value), Remote: true})
 	}
 	return nil
 }
@@ -177,8 +180,9 @@ func (f *Flow) broken(cause error) error {
 	return fmt.Errorf("read flow: %w", cause)
 }
 
-// handedOn tells that n bytes of the receive buffer have been taken, and the peer where that is due. It does not wait for a
-// frame that the other goroutine is writing: the two directions of a TCP connection do not wait for each other.
+// handedOn tells that n bytes of the receive buffer have been taken, and the peer where that is
+// due. It does not wait for a frame that the other goroutine is writing: the two directions of a
+// TCP connection do not wait for each other.
 func (f *Flow) handedOn(n int) {
 	f.readMu.Lock()
 	limit, due := f.window.handOn(n, time.Now())
@@ -202,13 +206,11 @@ func (f *Flow) wake() {
 	}
 }
 
-// Acked returns the offset up to which the peer has handed on what was written.
-func (f *Flow) Acked() uint64 { return f.acked.Load() }
-
 // Short says whether the flow was ended because others needed its memory.
 func (f *Flow) Short() bool { return f.holding.Short() }
 
-// Reset ends both directions at once, as a fault does: what is under way is lost. Later calls do nothing.
+// Reset ends both directions at once, as a fault does: what is under way is lost. Later calls do
+// nothing.
 func (f *Flow) Reset(code proto.Code) {
 	if f.ended.Swap(true) {
 		return

@@ -1,23 +1,25 @@
-package link
+package flow
 
 import "time"
 
 const (
-	// firstWindow is what a new flow's sender may have under way, in bytes; smallestWindow where memory is tight.
+	// firstWindow is what a new flow's sender may have under way, in bytes; smallestWindow where
+	// memory is tight.
 	firstWindow    = 64 << 10
 	smallestWindow = 16 << 10
 	// largestWindow is 1 Gbit/s at 130 ms.
 	largestWindow = 16 << 20
 	// grantEvery is how many bytes are handed on at most before that is acknowledged.
 	grantEvery = 256 << 10
-	// windowTime is the least time that a window is made to cover: goroutines and batches wait for each other that
-	// long on a busy machine, however short the path is.
+	// windowTime is the least time that a window is made to cover: goroutines and batches wait for
+	// each other that long on a busy machine, however short the path is.
 	windowTime = 20 * time.Millisecond
 )
 
-// recvWindow decides how much the sender of a flow may have under way: what it was granted has room here. It grows while
-// the sender has to wait for it, so that it comes to cover twice what the reader takes in a round trip of the path,
-// and no more (as Linux sizes receive buffers, tcp_rcv_space_adjust). It holds no lock: the flow does.
+// recvWindow decides how much the sender of a flow may have under way: what it was granted has room
+// here. It grows while the sender has to wait for it, so that it comes to cover twice what the
+// reader takes in a round trip of the path, and no more (as Linux sizes receive buffers,
+// tcp_rcv_space_adjust). It holds no lock: the flow does.
 type recvWindow struct {
 	holding  *Holding
 	size     uint64 // bytes beyond what has been handed on
@@ -25,14 +27,15 @@ type recvWindow struct {
 	received uint64 // offset
 	handed   uint64 // offset handed on to the reader
 
-	// blockedAt is the limit at which the sender said that it waits, 0 = none; askedAt is when it was granted more, zero
-	// where that has not been or is forgotten.
+	// blockedAt is the limit at which the sender said that it waits, 0 = none; askedAt is when it
+	// was granted more, zero where that has not been or is forgotten.
 	blockedAt uint64
 	askedAt   time.Time
 	grants    [8]grant // the newest, of which the n-th is in grants[n%8]
 	n         int
 	rtt       time.Duration // least seen between granting more and receiving it
-	// since and from are when and at which offset handed on the measurement of the reader's rate began.
+	// since and from are when and at which offset handed on the measurement of the reader's rate
+	// began.
 	since time.Time
 	from  uint64
 }
@@ -96,7 +99,8 @@ func (w *recvWindow) measure(now time.Time) {
 	w.since, w.from = now, w.handed
 }
 
-// handOn counts n bytes that the reader has taken, and returns the new limit where the sender is to be told.
+// handOn counts n bytes that the reader has taken, and returns the new limit where the sender is to
+// be told.
 func (w *recvWindow) handOn(n int, now time.Time) (limit uint64, due bool) {
 	w.handed += uint64(n)
 	if w.holding.tight() && w.size > smallestWindow {

@@ -1,4 +1,4 @@
-package link
+package flow
 
 import (
 	"net/netip"
@@ -71,7 +71,7 @@ func TestStuckFlowsAreEndedWhenMemoryIsShort(t *testing.T) {
 	if n := b.Relieve(now.Add(stuckAfter + time.Second)); n != 1 || !slices.Equal(ended, []string{"bob"}) || !large.Short() {
 		t.Errorf("%d ended: %v; want the largest of the largest owner, which stands still", n, ended)
 	}
-	r := b.Report(now.Add(stuckAfter + time.Second))
+	r := b.Usage(now.Add(stuckAfter + time.Second))
 	if r.Ended != 1 || r.Stuck != 3 || r.StuckBytes != 510<<10 || r.Largest[0].Bytes != 400<<10 || r.Largest[0].Owner != "bob" {
 		t.Errorf("report %+v", r)
 	}

@@ -1,16 +1,18 @@
-package link
+package flow
 
 import (
 	"errors"
+	"io"
 	"sync"
 )
 
 // errDropped is why a receive buffer whose bytes nobody wants any more ends.
 var errDropped = errors.New("dropped")
 
-// recvBuffer is a FIFO of bytes between the goroutine that reads a stream, always, and the one that writes the bytes
-// elsewhere when there is room: a reader that stands still stops its own flow, and never the connection that its stream
-// shares with others. How much may lie in it is for its users to say: the flow's credit, and the budget of the process.
+// recvBuffer is a FIFO of bytes between the goroutine that reads a stream, always, and the one that
+// writes the bytes elsewhere when there is room: a reader that stands still stops its own flow, and
+// never the connection that its stream shares with others. How much may lie in it is for its users
+// to say: the flow's credit, and the budget of the process.
 //
 // An empty receive buffer holds no memory.
 type recvBuffer struct {
@@ -40,7 +42,8 @@ func newRecvBuffer(pools *bufferPools, h *Holding) *recvBuffer {
 	return q
 }
 
-// space returns room for what is about to be read, some want bytes; fill must be called next. For the reading goroutine alone.
+// space returns room for what is about to be read, some want bytes; fill must be called next. For
+// the reading goroutine alone.
 func (q *recvBuffer) space(want int) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -74,11 +77,12 @@ func (q *recvBuffer) fill(n int) {
 	}
 }
 
-// finish says what comes behind the bytes that have been filled in: io.EOF, or a reset, which may follow that.
+// finish says what comes behind the bytes that have been filled in: io.EOF, or a reset, which may
+// follow that.
 func (q *recvBuffer) finish(end error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.end == nil || isEOF(q.end) {
+	if q.end == nil || q.end == io.EOF {
 		q.end = end
 	}
 	q.ready.Signal()
@@ -98,8 +102,8 @@ func (q *recvBuffer) ending() error {
 	return q.end
 }
 
-// next waits for bytes and returns some; took must be called next. Behind the last ones it returns what finish said.
-// For the writing goroutine alone.
+// next waits for bytes and returns some; took must be called next. Behind the last ones it returns
+// what finish said. For the writing goroutine alone.
 func (q *recvBuffer) next() ([]byte, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -131,7 +135,8 @@ func (q *recvBuffer) took(n int) {
 	q.recycle()
 }
 
-// drop discards what is there and what will come; it frees next. What next has returned stays valid until took.
+// drop discards what is there and what will come; it frees next. What next has returned stays valid
+// until took.
 func (q *recvBuffer) drop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

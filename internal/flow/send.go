@@ -1,4 +1,4 @@
-package link
+package flow
 
 import (
 	"fmt"
@@ -7,7 +7,8 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// credit returns how many bytes may be written now; it tells the peer that this end waits where that is none.
+// credit returns how many bytes may be written now; it tells the peer that this end waits where
+// that is none.
 func (f *Flow) credit() (int, error) {
 	f.writeMu.Lock()
 	defer f.unlockWrite()
@@ -56,7 +57,8 @@ func (f *Flow) endRst(code proto.Code) error {
 	return f.put(proto.FrameRst, uint64(code))
 }
 
-// rstBehindFin says that the connection was reset after this end's fin; nothing where there was none, or a reset already.
+// rstBehindFin says that the connection was reset after this end's fin; nothing where there was
+// none, or a reset already.
 func (f *Flow) rstBehindFin(code proto.Code) {
 	f.writeMu.Lock()
 	defer f.unlockWrite()

@@ -1,4 +1,4 @@
-package link_test
+package flow_test
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/proto"
@@ -19,19 +21,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // flowPair returns a stream of the opener, the application's end of the flow
 // that the acceptor makes of it, and how its pump ends.
-func flowPair(t *testing.T) (*link.Stream, *linktest.End, <-chan error) {
-	server, client := connect(t, link.Config{}, link.Config{})
-	app, pumped, done := make(chan *linktest.End, 1), make(chan error, 1), make(chan struct{})
-	run(t, server, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
-		f := link.NewFlow(s, &h, nil)
+func flowPair(t *testing.T) (*link.Stream, *flowtest.End, <-chan error) {
+	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	app, pumped, done := make(chan *flowtest.End, 1), make(chan error, 1), make(chan struct{})
+	linktest.Run(t, server, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
+		f := flow.New(s, &h, nil)
 		if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected}); err != nil {
 			t.Error(err)
 		}
-		app <- linktest.Attach(ctx, f, pumped)
+		app <- flowtest.Attach(ctx, f, pumped)
 		<-done
 	}})
 	t.Cleanup(func() { close(done) })
-	run(t, client, link.Handler{})
+	linktest.Run(t, client, link.Handler{})
 	s, err := client.OpenFlow(t.Context(), header())
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +228,8 @@ func TestNothingIsSentWithoutCredit(t *testing.T) {
 	_ = s.CloseWrite()
 }
 
-// What nobody reads stays within the window, and acknowledges nothing; what is read gives credit back.
+// What nobody reads stays within the window, and acknowledges nothing; what is read gives credit
+// back.
 func TestCreditComesFromTheReader(t *testing.T) {
 	s, app, _ := flowPair(t)
 	if h, _ := next(t, s); h.Value != firstWindow {
