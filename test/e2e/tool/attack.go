@@ -16,10 +16,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
+	"github.com/quic-go/quic-go"
 )
 
 const (

@@ -11,13 +11,10 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-func errnoName(n syscall.Errno) string { return unix.ErrnoName(n) }
 
 func runCapture(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	args, err := parse(flags, args, 1)

@@ -11,8 +11,6 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -77,26 +75,6 @@ func runInject(ctx context.Context, flags *flag.FlagSet, args []string) error {
 		}
 	}
 	return nil
-}
-
-// rawSender returns a function that sends whole IP packets.
-func rawSender(dst netip.Addr) (func(b []byte) error, error) {
-	family, to := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{})
-	if dst.Is4() {
-		to = &unix.SockaddrInet4{Addr: dst.As4()}
-	} else {
-		family, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: dst.As16()}
-	}
-	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
-	if err != nil {
-		return nil, fmt.Errorf("open raw socket: %w", err)
-	}
-	return func(b []byte) error {
-		if err := unix.Sendto(fd, b, 0, to); err != nil {
-			return fmt.Errorf("send %d bytes: %w", len(b), err)
-		}
-		return nil
-	}, nil
 }
 
 // syn makes a SYN without options: the checksum is that of the UDP packet which

@@ -12,8 +12,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -90,24 +88,6 @@ func (p *pinger) open(dgram bool) (err error) {
 	return err
 }
 
-// pingSocket opens a ping socket bound to an identifier.
-func pingSocket(v6 bool, ident int) (net.PacketConn, error) {
-	family, proto, addr := unix.AF_INET, unix.IPPROTO_ICMP, unix.Sockaddr(&unix.SockaddrInet4{Port: ident})
-	if v6 {
-		family, proto, addr = unix.AF_INET6, unix.IPPROTO_ICMPV6, &unix.SockaddrInet6{Port: ident}
-	}
-	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, proto)
-	if err != nil {
-		return nil, fmt.Errorf("open ping socket: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), "ping")
-	defer f.Close()
-	if err := unix.Bind(fd, addr); err != nil {
-		return nil, fmt.Errorf("bind ping socket: %w", err)
-	}
-	return net.FilePacketConn(f)
-}
-
 // addr is where requests go, in the form that the socket wants.
 func (p *pinger) addr() net.Addr {
 	if _, raw := p.conn.(*net.IPConn); raw {
@@ -127,18 +107,6 @@ func (p *pinger) send(seq uint16) error {
 	}
 	_, err := p.conn.WriteTo(b[head:], p.addr())
 	return err
-}
-
-func addrOf(a net.Addr) netip.Addr {
-	var ip net.IP
-	switch a := a.(type) {
-	case *net.IPAddr:
-		ip = a.IP
-	case *net.UDPAddr:
-		ip = a.IP
-	}
-	addr, _ := netip.AddrFromSlice(ip)
-	return addr.Unmap()
 }
 
 func (p *pinger) receive() {

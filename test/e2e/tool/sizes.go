@@ -18,10 +18,9 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto/packet"
+	"golang.org/x/sys/unix"
 )
 
 // sweep sends one echo request or UDP datagram of each size, with DF clear and many in flight, and
@@ -157,13 +156,6 @@ func (s *sweep) open(addr string) (err error) {
 }
 
 func (s *sweep) payload(n int) []byte { return s.text[n%509:][:n] }
-
-func headerSize(v6 bool) int {
-	if v6 {
-		return 40
-	}
-	return 20
-}
 
 // cost is what a packet of a size takes of the window: about as much as the kernel charges a socket for it.
 func cost(n int) int { return 2048 + n + n/2 }

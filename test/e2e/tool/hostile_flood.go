@@ -14,10 +14,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
+	"github.com/quic-go/quic-go"
 )
 
 // What one flood consists of.

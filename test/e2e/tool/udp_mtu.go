@@ -11,9 +11,8 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/oneping/oneping/internal/sock"
+	"golang.org/x/sys/unix"
 )
 
 // runUDPMTU is an application that discovers the path MTU for itself (RFC 8899 in short): datagrams as large as the kernel

@@ -1,0 +1,42 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"time"
+)
+
+func runUDPErrno(ctx context.Context, flags *flag.FlagSet, args []string) error {
+	count := flags.Int("n", 1, "datagrams")
+	size := flags.Int("s", 10, "payload size")
+	wait := flags.Duration("w", time.Second, "how long to wait after each")
+	args, err := parse(flags, args, 1)
+	if err != nil {
+		return err
+	}
+	conn, err := net.Dial("udp", args[0])
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for range *count {
+		began := time.Now()
+		_, err := conn.Write(make([]byte, *size))
+		what := "write"
+		if err == nil {
+			what = "read"
+			_ = conn.SetReadDeadline(time.Now().Add(*wait))
+			_, err = conn.Read(make([]byte, 1<<16))
+		}
+		text := "answered"
+		if err != nil {
+			text = errno(err)
+		}
+		fmt.Println(what, text, time.Since(began).Round(100*time.Microsecond))
+	}
+	return ctx.Err()
+}
