@@ -16,9 +16,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
-	"github.com/quic-go/quic-go"
 )
 
 const (
@@ -113,10 +114,7 @@ func (a *attack) repeat(ctx context.Context, f func() error) {
 		a.dials.Add(1)
 		if f() != nil {
 			a.fails.Add(1)
-			select {
-			case <-ctx.Done():
-			case <-time.After(attackPause):
-			}
+			_ = pause(ctx, attackPause)
 		}
 	}
 }
@@ -207,10 +205,7 @@ func (a *attack) halfopen(ctx context.Context, tr *quic.Transport, _ int) error 
 	conf := &tls.Config{
 		MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, NextProtos: []string{proto.ALPN},
 		VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error {
-			select {
-			case <-ctx.Done():
-			case <-time.After(stuckFor):
-			}
+			_ = pause(ctx, stuckFor)
 			return context.Canceled
 		},
 	}

@@ -17,11 +17,7 @@ import (
 )
 
 func runCapture(ctx context.Context, flags *flag.FlagSet, args []string) error {
-	args, err := parse(flags, args, 1)
-	if err != nil {
-		return err
-	}
-	_, fd, err := openCapture(args[0])
+	_, fd, err := openCapture(flags, args)
 	if err != nil {
 		return err
 	}
@@ -30,9 +26,13 @@ func runCapture(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	return captureLoop(ctx, fd)
 }
 
-// openCapture returns a device and a packet socket that sees what passes it from now on.
-func openCapture(name string) (dev *net.Interface, fd int, err error) {
-	if dev, err = net.InterfaceByName(name); err != nil {
+// openCapture reads the flags of a command whose argument is a device, and returns that and a packet socket
+// that sees what passes it from now on.
+func openCapture(flags *flag.FlagSet, args []string) (dev *net.Interface, fd int, err error) {
+	if args, err = parse(flags, args, 1); err != nil {
+		return nil, -1, err
+	}
+	if dev, err = net.InterfaceByName(args[0]); err != nil {
 		return nil, -1, err
 	}
 	all := int(htons(unix.ETH_P_ALL))

@@ -23,11 +23,7 @@ import (
 // is printed as capture does.
 func runExchange(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	to := flags.String("to", "", "link address of the next hop; none on a TUN device")
-	args, err := parse(flags, args, 1)
-	if err != nil {
-		return err
-	}
-	dev, fd, err := openCapture(args[0])
+	dev, fd, err := openCapture(flags, args)
 	if err != nil {
 		return err
 	}

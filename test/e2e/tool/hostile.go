@@ -12,10 +12,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
-	"github.com/quic-go/quic-go"
 )
 
 // hostile is an enrolled node that sends what it likes: QUIC without the rules of internal/link.
@@ -165,12 +166,7 @@ func (h *hostile) send(ctx context.Context, d []byte) error {
 	if err := h.conn.SendDatagram(d); err != nil {
 		return err
 	}
-	select {
-	case <-time.After(h.every):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return pause(ctx, h.every)
 }
 
 // own returns this device's address of the family of a.

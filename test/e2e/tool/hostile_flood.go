@@ -14,9 +14,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quic-go/quic-go"
+
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
-	"github.com/quic-go/quic-go"
 )
 
 // What one flood consists of.

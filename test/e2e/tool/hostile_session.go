@@ -53,11 +53,7 @@ func (h *hostile) session(ctx context.Context, args []string) error {
 		if i == 0 {
 			fmt.Fprintln(os.Stderr, "registered")
 		}
-		select {
-		case <-time.After(h.every):
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
+		err = errors.Join(err, pause(ctx, h.every))
 	}
 	if err != nil {
 		return err

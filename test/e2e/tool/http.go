@@ -13,7 +13,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,17 +25,7 @@ func runHTTPServe(ctx context.Context, flags *flag.FlagSet, args []string) error
 	}
 	server := &http.Server{Handler: http.HandlerFunc(serveBytes)}
 	defer context.AfterFunc(ctx, func() { server.Close() })()
-	var all sync.WaitGroup
-	for _, addr := range args {
-		ln, err := net.Listen("tcp", addr)
-		if err != nil {
-			return err
-		}
-		all.Go(func() { _ = server.Serve(ln) })
-	}
-	fmt.Fprintln(os.Stderr, "listening")
-	all.Wait()
-	return ctx.Err()
+	return serveAll(ctx, args, listenTCP, func(ln net.Listener) { _ = server.Serve(ln) })
 }
 
 // serveBytes answers GET /N with N bytes that depend on N alone, and PUT with the SHA-256 of what came.

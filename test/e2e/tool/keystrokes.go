@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"time"
 
 	"github.com/creack/pty"
@@ -67,9 +66,10 @@ func runKeystrokes(ctx context.Context, flags *flag.FlagSet, args []string) erro
 		}
 		times = append(times, time.Since(began))
 	}
-	slices.Sort(times)
-	at := func(p int) float64 { return float64(times[(len(times)-1)*p/100].Microseconds()) / 1000 }
-	fmt.Printf("%d keys: p50 %.1f ms, p99 %.1f ms, max %.1f ms\n", len(times), at(50), at(99), at(100))
+	if len(times) == 0 {
+		return errors.New("nothing was typed")
+	}
+	fmt.Printf("%d keys: %s\n", len(times), percentiles(times))
 	return nil
 }
 

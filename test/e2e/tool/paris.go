@@ -44,11 +44,7 @@ func runParis(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if p.src, err = sourceToward(p.dst, uint16(*sport)); err != nil {
 		return err
 	}
-	network := "ip4:icmp"
-	if p.dst.Addr().Is6() {
-		network = "ip6:ipv6-icmp"
-	}
-	conn, err := net.ListenIP(network, nil)
+	conn, err := listenICMP(p.dst.Addr().Is6())
 	if err != nil {
 		return err
 	}

@@ -76,11 +76,7 @@ func (p *pinger) open(dgram bool) (err error) {
 		p.conn, err = pingSocket(p.dst.Is6(), int(p.ident))
 		return err
 	}
-	network := "ip4:icmp"
-	if p.dst.Is6() {
-		network = "ip6:ipv6-icmp"
-	}
-	conn, err := net.ListenIP(network, nil)
+	conn, err := listenICMP(p.dst.Is6())
 	if err == nil {
 		_ = conn.SetReadBuffer(4 << 20)
 		p.conn = conn
@@ -101,34 +97,25 @@ func (p *pinger) payload(seq uint16) []byte { return fmt.Appendf(nil, "%s %d %d"
 // send sends the ICMP part; source and IPv6 checksum are the kernel's.
 func (p *pinger) send(seq uint16) error {
 	b := packet.AppendEcho(nil, &packet.Echo{Src: p.dst, Dst: p.dst, Ident: p.ident, Seq: seq, Payload: p.payload(seq)})
-	head := 20
-	if p.dst.Is6() {
-		head = 40
-	}
-	_, err := p.conn.WriteTo(b[head:], p.addr())
+	_, err := p.conn.WriteTo(b[headerSize(p.dst.Is6()):], p.addr())
 	return err
 }
 
 func (p *pinger) receive() {
 	buf := make([]byte, 2048)
-	reply := byte(packet.TypeEchoReply)
-	if p.dst.Is6() {
-		reply = packet.Type6EchoReply
-	}
 	for {
 		n, peer, err := p.conn.ReadFrom(buf)
 		if err != nil {
 			return
 		}
-		b := buf[:n]
-		if n < 8 || b[0] != reply || uint16(b[4])<<8|uint16(b[5]) != p.ident {
+		seq, payload, ok := echoReply(buf[:n], p.dst.Is6(), p.ident)
+		if !ok {
 			continue
 		}
-		seq, src := uint16(b[6])<<8|uint16(b[7]), addrOf(peer)
-		switch {
-		case src != p.dst || !bytes.Equal(b[8:], p.payload(seq)):
+		switch src := addrOf(peer); {
+		case src != p.dst || !bytes.Equal(payload, p.payload(seq)):
 			if p.wrong++; p.wrong <= 5 {
-				fmt.Printf("wrong: from %v, sequence %d, payload %q\n", src, seq, b[8:])
+				fmt.Printf("wrong: from %v, sequence %d, payload %q\n", src, seq, payload)
 			}
 		case p.seen[seq]:
 			p.dup++

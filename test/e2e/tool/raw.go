@@ -3,12 +3,15 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/proto/packet"
 )
 
 // rawSender returns a function that sends whole IP packets.
@@ -49,6 +52,27 @@ func pingSocket(v6 bool, ident int) (net.PacketConn, error) {
 	return net.FilePacketConn(f)
 }
 
+// listenICMP opens a raw socket that receives every ICMP message that the kernel accepts.
+func listenICMP(v6 bool) (*net.IPConn, error) {
+	if v6 {
+		return net.ListenIP("ip6:ipv6-icmp", nil)
+	}
+	return net.ListenIP("ip4:icmp", nil)
+}
+
+// echoReply reads an ICMP message; ok says that it is a reply to an echo request with this identifier.
+func echoReply(b []byte, v6 bool, ident uint16) (seq uint16, payload []byte, ok bool) {
+	reply := byte(packet.TypeEchoReply)
+	if v6 {
+		reply = packet.Type6EchoReply
+	}
+	if len(b) < 8 || b[0] != reply || binary.BigEndian.Uint16(b[4:]) != ident {
+		return 0, nil, false
+	}
+	return binary.BigEndian.Uint16(b[6:]), b[8:], true
+}
+
+// addrOf returns the address of a peer of an IP or UDP socket.
 func addrOf(a net.Addr) netip.Addr {
 	var ip net.IP
 	switch a := a.(type) {
@@ -61,6 +85,7 @@ func addrOf(a net.Addr) netip.Addr {
 	return addr.Unmap()
 }
 
+// headerSize is that of an IP header without options.
 func headerSize(v6 bool) int {
 	if v6 {
 		return 40

@@ -18,9 +18,10 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto/packet"
-	"golang.org/x/sys/unix"
 )
 
 // sweep sends one echo request or UDP datagram of each size, with DF clear and many in flight, and
@@ -129,12 +130,8 @@ func (s *sweep) open(addr string) (err error) {
 		if s.dst, err = netip.ParseAddr(addr); err != nil {
 			return err
 		}
-		network := "ip4:icmp"
-		if s.dst.Is6() {
-			network = "ip6:ipv6-icmp"
-		}
 		s.peer = &net.IPAddr{IP: s.dst.AsSlice()}
-		s.conn, err = net.ListenIP(network, nil)
+		s.conn, err = listenICMP(s.dst.Is6())
 	} else {
 		var to netip.AddrPort
 		if to, err = netip.ParseAddrPort(addr); err != nil {
@@ -245,10 +242,10 @@ func (s *sweep) receive() {
 		}
 		b := buf[:n]
 		if s.icmp {
-			if n < 8 || b[0] != packet.TypeEchoReply && b[0] != packet.Type6EchoReply || uint16(b[4])<<8|uint16(b[5]) != s.ident {
+			var ok bool
+			if _, b, ok = echoReply(b, s.dst.Is6(), s.ident); !ok {
 				continue
 			}
-			b = b[8:]
 		}
 		if !bytes.Equal(b, s.payload(len(b))) {
 			s.answers <- -1

@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -20,25 +19,15 @@ func runTCPConns(ctx context.Context, flags *flag.FlagSet, args []string) error 
 	if err != nil {
 		return err
 	}
-	var mu sync.Mutex
+	var counted ends
 	var connected, all sync.WaitGroup
-	ends := make(map[string]int)
 	connected.Add(*count)
 	for range *count {
-		all.Go(func() {
-			end := "ok"
-			if err := oneConn(args[0], &connected); err != nil {
-				end = errno(err)
-			}
-			mu.Lock()
-			ends[end]++
-			mu.Unlock()
-		})
+		all.Go(func() { counted.note(oneConn(args[0], &connected)) })
 	}
 	all.Wait()
-	fmt.Printf("%d connections: %v\n", *count, ends)
-	if ends["ok"] != *count {
-		return errors.New("not every connection worked")
+	if err := counted.report("connections", *count); err != nil {
+		return err
 	}
 	return ctx.Err()
 }

@@ -10,15 +10,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 )
 
 func runTCPDigest(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	size := flags.Int64("n", 1<<20, "bytes to send")
-	args, err := parse(flags, args, 1)
-	if err != nil {
-		return err
-	}
-	conn, err := dialTCP(args[0])
+	conn, err := connect("tcp", flags, args)
 	if err != nil {
 		return err
 	}
@@ -27,7 +24,7 @@ func runTCPDigest(ctx context.Context, flags *flag.FlagSet, args []string) error
 	if _, err := io.CopyN(io.MultiWriter(conn, h), rand.Reader, *size); err != nil {
 		return err
 	}
-	if err := conn.CloseWrite(); err != nil {
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		return err
 	}
 	got, err := io.ReadAll(conn)

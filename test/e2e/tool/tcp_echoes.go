@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 )
 
@@ -16,17 +15,13 @@ import (
 func runTCPEchoes(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	count := flags.Int("n", 200, "bytes")
 	every := flags.Duration("i", 10*time.Millisecond, "between two, at least")
-	args, err := parse(flags, args, 1)
-	if err != nil {
-		return err
-	}
 	began := time.Now()
-	conn, err := dialTCP(args[0])
+	conn, err := connect("tcp", flags, args)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	connect := time.Since(began)
+	opened := time.Since(began)
 	times := make([]time.Duration, 0, *count)
 	tick := time.NewTicker(*every)
 	defer tick.Stop()
@@ -45,9 +40,6 @@ func runTCPEchoes(ctx context.Context, flags *flag.FlagSet, args []string) error
 	if len(times) == 0 {
 		return errors.New("nothing was sent")
 	}
-	slices.Sort(times)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Printf("connect %.1f ms, p50 %.1f ms, p99 %.1f ms, max %.1f ms\n",
-		ms(connect), ms(times[len(times)/2]), ms(times[(len(times)-1)*99/100]), ms(times[len(times)-1]))
+	fmt.Printf("connect %.1f ms, %s\n", float64(opened.Microseconds())/1000, percentiles(times))
 	return ctx.Err()
 }

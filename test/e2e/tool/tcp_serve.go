@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"sync"
 )
 
 // serveEndless sends until the other side has gone.
@@ -69,18 +67,7 @@ func runTCPServe(ctx context.Context, flags *flag.FlagSet, args []string) error 
 	if !ok {
 		return fmt.Errorf("unknown mode %q", *mode)
 	}
-	var all sync.WaitGroup
-	for _, addr := range args {
-		ln, err := net.Listen("tcp", addr)
-		if err != nil {
-			return err
-		}
-		defer context.AfterFunc(ctx, func() { ln.Close() })()
-		all.Go(func() { acceptLoop(ctx, ln, serve) })
-	}
-	fmt.Fprintln(os.Stderr, "listening")
-	all.Wait()
-	return ctx.Err()
+	return serveAll(ctx, args, listenTCP, func(ln net.Listener) { acceptLoop(ctx, ln, serve) })
 }
 
 // acceptLoop serves each connection and prints how it ended.

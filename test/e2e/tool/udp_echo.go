@@ -6,10 +6,7 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"net"
-	"os"
-	"sync"
 )
 
 func runUDPEcho(ctx context.Context, flags *flag.FlagSet, args []string) error {
@@ -17,22 +14,10 @@ func runUDPEcho(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	var all sync.WaitGroup
-	for _, addr := range args {
-		conn, err := net.ListenPacket("udp", addr)
-		if err != nil {
-			return err
-		}
-		_ = conn.(*net.UDPConn).SetReadBuffer(8 << 20)
-		defer context.AfterFunc(ctx, func() { conn.Close() })()
-		all.Go(func() { echoPackets(conn) })
-	}
-	fmt.Fprintln(os.Stderr, "listening")
-	all.Wait()
-	return ctx.Err()
+	return serveAll(ctx, args, listenUDP, echoPackets)
 }
 
-func echoPackets(conn net.PacketConn) {
+func echoPackets(conn *net.UDPConn) {
 	buf := make([]byte, 1<<16)
 	for {
 		n, from, err := conn.ReadFrom(buf)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -14,11 +13,7 @@ func runUDPErrno(ctx context.Context, flags *flag.FlagSet, args []string) error 
 	count := flags.Int("n", 1, "datagrams")
 	size := flags.Int("s", 10, "payload size")
 	wait := flags.Duration("w", time.Second, "how long to wait after each")
-	args, err := parse(flags, args, 1)
-	if err != nil {
-		return err
-	}
-	conn, err := net.Dial("udp", args[0])
+	conn, err := connect("udp", flags, args)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,9 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/oneping/oneping/internal/sock"
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/sock"
 )
 
 // runUDPMTU is an application that discovers the path MTU for itself (RFC 8899 in short): datagrams as large as the kernel

@@ -47,12 +47,11 @@ func runUDPOrderServe(ctx context.Context, flags *flag.FlagSet, args []string) e
 	if err != nil {
 		return err
 	}
-	conn, err := net.ListenPacket("udp", args[0])
+	conn, err := listenUDP(args[0])
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	_ = conn.(*net.UDPConn).SetReadBuffer(4 << 20)
 	fmt.Fprintln(os.Stderr, "listening")
 	var o order
 	b := make([]byte, 2048)
@@ -83,11 +82,7 @@ func runUDPOrderServe(ctx context.Context, flags *flag.FlagSet, args []string) e
 // runUDPOrder sends a burst through a session that stands, and prints in which order the answering burst comes.
 func runUDPOrder(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	count := flags.Int("n", 400, "payloads")
-	args, err := parse(flags, args, 1)
-	if err != nil {
-		return err
-	}
-	conn, err := net.Dial("udp", args[0])
+	conn, err := connect("udp", flags, args)
 	if err != nil {
 		return err
 	}

@@ -28,45 +28,40 @@ func runUDPSessions(ctx context.Context, flags *flag.FlagSet, args []string) err
 		}
 		defer conns[i].Close()
 	}
-	var mu sync.Mutex
-	ends := make(map[string]int)
+	var counted ends
 	var all sync.WaitGroup
 	ticker := time.NewTicker(*every)
 	defer ticker.Stop()
 	for i, conn := range conns {
 		<-ticker.C
 		all.Go(func() {
-			end := session(conn, fmt.Appendf(nil, "session %d from %v", i, conn.LocalAddr()), *wait)
-			mu.Lock()
-			ends[end]++
-			mu.Unlock()
+			counted.note(session(conn, fmt.Appendf(nil, "session %d from %v", i, conn.LocalAddr()), *wait))
 		})
 	}
 	all.Wait()
-	fmt.Printf("%d sessions: %v\n", *count, ends)
-	if ends["ok"] != *count {
-		return errors.New("not every session had its answer")
+	if err := counted.report("sessions", *count); err != nil {
+		return err
 	}
 	return ctx.Err()
 }
 
 // session asks as a resolver does: again where no answer comes.
-func session(conn net.Conn, payload []byte, wait time.Duration) string {
+func session(conn net.Conn, payload []byte, wait time.Duration) error {
 	buf := make([]byte, 2048)
-	end := ""
+	var end error
 	for range 3 {
 		if _, err := conn.Write(payload); err != nil {
-			return errno(err)
+			return err
 		}
 		_ = conn.SetReadDeadline(time.Now().Add(wait))
 		n, err := conn.Read(buf)
 		switch {
 		case err == nil && bytes.Equal(buf[:n], payload):
-			return "ok"
+			return nil
 		case err == nil:
-			return "somebody else's answer"
+			return errors.New("somebody else's answer")
 		}
-		if end = errno(err); end != "timeout" {
+		if end = err; errno(err) != "timeout" {
 			break
 		}
 	}
