@@ -3,13 +3,9 @@ package cmd
 import (
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/oneping/oneping/edge/admin"
 )
 
 func newDeviceCmd() *cobra.Command {
@@ -47,9 +43,8 @@ token is a secret: keep it in a file of mode 0600.`,
 			if ttl < time.Second {
 				return &usageError{err: fmt.Errorf("--ttl %s is too short", ttl), hint: "write it as 30m or 24h"}
 			}
-			var t admin.Token
-			in := map[string]any{"user": user, "ttl_seconds": int(ttl.Seconds())}
-			if err := a.do(c, http.MethodPost, "/v1/tokens", in, &t); err != nil {
+			t, err := a.edge().DeviceToken(c.Context(), user, ttl)
+			if err != nil {
 				return err
 			}
 			if err := out.write(c, &a, &t); err != nil {
@@ -74,13 +69,16 @@ func newDeviceListCmd() *cobra.Command {
 		Example:    "  oneping device list\n  oneping device list --json | jq -r '.[] | select(.link) | .user'",
 		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var ds []admin.Device
-			return a.show(c, "/v1/devices", &ds, func(w io.Writer) error {
+			ds, err := a.edge().Devices(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(c, ds, func(w io.Writer) error {
 				if len(ds) == 0 {
 					hint(c, "there is no device yet: oneping device token --user USER")
 					return nil
 				}
-				return admin.WriteDevices(w, ds, time.Now())
+				return writeDevices(w, ds, time.Now())
 			})
 		},
 	})
@@ -94,10 +92,11 @@ func newDeviceShowCmd() *cobra.Command {
 		Example: "  oneping device show 100.96.0.1",
 		Args:    exactArgs("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var d admin.Device
-			return a.show(c, "/v1/devices/"+url.PathEscape(args[0]), &d, func(w io.Writer) error {
-				return admin.WriteDevice(w, &d, time.Now())
-			})
+			d, err := a.edge().Device(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(c, &d, func(w io.Writer) error { return writeDevice(w, &d, time.Now()) })
 		},
 	})
 }
@@ -113,8 +112,8 @@ func newDeviceRevokeCmd() *cobra.Command {
 from now on. The same machine may enrol again with a new token.`,
 		Args: exactArgs("ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var d admin.Device
-			if err := a.do(c, http.MethodPost, "/v1/devices/"+url.PathEscape(args[0])+"/revoke", nil, &d); err != nil {
+			d, err := a.edge().RevokeDevice(c.Context(), args[0])
+			if err != nil {
 				return err
 			}
 			return a.print(c, &d, line("device %s of %s revoked", d.ID, d.User))

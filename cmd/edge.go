@@ -2,10 +2,8 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -14,8 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge"
-	"github.com/oneping/oneping/edge/admin"
-	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
@@ -159,14 +155,14 @@ func (f *edgeFlags) words(cmd *cobra.Command) []string {
 	return out
 }
 
-// guide returns what to type next; run is the command line that starts the edge, empty when it runs.
-func guide(setup edge.Setup, cfg edge.Config, run ...string) *admin.Guide {
-	g := &admin.Guide{Edges: setup.Edges, Pin: setup.Pin}
+// newGuide returns what to type next; run is the command line that starts the edge, empty when it runs.
+func newGuide(setup edge.Setup, cfg edge.Config, run ...string) *guide {
+	g := &guide{edges: setup.Edges, pin: setup.Pin}
 	if cfg.StateDir != node.StateDir(proto.RoleEdge) {
-		g.StateDir = cfg.StateDir
+		g.stateDir = cfg.StateDir
 	}
 	if len(run) > 0 {
-		g.Run = admin.CommandLine(run...)
+		g.run = commandLine(run...)
 	}
 	return g
 }
@@ -191,7 +187,7 @@ its first start.`,
 			if err != nil {
 				return err
 			}
-			return guide(setup, cfg, append([]string{"oneping", "edge", "run"}, f.words(c)...)...).Write(c.OutOrStdout())
+			return newGuide(setup, cfg, append([]string{"oneping", "edge", "run"}, f.words(c)...)...).write(c.OutOrStdout())
 		},
 	}
 	f.bind(cmd)
@@ -228,7 +224,7 @@ own addresses: name the public one where there is address translation in front.`
 				wg.Go(func() {
 					select {
 					case <-e.Ready():
-						_ = guide(setup, cfg).Write(c.ErrOrStderr()) // for people; nothing depends on it
+						_ = newGuide(setup, cfg).write(c.ErrOrStderr()) // for people; nothing depends on it
 					case <-ctx.Done():
 					}
 				})
@@ -260,52 +256,17 @@ and its exit code is 0 when nodes can connect; else it says why not, with 1.`,
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			var s edge.Status
+			if err := askRole(c.Context(), proto.RoleEdge, a.stateDir, "/v1/status", &s); err != nil {
+				return err
+			}
 			if ready {
-				if err := a.do(c, http.MethodGet, "/v1/status", nil, &s); err != nil {
-					return err
-				}
 				return s.Ready()
 			}
-			return a.show(c, "/v1/status", &s, func(w io.Writer) error { return edge.WriteStatus(w, &s, time.Now()) })
+			return a.print(c, &s, func(w io.Writer) error { return edge.WriteStatus(w, &s, time.Now()) })
 		},
 	}
 	bindReady(cmd, &ready, proto.RoleEdge)
 	return a.bind(cmd)
-}
-
-// adminFlags are the flags of every command that asks a running edge.
-type adminFlags struct {
-	stateDir string
-	json     bool
-}
-
-func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data `DIR` of the edge "+stateDirHelp(proto.RoleEdge))
-	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
-	return cmd
-}
-
-// do asks the edge: out takes the answer.
-func (a *adminFlags) do(c *cobra.Command, method, url string, in, out any) error {
-	err := local.Do(c.Context(), node.FindSocket(proto.RoleEdge, a.stateDir), method, url, in, out)
-	return notRunning(err, proto.RoleEdge, a.stateDir)
-}
-
-// show gets url into v and prints it, for people with text.
-func (a *adminFlags) show(c *cobra.Command, url string, v any, text func(io.Writer) error) error {
-	if err := a.do(c, http.MethodGet, url, nil, v); err != nil {
-		return err
-	}
-	return a.print(c, v, text)
-}
-
-func (a *adminFlags) print(c *cobra.Command, v any, text func(io.Writer) error) error {
-	if a.json {
-		enc := json.NewEncoder(c.OutOrStdout())
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
-	}
-	return text(c.OutOrStdout())
 }
 
 // hint tells a person what comes next, beside the output.

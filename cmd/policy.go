@@ -3,15 +3,12 @@ package cmd
 import (
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
-	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 )
 
@@ -50,8 +47,11 @@ func newPolicyShowCmd() *cobra.Command {
 		Example: "  oneping policy show > policy.yaml",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var p model.Policy
-			return a.show(c, "/v1/policy", &p, func(w io.Writer) error {
+			p, err := a.edge().Policy(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(c, &p, func(w io.Writer) error {
 				text, err := policy.Format(p)
 				if err != nil {
 					return err
@@ -84,11 +84,11 @@ looked at once and those no longer allowed end.`,
 			if err != nil {
 				return err
 			}
-			var applied admin.Applied
-			if err := a.do(c, http.MethodPut, "/v1/policy", map[string]string{"text": string(text)}, &applied); err != nil {
+			applied, err := a.edge().ApplyPolicy(c.Context(), string(text))
+			if err != nil {
 				return err
 			}
-			err = a.print(c, &applied, func(w io.Writer) error { return admin.WriteApplied(w, &applied) })
+			err = a.print(c, &applied, func(w io.Writer) error { return writeApplied(w, &applied) })
 			for _, p := range applied.Unreached {
 				hint(c, "no grant reaches the route %s: everything there is denied", p)
 			}
@@ -134,12 +134,20 @@ or a device's address; DST alone means ICMP, with a port TCP, or UDP with /udp.`
 			return &usageError{err: fmt.Errorf("%s takes DECISION-ID, or SRC and DST", c.CommandPath()), hint: "see " + c.CommandPath() + " --help"}
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			q := url.Values{"id": {args[0]}}
-			if len(args) == 2 {
-				q = url.Values{"src": {args[0]}, "dst": {args[1]}}
+			e, err := a.explain(c, args)
+			if err != nil {
+				return err
 			}
-			var e admin.Explanation
-			return a.show(c, "/v1/explain?"+q.Encode(), &e, func(w io.Writer) error { return admin.WriteExplanation(w, &e) })
+			return a.print(c, &e, func(w io.Writer) error { return writeExplanation(w, &e) })
 		},
 	})
+}
+
+// explain asks why something was denied, by its id, or what is answered now to a source and a
+// destination.
+func (a *adminFlags) explain(c *cobra.Command, args []string) (admin.Explanation, error) {
+	if len(args) == 1 {
+		return a.edge().ExplainDecision(c.Context(), args[0])
+	}
+	return a.edge().Explain(c.Context(), args[0], args[1])
 }

@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -55,7 +52,7 @@ func newRouteAddCmd() *cobra.Command {
 		Example: "  oneping route add 172.16.10.0/24 office\n  oneping route add fd00:10::/64 office",
 		Args:    exactArgs("PREFIX", "TUNNEL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := addRoute(c, &a, args[0], args[1])
+			r, err := a.edge().AddRoute(c.Context(), args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -65,11 +62,6 @@ func newRouteAddCmd() *cobra.Command {
 			return sayRoute(c, r, c.OutOrStdout())
 		},
 	})
-}
-
-func addRoute(c *cobra.Command, a *adminFlags, prefix, tunnel string) (r admin.Route, err error) {
-	err = a.do(c, http.MethodPost, "/v1/routes", map[string]string{"prefix": prefix, "tunnel": tunnel}, &r)
-	return r, err
 }
 
 // sayRoute tells a person that a route was added, and what it still lacks.
@@ -90,13 +82,16 @@ func newRouteListCmd() *cobra.Command {
 		Example:    "  oneping route list\n  oneping route list --json | jq -r '.[] | select(.connected == 0) | .prefix'",
 		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var rs []admin.Route
-			return a.show(c, "/v1/routes", &rs, func(w io.Writer) error {
+			rs, err := a.edge().Routes(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(c, rs, func(w io.Writer) error {
 				if len(rs) == 0 {
 					hint(c, "there is no route yet: oneping route add PREFIX TUNNEL")
 					return nil
 				}
-				return admin.WriteRoutes(w, rs)
+				return writeRoutes(w, rs)
 			})
 		},
 	})
@@ -110,10 +105,11 @@ func newRouteGetCmd() *cobra.Command {
 		Example: "  oneping route get 172.16.10.120",
 		Args:    exactArgs("ADDRESS"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var l admin.Lookup
-			return a.show(c, "/v1/routes/lookup?addr="+url.QueryEscape(args[0]), &l, func(w io.Writer) error {
-				return admin.WriteLookup(w, &l, time.Now())
-			})
+			l, err := a.edge().Lookup(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(c, &l, func(w io.Writer) error { return writeLookup(w, &l, time.Now()) })
 		},
 	})
 }
@@ -129,7 +125,7 @@ func newRouteDeleteCmd() *cobra.Command {
 a laptop by another way: see "oneping route capture".`,
 		Args: exactArgs("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := a.do(c, http.MethodDelete, "/v1/routes?prefix="+url.QueryEscape(args[0]), nil, nil); err != nil {
+			if err := a.edge().DeleteRoute(c.Context(), args[0]); err != nil {
 				return err
 			}
 			err := a.print(c, struct{}{}, line("route %s deleted", args[0]))
@@ -153,8 +149,11 @@ func newRouteCaptureCmd() *cobra.Command {
 		Example:    "  oneping route capture list",
 		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var ps []netip.Prefix
-			return list.show(c, "/v1/capture", &ps, func(w io.Writer) error { return admin.WritePrefixes(w, ps) })
+			ps, err := list.edge().Captured(c.Context())
+			if err != nil {
+				return err
+			}
+			return list.print(c, ps, func(w io.Writer) error { return writePrefixes(w, ps) })
 		},
 	}), add.bind(&cobra.Command{
 		Use:     "add PREFIX",
@@ -162,7 +161,7 @@ func newRouteCaptureCmd() *cobra.Command {
 		Example: "  oneping route capture add 172.16.0.0/12",
 		Args:    exactArgs("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := add.do(c, http.MethodPost, "/v1/capture", map[string]string{"prefix": args[0]}, nil); err != nil {
+			if err := add.edge().AddCapture(c.Context(), args[0]); err != nil {
 				return err
 			}
 			return add.print(c, struct{}{}, line("clients capture %s", args[0]))
@@ -174,7 +173,7 @@ func newRouteCaptureCmd() *cobra.Command {
 		Example:    "  oneping route capture delete 172.16.0.0/12",
 		Args:       exactArgs("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := del.do(c, http.MethodDelete, "/v1/capture?prefix="+url.QueryEscape(args[0]), nil, nil); err != nil {
+			if err := del.edge().RemoveCapture(c.Context(), args[0]); err != nil {
 				return err
 			}
 			return del.print(c, struct{}{}, line("clients leave %s to their own networks", args[0]))

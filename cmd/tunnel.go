@@ -2,8 +2,6 @@ package cmd
 
 import (
 	"io"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,8 +28,6 @@ These commands speak to the edge on this machine.`,
 	return cmd
 }
 
-func tunnelURL(name string) string { return "/v1/tunnels/" + url.PathEscape(name) }
-
 func newTunnelCreateCmd() *cobra.Command {
 	var a adminFlags
 	var out tokenOutput
@@ -51,8 +47,8 @@ stays: go on with "oneping route add".`,
 					return err
 				}
 			}
-			var t admin.Tunnel
-			if err := a.do(c, http.MethodPost, "/v1/tunnels", map[string]string{"name": args[0]}, &t); err != nil {
+			t, err := a.edge().CreateTunnel(c.Context(), args[0])
+			if err != nil {
 				return err
 			}
 			say := c.OutOrStdout()
@@ -63,12 +59,12 @@ stays: go on with "oneping route add".`,
 				return err
 			}
 			for _, prefix := range routes {
-				r, err := addRoute(c, &a, prefix, t.Name)
+				r, err := a.edge().AddRoute(c.Context(), prefix, t.Name)
 				if err == nil {
 					err = sayRoute(c, r, say)
 				}
 				if err != nil {
-					return halfCreated(err, t.Name)
+					return halfCreated(a.notRunning(err), t.Name)
 				}
 			}
 			if out.path != "" {
@@ -78,10 +74,13 @@ stays: go on with "oneping route add".`,
 			} else if len(routes) == 0 {
 				hint(c, "next: oneping route add PREFIX %s, and oneping tunnel token %s --output connector.token", t.Name, t.Name)
 			}
-			if a.json {
-				return a.show(c, tunnelURL(t.Name), &t, nil)
+			if !a.json {
+				return nil
 			}
-			return nil
+			if t, err = a.edge().Tunnel(c.Context(), t.Name); err != nil {
+				return err
+			}
+			return a.print(c, &t, nil)
 		},
 	}
 	cmd.Flags().StringSliceVar(&routes, "route", nil, "`PREFIX` to route to the tunnel (repeatable)")
@@ -95,7 +94,7 @@ func halfCreated(err error, tunnel string) error {
 	if advice := obs.Advice(err); advice != "" {
 		rest = advice + "; " + rest
 	}
-	return &local.Error{Text: err.Error(), Advice: rest, Cause: err}
+	return &local.Error{Text: err.Error(), Advice: rest}
 }
 
 func newTunnelListCmd() *cobra.Command {
@@ -107,13 +106,16 @@ func newTunnelListCmd() *cobra.Command {
 		Example:    "  oneping tunnel list",
 		Args:       exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var ts []admin.Tunnel
-			return a.show(c, "/v1/tunnels", &ts, func(w io.Writer) error {
+			ts, err := a.edge().Tunnels(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.print(c, ts, func(w io.Writer) error {
 				if len(ts) == 0 {
 					hint(c, "there is no tunnel yet: oneping tunnel create NAME")
 					return nil
 				}
-				return admin.WriteTunnels(w, ts)
+				return writeTunnels(w, ts)
 			})
 		},
 	})
@@ -127,8 +129,11 @@ func newTunnelShowCmd() *cobra.Command {
 		Example: "  oneping tunnel show office",
 		Args:    exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			var t admin.Tunnel
-			return a.show(c, tunnelURL(args[0]), &t, func(w io.Writer) error { return admin.WriteTunnel(w, &t, time.Now()) })
+			t, err := a.edge().Tunnel(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(c, &t, func(w io.Writer) error { return writeTunnel(w, &t, time.Now()) })
 		},
 	})
 }
@@ -159,8 +164,8 @@ it in a file of mode 0600.`,
 
 // writeTunnelToken asks for a tunnel's token and writes it to out.
 func writeTunnelToken(c *cobra.Command, a *adminFlags, out *tokenOutput, name string, rotate bool) error {
-	var t admin.Token
-	if err := a.do(c, http.MethodPost, tunnelURL(name)+"/token", map[string]bool{"rotate": rotate}, &t); err != nil {
+	t, err := a.edge().TunnelToken(c.Context(), name, rotate)
+	if err != nil {
 		return err
 	}
 	if err := out.write(c, a, &t); err != nil {
@@ -181,7 +186,7 @@ func newTunnelDeleteCmd() *cobra.Command {
 refused while routes point to the tunnel.`,
 		Args: exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := a.do(c, http.MethodDelete, tunnelURL(args[0]), nil, nil); err != nil {
+			if err := a.edge().DeleteTunnel(c.Context(), args[0]); err != nil {
 				return err
 			}
 			return a.print(c, struct{}{}, line("tunnel %s deleted", args[0]))

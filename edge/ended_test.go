@@ -29,7 +29,7 @@ func TestRevocationEndsFlows(t *testing.T) {
 	near := make(chan error, 1)
 	app := flowtest.Attach(t.Context(), f, near)
 	go func() { _, _ = io.Copy(app, endless{}) }()
-	s.post("/v1/devices/"+s.device+"/revoke", nil, nil)
+	s.revoke()
 	want := slices.SortedFunc(slices.Values(s.client.welcome.Addrs), netip.Addr.Compare)
 	if m := s.connector.message1(); m.Ended == nil || !slices.Equal(m.Ended.Addrs, want) {
 		t.Errorf("the connector was told %+v, want the end of %v", m, want)

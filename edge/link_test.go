@@ -141,23 +141,42 @@ func (p *peerNode) closedWith(code proto.Code, within time.Duration) {
 type site struct {
 	t         *testing.T
 	e         *Edge
-	sock      string
+	admin     *admin.Client
 	connector *peerNode
 	client    *peerNode
 	addr      netip.Addr
 	device    string
 }
 
-func (s *site) post(path string, in, out any) {
+// token makes a device token for a user.
+func (s *site) token(user string) string {
 	s.t.Helper()
-	if err := local.Post(s.t.Context(), s.sock, path, in, out); err != nil {
+	tok, err := s.admin.DeviceToken(s.t.Context(), user, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return tok.Token
+}
+
+// route routes a prefix to the tunnel home.
+func (s *site) route(prefix string) {
+	s.t.Helper()
+	if _, err := s.admin.AddRoute(s.t.Context(), prefix, "home"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// revoke shuts alice's device out.
+func (s *site) revoke() {
+	s.t.Helper()
+	if _, err := s.admin.RevokeDevice(s.t.Context(), s.device); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
 func (s *site) apply(policy string) {
 	s.t.Helper()
-	if err := local.Put(s.t.Context(), s.sock, "/v1/policy", map[string]string{"text": policy}, nil); err != nil {
+	if _, err := s.admin.ApplyPolicy(s.t.Context(), policy); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -170,16 +189,19 @@ grants:
 func newSite(t *testing.T) *site {
 	t.Helper()
 	dir := t.TempDir()
-	s := &site{t: t, sock: filepath.Join(dir, local.SocketName)}
+	s := &site{t: t, admin: admin.NewClient(filepath.Join(dir, local.SocketName))}
 	s.e = startEdge(t, Config{StateDir: dir, Version: "test", Hops: []netip.Addr{netip.MustParseAddr("172.68.101.57")}})
-	var tok admin.Token
-	s.post("/v1/tunnels", map[string]string{"name": "home"}, nil)
-	s.post("/v1/routes", map[string]string{"prefix": "172.16.10.0/24", "tunnel": "home"}, nil)
+	if _, err := s.admin.CreateTunnel(t.Context(), "home"); err != nil {
+		t.Fatal(err)
+	}
+	s.route("172.16.10.0/24")
 	s.apply(allowAlice)
-	s.post("/v1/tunnels/home/token", map[string]bool{}, &tok)
+	tok, err := s.admin.TunnelToken(t.Context(), "home", false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.connector = connect(t, enrol(t, proto.RoleConnector, tok.Token))
-	s.post("/v1/tokens", map[string]string{"user": "alice"}, &tok)
-	s.client = connect(t, enrol(t, proto.RoleClient, tok.Token))
+	s.client = connect(t, enrol(t, proto.RoleClient, s.token("alice")))
 	s.addr, s.device = s.client.welcome.Addrs[0], s.client.welcome.Device
 	return s
 }
@@ -194,7 +216,7 @@ func TestWelcome(t *testing.T) {
 	if c := s.connector.welcome; c.Tunnel != "home" || len(c.Capture) != 0 || len(c.Addrs) != 0 {
 		t.Errorf("connector was told %+v", c)
 	}
-	s.post("/v1/routes", map[string]string{"prefix": "10.9.0.0/16", "tunnel": "home"}, nil)
+	s.route("10.9.0.0/16")
 	c := s.client.message1().Config
 	if c == nil || len(c.Capture) != 3 || c.Capture[0] != netip.MustParsePrefix("10.9.0.0/16") {
 		t.Errorf("after a new route the client was told %+v", c)
@@ -208,7 +230,7 @@ func TestWelcome(t *testing.T) {
 	if got := s.e.Status().Devices[0].Configuration.String(); got != "configuration 2 of 2 (no[31m room)" {
 		t.Errorf("the client has %s", got)
 	}
-	s.post("/v1/routes", map[string]string{"prefix": "10.8.0.0/16", "tunnel": "home"}, nil)
+	s.route("10.8.0.0/16")
 	if c = s.client.message1().Config; c == nil || c.Base != 2 || c.Number != 3 || !slices.Equal(c.Capture, []netip.Prefix{netip.MustParsePrefix("10.8.0.0/16")}) {
 		t.Errorf("after one more, which is a change now, it was told %+v", c)
 	}
@@ -309,8 +331,8 @@ func TestFlowThrough(t *testing.T) {
 	if a.Kind != proto.AnswerICMP || a.ICMPType != 3 || a.ICMPCode != 13 || a.Decision == 0 {
 		t.Errorf("denied: %+v", a)
 	}
-	var ex admin.Explanation
-	if err := local.Get(t.Context(), s.sock, "/v1/explain?id="+a.Decision.String(), &ex); err != nil {
+	ex, err := s.admin.ExplainDecision(t.Context(), a.Decision.String())
+	if err != nil {
 		t.Fatal(err)
 	}
 	if ex.Target != "tcp 172.16.10.120:25" || ex.Principal.User != "alice" || len(ex.Grants) != 1 || ex.Grants[0].Why != "how: tcp:25 is not among icmp, tcp:22" {
@@ -361,15 +383,13 @@ func hasCode(err error, want proto.Code) bool {
 
 func TestRevokedDeviceIsCutOff(t *testing.T) {
 	s := newSite(t)
-	s.post("/v1/devices/"+s.device+"/revoke", nil, nil)
+	s.revoke()
 	s.client.closedWith(proto.CodeRevoked, time.Second)
 }
 
 func TestNewerLinkReplaces(t *testing.T) {
 	s := newSite(t)
-	var tok admin.Token
-	s.post("/v1/tokens", map[string]string{"user": "bob"}, &tok)
-	n := enrol(t, proto.RoleClient, tok.Token)
+	n := enrol(t, proto.RoleClient, s.token("bob"))
 	first, second := connect(t, n), connect(t, n)
 	first.closedWith(proto.CodeReplaced, patience)
 	ask := packet.AppendEcho([]byte{1}, &packet.Echo{Src: second.welcome.Addrs[0], Dst: netip.MustParseAddr("172.68.101.57"), TTL: 1})
@@ -382,9 +402,7 @@ func TestNewerLinkReplaces(t *testing.T) {
 
 func TestRenewal(t *testing.T) {
 	s := newSite(t)
-	var tok admin.Token
-	s.post("/v1/tokens", map[string]string{"user": "bob"}, &tok)
-	n := enrol(t, proto.RoleClient, tok.Token)
+	n := enrol(t, proto.RoleClient, s.token("bob"))
 	p := connect(t, n)
 	req, err := n.Request(time.Now().Add(4 * 24 * time.Hour)) // past half of its life
 	if err != nil || req == nil {

@@ -31,16 +31,9 @@ func newObserved(t *testing.T) *observed {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	dir := t.TempDir()
-	s := &site{t: t, sock: filepath.Join(dir, local.SocketName)}
+	s := &site{t: t, admin: admin.NewClient(filepath.Join(dir, local.SocketName))}
 	s.e = startEdge(t, Config{StateDir: dir, Version: "test", Log: zap.New(core)})
 	return &observed{site: s, logs: logs}
-}
-
-func (o *observed) token() string {
-	o.t.Helper()
-	var tok admin.Token
-	o.post("/v1/tokens", map[string]string{"user": "alice"}, &tok)
-	return tok.Token
 }
 
 // waitFor waits for what the edge is about to do.
@@ -61,7 +54,7 @@ func (o *observed) waitFor(what string, ok func() bool) {
 // TestWhatANodeReportsIsLittleAndPrintable, whatever it says and over however many links: five links were 51 MB of log.
 func TestWhatANodeReportsIsLittleAndPrintable(t *testing.T) {
 	o := newObserved(t)
-	n := enrol(t, proto.RoleClient, o.token())
+	n := enrol(t, proto.RoleClient, o.token("alice"))
 	for range 3 {
 		p := connect(t, n)
 		for range 20 {
@@ -122,7 +115,7 @@ func TestARefusedStrangerIsLoggedSeldom(t *testing.T) {
 // TestLinksWithoutHelloMakeRoom: a device needs one, and each may make the edge keep megabytes.
 func TestLinksWithoutHelloMakeRoom(t *testing.T) {
 	o := newObserved(t)
-	n := enrol(t, proto.RoleClient, o.token())
+	n := enrol(t, proto.RoleClient, o.token("alice"))
 	conf, err := n.TLS(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 // Package admin is the edge's admin API: HTTP with JSON bodies below /v1/ on
-// the local socket. The command line is its client; the types in view.go are
-// what it answers.
+// the local socket. Client speaks it; the types in view.go are what it answers. Text for a
+// terminal, tables and what to type next, belongs to the command line.
 //
 //	GET    /v1/tunnels                     POST {name}
 //	GET    /v1/tunnels/NAME                DELETE
@@ -16,9 +16,7 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -141,24 +139,6 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-func body(r *http.Request, v any) error {
-	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
-		return &Error{Text: "read request: " + err.Error(), Advice: "is the command of another version than the edge?"}
-	}
-	return nil
-}
-
-func prefixOf(s string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(s); err == nil {
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		return p, &Error{Text: fmt.Sprintf("%q is not a prefix", s), Advice: "write it as 10.0.0.0/8, fd00::/64, or one address"}
-	}
-	return p, nil
-}
-
 // CheckPrefix says of a prefix that a person wrote why it cannot be a route, without asking an edge; nil: it can.
 func CheckPrefix(s string) error {
 	p, err := prefixOf(s)
@@ -199,9 +179,6 @@ func (h *Handler) presence(id proto.Identity) *Presence {
 	}
 	return &p
 }
-
-// done is the answer to a change that has nothing else to say.
-type done struct{}
 
 func (h *Handler) audit(r *http.Request) (any, error) {
 	n, err := strconv.Atoi(r.URL.Query().Get("n"))

@@ -84,11 +84,8 @@ func (h *Handler) revokeDevice(r *http.Request) (any, error) {
 }
 
 func (h *Handler) deviceToken(r *http.Request) (any, error) {
-	var req struct {
-		User string `json:"user"`
-		TTL  int    `json:"ttl_seconds"`
-	}
-	if err := body(r, &req); err != nil {
+	var req deviceTokenRequest
+	if err := read(r, &req); err != nil {
 		return nil, err
 	}
 	tok, err := h.cfg.Authority.IssueDeviceToken(r.Context(), req.User, time.Duration(req.TTL)*time.Second)

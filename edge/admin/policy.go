@@ -20,10 +20,8 @@ func (h *Handler) showPolicy(*http.Request) (any, error) {
 }
 
 func (h *Handler) applyPolicy(r *http.Request) (any, error) {
-	var req struct {
-		Text string `json:"text"` // YAML
-	}
-	if err := body(r, &req); err != nil {
+	var req applyPolicyRequest
+	if err := read(r, &req); err != nil {
 		return nil, err
 	}
 	sn, err := h.snapshot()

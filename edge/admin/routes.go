@@ -27,11 +27,8 @@ func (h *Handler) listRoutes(*http.Request) (any, error) {
 }
 
 func (h *Handler) addRoute(r *http.Request) (any, error) {
-	var req struct {
-		Prefix string `json:"prefix"`
-		Tunnel string `json:"tunnel"`
-	}
-	if err := body(r, &req); err != nil {
+	var req addRouteRequest
+	if err := read(r, &req); err != nil {
 		return nil, err
 	}
 	p, err := prefixOf(req.Prefix)
@@ -112,10 +109,8 @@ func (h *Handler) listCapture(*http.Request) (any, error) {
 }
 
 func (h *Handler) addCapture(r *http.Request) (any, error) {
-	var req struct {
-		Prefix string `json:"prefix"`
-	}
-	if err := body(r, &req); err != nil {
+	var req addCaptureRequest
+	if err := read(r, &req); err != nil {
 		return nil, err
 	}
 	p, err := prefixOf(req.Prefix)

@@ -57,10 +57,8 @@ func (h *Handler) findTunnel(name string) (Tunnel, error) {
 func (h *Handler) showTunnel(r *http.Request) (any, error) { return h.findTunnel(r.PathValue("name")) }
 
 func (h *Handler) createTunnel(r *http.Request) (any, error) {
-	var req struct {
-		Name string `json:"name"`
-	}
-	if err := body(r, &req); err != nil {
+	var req createTunnelRequest
+	if err := read(r, &req); err != nil {
 		return nil, err
 	}
 	t, err := h.cfg.Store.CreateTunnel(r.Context(), req.Name)
@@ -81,10 +79,8 @@ func (h *Handler) deleteTunnel(r *http.Request) (any, error) {
 }
 
 func (h *Handler) tunnelToken(r *http.Request) (any, error) {
-	var req struct {
-		Rotate bool `json:"rotate"`
-	}
-	if err := body(r, &req); err != nil {
+	var req tunnelTokenRequest
+	if err := read(r, &req); err != nil {
 		return nil, err
 	}
 	tok, err := h.cfg.Authority.TunnelToken(r.Context(), r.PathValue("name"), req.Rotate)

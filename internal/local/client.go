@@ -38,22 +38,8 @@ func Get(ctx context.Context, path, url string, out any) error {
 	return Do(ctx, path, http.MethodGet, url, nil, out)
 }
 
-// Post sends in as JSON; both in and out may be nil.
-func Post(ctx context.Context, path, url string, in, out any) error {
-	return Do(ctx, path, http.MethodPost, url, in, out)
-}
-
-// Put is Post with the method PUT.
-func Put(ctx context.Context, path, url string, in, out any) error {
-	return Do(ctx, path, http.MethodPut, url, in, out)
-}
-
-// Delete is Get with the method DELETE.
-func Delete(ctx context.Context, path, url string, out any) error {
-	return Do(ctx, path, http.MethodDelete, url, nil, out)
-}
-
-// Do is Get, Post, Put or Delete by the name of the method.
+// Do asks the process that serves the socket path for url. in is sent as JSON, out takes the
+// answer; both may be nil.
 func Do(ctx context.Context, path, method, url string, in, out any) error {
 	var body io.Reader
 	if in != nil {

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// ErrNotRunning is found (errors.Is) in what Get, Post, Put and Delete return
-// when no process serves the socket.
+// ErrNotRunning is found (errors.Is) in what Get and Do return when no process serves the
+// socket.
 var ErrNotRunning = errors.New("no process is listening there")
 
 // ErrInUse is found (errors.Is) in what Listen returns when another process serves the socket.

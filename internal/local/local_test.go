@@ -60,15 +60,15 @@ func TestAnswersAndErrorsCross(t *testing.T) {
 	if !got.Up || got.Known && got.PID != os.Getpid() {
 		t.Errorf("got %+v", got)
 	}
-	err := Post(t.Context(), path, "/v1/things", map[string]string{"a": "b"}, nil)
+	err := Do(t.Context(), path, http.MethodPost, "/v1/things", map[string]string{"a": "b"}, nil)
 	var e *Error
 	if !errors.As(err, &e) || e.Status != http.StatusBadRequest || err.Error() != "that is no thing" || hintOf(err) != "name a thing" {
 		t.Errorf("got %v, hint %q", err, hintOf(err))
 	}
-	if err := Delete(t.Context(), path, "/v1/things", nil); err != nil {
+	if err := Do(t.Context(), path, http.MethodDelete, "/v1/things", nil, nil); err != nil {
 		t.Errorf("an answer without a body: %v", err)
 	}
-	if err := Put(t.Context(), path, "/v1/nothing", nil, nil); err == nil || err.Error() != "Not Found" {
+	if err := Do(t.Context(), path, http.MethodPut, "/v1/nothing", nil, nil); err == nil || err.Error() != "Not Found" {
 		t.Errorf("unknown path: %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
 )
@@ -21,10 +21,10 @@ func runRoutes(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	sock := node.FindSocket(proto.RoleEdge, "")
+	edge := admin.NewClient(node.FindSocket(proto.RoleEdge, ""))
 	for i := range *n {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
-		if err := local.Post(ctx, sock, "/v1/routes", map[string]string{"prefix": p.String(), "tunnel": args[0]}, nil); err != nil {
+		if _, err := edge.AddRoute(ctx, p.String(), args[0]); err != nil {
 			return fmt.Errorf("add route %d: %w", i, err)
 		}
 	}

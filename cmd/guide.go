@@ -1,4 +1,4 @@
-package admin
+package cmd
 
 import (
 	"fmt"
@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// Guide is what a person types next, on each machine, after an edge was set up.
-type Guide struct {
-	StateDir string // "" = the default, which needs no flag
-	Run      string // the command line that starts this edge; "" = it runs already
-	Edges    []string
-	Pin      [32]byte
+// guide is what a person types next, on each machine, after an edge was set up.
+type guide struct {
+	stateDir string // "" = the default, which needs no flag
+	run      string // the command line that starts this edge; "" = it runs already
+	edges    []string
+	pin      [32]byte
 }
 
-// Write writes the commands in order, each on a line of its own, ready to be copied.
-func (g *Guide) Write(w io.Writer) error {
+// write writes the commands in order, each on a line of its own, ready to be copied.
+func (g *guide) write(w io.Writer) error {
 	dir := ""
-	if g.StateDir != "" {
-		dir = " --state-dir " + quote(g.StateDir)
+	if g.stateDir != "" {
+		dir = " --state-dir " + quote(g.stateDir)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "The authority of this edge is set up; its key is SHA-256 %x.\n", g.Pin)
-	if len(g.Edges) > 0 {
-		fmt.Fprintf(&b, "Nodes reach the edge at %s (UDP).\n", strings.Join(g.Edges, ", "))
+	fmt.Fprintf(&b, "The authority of this edge is set up; its key is SHA-256 %x.\n", g.pin)
+	if len(g.edges) > 0 {
+		fmt.Fprintf(&b, "Nodes reach the edge at %s (UDP).\n", strings.Join(g.edges, ", "))
 	}
 	step := 1
 	say := func(title string, commands ...string) {
@@ -33,8 +33,8 @@ func (g *Guide) Write(w io.Writer) error {
 		}
 		step++
 	}
-	if g.Run != "" {
-		say("Start the edge, here:", g.Run)
+	if g.run != "" {
+		say("Start the edge, here:", g.run)
 	}
 	say("Say what is behind it and who may reach that, here, in another terminal:",
 		"oneping tunnel create office --route 172.16.10.0/24 --output connector.token"+dir,
@@ -63,8 +63,8 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// CommandLine joins words as a shell reads them.
-func CommandLine(words ...string) string {
+// commandLine joins words as a shell reads them.
+func commandLine(words ...string) string {
 	for i, w := range words {
 		words[i] = quote(w)
 	}

@@ -1,0 +1,92 @@
+package cmd
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/oneping/oneping/edge/admin"
+)
+
+// writeExplanation says what was decided, for whom, and why.
+func writeExplanation(w io.Writer, e *admin.Explanation) error {
+	t := &table{}
+	if e.ID != 0 {
+		t.row("decision", e.ID.String())
+		t.row("time", e.Time.Local().Format("2006-01-02 15:04:05"))
+	}
+	t.row("principal", principalText(e))
+	t.row("destination", e.Target)
+	t.row("tunnel", tunnelText(e))
+	t.row("answer", answerText(e))
+	if e.Now {
+		t.row("today", "allowed: the policy has changed since")
+	}
+	if err := t.write(w); err != nil {
+		return err
+	}
+	if len(e.Grants) == 0 {
+		_, err := fmt.Fprintln(w, "\nThe policy has no grants: everything is denied.")
+		return err
+	}
+	g := &table{}
+	g.row("GRANT", "MATCH", "WHY NOT")
+	for _, c := range e.Grants {
+		match := "no"
+		if c.Matched {
+			match = "yes"
+		}
+		g.row(c.Grant, match, c.Why)
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return g.write(w)
+}
+
+func principalText(e *admin.Explanation) string {
+	words := []string{cmp.Or(e.Principal.User, "nobody")}
+	if e.Principal.Device != "" {
+		words = append(words, "device "+e.Principal.Device)
+	}
+	if len(e.Principal.Groups) > 0 {
+		words = append(words, "groups "+strings.Join(e.Principal.Groups, ", "))
+	}
+	return strings.Join(words, "; ")
+}
+
+// tunnelText says of a packet that is allowed when it would not arrive all the same.
+func tunnelText(e *admin.Explanation) string {
+	text, answer := cmp.Or(e.Tunnel, "none: no route"), "net unreachable"
+	switch {
+	case !e.Allowed:
+		return text
+	case e.Tunnel == "":
+	case e.Route != nil && e.Route.Route != nil && e.Route.Route.Connected == 0:
+		text, answer = e.Tunnel+": no connector is connected", "host unreachable"
+	default:
+		return text
+	}
+	if e.Route != nil && e.Route.Silent {
+		return text + ", so it is dropped (unreachable: silent)"
+	}
+	return text + ", so it is answered with " + answer
+}
+
+func answerText(e *admin.Explanation) string {
+	if e.Allowed {
+		return "allowed by grant " + e.Grant
+	}
+	text := "denied: no grant matches"
+	if e.Count > 1 {
+		text += fmt.Sprintf(" (%d times)", e.Count)
+	}
+	return text
+}
+
+// writeApplied says what came of a new policy.
+func writeApplied(w io.Writer, a *admin.Applied) error {
+	_, err := fmt.Fprintf(w, "policy applied: %s, %s, %s passed\n", plural(a.Grants, "grant"), plural(a.Groups, "group"), plural(a.Tests, "test"))
+	return err
+}

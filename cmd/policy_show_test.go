@@ -1,0 +1,69 @@
+package cmd
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/edge/policy"
+)
+
+func TestShowADenial(t *testing.T) {
+	p, err := policy.Compile(model.Policy{Grants: []model.Grant{{ID: "eng", Who: []string{"alice"}, To: []string{"10.0.0.0/8"}, How: []string{"icmp"}}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := policy.NewLog()
+	id, _ := log.Deny(p, p.Principal("bobsdevice", "bob"), policy.Target{Dst: netip.MustParseAddr("10.0.0.1"), Proto: policy.TCP, Port: 22})
+	e, err := log.Explain(id, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Time = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+	var out strings.Builder
+	if err := writeExplanation(&out, &admin.Explanation{Explanation: e}); err != nil {
+		t.Fatal(err)
+	}
+	want := `decision     ` + id.String() + `
+time         2026-11-22 12:00:00
+principal    bob; device bobsdevice
+destination  tcp 10.0.0.1:22
+tunnel       none: no route
+answer       denied: no grant matches
+
+GRANT  MATCH  WHY NOT
+eng    no     who: bob, device:bobsdevice is not among alice; how: tcp:22 is not among icmp
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What is allowed and would not arrive all the same is said so.
+func TestExplainWhatIsAllowedAndDoesNotArrive(t *testing.T) {
+	for _, c := range []struct {
+		e    admin.Explanation
+		want string
+	}{
+		{admin.Explanation{Explanation: policy.Explanation{Allowed: true}, Route: &admin.Lookup{}}, "none: no route, so it is answered with net unreachable"},
+		{admin.Explanation{Explanation: policy.Explanation{Allowed: true}, Route: &admin.Lookup{Silent: true}}, "none: no route, so it is dropped (unreachable: silent)"},
+		{admin.Explanation{Explanation: policy.Explanation{Tunnel: "office", Allowed: true}, Route: &admin.Lookup{Route: &admin.Route{}}}, "office: no connector is connected, so it is answered with host unreachable"},
+		{admin.Explanation{Explanation: policy.Explanation{Tunnel: "office", Allowed: true}, Route: &admin.Lookup{Route: &admin.Route{Connected: 1}}}, "office"},
+		{admin.Explanation{Explanation: policy.Explanation{Tunnel: "office"}, Route: &admin.Lookup{Route: &admin.Route{}}}, "office"},
+		{admin.Explanation{Explanation: policy.Explanation{Tunnel: "office"}}, "office"}, // of an id: as it was then
+		{admin.Explanation{}, "none: no route"},
+	} {
+		var out strings.Builder
+		if err := writeExplanation(&out, &c.e); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "\ntunnel       "+c.want+"\n") {
+			t.Errorf("want %q in\n%s", c.want, out.String())
+		}
+	}
+}

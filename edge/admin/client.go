@@ -1,0 +1,158 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/local"
+)
+
+// Client asks the admin API of an edge on this machine: one method for each request. What the
+// edge refuses comes back as its error, with its hint; errors.Is(err, local.ErrNotRunning) where
+// no edge runs.
+type Client struct {
+	socket string
+}
+
+// NewClient returns a client of the edge that serves the Unix socket.
+func NewClient(socket string) *Client { return &Client{socket: socket} }
+
+// Tunnels lists the tunnels by name.
+func (c *Client) Tunnels(ctx context.Context) ([]Tunnel, error) {
+	return ask[[]Tunnel](ctx, c, http.MethodGet, "/v1/tunnels", nil)
+}
+
+// Tunnel returns one tunnel by its name or id.
+func (c *Client) Tunnel(ctx context.Context, name string) (Tunnel, error) {
+	return ask[Tunnel](ctx, c, http.MethodGet, tunnelPath(name), nil)
+}
+
+// CreateTunnel makes a tunnel.
+func (c *Client) CreateTunnel(ctx context.Context, name string) (Tunnel, error) {
+	return ask[Tunnel](ctx, c, http.MethodPost, "/v1/tunnels", createTunnelRequest{Name: name})
+}
+
+// DeleteTunnel deletes a tunnel, by its name or id, with its tokens and connectors.
+func (c *Client) DeleteTunnel(ctx context.Context, name string) error {
+	return c.do(ctx, http.MethodDelete, tunnelPath(name), nil, nil)
+}
+
+// TunnelToken returns the token that a tunnel's connectors enrol with, or a new one that makes the
+// earlier ones useless.
+func (c *Client) TunnelToken(ctx context.Context, name string, rotate bool) (Token, error) {
+	return ask[Token](ctx, c, http.MethodPost, tunnelPath(name)+"/token", tunnelTokenRequest{Rotate: rotate})
+}
+
+// Routes lists the routes in the order of their prefixes.
+func (c *Client) Routes(ctx context.Context) ([]Route, error) {
+	return ask[[]Route](ctx, c, http.MethodGet, "/v1/routes", nil)
+}
+
+// AddRoute points a prefix, or one address, to a tunnel (name or id).
+func (c *Client) AddRoute(ctx context.Context, prefix, tunnel string) (Route, error) {
+	return ask[Route](ctx, c, http.MethodPost, "/v1/routes", addRouteRequest{Prefix: prefix, Tunnel: tunnel})
+}
+
+// DeleteRoute deletes the route of exactly that prefix.
+func (c *Client) DeleteRoute(ctx context.Context, prefix string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/routes", url.Values{"prefix": {prefix}}, nil)
+}
+
+// Lookup says where an address goes.
+func (c *Client) Lookup(ctx context.Context, addr string) (Lookup, error) {
+	return askWith[Lookup](ctx, c, "/v1/routes/lookup", url.Values{"addr": {addr}})
+}
+
+// Captured lists the prefixes that were ever routed or added.
+func (c *Client) Captured(ctx context.Context) ([]netip.Prefix, error) {
+	return ask[[]netip.Prefix](ctx, c, http.MethodGet, "/v1/capture", nil)
+}
+
+// AddCapture makes clients take a prefix off their hosts.
+func (c *Client) AddCapture(ctx context.Context, prefix string) error {
+	return c.do(ctx, http.MethodPost, "/v1/capture", nil, addCaptureRequest{Prefix: prefix})
+}
+
+// RemoveCapture gives a prefix back to the clients' hosts.
+func (c *Client) RemoveCapture(ctx context.Context, prefix string) error {
+	return c.do(ctx, http.MethodDelete, "/v1/capture", url.Values{"prefix": {prefix}}, nil)
+}
+
+// Devices lists the devices in the order of their addresses.
+func (c *Client) Devices(ctx context.Context) ([]Device, error) {
+	return ask[[]Device](ctx, c, http.MethodGet, "/v1/devices", nil)
+}
+
+// Device returns one device by its id, an unambiguous beginning of it, or one of its addresses.
+func (c *Client) Device(ctx context.Context, id string) (Device, error) {
+	return ask[Device](ctx, c, http.MethodGet, devicePath(id), nil)
+}
+
+// RevokeDevice shuts a device, named as for Device, out for good.
+func (c *Client) RevokeDevice(ctx context.Context, id string) (Device, error) {
+	return ask[Device](ctx, c, http.MethodPost, devicePath(id)+"/revoke", nil)
+}
+
+// DeviceToken makes a token that enrols one device for user, once, within life (whole seconds; 0 =
+// an hour).
+func (c *Client) DeviceToken(ctx context.Context, user string, life time.Duration) (Token, error) {
+	return ask[Token](ctx, c, http.MethodPost, "/v1/tokens", deviceTokenRequest{User: user, TTL: int(life.Seconds())})
+}
+
+// Policy returns the policy in force.
+func (c *Client) Policy(ctx context.Context) (model.Policy, error) {
+	return ask[model.Policy](ctx, c, http.MethodGet, "/v1/policy", nil)
+}
+
+// ApplyPolicy replaces the policy as a whole by a YAML document.
+func (c *Client) ApplyPolicy(ctx context.Context, text string) (Applied, error) {
+	return ask[Applied](ctx, c, http.MethodPut, "/v1/policy", applyPolicyRequest{Text: text})
+}
+
+// ExplainDecision says why something was denied, by the id of the denial.
+func (c *Client) ExplainDecision(ctx context.Context, id string) (Explanation, error) {
+	return askWith[Explanation](ctx, c, "/v1/explain", url.Values{"id": {id}})
+}
+
+// Explain says what the policy answers now to src (a user, or a device's id or address) about dst
+// (see policy.ParseTarget).
+func (c *Client) Explain(ctx context.Context, src, dst string) (Explanation, error) {
+	return askWith[Explanation](ctx, c, "/v1/explain", url.Values{"src": {src}, "dst": {dst}})
+}
+
+// AuditLog returns the last n audit events, oldest first.
+func (c *Client) AuditLog(ctx context.Context, n int) ([]state.AuditEvent, error) {
+	return askWith[[]state.AuditEvent](ctx, c, "/v1/audit", url.Values{"n": {strconv.Itoa(n)}})
+}
+
+func tunnelPath(name string) string { return "/v1/tunnels/" + url.PathEscape(name) }
+func devicePath(id string) string   { return "/v1/devices/" + url.PathEscape(id) }
+
+// do sends one request whose answer says nothing.
+func (c *Client) do(ctx context.Context, method, path string, query url.Values, in any) error {
+	return local.Do(ctx, c.socket, method, withQuery(path, query), in, nil)
+}
+
+// ask sends one request and returns the answer.
+func ask[T any](ctx context.Context, c *Client, method, path string, in any) (out T, err error) {
+	err = local.Do(ctx, c.socket, method, path, in, &out)
+	return out, err
+}
+
+// askWith gets what path answers to a query.
+func askWith[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	return ask[T](ctx, c, http.MethodGet, withQuery(path, query), nil)
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
