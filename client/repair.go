@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/local"
 )
 
@@ -44,7 +45,7 @@ func refuseRepair(err error) error {
 	if !errors.Is(err, local.ErrInUse) {
 		return fmt.Errorf("repair: %w", err)
 	}
-	return &local.Error{
+	return &advice.Error{
 		Text:   "repair: the client runs: " + err.Error(),
 		Advice: "stop it: it takes away itself what it has made; repair is for one that was killed",
 		Cause:  err,

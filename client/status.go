@@ -87,7 +87,7 @@ func (c *Client) Status() Status {
 }
 
 // Ready returns nil when packets cross: the edge has welcomed this device and the host captures what it wants,
-// all of it. Else it is a *local.Error that says what is missing.
+// all of it. Else it is an error that says what is missing.
 func (s *Status) Ready() error {
 	switch {
 	case !s.Up:

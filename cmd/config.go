@@ -1,11 +1,12 @@
 package cmd
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/proto"
 )
@@ -39,12 +40,7 @@ func over[T comparable](cmd *cobra.Command, flag string, value, file T) T {
 
 // badConfig makes a usage error of a setting that makes no sense, with its own hint.
 func badConfig(cmd *cobra.Command, err error) error {
-	u := &usageError{err: err, hint: "see " + cmd.CommandPath() + " --help"}
-	var h interface{ Hint() string }
-	if errors.As(err, &h) && h.Hint() != "" {
-		u.hint = h.Hint()
-	}
-	return u
+	return &usageError{err: err, hint: cmp.Or(advice.Of(err), "see "+cmd.CommandPath()+" --help")}
 }
 
 // newConfigCmd returns "config check" of a role. bind adds the flags of run to it; build does what run does

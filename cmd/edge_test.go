@@ -16,6 +16,7 @@ import (
 
 	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -57,9 +58,8 @@ func oneping(t *testing.T, args ...string) (stdout, stderr string) {
 	root.SetErr(&errs)
 	if err := root.ExecuteContext(t.Context()); err != nil {
 		errs.WriteString("error: " + err.Error() + "\n")
-		var h interface{ Hint() string }
-		if errors.As(err, &h) && h.Hint() != "" {
-			errs.WriteString("hint: " + h.Hint() + "\n")
+		if hint := advice.Of(err); hint != "" {
+			errs.WriteString("hint: " + hint + "\n")
 		}
 	}
 	return out.String(), errs.String()

@@ -12,9 +12,9 @@ import (
 	"github.com/oneping/oneping/client"
 	"github.com/oneping/oneping/connector"
 	"github.com/oneping/oneping/edge"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
-	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/proto"
 )
@@ -83,10 +83,10 @@ func awaitReady(c *cobra.Command, role proto.Role) error {
 			return context.Cause(c.Context())
 		case <-ctx.Done():
 			if errors.Is(missing, local.ErrNotRunning) {
-				missing = &local.Error{Text: "the service does not stay up", Advice: service.WhereItSays(role)}
+				missing = &advice.Error{Text: "the service does not stay up", Advice: service.WhereItSays(role)}
 			}
 			_, _ = fmt.Fprintf(c.ErrOrStderr(), "not ready yet: %v\n", missing)
-			hint(c, "%s", cmp.Or(obs.Advice(missing), "oneping "+string(role)+" status"))
+			hint(c, "%s", cmp.Or(advice.Of(missing), "oneping "+string(role)+" status"))
 			return nil
 		case <-quiet.C:
 			_, _ = fmt.Fprintf(c.ErrOrStderr(), "wait    until %s\n", readyWhen(role))
@@ -116,7 +116,7 @@ func notRunning(err error, role proto.Role, stateDir string) error {
 	if stateDir == "" {
 		stateDir = node.StateDir(role)
 	}
-	return &local.Error{
+	return &advice.Error{
 		Text:   "no " + string(role) + " is running with state directory " + stateDir,
 		Advice: "start it: oneping " + string(role) + " " + starts(role) + "; or name the directory of the one that runs: --state-dir DIR",
 		Cause:  err,

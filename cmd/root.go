@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/service"
 )
 
@@ -47,9 +48,8 @@ func run(ctx context.Context, version string, args []string) int {
 		return 0 // asked to stop
 	}
 	fmt.Fprintln(os.Stderr, "oneping: error:", err)
-	var h interface{ Hint() string }
-	if errors.As(err, &h) && h.Hint() != "" {
-		fmt.Fprintln(os.Stderr, "hint:", h.Hint())
+	if hint := advice.Of(err); hint != "" {
+		fmt.Fprintln(os.Stderr, "hint:", hint)
 	}
 	var u *usageError
 	if errors.As(err, &u) {

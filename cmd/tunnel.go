@@ -7,8 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
-	"github.com/oneping/oneping/internal/local"
-	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/advice"
 )
 
 func newTunnelCmd() *cobra.Command {
@@ -91,10 +90,10 @@ stays: go on with "oneping route add".`,
 // halfCreated says of a route that was refused what is there and what is not.
 func halfCreated(err error, tunnel string) error {
 	rest := "the tunnel stays: go on with oneping route add PREFIX " + tunnel + ", and oneping tunnel token " + tunnel + " --output FILE"
-	if advice := obs.Advice(err); advice != "" {
-		rest = advice + "; " + rest
+	if first := advice.Of(err); first != "" {
+		rest = first + "; " + rest
 	}
-	return &local.Error{Text: err.Error(), Advice: rest}
+	return &advice.Error{Text: err.Error(), Advice: rest}
 }
 
 func newTunnelListCmd() *cobra.Command {

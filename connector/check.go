@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 	"time"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // Finding is the result of one check.
@@ -100,11 +103,7 @@ func WriteFindings(w io.Writer, fs []Finding) error {
 
 // failed makes a finding of an error, with its hint where it has one.
 func failed(name string, needed bool, err error, fix string) Finding {
-	var h interface{ Hint() string }
-	if fix == "" && errors.As(err, &h) {
-		fix = h.Hint()
-	}
-	return Finding{Name: name, Needed: needed, Detail: err.Error(), Fix: fix}
+	return Finding{Name: name, Needed: needed, Detail: err.Error(), Fix: cmp.Or(fix, advice.Of(err))}
 }
 
 func checkIPv6() Finding {

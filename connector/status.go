@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
-	"github.com/oneping/oneping/internal/obs"
 )
 
 // Status is what GET /v1/status on the local socket answers.
@@ -59,7 +59,7 @@ func (c *Connector) Status() Status {
 	if nat := c.dispatch.icmp.nat.Load(); nat != nil {
 		s.Mappings = nat.Mappings()
 	}
-	s.ICMPHint = obs.Advice(c.dispatch.icmp.off())
+	s.ICMPHint = advice.Of(c.dispatch.icmp.off())
 	if l != nil {
 		info := l.Info()
 		s.Link = &info
@@ -67,7 +67,7 @@ func (c *Connector) Status() Status {
 	return s
 }
 
-// Ready returns nil when an edge has welcomed this connector, else a *local.Error that says what is missing.
+// Ready returns nil when an edge has welcomed this connector, else an error that says what is missing.
 func (s *Status) Ready() error {
 	if !s.Up {
 		return local.NotReady("the connector has no link to an edge", s.LastError, cmp.Or(s.LastHint, "oneping connector status"))

@@ -77,7 +77,7 @@ func (e *Edge) Status() Status {
 	return s
 }
 
-// Ready returns nil when nodes can connect, else a *local.Error that says what is missing.
+// Ready returns nil when nodes can connect, else an error that says what is missing.
 func (s *Status) Ready() error {
 	if !s.Listen.IsValid() || len(s.Hops) == 0 {
 		return local.NotReady("the edge does not listen", "", "the edge's log says why")

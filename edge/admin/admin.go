@@ -28,6 +28,7 @@ import (
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
 )
@@ -114,26 +115,15 @@ func (h *Handler) routes() {
 	}
 }
 
-// Error is a request that cannot be served, with a hint.
-type Error struct {
-	Text   string
-	Advice string
-}
-
-// Error returns the text, without the hint.
-func (e *Error) Error() string { return e.Text }
-
-// Hint returns what to do about it, or "".
-func (e *Error) Hint() string { return e.Advice }
-
 func statusOf(err error) int {
-	var h interface{ Hint() string }
+	_, hinted := errors.AsType[*advice.Error](err)
+	hinted = hinted || advice.Of(err) != ""
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, state.ErrNotReady):
 		return http.StatusServiceUnavailable
-	case errors.As(err, &h):
+	case hinted:
 		return http.StatusBadRequest // whoever wrote a hint wrote it for the asker
 	}
 	return http.StatusInternalServerError

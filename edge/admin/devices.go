@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -49,9 +50,9 @@ func findDevice(sn *model.Snapshot, name string) (model.Device, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return model.Device{}, &state.Error{Text: "device " + name + " does not exist", Advice: "list them: oneping device list", Cause: state.ErrNotFound}
+		return model.Device{}, &advice.Error{Text: "device " + name + " does not exist", Advice: "list them: oneping device list", Cause: state.ErrNotFound}
 	}
-	return model.Device{}, &Error{Text: fmt.Sprintf("%d devices begin with %s", len(found), name), Advice: "write more of the id"}
+	return model.Device{}, &advice.Error{Text: fmt.Sprintf("%d devices begin with %s", len(found), name), Advice: "write more of the id"}
 }
 
 func (h *Handler) device(r *http.Request) (model.Device, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -54,11 +55,11 @@ func (h *Handler) applyPolicy(r *http.Request) (any, error) {
 
 // refused makes every fault of a document the asker's, hint or not.
 func refused(err error) error {
-	advice := "the policy in force stays as it was"
-	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
-		advice = h.Hint() + "; " + advice
+	hint := "the policy in force stays as it was"
+	if first := advice.Of(err); first != "" {
+		hint = first + "; " + hint
 	}
-	return &Error{Text: err.Error(), Advice: advice}
+	return &advice.Error{Text: err.Error(), Advice: hint}
 }
 
 func (h *Handler) explain(r *http.Request) (any, error) {
@@ -72,7 +73,7 @@ func (h *Handler) explain(r *http.Request) (any, error) {
 func (h *Handler) explainDecision(text string) (any, error) {
 	id, err := proto.ParseDecisionID(text)
 	if err != nil {
-		return nil, &Error{Text: err.Error(), Advice: "list a client's denials there: oneping client status --denials"}
+		return nil, &advice.Error{Text: err.Error(), Advice: "list a client's denials there: oneping client status --denials"}
 	}
 	e, err := h.cfg.Denials.Explain(id, h.cfg.Policy())
 	if err != nil {
@@ -113,7 +114,7 @@ func principal(sn *model.Snapshot, c *policy.Compiled, src string) (policy.Princ
 	case notAddr == nil:
 		return policy.Principal{}, err // an address that is no device's
 	case src == "":
-		return policy.Principal{}, &Error{Text: "explain: no source named", Advice: "oneping policy explain alice@example.com 172.16.10.120:22"}
+		return policy.Principal{}, &advice.Error{Text: "explain: no source named", Advice: "oneping policy explain alice@example.com 172.16.10.120:22"}
 	}
 	return c.Principal("", strings.TrimPrefix(src, "user:")), nil
 }
@@ -126,7 +127,7 @@ func parseTarget(dst string) (policy.Target, error) {
 	host, name, hasProto := strings.Cut(dst, "/")
 	ap, err := netip.ParseAddrPort(host)
 	if err != nil {
-		return policy.Target{}, &Error{
+		return policy.Target{}, &advice.Error{
 			Text:   fmt.Sprintf("%q is not a destination", dst),
 			Advice: "write ADDRESS for ICMP, ADDRESS:PORT for TCP, ADDRESS:PORT/udp for UDP, [ADDRESS]:PORT for IPv6",
 		}
@@ -135,7 +136,7 @@ func parseTarget(dst string) (policy.Target, error) {
 	if hasProto {
 		p, ok := policy.ParseProto(name)
 		if !ok || p == policy.ICMP {
-			return t, &Error{Text: fmt.Sprintf("%q: unknown protocol %q", dst, name), Advice: "write /tcp or /udp"}
+			return t, &advice.Error{Text: fmt.Sprintf("%q: unknown protocol %q", dst, name), Advice: "write /tcp or /udp"}
 		}
 		t.Proto = p
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // The bodies of requests. Client writes them, the handlers read them.
@@ -37,7 +39,7 @@ type done struct{}
 // read decodes the body of a request.
 func read(r *http.Request, v any) error {
 	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
-		return &Error{Text: "read request: " + err.Error(), Advice: "is the command of another version than the edge?"}
+		return &advice.Error{Text: "read request: " + err.Error(), Advice: "is the command of another version than the edge?"}
 	}
 	return nil
 }
@@ -48,7 +50,7 @@ func prefixOf(s string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return p, &Error{Text: fmt.Sprintf("%q is not a prefix", s), Advice: "write it as 10.0.0.0/8, fd00::/64, or one address"}
+		return p, &advice.Error{Text: fmt.Sprintf("%q is not a prefix", s), Advice: "write it as 10.0.0.0/8, fd00::/64, or one address"}
 	}
 	return p, nil
 }

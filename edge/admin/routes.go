@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 )
 
 func (h *Handler) routeView(sn *model.Snapshot, r model.Route) Route {
@@ -78,7 +79,7 @@ func (h *Handler) deleteRoute(r *http.Request) (any, error) {
 func (h *Handler) lookup(r *http.Request) (any, error) {
 	a, err := netip.ParseAddr(r.URL.Query().Get("addr"))
 	if err != nil {
-		return nil, &Error{Text: fmt.Sprintf("%q is not an address", r.URL.Query().Get("addr")), Advice: "write it as 172.16.10.120 or fd00::1"}
+		return nil, &advice.Error{Text: fmt.Sprintf("%q is not an address", r.URL.Query().Get("addr")), Advice: "write it as 172.16.10.120 or fd00::1"}
 	}
 	sn, err := h.snapshot()
 	if err != nil {

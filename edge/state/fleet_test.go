@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // externalNATS runs a NATS server with JetStream on loopback until the test ends.
@@ -78,7 +79,7 @@ func TestTwoEdgesShareAStore(t *testing.T) {
 
 func TestExternalStoreThatIsNotThere(t *testing.T) {
 	err := New(Config{Dir: t.TempDir(), URL: "nats://127.0.0.1:1"}).Run(t.Context())
-	if err == nil || hintOf(err) != "check store.url and that NATS with JetStream runs there" {
-		t.Errorf("got %v, hint %q", err, hintOf(err))
+	if err == nil || advice.Of(err) != "check store.url and that NATS with JetStream runs there" {
+		t.Errorf("got %v, hint %q", err, advice.Of(err))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // lockName is the file in the data directory whose lock says that an edge uses
@@ -22,7 +24,7 @@ func lock(dir string) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, &Error{
+		return nil, &advice.Error{
 			Text:   fmt.Sprintf("lock data directory: %v", err),
 			Advice: "run as the user who owns " + dir + ", or pass another --state-dir",
 			Cause:  err,
@@ -58,7 +60,7 @@ func inUse(dir string, f *os.File) error {
 	if pid, command, ok := strings.Cut(strings.TrimSpace(string(b[:n])), "\n"); ok {
 		who = "process " + pid + " (" + command + ")"
 	}
-	return &Error{
+	return &advice.Error{
 		Text:   "data directory " + dir + " is in use by " + who,
 		Advice: "stop that edge first, or give this one another --state-dir",
 		Cause:  errLocked,

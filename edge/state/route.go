@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -14,16 +15,16 @@ import (
 func CheckPrefix(p netip.Prefix) error {
 	switch {
 	case !p.IsValid():
-		return &Error{Text: "that is not a prefix", Advice: "write it as 10.0.0.0/8 or fd00::/64"}
+		return &advice.Error{Text: "that is not a prefix", Advice: "write it as 10.0.0.0/8 or fd00::/64"}
 	case p.Addr().Is4In6():
-		return &Error{Text: fmt.Sprintf("prefix %s: IPv4 inside IPv6", p), Advice: "write the IPv4 prefix itself"}
+		return &advice.Error{Text: fmt.Sprintf("prefix %s: IPv4 inside IPv6", p), Advice: "write the IPv4 prefix itself"}
 	case p != p.Masked():
-		return &Error{
+		return &advice.Error{
 			Text:   fmt.Sprintf("prefix %s has bits set behind its length", p),
 			Advice: fmt.Sprintf("did you mean %s, or the one address %s?", p.Masked(), netip.PrefixFrom(p.Addr(), p.Addr().BitLen())),
 		}
 	case p.Addr().IsMulticast():
-		return &Error{Text: fmt.Sprintf("prefix %s is multicast, which oneping does not carry", p)}
+		return &advice.Error{Text: fmt.Sprintf("prefix %s is multicast, which oneping does not carry", p)}
 	}
 	return nil
 }
@@ -61,14 +62,14 @@ func (s *Store) AddRoute(ctx context.Context, p netip.Prefix, tunnel string) (mo
 func newRoute(sn *model.Snapshot, p netip.Prefix, tunnel string) (model.Route, error) {
 	t, ok := sn.Tunnel(tunnel)
 	if !ok {
-		return model.Route{}, &Error{
+		return model.Route{}, &advice.Error{
 			Text:   fmt.Sprintf("add route %s: tunnel %s does not exist", p, tunnel),
 			Advice: "create it: oneping tunnel create " + tunnel,
 			Cause:  ErrNotFound,
 		}
 	}
 	if old, taken := sn.Route(p); taken {
-		return model.Route{}, &Error{
+		return model.Route{}, &advice.Error{
 			Text:   fmt.Sprintf("add route %s: it exists already, to tunnel %s", p, sn.Tunnels[old.Tunnel].Name),
 			Advice: fmt.Sprintf("delete it first: oneping route delete %s", p),
 		}
@@ -91,7 +92,7 @@ func CheckCapture(n int) error {
 	if n <= proto.MaxCapture {
 		return nil
 	}
-	return &Error{
+	return &advice.Error{
 		Text:   fmt.Sprintf("%d prefixes are captured, a client takes %d at most", n, proto.MaxCapture),
 		Advice: "name a shorter prefix in the place of several, or give some back: oneping route capture delete PREFIX",
 	}
@@ -121,7 +122,7 @@ func (s *Store) RemoveCapture(ctx context.Context, p netip.Prefix) error {
 			return write{}, notFound("captured prefix "+p.String(), "route capture list")
 		}
 		if _, routed := sn.Route(p); routed {
-			return write{}, &Error{
+			return write{}, &advice.Error{
 				Text:   fmt.Sprintf("release %s: a route of that prefix exists", p),
 				Advice: fmt.Sprintf("delete it first: oneping route delete %s", p),
 			}

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // embedded is a NATS server inside this process that listens nowhere.
@@ -67,7 +69,7 @@ func dialExternal(ctx context.Context, url string, log *zap.Logger) (*nats.Conn,
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("store connection back") }))
 	if err != nil {
-		return nil, &Error{
+		return nil, &advice.Error{
 			Text:   fmt.Sprintf("connect to store: %v", err),
 			Advice: "check store.url and that NATS with JetStream runs there",
 			Cause:  err,

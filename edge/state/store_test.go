@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -46,14 +47,6 @@ func open(t *testing.T, cfg Config) (s *Store, stop func()) {
 
 func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 
-func hintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
-}
-
 // A list that is too long for a client is refused where it is made: with it nobody could connect.
 func TestTheCaptureListIsBounded(t *testing.T) {
 	s, _ := open(t, Config{Dir: t.TempDir(), Captured: proto.MaxCapture - 2})
@@ -67,8 +60,8 @@ func TestTheCaptureListIsBounded(t *testing.T) {
 		}
 	}
 	_, err := s.AddRoute(ctx, prefix("10.3.0.0/16"), "lab")
-	if err == nil || err.Error() != "100001 prefixes are captured, a client takes 100000 at most" || !strings.Contains(hintOf(err), "oneping route capture delete") {
-		t.Errorf("one too many: %v, hint %q", err, hintOf(err))
+	if err == nil || err.Error() != "100001 prefixes are captured, a client takes 100000 at most" || !strings.Contains(advice.Of(err), "oneping route capture delete") {
+		t.Errorf("one too many: %v, hint %q", err, advice.Of(err))
 	}
 	if err := s.AddCapture(ctx, prefix("10.3.0.0/16")); err == nil {
 		t.Error("one too many was captured")
@@ -108,12 +101,12 @@ func TestTunnelsAndRoutes(t *testing.T) {
 		t.Errorf("same prefix twice: %v", err)
 	}
 	_, err = s.AddRoute(ctx, prefix("172.16.10.5/24"), "lab")
-	if hintOf(err) != "did you mean 172.16.10.0/24, or the one address 172.16.10.5/32?" {
-		t.Errorf("host bits: %v, hint %q", err, hintOf(err))
+	if advice.Of(err) != "did you mean 172.16.10.0/24, or the one address 172.16.10.5/32?" {
+		t.Errorf("host bits: %v, hint %q", err, advice.Of(err))
 	}
 	err = s.DeleteTunnel(ctx, "lab")
-	if err == nil || hintOf(err) != "delete them first: oneping route delete 172.16.10.0/24; oneping route delete fd00:10::/64" {
-		t.Errorf("delete of a tunnel with routes: %v, hint %q", err, hintOf(err))
+	if err == nil || advice.Of(err) != "delete them first: oneping route delete 172.16.10.0/24; oneping route delete fd00:10::/64" {
+		t.Errorf("delete of a tunnel with routes: %v, hint %q", err, advice.Of(err))
 	}
 	r, ok := s.Snapshot().Lookup(netip.MustParseAddr("172.16.10.120"))
 	if !ok || r.Prefix != want || r.Tunnel != tun.ID {
@@ -405,8 +398,8 @@ func TestSecondEdgeIsRefusedByName(t *testing.T) {
 	if err == nil || err.Error() != want {
 		t.Errorf("second edge: %v, want %s", err, want)
 	}
-	if hintOf(err) != "stop that edge first, or give this one another --state-dir" {
-		t.Errorf("hint %q", hintOf(err))
+	if advice.Of(err) != "stop that edge first, or give this one another --state-dir" {
+		t.Errorf("hint %q", advice.Of(err))
 	}
 	stop()
 	_, stop = open(t, Config{Dir: dir}) // free again

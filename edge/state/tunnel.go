@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
 // CreateTunnel makes a tunnel with a name that no other has.
 func (s *Store) CreateTunnel(ctx context.Context, name string) (model.Tunnel, error) {
 	if !model.IsTunnelName(name) {
-		return model.Tunnel{}, &Error{
+		return model.Tunnel{}, &advice.Error{
 			Text:   fmt.Sprintf("create tunnel %q: not a valid name", name),
 			Advice: "use 1 to 63 lower case letters, digits and hyphens, such as office-berlin",
 		}
@@ -20,7 +21,7 @@ func (s *Store) CreateTunnel(ctx context.Context, name string) (model.Tunnel, er
 	t := model.Tunnel{ID: proto.NewID(), Name: name, Created: s.cfg.Now().UTC()}
 	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if _, taken := sn.Tunnel(name); taken {
-			return write{}, &Error{
+			return write{}, &advice.Error{
 				Text:   fmt.Sprintf("create tunnel %s: the name is taken", name),
 				Advice: "show it: oneping tunnel show " + name,
 			}
@@ -59,7 +60,7 @@ func routed(name string, routes []model.Route) error {
 	for _, r := range routes {
 		lines = append(lines, "oneping route delete "+r.Prefix.String())
 	}
-	return &Error{
+	return &advice.Error{
 		Text:   fmt.Sprintf("delete tunnel %s: routes point to it (%d)", name, len(routes)),
 		Advice: "delete them first: " + strings.Join(lines, "; "),
 	}

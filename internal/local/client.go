@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // maxAnswer bounds what a client reads of one answer, in bytes.
@@ -71,7 +73,7 @@ func decode(status int, body []byte, out any) error {
 		if json.Unmarshal(body, &e) != nil || e.Error == "" {
 			e.Error = http.StatusText(status)
 		}
-		return &Error{Status: status, Text: e.Error, Advice: e.Hint}
+		return &StatusError{Status: status, Err: &advice.Error{Text: e.Error, Advice: e.Hint}}
 	}
 	if out == nil {
 		return nil
@@ -86,13 +88,13 @@ func decode(status int, body []byte, out any) error {
 func dialError(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return &Error{
+		return &advice.Error{
 			Text:   "connect to " + path + ": " + ErrNotRunning.Error(),
 			Advice: "is it running, and with this --state-dir?",
 			Cause:  errors.Join(ErrNotRunning, err),
 		}
 	case errors.Is(err, fs.ErrPermission):
-		return &Error{
+		return &advice.Error{
 			Text:   "connect to " + path + ": permission denied",
 			Advice: "repeat the command with sudo, or as a member of the group " + group,
 			Cause:  err,

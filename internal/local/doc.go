@@ -4,7 +4,7 @@
 // Everyone who may open the socket (mode 0660, group "oneping" where that group
 // exists) may read (GET, HEAD); any other method is for root and for the user
 // that the process runs as. An error crosses as {"error": …, "hint": …} and
-// comes out of Get, Post, Put and Delete as *Error.
+// comes out of Get, Post, Put and Delete as *StatusError.
 package local
 
 import "path/filepath"

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // ErrNotRunning is found (errors.Is) in what Get and Do return when no process serves the
@@ -13,29 +15,25 @@ var ErrNotRunning = errors.New("no process is listening there")
 // ErrInUse is found (errors.Is) in what Listen returns when another process serves the socket.
 var ErrInUse = errors.New("another process is listening there")
 
-// Error is an error with a hint for the person who sees it.
-type Error struct {
-	Status int    // HTTP status; 0 when no answer came
-	Text   string // lower case, no full stop
-	Advice string // one line, may be empty
-	Cause  error  // may be nil
+// StatusError is an answer that says no: another HTTP status than 2xx.
+type StatusError struct {
+	Status int
+	Err    error // what the process said, with its advice
 }
 
-// Error returns the text, without the hint.
-func (e *Error) Error() string { return e.Text }
+// Error returns what the process said.
+func (e *StatusError) Error() string { return e.Err.Error() }
 
-// Hint returns what to do about it, or "".
-func (e *Error) Hint() string { return e.Advice }
+// Unwrap returns what the process said.
+func (e *StatusError) Unwrap() error { return e.Err }
 
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Cause }
-
-// NotReady returns what `status --ready` says of a process that answers and does not do its work yet; why may be empty.
-func NotReady(text, why, advice string) *Error {
+// NotReady returns what `status --ready` says of a process that answers and does not do its work
+// yet; why may be empty.
+func NotReady(text, why, hint string) error {
 	if why != "" {
 		text += ": " + why
 	}
-	return &Error{Text: text, Advice: advice}
+	return &advice.Error{Text: text, Advice: hint}
 }
 
 // wireError is an error as it crosses the socket.
@@ -55,13 +53,9 @@ func WriteJSON(w http.ResponseWriter, v any) {
 	_, _ = w.Write(append(body, '\n')) // a client that went away is its own business
 }
 
-// WriteError answers a request with err and, where err has a Hint method, its hint.
+// WriteError answers a request with err and, where it has advice, its hint.
 func WriteError(w http.ResponseWriter, status int, err error) {
-	e := wireError{Error: err.Error()}
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		e.Hint = h.Hint()
-	}
+	e := wireError{Error: err.Error(), Hint: advice.Of(err)}
 	body, _ := json.Marshal(e) // two strings always marshal
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // serve serves h on a socket in a directory of its own until the test ends.
@@ -31,14 +33,6 @@ func serve(t *testing.T, h http.Handler) string {
 	return path
 }
 
-func hintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
-}
-
 func TestAnswersAndErrorsCross(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +40,7 @@ func TestAnswersAndErrorsCross(t *testing.T) {
 		WriteJSON(w, map[string]any{"up": true, "known": ok, "pid": p.PID})
 	})
 	mux.HandleFunc("POST /v1/things", func(w http.ResponseWriter, _ *http.Request) {
-		WriteError(w, http.StatusBadRequest, &Error{Text: "that is no thing", Advice: "name a thing"})
+		WriteError(w, http.StatusBadRequest, &advice.Error{Text: "that is no thing", Advice: "name a thing"})
 	})
 	mux.HandleFunc("DELETE /v1/things", func(http.ResponseWriter, *http.Request) {})
 	path := serve(t, mux)
@@ -61,9 +55,9 @@ func TestAnswersAndErrorsCross(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	err := Do(t.Context(), path, http.MethodPost, "/v1/things", map[string]string{"a": "b"}, nil)
-	var e *Error
-	if !errors.As(err, &e) || e.Status != http.StatusBadRequest || err.Error() != "that is no thing" || hintOf(err) != "name a thing" {
-		t.Errorf("got %v, hint %q", err, hintOf(err))
+	var e *StatusError
+	if !errors.As(err, &e) || e.Status != http.StatusBadRequest || err.Error() != "that is no thing" || advice.Of(err) != "name a thing" {
+		t.Errorf("got %v, hint %q", err, advice.Of(err))
 	}
 	if err := Do(t.Context(), path, http.MethodDelete, "/v1/things", nil, nil); err != nil {
 		t.Errorf("an answer without a body: %v", err)
@@ -127,12 +121,12 @@ func TestWhatIsNoSocketIsKept(t *testing.T) {
 
 func TestErrorsOfListenAndDial(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "no", SocketName)
-	if _, err := Listen(missing); hintOf(err) != "the state directory does not exist; create it or pass another --state-dir" {
-		t.Errorf("listen: %v, hint %q", err, hintOf(err))
+	if _, err := Listen(missing); advice.Of(err) != "the state directory does not exist; create it or pass another --state-dir" {
+		t.Errorf("listen: %v, hint %q", err, advice.Of(err))
 	}
 	long := "/" + strings.Repeat("x", maxPath)
-	if _, err := Listen(long); hintOf(err) != "choose a shorter --state-dir" {
-		t.Errorf("long path: %v, hint %q", err, hintOf(err))
+	if _, err := Listen(long); advice.Of(err) != "choose a shorter --state-dir" {
+		t.Errorf("long path: %v, hint %q", err, advice.Of(err))
 	}
 	err := Get(t.Context(), missing, "/", nil)
 	if !errors.Is(err, ErrNotRunning) || err.Error() != "connect to "+missing+": no process is listening there" {

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // Peer is the process at the other end of a connection.
@@ -34,7 +36,7 @@ func guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, known := PeerOf(r)
 		if known && !mayDo(r.Method, p.UID, os.Geteuid()) {
-			WriteError(w, http.StatusForbidden, &Error{
+			WriteError(w, http.StatusForbidden, &advice.Error{
 				Text:   "changes are for root and for the user that this process runs as",
 				Advice: "repeat the command with sudo",
 			})

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // group may open the sockets, where it exists.
@@ -38,7 +40,7 @@ func Serve(ctx context.Context, path string, h http.Handler) error {
 // Listen makes the socket. The caller passes the listener to ServeListener or closes it.
 func Listen(path string) (net.Listener, error) {
 	if len(path) > maxPath {
-		return nil, &Error{
+		return nil, &advice.Error{
 			Text:   fmt.Sprintf("listen on %s: the path has %d bytes, a socket's may have %d", path, len(path), maxPath),
 			Advice: "choose a shorter --state-dir",
 		}
@@ -48,7 +50,7 @@ func Listen(path string) (net.Listener, error) {
 	}
 	ln, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, &Error{Text: err.Error(), Advice: listenHint(err), Cause: err}
+		return nil, &advice.Error{Text: err.Error(), Advice: listenHint(err), Cause: err}
 	}
 	if err := restrict(path); err != nil {
 		_ = ln.Close()
@@ -94,7 +96,7 @@ func removeStale(path string) error {
 		return fmt.Errorf("look at %s: %w", path, err)
 	}
 	if fi.Mode()&fs.ModeSocket == 0 {
-		return &Error{Text: path + " exists and is not a socket", Advice: "move it away"}
+		return &advice.Error{Text: path + " exists and is not a socket", Advice: "move it away"}
 	}
 	conn, err := net.Dial("unix", path)
 	switch {
@@ -105,15 +107,15 @@ func removeStale(path string) error {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, winRefused): // its owner is dead
 		return os.Remove(path)
 	case errors.Is(err, fs.ErrPermission):
-		return &Error{Text: "look at " + path + ": " + err.Error(), Advice: "another user's process owns it", Cause: err}
+		return &advice.Error{Text: "look at " + path + ": " + err.Error(), Advice: "another user's process owns it", Cause: err}
 	default: // EAGAIN, for one: a living process whose queue is full
-		return &Error{
+		return &advice.Error{
 			Text:   "look at " + path + ": " + err.Error(),
 			Advice: "a process may be serving it; stop that one, or use another --state-dir",
 			Cause:  err,
 		}
 	}
-	return &Error{
+	return &advice.Error{
 		Text:   path + " is in use by " + holder(conn),
 		Advice: "stop that process, or use another --state-dir for a second one",
 		Cause:  ErrInUse,

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // TestABusySocketIsKept: a process whose queue of connections is full is alive.
@@ -32,8 +34,8 @@ func TestABusySocketIsKept(t *testing.T) {
 	if ln, err := Listen(path); err == nil {
 		_ = ln.Close()
 		t.Error("the socket of a living process was replaced")
-	} else if !errors.Is(err, syscall.EAGAIN) || hintOf(err) == "" {
-		t.Errorf("%v, hint %q", err, hintOf(err))
+	} else if !errors.Is(err, syscall.EAGAIN) || advice.Of(err) == "" {
+		t.Errorf("%v, hint %q", err, advice.Of(err))
 	}
 	if _, err := os.Lstat(path); err != nil {
 		t.Error(err)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/obs"
 )
 
@@ -74,6 +75,6 @@ func (c *Contact) failed(edge string, err error) (news, wasUp bool) {
 	if wasUp = c.up; wasUp {
 		c.up, c.last.Since = false, time.Now()
 	}
-	c.last.Error, c.last.Hint = err.Error(), obs.Advice(err)
+	c.last.Error, c.last.Hint = err.Error(), advice.Of(err)
 	return c.said.Is(edge, c.last.Error), wasUp
 }

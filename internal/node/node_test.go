@@ -2,23 +2,15 @@ package node
 
 import (
 	"crypto/ecdsa"
-	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
-
-func hintOf(err error) string {
-	var h interface{ Hint() string }
-	if errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
-}
 
 func TestNotify(t *testing.T) {
 	if err := notify("", "READY=1"); err != nil {
@@ -89,8 +81,8 @@ func TestReadToken(t *testing.T) {
 	}
 	damaged := file("damaged", testToken().String()[:40])
 	_, _, err := ReadToken(damaged)
-	if err == nil || !strings.HasPrefix(err.Error(), "read token from "+damaged+": parse token: ") || hintOf(err) == "" {
-		t.Errorf("damaged: %v, hint %q", err, hintOf(err))
+	if err == nil || !strings.HasPrefix(err.Error(), "read token from "+damaged+": parse token: ") || advice.Of(err) == "" {
+		t.Errorf("damaged: %v, hint %q", err, advice.Of(err))
 	}
 	if strings.Contains(err.Error(), testToken().String()[:40]) {
 		t.Error("the error quotes the token")
@@ -100,8 +92,8 @@ func TestReadToken(t *testing.T) {
 		t.Errorf("empty: %v", err)
 	}
 	_, _, err = ReadToken(filepath.Join(dir, "missing"))
-	if hintOf(err) != "write the token that the edge printed into that file, or pass --token-file - and paste it" {
-		t.Errorf("missing: %v, hint %q", err, hintOf(err))
+	if advice.Of(err) != "write the token that the edge printed into that file, or pass --token-file - and paste it" {
+		t.Errorf("missing: %v, hint %q", err, advice.Of(err))
 	}
 	text, from, err := tokenText("-", strings.NewReader("x"), "")
 	if text != "x" || from != "standard input" || err != nil {
@@ -126,8 +118,8 @@ func TestKeyStaysAndIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := New(Config{Role: proto.RoleClient, StateDir: dir}).load()
-	if err == nil || err.Error() != "read "+path+": others may read this key (mode 0644)" || hintOf(err) != "chmod 600 "+path {
-		t.Errorf("a key that others may read: %v, hint %q", err, hintOf(err))
+	if err == nil || err.Error() != "read "+path+": others may read this key (mode 0644)" || advice.Of(err) != "chmod 600 "+path {
+		t.Errorf("a key that others may read: %v, hint %q", err, advice.Of(err))
 	}
 	if err := os.WriteFile(path, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -173,8 +165,8 @@ func TestNodeWithoutStateDirectoryLivesInMemory(t *testing.T) {
 func TestEnrolWithoutAToken(t *testing.T) {
 	err := New(Config{Role: proto.RoleConnector, StateDir: t.TempDir()}).Enrol(t.Context())
 	want := "pass --token-file F, or set ONEPING_TOKEN; the edge prints one: oneping tunnel token NAME"
-	if err == nil || err.Error() != "this connector has not enrolled and no token was given" || hintOf(err) != want {
-		t.Errorf("%v, hint %q", err, hintOf(err))
+	if err == nil || err.Error() != "this connector has not enrolled and no token was given" || advice.Of(err) != want {
+		t.Errorf("%v, hint %q", err, advice.Of(err))
 	}
 	if _, err := New(Config{Role: proto.RoleClient}).TLS(t.Context()); err == nil {
 		t.Error("a node that has not enrolled may dial")

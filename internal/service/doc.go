@@ -8,9 +8,10 @@
 package service
 
 import (
-	"errors"
+	"cmp"
 	"io"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/proto"
 )
@@ -33,31 +34,10 @@ func Name(role proto.Role) string { return "oneping-" + string(role) }
 // TokenPath is where a role's service finds its token.
 func TokenPath(role proto.Role) string { return conf.Token(string(role)) }
 
-// Error is an error with a hint for the person who sees it.
-type Error struct {
-	Text   string
-	Advice string
-	Cause  error
-}
-
-// Error returns the text, without the hint.
-func (e *Error) Error() string { return e.Text }
-
-// Hint returns what to do about it, or "".
-func (e *Error) Hint() string { return e.Advice }
-
-// Unwrap returns the cause, which may be nil.
-func (e *Error) Unwrap() error { return e.Cause }
-
 // explain gives an error of the system a text and, where it is about rights, a hint.
 func explain(text string, err error, denied string) error {
-	e := &Error{Text: text + ": " + err.Error(), Cause: err}
-	if isDenied(err) {
-		e.Advice = denied
+	if !isDenied(err) {
+		denied = ""
 	}
-	var own *Error
-	if errors.As(err, &own) {
-		e.Advice = own.Advice
-	}
-	return e
+	return &advice.Error{Text: text + ": " + err.Error(), Advice: cmp.Or(advice.Of(err), denied), Cause: err}
 }

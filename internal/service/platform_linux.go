@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -34,7 +35,7 @@ func explained(verb string, cfg Config, err error) error {
 
 func newSystemd(cfg Config, verb string) (*systemd, error) {
 	if os.Geteuid() != 0 && !cfg.DryRun {
-		return nil, &Error{
+		return nil, &advice.Error{
 			Text:   verb + " service: only root may",
 			Advice: "sudo oneping " + string(cfg.Role) + " service " + verb + ", or --dry-run to see what it would do",
 		}

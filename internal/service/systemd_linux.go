@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/proto"
 )
@@ -39,7 +40,7 @@ func (s *systemd) check() error {
 	if s.host.exists(booted) || s.host.dry {
 		return nil
 	}
-	return &Error{
+	return &advice.Error{
 		Text:   "systemd does not run this host",
 		Advice: fmt.Sprintf("let the supervisor that does run: oneping %s run; --dry-run shows the unit", s.cfg.Role),
 	}
@@ -52,7 +53,7 @@ var hidden = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
 func (s *systemd) checkProgram(context.Context) error {
 	for _, dir := range hidden {
 		if strings.HasPrefix(s.cfg.Executable, dir) && !s.fromPackage() {
-			return &Error{
+			return &advice.Error{
 				Text:   "the service does not see " + s.cfg.Executable + ": " + strings.TrimSuffix(dir, "/") + " is hidden from it",
 				Advice: fmt.Sprintf("sudo install %s /usr/local/bin/oneping, then sudo /usr/local/bin/oneping %s service install", s.cfg.Executable, s.cfg.Role),
 			}
@@ -175,7 +176,7 @@ func (s *systemd) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.host.do(ctx, "systemctl", verb, s.unit()); err != nil {
-		return &Error{Text: err.Error(), Advice: "journalctl -u " + s.unit() + " -n 20 says why", Cause: err}
+		return &advice.Error{Text: err.Error(), Advice: "journalctl -u " + s.unit() + " -n 20 says why", Cause: err}
 	}
 	return nil
 }

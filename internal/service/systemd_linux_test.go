@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -249,7 +250,7 @@ func TestInstallRefuses(t *testing.T) {
 		before := m.tree()
 		cfg := Config{Role: proto.RoleEdge, Executable: c.exe}
 		err := m.systemd(cfg).install(t.Context())
-		var e *Error
+		var e *advice.Error
 		if !errors.As(err, &e) || e.Text != c.text || e.Advice != c.hint {
 			t.Errorf("%s: %v", name, err)
 		}
