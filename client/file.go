@@ -5,6 +5,7 @@ import (
 
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/conf"
+	"github.com/oneping/oneping/proto/packet"
 )
 
 // File is a client's configuration file, /etc/oneping/client.yaml. Keys that
@@ -24,14 +25,12 @@ func LoadFile(path string) (File, error) {
 	return f, conf.Load(path, &f)
 }
 
-// minMTU is the least MTU of the device: it has an IPv6 address, too (RFC 8200 section 5).
-const minMTU = 1280
-
 // Config returns what f configures, without the node: its token file and log level are the caller's.
+// The device has an IPv6 address, too, hence the least MTU.
 func (f *File) Config() (Config, error) {
-	if f.MTU != 0 && (f.MTU < minMTU || f.MTU > tun.MaxMTU) {
+	if f.MTU != 0 && (f.MTU < packet.MinMTU6 || f.MTU > tun.MaxMTU) {
 		return Config{}, &conf.FieldError{
-			Of: "client", Field: "mtu", Text: fmt.Sprintf("%d is not within %d to %d", f.MTU, minMTU, tun.MaxMTU),
+			Of: "client", Field: "mtu", Text: fmt.Sprintf("%d is not within %d to %d", f.MTU, packet.MinMTU6, tun.MaxMTU),
 			Advice: fmt.Sprintf("leave it out for %d", DefaultMTU),
 		}
 	}

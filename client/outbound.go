@@ -45,7 +45,7 @@ func (o *outbound) step(raw []byte, now time.Time, v *view) verdict {
 	if !v.up {
 		return o.answers.answer(packet.HostUnreachable, packet.LinkDown, 0, &p, now, v)
 	}
-	if mtu := v.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu && p.TTL > 1 { // else it expires in the edge, which looks first
+	if mtu := v.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu && !packet.Expires(p.TTL) { // else in the edge, which looks first
 		return o.answers.answer(packet.TooBig, packet.TooLarge, mtu, &p, now, v)
 	}
 	if p.Class != packet.ClassFragment {

@@ -30,9 +30,9 @@ func wantError(t *testing.T, back []byte, kind packet.ErrorKind, orig []byte, mt
 	if p.Src != from || p.Dst != src || p.TTL != packet.DefaultTTL {
 		t.Errorf("error from %s to %s TTL %d, want it from %s", p.Src, p.Dst, p.TTL, from)
 	}
-	limit := quote4
+	limit := 576 - 28
 	if p.V6 {
-		limit = quote6
+		limit = 1280 - 48
 	}
 	if quoted := p.Transport()[8:]; !bytes.Equal(quoted, orig[:min(len(orig), limit)]) {
 		t.Errorf("quotes %x\n  want %x", quoted, orig)

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -19,8 +19,6 @@ const (
 	recentSize = 4
 	// headSize is how many bytes are kept of an older packet: all headers and the start of the payload.
 	headSize = 128
-	// How much of a packet an ICMP error quotes, as packet.AppendError has it.
-	quote4, quote6 = 576 - 28, 1280 - 48
 )
 
 // tuple names a UDP session or a TCP connection of the host.
@@ -32,11 +30,10 @@ type session struct {
 	id         proto.SessionID
 	registered bool   // the connector has it, as far as we know
 	epoch      uint64 // link on which it was registered
-	class      link.SessionClass
+	traffic    hop.Traffic
 	used       time.Time
 	tag        uint16         // of the newest packet; 0 = none yet
 	resent     bool           // the newest packet was sent again
-	sent, got  uint32         // payloads, saturating at 2: what a DNS exchange is told by
 	quiet      *queue.Element // of sessions.quiet; nil once it has been answered
 
 	ring   []quote // grows to ringSize; the packet n-th sent is in ring[n%ringSize]
@@ -50,13 +47,6 @@ type quote struct {
 	tag  uint16
 	size uint8 // bytes in head
 	head [headSize]byte
-}
-
-func quoteLen(v6 bool) int {
-	if v6 {
-		return quote6
-	}
-	return quote4
 }
 
 // note gives the packet its tag and remembers it.
@@ -73,7 +63,7 @@ func (s *session) note(p *packet.Packet) uint16 {
 	q.tag, q.size = s.tag, uint8(copy(q.head[:], p.Raw))
 	*long = (*long)[:0]
 	if len(p.Raw) > headSize {
-		*long = append(*long, p.Raw[:min(len(p.Raw), quoteLen(p.V6))]...)
+		*long = append(*long, p.Raw[:min(len(p.Raw), packet.MaxQuote(p.V6))]...)
 	}
 	s.last, s.resent = s.last[:0], false
 	if len(p.Raw) <= maxResend {
@@ -98,20 +88,12 @@ func (s *session) quoted(tag uint16) []byte {
 	return nil
 }
 
-// idle returns how long the session may be silent: 30 s after a DNS exchange (port 53, one request, one reply).
-func (s *session) idle(limit time.Duration) time.Duration {
-	if s.dst.Port() == 53 && s.sent == 1 && s.got == 1 {
-		return proto.DNSIdle
-	}
-	return limit
-}
-
 // appendErrorFor appends the ICMP error that e stands for, about our packet raw
 // as its reporter would have seen it: with TTL 1 in a Time Exceeded, else with the TTL
 // that the event states, else as it was sent. raw may be cut short; it is not changed. A pointer comes as e.MTU. False: too
 // little of raw is there, or e is no ICMP error, as the host gets none but those (see deliverable).
 func appendErrorFor(b []byte, e packet.Error, quotedTTL uint8, raw []byte) ([]byte, bool) {
-	var scratch [quote6]byte
+	var scratch [packet.MaxError]byte
 	p := packet.Packet{Raw: scratch[:copy(scratch[:], raw)]}
 	if len(p.Raw) < 20 {
 		return b, false

@@ -60,7 +60,7 @@ func TestHowMuchOfAPacketIsQuoted(t *testing.T) {
 	for v6, whole := range map[bool]int{false: 576, true: 1280} {
 		b := newUDPBed(t)
 		b.v.settled = false
-		head := whole - quoteLen(v6) + headSize
+		head := whole - packet.MaxQuote(v6) + headSize
 		var tags []uint16
 		for i := range ringSize + 10 {
 			reg, _ := b.out(udpPacket(v6, true, 9, pattern(1300+i)))

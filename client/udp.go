@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -27,7 +28,7 @@ type sessions struct {
 }
 
 func newSessions(max int) *sessions {
-	return &sessions{max: max, limit: proto.DefaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session), quiet: queue.New()}
+	return &sessions{max: max, limit: hop.DefaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session), quiet: queue.New()}
 }
 
 // out turns a UDP packet of the host into a datagram, appended to buf: a
@@ -36,7 +37,7 @@ func newSessions(max int) *sessions {
 func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) verdict {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.limit = proto.SessionIdle(0, v.idle)
+	t.limit = hop.SessionIdle(0, v.idle)
 	s := t.byKey[tuple{p.SrcAddrPort(), p.DstAddrPort()}]
 	var gave *session
 	if s == nil {
@@ -50,7 +51,8 @@ func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) ver
 	if s.epoch != v.epoch {
 		s.registered, s.epoch = false, v.epoch
 	}
-	s.used, s.sent = now, min(s.sent+1, 2)
+	s.used = now
+	s.traffic.Sent()
 	d := datagram(buf[:0], s, s.note(p), p, v)
 	if gave != nil {
 		d.ended = gave.id
@@ -61,7 +63,7 @@ func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) ver
 // datagram makes the datagram that carries p.
 func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, v *view) verdict {
 	payload := p.Payload()
-	class := s.class.Of(len(payload))
+	class := s.traffic.Class(len(payload))
 	if s.registered {
 		u := proto.UDPPayload{Session: s.id, Tag: tag, TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload}
 		return verdict{class: class, send: proto.AppendUDPPayload(buf, &u)}
@@ -115,7 +117,8 @@ func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) ([]byte, p
 		t.mu.Unlock()
 		return nil, packet.UnknownSession
 	}
-	s.used, s.got = now, min(s.got+1, 2)
+	s.used = now
+	s.traffic.Received()
 	t.answered(s)
 	key := s.tuple
 	t.mu.Unlock()
@@ -218,7 +221,7 @@ func sessionDenied(buf []byte, s *session, e *proto.UDPEvent, now time.Time, v *
 func (t *sessions) sweep(now time.Time, closed func(proto.SessionID)) {
 	t.swept = now
 	for _, s := range t.byKey {
-		if now.Sub(s.used) < s.idle(t.limit) {
+		if now.Sub(s.used) < s.traffic.Idle(s.dst.Port(), t.limit) {
 			continue
 		}
 		t.remove(s)

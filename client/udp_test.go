@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -384,7 +385,7 @@ func TestFullTableIsAnswered(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	wantError(t, d.back, packet.HostUnreachable, raw, 0)
-	b.now = start.Add(proto.DefaultIdle) // the idle ones make room without waiting for the sweeper
+	b.now = start.Add(hop.DefaultIdle) // the idle ones make room without waiting for the sweeper
 	if r, _ := b.out(raw); r == nil || b.o.udp.len() != 1 {
 		t.Errorf("%d sessions", b.o.udp.len())
 	}

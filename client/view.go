@@ -14,14 +14,11 @@ type view struct {
 	epoch   uint64 // counts links: a session registered in another epoch registers again
 	max     int    // size of the largest datagram of the link now
 	settled bool   // max is final: an answer that states it may be made
-	idle    uint16 // seconds after which an idle UDP session ends; 0 = proto.DefaultIdle
+	idle    uint16 // seconds after which an idle UDP session ends; 0 = hop.DefaultIdle
 
 	hop4, hop6   netip.Addr // the edge's hop addresses; zero where unknown
 	addr4, addr6 netip.Addr // the device's own addresses; zero where it has none
 }
-
-// minMTU6 is the least MTU of an IPv6 link (RFC 8200 §5).
-const minMTU6 = 1280
 
 // innerMTU returns the size of the largest IP packet that surely fits a
 // datagram, however it travels: as a packet (one byte more) or as a UDP payload
@@ -33,7 +30,7 @@ func (v *view) innerMTU(v6 bool) int {
 	}
 	n := min(v.max-proto.PacketOverhead, v.max-proto.PayloadOverhead+28)
 	if v6 {
-		n = max(n, minMTU6)
+		n = max(n, packet.MinMTU6)
 	}
 	return n
 }

@@ -69,7 +69,7 @@ func (d *dispatch) packet(b []byte) packet.Reason {
 	if !p.IsEchoRequest() {
 		return packet.Unsupported
 	}
-	if (p.TTL > 1 || d.host.own(p.Dst)) && !p.TransportOK() {
+	if (!packet.Expires(p.TTL) || d.host.own(p.Dst)) && !p.TransportOK() {
 		return packet.Malformed // routers do not look, but a socket would mend it
 	}
 	ttl, v := d.forward(p.Src, p.Dst, p.TTL)

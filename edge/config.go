@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
 // Config is what an edge is made with. Zero values are the defaults.
@@ -58,8 +59,8 @@ func (c *Config) check() error {
 			return &ConfigError{Field: "advertise", Text: err.Error(), Advice: "write HOST:PORT as nodes reach this edge, such as edge.example.com:7844"}
 		}
 	}
-	if c.MTU != 0 && (c.MTU < 1280 || c.MTU > 65535) {
-		return &ConfigError{Field: "mtu", Text: fmt.Sprintf("%d is not between 1280 and 65535", c.MTU), Advice: "leave it out for 1500"}
+	if c.MTU != 0 && (c.MTU < packet.MinMTU6 || c.MTU > 65535) {
+		return &ConfigError{Field: "mtu", Text: fmt.Sprintf("%d is not between %d and 65535", c.MTU, packet.MinMTU6), Advice: "leave it out for 1500"}
 	}
 	if err := checkHops(c.Hops); err != nil {
 		return err

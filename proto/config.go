@@ -32,7 +32,7 @@ type Config struct {
 	Tunnel  string         `json:"tunnel,omitempty"`  // a connector's tunnel name
 	// Silent says that "unreachable" answers are off (`unreachable: silent`).
 	Silent bool `json:"silent,omitempty"`
-	// IdleSeconds ends an idle UDP session, at the latest; 0 = 300. See SessionIdle.
+	// IdleSeconds ends an idle UDP session, at the latest; 0 = 300. See hop.SessionIdle.
 	IdleSeconds uint16 `json:"idle_seconds,omitempty"`
 }
 

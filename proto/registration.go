@@ -31,7 +31,7 @@ type UDPRegistration struct {
 	Session  SessionID
 	Src, Dst netip.AddrPort // of one family
 	Tag      uint16         // names this packet in events that answer it
-	Idle     uint16         // seconds without a packet that end the session; 0 = as the edge says; see SessionIdle
+	Idle     uint16         // seconds without a packet that end the session; 0 = as the edge says; see hop.SessionIdle
 	TTL      uint8          // as the packet left the last hop
 	Class    uint8          // traffic class: DSCP and ECN
 	DF       bool           // don't fragment

@@ -103,3 +103,11 @@ func TestUDPRegistrationCarriesEverySize(t *testing.T) {
 		equal(t, got, want)
 	}
 }
+
+func TestSetRegistrationIdle(t *testing.T) {
+	want := UDPRegistration{Session: 1, Src: netip.MustParseAddrPort("100.96.0.1:5000"), Dst: netip.MustParseAddrPort("172.16.10.120:7"), Idle: 65535, TTL: 9, Payload: []byte("x")}
+	d := AppendUDPRegistration(nil, &want)
+	SetRegistrationIdle(d, 300)
+	want.Idle = 300
+	wantBytes(t, d, AppendUDPRegistration(nil, &want))
+}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -56,7 +57,7 @@ func (n *NAT) tryFail(r *report) packet.Reason {
 		return packet.TTLExpired
 	}
 	e := packet.Error{Src: r.from, Type: r.typ, Code: r.code, TTL: r.ttl, MTU: r.info, Pointer: r.info}
-	orig.SetTTL(packet.QuotedTTL(&e, orig.Dst, ttl, n.cfg.Own(r.from)))
+	orig.SetTTL(hop.QuotedTTL(&e, orig.Dst, ttl, n.cfg.Own(r.from)))
 	e.TTL = back
 	s.out, ok = packet.AppendError(append(s.out[:0], byte(proto.TypePacket)), e, &orig)
 	if !ok {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
@@ -162,7 +163,7 @@ func (d *Dialer) reported(h proto.FlowHeader, r *report) proto.FlowAnswer {
 		}
 	}
 	e := packet.Error{Src: r.from, Type: r.typ, Code: r.code, TTL: r.ttl}
-	quoted := packet.QuotedTTL(&e, h.Dst.Addr(), h.TTL, own)
+	quoted := hop.QuotedTTL(&e, h.Dst.Addr(), h.TTL, own)
 	return proto.FlowAnswer{
 		Kind: proto.AnswerICMP, ICMPType: r.typ, ICMPCode: r.code, TTL: ttl, QuotedTTL: quoted,
 		MTU: uint16(min(r.mtu, 1<<16-1)), Reporter: r.from,

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -60,7 +61,7 @@ func (t *Sessions) fail(s *session, r *report) {
 		return
 	}
 	e := packet.Error{Src: r.from, Type: r.typ, Code: r.code, TTL: r.ttl}
-	quoted := packet.QuotedTTL(&e, s.dst.Addr(), p.ttl, t.cfg.Own(r.from))
+	quoted := hop.QuotedTTL(&e, s.dst.Addr(), p.ttl, t.cfg.Own(r.from))
 	t.event(&proto.UDPEvent{
 		Kind: proto.EventICMP, Session: s.id, Tag: p.tag, ICMPType: r.typ, ICMPCode: r.code,
 		TTL: ttl, QuotedTTL: quoted, MTU: uint16(min(r.info, 1<<16-1)), Reporter: r.from,

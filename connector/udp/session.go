@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -15,14 +15,12 @@ type session struct {
 	src, dst netip.AddrPort
 	idle     time.Duration
 	began    time.Time
-	class    link.SessionClass
+	traffic  hop.Traffic
 
-	mu    sync.Mutex // sender and reader exclude each other: see socket_linux.go
-	sock  socket     // guarded by mu
-	ring  ring       // guarded by mu
-	out   uint64     // guarded by mu: packets from the client
-	in    uint64     // guarded by mu: packets to the client
-	brief bool       // guarded by mu: ends after proto.DNSIdle
+	mu   sync.Mutex    // sender and reader exclude each other: see socket_linux.go
+	sock socket        // guarded by mu
+	ring ring          // guarded by mu
+	kept time.Duration // guarded by mu: idle time in the table, by its traffic
 
 	held    []held        // guarded by mu: probes that wait for the answer to another
 	slowest time.Duration // guarded by mu: answer so far, 0 = none

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -130,8 +131,8 @@ func (t *Sessions) find(r *proto.UDPRegistration) (*session, packet.Verdict) {
 		}
 		return s, packet.Verdict{}
 	}
-	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: proto.SessionIdle(r.Idle, uint16(t.idle.Load())), began: now, ring: ring{replied: never}}
-	s.sock = noSocket
+	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: hop.SessionIdle(r.Idle, uint16(t.idle.Load())), began: now, ring: ring{replied: never}}
+	s.sock, s.kept = noSocket, s.idle
 	if reason := t.table.Add(now, s.id, s.src.Addr(), s, s.idle); reason != packet.OK {
 		// RFC 6888 REQ-8: out of resources, say host unreachable
 		return nil, packet.Verdict{Reason: reason, Answer: packet.HostUnreachable}
@@ -163,11 +164,8 @@ func (t *Sessions) send(s *session, ttl uint8, p *proto.UDPPayload) packet.Reaso
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.out++
-	if s.out == 2 && s.brief { // more than one question
-		s.brief = false
-		t.table.SetIdle(now, s.id, s.idle)
-	}
+	s.traffic.Sent()
+	t.keep(s, now)
 	if s.mustWait(p, now) {
 		return t.hold(s, ttl, p)
 	}
@@ -185,21 +183,29 @@ func (t *Sessions) sendNow(s *session, now time.Time, ttl uint8, p *proto.UDPPay
 	return t.sys.send(s, ttl, p)
 }
 
-// received notes a packet of the origin; s.mu is held. One answer to one DNS
-// question is usually all that there is.
+// received notes a packet of the origin; s.mu is held.
 func (t *Sessions) received(s *session) {
 	now := time.Now()
-	if s.in++; s.in == 1 {
+	if !s.traffic.Answered() {
 		t.table.Confirm(s.id)
 	}
+	s.traffic.Received()
 	s.ring.replied = now.Sub(s.began)
 	t.cfg.Answered(s.dst.Addr(), s.dst.Addr())
-	if s.dst.Port() == 53 && s.out == 1 && s.in == 1 {
-		s.brief = true
-		t.table.SetIdle(now, s.id, proto.DNSIdle)
-		return
+	if !t.keep(s, now) {
+		t.table.Touch(now, s.id)
 	}
-	t.table.Touch(now, s.id)
+}
+
+// keep gives s the idle time that its traffic asks for. False: it has it; s.mu is held.
+func (t *Sessions) keep(s *session, now time.Time) bool {
+	idle := s.traffic.Idle(s.dst.Port(), s.idle)
+	if idle == s.kept {
+		return false
+	}
+	s.kept = idle
+	t.table.SetIdle(now, s.id, idle)
+	return true
 }
 
 // EndClient ends the sessions of a client whose device has ended. Nobody is left to be told.

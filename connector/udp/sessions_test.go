@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -366,14 +367,14 @@ func TestIdle(t *testing.T) {
 				}
 			}
 		}
-		time.Sleep(proto.MinIdle - time.Second)
+		time.Sleep(hop.MinIdle - time.Second)
 		alive(1, 2, 3)
 		b.Payload(&proto.UDPPayload{Session: 1, TTL: 62})
 		time.Sleep(7 * time.Second)
 		alive(1, 2)
-		time.Sleep(proto.DefaultIdle - proto.MinIdle)
+		time.Sleep(hop.DefaultIdle - hop.MinIdle)
 		alive(1)
-		time.Sleep(proto.MinIdle)
+		time.Sleep(hop.MinIdle)
 		alive()
 		want := []proto.SessionID{3, 2, 1}
 		if len(b.events) != len(want) {
@@ -392,7 +393,7 @@ func TestIdleIsLimited(t *testing.T) {
 	for _, c := range []struct {
 		said uint16
 		want time.Duration
-	}{{0, proto.DefaultIdle}, {600, 600 * time.Second}, {1, proto.MinIdle}} {
+	}{{0, hop.DefaultIdle}, {600, 600 * time.Second}, {1, hop.MinIdle}} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, Config{})
 			b.LimitIdle(c.said)
@@ -418,10 +419,14 @@ func TestIdleDNS(t *testing.T) {
 		two := b.left()
 		b.answer(one, "answer")
 		b.answer(two, "answer")
+		b.register(3, client, dns, "question")
+		three := b.left()
+		b.answer(three, "answer")
+		b.answer(three, "another answer")
 		b.Payload(&proto.UDPPayload{Session: 2, TTL: 62, Payload: []byte("second question")})
-		time.Sleep(proto.DNSIdle + 6*time.Second)
-		if _, ok := b.table.Get(1); ok || b.Len() != 1 {
-			t.Errorf("%d sessions, want the one with two questions", b.Len())
+		time.Sleep(hop.DNSIdle + 6*time.Second)
+		if _, ok := b.table.Get(1); ok || b.Len() != 2 {
+			t.Errorf("%d sessions, want those with two questions and with two answers", b.Len())
 		}
 	})
 }

@@ -186,7 +186,7 @@ func (t *Sessions) payload(s *session, buf []byte, r *sock.Received) packet.Reas
 		return packet.TTLExpired
 	}
 	head := proto.AppendUDPPayload(buf[:0], &proto.UDPPayload{Session: s.id, TTL: ttl, Class: r.TOS})
-	return t.cfg.Deliver(s.class.Of(len(r.Data)), buf[:len(head)+len(r.Data)])
+	return t.cfg.Deliver(s.traffic.Class(len(r.Data)), buf[:len(head)+len(r.Data)])
 }
 
 // drain reads the error queue until it is empty. It says whether anything was

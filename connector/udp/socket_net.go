@@ -206,7 +206,7 @@ func (y *system) payload(s *session, buf []byte, n int, seen uint8) {
 		return
 	}
 	head := proto.AppendUDPPayload(buf[:0], &proto.UDPPayload{Session: s.id, TTL: ttl})
-	if r := y.sessions.cfg.Deliver(s.class.Of(n), buf[:len(head)+n]); r != packet.OK {
+	if r := y.sessions.cfg.Deliver(s.traffic.Class(n), buf[:len(head)+n]); r != packet.OK {
 		y.sessions.cfg.Count(r)
 	}
 }

@@ -122,7 +122,7 @@ func (w *wired) payload(s *session, p *packet.Packet) {
 		return
 	}
 	d := proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: s.id, TTL: ttl, Class: p.TOS, Payload: p.Payload()})
-	if r := t.cfg.Deliver(s.class.Of(len(p.Payload())), d); r != packet.OK {
+	if r := t.cfg.Deliver(s.traffic.Class(len(p.Payload())), d); r != packet.OK {
 		t.cfg.Count(r)
 	}
 }

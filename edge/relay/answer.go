@@ -80,7 +80,7 @@ func (c *Client) deny(st *compiled, sub *subject, t policy.Target) (proto.Decisi
 // instead of taking a stream on to, and with which MTU. A link has one MTU, as hosts
 // remember one for a destination: that of a whole packet, although a session's would be larger.
 func (r *Relay) tooBig(to Link, size int, df, v6 bool) (mtu int, yes bool) {
-	if !df || size > r.mtu || v6 && size <= minMTU6 {
+	if !df || size > r.mtu || v6 && size <= packet.MinMTU6 {
 		return 0, false
 	}
 	limit, settled := to.MaxDatagram()
@@ -89,7 +89,7 @@ func (r *Relay) tooBig(to Link, size int, df, v6 bool) (mtu int, yes bool) {
 	}
 	mtu = limit - proto.PacketOverhead
 	if v6 {
-		mtu = max(mtu, minMTU6)
+		mtu = max(mtu, packet.MinMTU6)
 	}
 	return mtu, true
 }

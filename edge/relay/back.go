@@ -69,9 +69,9 @@ func (c *Connector) payload(d []byte, s *scratch) verdict {
 		return ended(packet.TTLExpired)
 	}
 	sess.touch()
-	sess.got.Add(1)
+	sess.traffic.Received()
 	proto.SetDatagramTTL(d, ttl)
-	return forwardTo(sess.dev, sess.class.Of(len(p.Payload)), d)
+	return forwardTo(sess.dev, sess.traffic.Class(len(p.Payload)), d)
 }
 
 // event carries an event of a session back to the device.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -84,7 +85,7 @@ func (r *Relay) tellNew() {
 func (r *Relay) sweepEndings(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.endings.forget(now.Add(-proto.SessionIdle(0, r.idle) - graceIdle))
+	r.endings.forget(now.Add(-hop.SessionIdle(0, r.idle) - graceIdle))
 	settled := r.endings.before(now.Add(-settleAfter))
 	for _, rep := range r.replicas {
 		if c := rep.port.Load(); c != nil {

@@ -49,8 +49,6 @@ const (
 	answerBurst = 100
 	// defaultMTU is the MTU of the devices' TUN where Config states none.
 	defaultMTU = 1500
-	// minMTU6 is the size of a packet that always crosses (RFC 8200 §5).
-	minMTU6 = 1280
 	// sweepEvery is how often idle sessions are looked for, and the length of an epoch of asked.
 	sweepEvery = 10 * time.Second
 )
@@ -75,7 +73,7 @@ type Config struct {
 	MTU int
 	// FlowMemory bounds what TCP flows hold here in bytes; 0 = flow.DefaultBudget.
 	FlowMemory int64
-	// Idle is the most seconds for which a UDP session without packets is kept, 0 = 300: see proto.SessionIdle.
+	// Idle is the most seconds for which a UDP session without packets is kept, 0 = 300: see hop.SessionIdle.
 	Idle    uint16
 	Denials *policy.Log // nil = a new one
 	Log     *zap.Logger // nil = none

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
@@ -26,13 +27,11 @@ const (
 type session struct {
 	id proto.SessionID
 	tuple
-	rep   *replica
-	idle  time.Duration
-	last  atomic.Int64 // Unix nanoseconds
-	class link.SessionClass
-	sent  atomic.Uint32 // payloads of the device
-	got   atomic.Uint32 // payloads of the connector
-	held  atomic.Bool   // the connector has said that it has the session
+	rep     *replica
+	idle    time.Duration
+	last    atomic.Int64 // Unix nanoseconds
+	traffic hop.Traffic
+	held    atomic.Bool // the connector has said that it has the session
 
 	place   *table.Place[string, *session] // guarded by its shard
 	answers credit                         // what the connector may still say of it: events
@@ -47,10 +46,7 @@ func newSession(sub *subject, reg *proto.UDPRegistration, idle time.Duration, tu
 
 // expired says whether s has been idle for longer than its two ends, which have their own clocks, keep it.
 func (s *session) expired(now time.Time) bool {
-	idle := s.idle
-	if s.dst.Port() == 53 && s.sent.Load() == 1 && s.got.Load() == 1 {
-		idle = proto.DNSIdle
-	}
+	idle := s.traffic.Idle(s.dst.Port(), s.idle)
 	return now.UnixNano()-s.last.Load() > int64(idle+graceIdle)
 }
 
@@ -113,9 +109,7 @@ func (t *sessions) insert(s *session) (out *session, ok bool) {
 		if old.dev != s.dev || old.src != s.src || old.dst != s.dst {
 			return nil, false
 		}
-		s.class.Inherit(&old.class)
-		s.sent.Store(old.sent.Load())
-		s.got.Store(old.got.Load())
+		s.traffic.Inherit(&old.traffic)
 		if t.places.Replace(old.place, s) {
 			s.place = old.place
 			sh.m[s.id] = s

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -66,7 +67,7 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 		e.MTU = uint16(mtu)
 		return c.sessionError(s, packet.TooLarge, packet.TooBig, e, v6)
 	}
-	idle := proto.SessionIdle(reg.Idle, c.r.idle)
+	idle := hop.SessionIdle(reg.Idle, c.r.idle)
 	if time.Duration(reg.Idle)*time.Second > idle { // a client cannot keep a connector's sessions for hours
 		proto.SetRegistrationIdle(d, uint16(idle/time.Second))
 	}
@@ -86,10 +87,10 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 		}
 	}
 	sess.touch()
-	sess.sent.Add(1)
+	sess.traffic.Sent()
 	sess.answers.give(2, maxEvents) // registered, and an error
 	proto.SetDatagramTTL(d, reg.TTL-1)
-	return verdict{to: to.link, owner: c.dev.owner, class: sess.class.Of(len(reg.Payload)), forward: d, out: out}
+	return verdict{to: to.link, owner: c.dev.owner, class: sess.traffic.Class(len(reg.Payload)), forward: d, out: out}
 }
 
 // placeSession keeps a session where it is while its replica is connected, and places it otherwise.
@@ -154,10 +155,10 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 		return c.sessionError(s, packet.TooLarge, packet.TooBig, e, v6)
 	}
 	sess.touch()
-	sess.sent.Add(1)
+	sess.traffic.Sent()
 	sess.answers.give(1, maxEvents) // an error
 	proto.SetDatagramTTL(d, p.TTL-1)
-	return verdict{to: to.link, owner: c.dev.owner, class: sess.class.Of(len(p.Payload)), forward: d}
+	return verdict{to: to.link, owner: c.dev.owner, class: sess.traffic.Class(len(p.Payload)), forward: d}
 }
 
 // unknownSession asks the client to register again.
@@ -182,7 +183,7 @@ func (c *Client) event(d []byte, s *scratch) verdict {
 		return ended(packet.Spoofed)
 	}
 	c.r.sessions.end(sess)
-	if !sess.held.Load() && sess.got.Load() == 0 {
+	if !sess.held.Load() && !sess.traffic.Answered() {
 		return verdict{} // the connector refused it: a scan ends thousands of those
 	}
 	return c.forwardEvent(sess.rep.port.Load(), d)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -368,7 +369,7 @@ func TestIdleIsLimited(t *testing.T) {
 				t.Errorf("limit %d, asked %d (-want +got):\n%s", c.limit, c.asked, diff)
 			}
 		}
-		if got, want := w.r.sessions.get(42).idle, proto.SessionIdle(c.passed, c.limit); got != want {
+		if got, want := w.r.sessions.get(42).idle, hop.SessionIdle(c.passed, c.limit); got != want {
 			t.Errorf("limit %d, asked %d: ends after %v, want %v", c.limit, c.asked, got, want)
 		}
 	}

@@ -61,12 +61,25 @@ type Error struct {
 	Pointer uint32
 }
 
-// How much of the offending packet an error quotes: as much as fits in 576
-// bytes (RFC 1812 §4.3.2.3) and 1280 bytes (RFC 4443 §2.4 c).
-const (
-	maxError4 = 576
-	maxError6 = 1280
-)
+// MinMTU6 is the least MTU of an IPv6 link, and the size of a packet that always crosses one
+// (RFC 8200 §5).
+const MinMTU6 = 1280
+
+// MaxError is the size of the largest ICMP error of either family: an IPv6 one, which always
+// crosses (RFC 4443 §2.4 c).
+const MaxError = MinMTU6
+
+// maxError4 is the size of the largest ICMPv4 error (RFC 1812 §4.3.2.3).
+const maxError4 = 576
+
+// MaxQuote returns how many bytes of the offending packet an ICMP error quotes at most: what
+// fits behind its own IP and ICMP headers.
+func MaxQuote(v6 bool) int {
+	if v6 {
+		return MaxError - 48
+	}
+	return maxError4 - 28
+}
 
 // AppendError appends the ICMP error e about the packet orig, addressed to
 // orig's source. orig is quoted as it stands: give it the TTL that the reporter
@@ -77,13 +90,8 @@ func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
 	if orig.forbidsError() || orig.FragOff != 0 || !unicast(orig.Src) || !e.Src.IsValid() || e.Src.Is4() == orig.V6 {
 		return b, false
 	}
-	quote, head := orig.Raw, 20
-	if orig.V6 {
-		head = 40
-		quote = quote[:min(len(quote), maxError6-48)]
-	} else {
-		quote = quote[:min(len(quote), maxError4-28)]
-	}
+	head := headerSize(orig.V6)
+	quote := orig.Raw[:min(len(orig.Raw), MaxQuote(orig.V6))]
 	start := len(b)
 	b = appendHeader(b, header{src: e.Src, dst: orig.Src, ttl: e.TTL, tos: errorTOS(orig), id: errorID(orig), proto: icmpProto(orig.V6), length: 8 + len(quote)})
 	b = append(b, e.Type, e.Code, 0, 0)

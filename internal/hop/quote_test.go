@@ -1,8 +1,16 @@
-package packet
+package hop
 
 import (
 	"net/netip"
 	"testing"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+var (
+	server4 = netip.MustParseAddr("172.16.10.120")
+	server6 = netip.MustParseAddr("fd10::120")
+	edge6   = netip.MustParseAddr("fd00:0:1::57")
 )
 
 // What each reporter of a row laptop - edge - we - r1 - r2 - server saw of a packet that
@@ -34,13 +42,13 @@ func TestQuotedTTL(t *testing.T) {
 		{"IPv6 no route", edge6, server6, 1, 0, 63, false, 8},
 		{"farther than it can be", r2, server4, 3, 3, 30, false, 1},
 	} {
-		e := Error{Src: c.from, Type: c.typ, Code: c.code, TTL: c.back}
+		e := packet.Error{Src: c.from, Type: c.typ, Code: c.code, TTL: c.back}
 		if got := QuotedTTL(&e, c.dst, 10, c.own); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}
 	}
 	for ttl, want := range map[uint8]uint8{0: 1, 1: 1, 2: 1, 3: 1, 4: 2} {
-		if got := QuotedTTL(&Error{Src: server4, Type: 3, Code: 3, TTL: 63}, server4, ttl, false); got != want {
+		if got := QuotedTTL(&packet.Error{Src: server4, Type: 3, Code: 3, TTL: 63}, server4, ttl, false); got != want {
 			t.Errorf("TTL %d: %d, want %d", ttl, got, want)
 		}
 	}

@@ -1,7 +1,6 @@
-package proto
+package hop
 
 import (
-	"net/netip"
 	"testing"
 	"time"
 )
@@ -26,12 +25,4 @@ func TestSessionIdle(t *testing.T) {
 			t.Errorf("asked %d, limit %d: %v, want %v", c.asked, c.limit, got, c.want)
 		}
 	}
-}
-
-func TestSetRegistrationIdle(t *testing.T) {
-	want := UDPRegistration{Session: 1, Src: netip.MustParseAddrPort("100.96.0.1:5000"), Dst: netip.MustParseAddrPort("172.16.10.120:7"), Idle: 65535, TTL: 9, Payload: []byte("x")}
-	d := AppendUDPRegistration(nil, &want)
-	SetRegistrationIdle(d, 300)
-	want.Idle = 300
-	wantBytes(t, d, AppendUDPRegistration(nil, &want))
 }
