@@ -19,7 +19,9 @@ func newBoot() string { return proto.NewID() }
 
 // runLinks enrols where that is due and keeps one link to an edge.
 func (c *Client) runLinks(ctx context.Context) error {
-	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(), TLS: c.cfg.TLS, OnAttempt: c.contact.Attempted}
+	dial := c.cfg.linkConfig()
+	dial.Tally = &c.counters
+	r := link.Redial{Addrs: c.cfg.Edges, Config: dial, TLS: c.cfg.TLS, OnAttempt: c.contact.Attempted}
 	if n := c.cfg.Node; n != nil {
 		if err := n.Enrol(ctx); err != nil {
 			return fmt.Errorf("start client: %w", err)

@@ -60,12 +60,13 @@ func (c *Client) fromEdge(l *link.Link, d []byte) packet.Reason {
 	current, v := c.look()
 	if current != l {
 		c.counters.Count(packet.Closed)
-		return packet.OK
+		return packet.Closed
 	}
 	s := c.in.get()
-	c.counters.Count(c.deliver(l, c.in.step(s, d, time.Now(), &v)))
+	r := c.deliver(l, c.in.step(s, d, time.Now(), &v))
 	c.in.put(s)
-	return packet.OK // counted here, so that it outlives the link
+	c.counters.Count(r)
+	return r
 }
 
 // deliver does what the outcome of a datagram says and returns the reason to count.

@@ -16,7 +16,9 @@ import (
 
 // runLinks keeps one link to an edge.
 func (c *Connector) runLinks(ctx context.Context) error {
-	r := link.Redial{Addrs: c.cfg.Edges, Config: c.cfg.linkConfig(), TLS: c.cfg.TLS, OnAttempt: c.contact.Attempted}
+	dial := c.cfg.linkConfig()
+	dial.Tally = &c.counters
+	r := link.Redial{Addrs: c.cfg.Edges, Config: dial, TLS: c.cfg.TLS, OnAttempt: c.contact.Attempted}
 	return r.Run(ctx, c.serve)
 }
 

@@ -208,6 +208,7 @@ func (n *nodeLink) run(ctx context.Context) {
 func (n *nodeLink) datagram(_ *link.Link, d []byte) packet.Reason {
 	at := n.ready.Load()
 	if at == nil {
+		n.a.Relay.Counters().Count(packet.LinkDown)
 		return packet.LinkDown
 	}
 	return at.port.Datagram(d)

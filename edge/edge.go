@@ -190,7 +190,7 @@ func (e *Edge) open(ctx context.Context) error {
 	key := e.authority.ResetKey()
 	ln, err := link.Listen(e.cfg.Listen, link.Config{
 		TLS: e.authority.ServerTLS(), ResetKey: &key, RequireRetry: e.authority.RequireRetry, Admit: e.authority.Admit,
-		Grow: func() bool { return !e.watch.short.Load() }, Windows: e.cfg.Memory / windowShare, Log: e.cfg.Log.Named("link"),
+		Grow: func() bool { return !e.watch.short.Load() }, Windows: e.cfg.Memory / windowShare, Tally: e.relay.Counters(), Log: e.cfg.Log.Named("link"),
 	})
 	if err != nil {
 		return err

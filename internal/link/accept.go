@@ -127,7 +127,7 @@ func (l *Link) refuseStream(s *quic.Stream, r packet.Reason) {
 	s.CancelRead(quic.StreamErrorCode(proto.CodeProtocol))
 	s.CancelWrite(quic.StreamErrorCode(proto.CodeProtocol))
 	if l.conn.Context().Err() == nil {
-		l.counters.Count(r)
+		l.tally.ended(r)
 	}
 }
 
@@ -150,7 +150,7 @@ func (l *Link) serveUni(s *quic.ReceiveStream, h *Handler) {
 	if err != nil || proto.StreamKind(kind[0]) != proto.StreamOversize {
 		s.CancelRead(quic.StreamErrorCode(proto.CodeProtocol))
 		if !errors.Is(err, context.Canceled) && l.conn.Context().Err() == nil {
-			l.counters.Count(packet.UnknownType)
+			l.tally.ended(packet.UnknownType)
 		}
 		l.mute(err)
 		return

@@ -164,7 +164,7 @@ func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) e
 
 // receiveControl reads the control stream behind its magic. Its end ends the link.
 func (l *Link) receiveControl(s io.Reader, h *Handler) {
-	r := bufio.NewReaderSize(&counted{s, &l.consumed}, 16<<10)
+	r := bufio.NewReaderSize(&counted{s, &l.tally.consumed}, 16<<10)
 	for {
 		body, err := l.readControl(r)
 		if err != nil {
@@ -178,7 +178,7 @@ func (l *Link) receiveControl(s io.Reader, h *Handler) {
 		}
 		m, err := proto.ParseControl(body)
 		if err != nil {
-			l.counters.Count(packet.Malformed)
+			l.tally.ended(packet.Malformed)
 			continue
 		}
 		if err := l.handleControl(m, h); err != nil {
@@ -200,7 +200,7 @@ func (l *Link) readControl(r *bufio.Reader) ([]byte, error) {
 	case n > maxSkip:
 		return nil, fmt.Errorf("read control stream: a message of %d bytes", n)
 	case n > proto.MaxControl:
-		l.counters.Count(packet.TooLarge)
+		l.tally.ended(packet.TooLarge)
 		_, err := io.CopyN(io.Discard, r, int64(n))
 		return nil, err
 	}
@@ -214,8 +214,8 @@ func (l *Link) readControl(r *bufio.Reader) ([]byte, error) {
 // handleControl takes reports out and hands the rest on.
 func (l *Link) handleControl(m proto.Control, h *Handler) error {
 	if m.Report != nil {
-		l.peerSent.Store(m.Report.Sent)
-		l.peerGot.Store(m.Report.Received)
+		l.tally.peerSent.Store(m.Report.Sent)
+		l.tally.peerGot.Store(m.Report.Received)
 		return nil
 	}
 	if h.Control == nil {
@@ -241,8 +241,8 @@ func (l *Link) sendReport() {
 		return
 	}
 	l.reported = n
-	err := l.SendControl(&proto.Control{Report: &proto.Report{Sent: l.sent.Load(), Received: l.received.Load()}})
+	err := l.SendControl(&proto.Control{Report: &proto.Report{Sent: l.tally.sent.Load(), Received: l.tally.received.Load()}})
 	if err != nil {
-		l.counters.Count(packet.QueueFull)
+		l.tally.ended(packet.QueueFull)
 	}
 }

@@ -147,7 +147,7 @@ func TestAFullClassTakesFromWhoHasMost(t *testing.T) {
 	if r := l.SendFor(alice, Urgent, numbered(alice, 2000, 100)); r != packet.QueueFull {
 		t.Errorf("of who has most: %v", r)
 	}
-	if n := l.counters.Get(packet.QueueFull); n != 0 {
+	if n := l.tally.reasons.Get(packet.QueueFull); n != 0 {
 		t.Errorf("the link counted %d that were refused: their sender does", n)
 	}
 	for n := range 10 {
@@ -155,7 +155,7 @@ func TestAFullClassTakesFromWhoHasMost(t *testing.T) {
 			t.Errorf("of who has little: %v", r)
 		}
 	}
-	if n := l.counters.Get(packet.QueueFull); n != 10 {
+	if n := l.tally.reasons.Get(packet.QueueFull); n != 10 {
 		t.Errorf("%d made room, want 10", n)
 	}
 	got := drained(t, l, 2*queueLen)
@@ -253,7 +253,7 @@ func FuzzFairQueue(f *testing.F) {
 			}
 			l.send.queue.check(t)
 		}
-		out += int(l.counters.Get(packet.QueueFull))
+		out += int(l.tally.reasons.Get(packet.QueueFull))
 		for n := 1; n > 0; {
 			_, n = l.send.next(nil, 0)
 			out += n

@@ -156,7 +156,9 @@ func (l *Link) inUse() bool {
 }
 
 // moved counts the datagrams of both directions that are not heartbeats.
-func (l *Link) moved() uint64 { return l.sent.Load() + l.received.Load() - l.beat.own.Load() }
+func (l *Link) moved() uint64 {
+	return l.tally.sent.Load() + l.tally.received.Load() - l.beat.own.Load()
+}
 
 // verdict is what judge wants done.
 type verdict int

@@ -65,13 +65,21 @@ type Config struct {
 	Control func(network, address string, c syscall.RawConn) error
 	// Names remembers where the peers were that are dialled by name; may be nil.
 	Names *Names
+	// Tally is where the role counts packets, which the link joins in: see Handler.Datagram. May be nil.
+	Tally *packet.Counters
 	Log   *zap.Logger
 }
 
 // Handler receives what arrives on a link. A nil function refuses its kind.
 type Handler struct {
-	// Datagram is called from one goroutine at a time for each of: datagrams, oversize stream. d starts with the
-	// type byte and is valid until return. Heartbeats are not seen here. The returned reason is counted by the link unless it is packet.OK.
+	// Datagram is called from one goroutine at a time for each of: datagrams, oversize stream. d
+	// starts with the type byte and is valid until return. Heartbeats are not seen here.
+	//
+	// Each packet is counted once in the tally of its role, by whoever it ends with. The link counts
+	// there (Config.Tally) what ends in it: a frame that is malformed or of no known type, a queue
+	// that is full, a datagram that is too large. The handler counts what it was given, packet.OK
+	// included, and returns the reason, from which the link only keeps Info.Reasons: which of the
+	// role's links it was.
 	Datagram func(l *Link, d []byte) packet.Reason
 	// Owner says whose datagram d is, where many share the link: what waits for Datagram waits in a fair
 	// queue. May be nil: one waits for the other.
@@ -85,19 +93,20 @@ type Handler struct {
 
 // Info is a snapshot of a link for status.
 type Info struct {
-	Remote      netip.AddrPort    `json:"remote"`
-	Local       netip.AddrPort    `json:"local"`
-	Since       time.Time         `json:"since"`
-	RTT         time.Duration     `json:"rtt_ns"`
-	MaxDatagram int               `json:"max_datagram"` // bytes, now
-	PathMTU     int               `json:"path_mtu"`     // IP packet size on the underlay
-	Settled     bool              `json:"settled"`      // path MTU discovery is done
-	Sent        uint64            `json:"sent"`         // datagrams
-	Received    uint64            `json:"received"`
-	PeerSent    uint64            `json:"peer_sent"` // what the peer reported last
-	PeerGot     uint64            `json:"peer_received"`
-	Switches    uint64            `json:"path_switches"` // how often a black hole was left behind
-	Reasons     map[string]uint64 `json:"reasons,omitempty"`
+	Remote      netip.AddrPort `json:"remote"`
+	Local       netip.AddrPort `json:"local"`
+	Since       time.Time      `json:"since"`
+	RTT         time.Duration  `json:"rtt_ns"`
+	MaxDatagram int            `json:"max_datagram"` // bytes, now
+	PathMTU     int            `json:"path_mtu"`     // IP packet size on the underlay
+	Settled     bool           `json:"settled"`      // path MTU discovery is done
+	Sent        uint64         `json:"sent"`         // datagrams
+	Received    uint64         `json:"received"`
+	PeerSent    uint64         `json:"peer_sent"` // what the peer reported last
+	PeerGot     uint64         `json:"peer_received"`
+	Switches    uint64         `json:"path_switches"` // how often a black hole was left behind
+	// Reasons says what ended on this link and why; packet.OK is not in it.
+	Reasons map[string]uint64 `json:"reasons,omitempty"`
 }
 
 // Link is one authenticated QUIC connection. See the package comment.
@@ -118,15 +127,12 @@ type Link struct {
 	recvOver oversizeReceiver
 	mtu      mtuTracker
 	beat     heartbeat
-	counters packet.Counters
+	tally    tally
 
-	sent, received    atomic.Uint64 // datagrams, both kinds
-	peerSent, peerGot atomic.Uint64
-	consumed          atomic.Uint64 // bytes of streams and datagrams that were read
-	mutes             atomic.Int32  // streams that did not say in time what they are
-	unnamed           chan struct{} // a place for each stream that may still say it
-	streams           atomic.Int64  // open flows: the link is in use
-	reported          uint64        // used by runTicks alone
+	mutes    atomic.Int32  // streams that did not say in time what they are
+	unnamed  chan struct{} // a place for each stream that may still say it
+	streams  atomic.Int64  // open flows: the link is in use
+	reported uint64        // used by runTicks alone
 
 	pathMu  sync.Mutex
 	path    *localPath // dialling side: the socket in use
@@ -148,6 +154,7 @@ func newLink(conn *quic.Conn, cfg *Config) *Link {
 		l.log = zap.NewNop()
 	}
 	l.unnamed = make(chan struct{}, maxUnnamed)
+	l.tally.role = cfg.Tally
 	l.send.init()
 	l.window.init()
 	l.over.init()
@@ -190,8 +197,8 @@ func (l *Link) local() netip.AddrPort {
 // Done is closed when the link has ended.
 func (l *Link) Done() <-chan struct{} { return l.conn.Context().Done() }
 
-// Counters returns what the link counts by reason; the relay may count there too.
-func (l *Link) Counters() *packet.Counters { return &l.counters }
+// Counters returns what has ended on this link, by reason: see Handler.Datagram.
+func (l *Link) Counters() *packet.Counters { return &l.tally.reasons }
 
 // MaxDatagram returns the size in bytes of the largest datagram that travels as
 // one now, and whether path MTU discovery has settled: until then the number may
@@ -210,12 +217,12 @@ func (l *Link) Info() Info {
 		MaxDatagram: n,
 		PathMTU:     pathMTU(n, remote.Addr()),
 		Settled:     settled,
-		Sent:        l.sent.Load(),
-		Received:    l.received.Load(),
-		PeerSent:    l.peerSent.Load(),
-		PeerGot:     l.peerGot.Load(),
+		Sent:        l.tally.sent.Load(),
+		Received:    l.tally.received.Load(),
+		PeerSent:    l.tally.peerSent.Load(),
+		PeerGot:     l.tally.peerGot.Load(),
 		Switches:    l.beat.switches.Load(),
-		Reasons:     l.counters.Snapshot(),
+		Reasons:     l.tally.reasons.Snapshot(),
 	}
 }
 

@@ -105,7 +105,7 @@ func (l *Link) runOversize(ctx context.Context) error {
 func (l *Link) openOversize() (*quic.SendStream, error) {
 	s, err := l.conn.OpenUniStream()
 	if _, limited := errors.AsType[quic.StreamLimitReachedError](err); limited {
-		l.counters.Count(packet.QueueFull)
+		l.tally.ended(packet.QueueFull)
 		return nil, nil
 	}
 	if err != nil {
@@ -122,13 +122,13 @@ func (l *Link) writeOversize(s *quic.SendStream, batch []byte) bool {
 	_ = s.SetWriteDeadline(time.Now().Add(oversizePatience))
 	if _, err := s.Write(batch); err != nil {
 		s.CancelWrite(quic.StreamErrorCode(proto.CodeTimeout))
-		l.counters.Count(packet.QueueFull)
+		l.tally.ended(packet.QueueFull)
 		return false
 	}
 	for len(batch) >= 4 {
 		n := int(batch[0])<<24 | int(batch[1])<<16 | int(batch[2])<<8 | int(batch[3])
 		batch = batch[4+n:]
-		l.sent.Add(1)
+		l.tally.sent.Add(1)
 	}
 	return true
 }
@@ -154,13 +154,13 @@ func (r *oversizeReceiver) replace(s *quic.ReceiveStream) {
 // receiveOversize reads datagrams from s until it ends. Its kind byte has been read.
 func (l *Link) receiveOversize(s *quic.ReceiveStream, h *Handler) {
 	l.recvOver.replace(s)
-	r := bufio.NewReaderSize(&counted{s, &l.consumed}, 64<<10)
+	r := bufio.NewReaderSize(&counted{s, &l.tally.consumed}, 64<<10)
 	var buf []byte
 	for {
 		var err error
 		if buf, err = proto.ReadFrame(r, buf, proto.MaxDatagram); err != nil {
 			if errors.Is(err, proto.ErrMalformed) {
-				l.counters.Count(packet.TooLarge)
+				l.tally.ended(packet.TooLarge)
 			}
 			if !errors.Is(err, io.EOF) {
 				s.CancelRead(quic.StreamErrorCode(proto.CodeProtocol))
@@ -168,8 +168,8 @@ func (l *Link) receiveOversize(s *quic.ReceiveStream, h *Handler) {
 			return
 		}
 		l.recvOver.deliver.Lock()
-		l.received.Add(1)
-		l.count(l.dispatch(buf, h))
+		l.tally.received.Add(1)
+		l.dispatch(buf, h)
 		l.recvOver.deliver.Unlock()
 	}
 }

@@ -41,7 +41,7 @@ func (l *Link) runReceiver(ctx context.Context, h *Handler) error {
 		r.take(d)
 		for e := r.queue.peek(); e != nil; e = r.queue.peek() {
 			r.queue.pop(e)
-			l.count(l.dispatch(e.d, h))
+			l.dispatch(e.d, h)
 			r.give(e)
 			r.answerMark()
 			if err := r.takeArrived(); err != nil {
@@ -74,7 +74,7 @@ func (p *poll) Done() <-chan struct{} { return p.passed }
 
 // take queues what d carries, or handles it at once where nobody has to share.
 func (r *receiver) take(d []byte) {
-	r.l.consumed.Add(uint64(len(d)))
+	r.l.tally.consumed.Add(uint64(len(d)))
 	if len(d) == 0 || d[0] != byte(proto.TypeBatch) {
 		r.takeOne(d)
 		return
@@ -87,7 +87,7 @@ func (r *receiver) unpack(rest []byte) {
 	for len(rest) > 0 {
 		d, next, err := proto.ParseBatch(rest)
 		if err != nil {
-			r.l.counters.Count(packet.Malformed)
+			r.l.tally.ended(packet.Malformed)
 			return
 		}
 		r.takeOne(d)
@@ -101,15 +101,15 @@ func (r *receiver) takeOne(d []byte) {
 		r.takeMark(beat)
 		return
 	}
-	r.l.received.Add(1)
+	r.l.tally.received.Add(1)
 	if r.h.Owner == nil || len(d) == 0 || d[0] == byte(proto.TypeHeartbeat) {
-		r.l.count(r.l.dispatch(d, r.h))
+		r.l.dispatch(d, r.h)
 		return
 	}
 	e := r.entry()
 	e.d = d // quic-go has made it for us
 	if lost := r.queue.put(r.h.Owner(d), Interactive, e); lost != nil {
-		r.l.counters.Count(packet.QueueFull)
+		r.l.tally.ended(packet.QueueFull)
 		r.give(lost)
 	}
 }
@@ -147,21 +147,16 @@ func (r *receiver) give(e *entry) {
 	r.free = append(r.free, e)
 }
 
-// dispatch hands one datagram to whoever it is for and returns what became of it.
-func (l *Link) dispatch(d []byte, h *Handler) packet.Reason {
+// dispatch hands one datagram to whoever it is for.
+func (l *Link) dispatch(d []byte, h *Handler) {
 	switch {
 	case len(d) == 0:
-		return packet.Malformed
+		l.tally.ended(packet.Malformed)
 	case d[0] == byte(proto.TypeHeartbeat):
-		return l.receiveHeartbeat(d)
+		l.tally.ended(l.receiveHeartbeat(d))
 	case h.Datagram == nil:
-		return packet.UnknownType
-	}
-	return h.Datagram(l, d)
-}
-
-func (l *Link) count(r packet.Reason) {
-	if r != packet.OK {
-		l.counters.Count(r)
+		l.tally.ended(packet.UnknownType)
+	default:
+		l.tally.handled(h.Datagram(l, d))
 	}
 }

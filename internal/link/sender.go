@@ -133,7 +133,7 @@ func (l *Link) SendFor(o Owner, c Class, d []byte) packet.Reason {
 func (l *Link) enqueue(o Owner, c Class, d []byte) packet.Reason {
 	r, evicted := l.send.put(o, c, d)
 	if evicted {
-		l.counters.Count(packet.QueueFull)
+		l.tally.ended(packet.QueueFull)
 	}
 	return r
 }
@@ -180,7 +180,7 @@ func (l *Link) runSender(ctx context.Context) error {
 func (l *Link) sendDatagram(d []byte, n int) error {
 	err := l.conn.SendDatagram(d)
 	if err == nil {
-		l.sent.Add(uint64(n))
+		l.tally.sent.Add(uint64(n))
 		return nil
 	}
 	var tooLarge *quic.DatagramTooLargeError
@@ -206,6 +206,6 @@ func (l *Link) sendDatagram(d []byte, n int) error {
 
 func (l *Link) putOversize(d []byte) {
 	if r := l.over.put(d); r != packet.OK {
-		l.counters.Count(r)
+		l.tally.ended(r)
 	}
 }

@@ -95,7 +95,7 @@ func TestUnpackStopsAtWhatIsMalformed(t *testing.T) {
 	if want := []byte{20, 21, 22, 23, 25, 26, 27, 28}; !bytes.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if n := l.counters.Get(packet.Malformed); n != 4 {
+	if n := l.tally.reasons.Get(packet.Malformed); n != 4 {
 		t.Errorf("%d malformed, want 4", n)
 	}
 }

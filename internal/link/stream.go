@@ -63,7 +63,7 @@ func (l *Link) AcceptRaw(ctx context.Context) (*Stream, error) {
 // Read reads bytes; io.EOF after the peer's CloseWrite.
 func (s *Stream) Read(b []byte) (int, error) {
 	n, err := s.s.Read(b)
-	s.l.consumed.Add(uint64(n))
+	s.l.tally.consumed.Add(uint64(n))
 	return n, translateStream(err)
 }
 

@@ -88,7 +88,7 @@ type Traffic struct {
 // until somebody reads it: quic-go does not say how much that is.
 func (l *Link) Traffic() Traffic {
 	s := l.conn.ConnectionStats()
-	return Traffic{Received: s.BytesReceived, Packets: s.PacketsReceived, Consumed: l.consumed.Load()}
+	return Traffic{Received: s.BytesReceived, Packets: s.PacketsReceived, Consumed: l.tally.consumed.Load()}
 }
 
 // Admission says whether a connection from an address may begin its handshake. proven: the address has shown that it

@@ -51,6 +51,7 @@ type world struct {
 	laptop *device
 	subnet *subnet
 
+	accepted  sync.Map     // the edge's newest link of each node, by its id
 	welcomes  atomic.Int32 // links that the edge has welcomed
 	asks      uint16       // idle seconds that the client asks for: what a patched one does
 	acceptor  *edge.Acceptor
@@ -159,11 +160,11 @@ func (w *world) close() {
 func (w *world) startEdge() {
 	w.relay = relay.New(relay.Config{Hops: []netip.Addr{hop4}, Log: w.log})
 	w.setState()
-	ln, err := link.Listen(edgeSocket, link.Config{TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Socket: w.sockets[edgeSocket], Log: w.log})
+	ln, err := link.Listen(edgeSocket, link.Config{TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Socket: w.sockets[edgeSocket], Tally: w.relay.Counters(), Log: w.log})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.acceptor = &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: edge.Gate{Identify: identify, Welcome: w.welcome}}
+	w.acceptor = &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: edge.Gate{Identify: w.identify, Welcome: w.welcome}}
 	w.edge = start(func(ctx context.Context, ready func()) error {
 		defer func() { _ = ln.Close() }()
 		var sweeper sync.WaitGroup
@@ -189,6 +190,13 @@ func (w *world) setState(revoked ...string) {
 		Devices:  slices.DeleteFunc(devices, func(d relay.Device) bool { return slices.Contains(revoked, d.ID) }),
 		Replicas: []relay.Replica{{ID: "r", Tunnel: "t"}},
 	})
+}
+
+// identify is the gate's, which keeps the link for the test.
+func (w *world) identify(l *link.Link) (proto.Identity, error) {
+	id, err := identify(l)
+	w.accepted.Store(id.ID, l)
+	return id, err
 }
 
 func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
