@@ -3,6 +3,7 @@
 package compose
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,30 +12,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // needed is what the test calls, and the Debian package of each.
 var needed = map[string]string{"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap", "unshare": "util-linux"}
 
-// leaveOut ends the test: under CI as failed, else as left out.
-func leaveOut(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
-}
-
 // TestCompose runs the stack as the README says. Its parts build on each other.
 func TestCompose(t *testing.T) {
 	if os.Getuid() != 0 {
-		leaveOut(t, "a container engine of the test's own needs root")
+		program.LeaveOut(t, "a container engine of the test's own needs root")
 	}
 	// Debian's client is as old as its engine; another one that stands before it in PATH is not.
 	t.Setenv("PATH", "/usr/bin:"+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	for program, pkg := range needed {
-		if _, err := exec.LookPath(program); err != nil {
-			leaveOut(t, program+" is missing: apt-get install "+pkg)
+	for name, pkg := range needed {
+		if _, err := exec.LookPath(name); err != nil {
+			program.LeaveOut(t, name+" is missing: apt-get install "+pkg)
 		}
 	}
 	runtime.LockOSThread() // Pdeathsig is about the thread that started the engine
@@ -59,7 +53,7 @@ func build(t *testing.T, data string) {
 	if err != nil && exists(data) { // what a crash has left there does not come up again
 		t.Logf("making all images anew: %v", err)
 		if e, err = restartEmpty(t, data); err != nil {
-			leaveOut(t, "no container engine starts here: "+err.Error())
+			program.LeaveOut(t, "no container engine starts here: "+err.Error())
 		}
 	}
 	s := newStack(e)
@@ -222,12 +216,12 @@ func (s *stack) restarts(t *testing.T) {
 	if is := who(); is != was || strings.Count(was, "\n") < 2 {
 		t.Errorf("devices, tunnel and connectors were\n%s\nand are\n%s", was, is)
 	}
-	poll(t, "healthy", time.Minute, func() string {
+	program.Retry(t, "healthy", time.Minute, func() error {
 		out := s.run(t, "docker", "ps", "--format", "{{.Names}} {{.Status}}")
 		if strings.Count(out, "(healthy)") == 4 {
-			return ""
+			return nil
 		}
-		return out
+		return errors.New(out)
 	})
 }
 

@@ -5,13 +5,15 @@ package compose
 import (
 	"context"
 	"encoding/json"
-	"os"
+	"errors"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 const (
@@ -95,18 +97,15 @@ func (s *stack) inspect(t *testing.T, service string, v any) {
 	}
 }
 
-var fence = regexp.MustCompile("(?ms)^```sh compose\n(.*?)^```$")
-
 // readme returns the README's two commands, without "docker compose".
 func readme(t *testing.T) [][]string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out [][]string
-	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
-		for line := range strings.Lines(m[1]) {
+	for _, b := range program.README(t) {
+		if b.Lang != "sh" || b.Place != "compose" {
+			continue
+		}
+		for line := range strings.Lines(b.Text) {
 			args, ok := strings.CutPrefix(strings.TrimSpace(line), "docker compose ")
 			if !ok {
 				t.Fatalf("README: %q is not a command of docker compose", line)
@@ -118,20 +117,6 @@ func readme(t *testing.T) [][]string {
 		t.Fatalf("README: want up, and traceroute on the laptop: %v", out)
 	}
 	return out
-}
-
-// poll repeats ok until it returns "", or fails with what it returned last.
-func poll(t *testing.T, what string, within time.Duration, ok func() string) {
-	t.Helper()
-	for end := time.Now().Add(within); ; <-time.After(200 * time.Millisecond) {
-		why := ok()
-		if why == "" {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within %v:\n%s", what, within, why)
-		}
-	}
 }
 
 var hopLine = regexp.MustCompile(`(?m)^ *(\d+)  (?:(\S+) \()?([0-9a-f.:]+)\)?  .*$`)
@@ -154,11 +139,11 @@ const threeHops = hop + ", " + connectorAddr + ", " + serverAddr
 // reaches waits until the way of three hops is there: restarts take a moment.
 func (s *stack) reaches(t *testing.T) {
 	t.Helper()
-	poll(t, "three hops", time.Minute, func() string {
+	program.Retry(t, "three hops", time.Minute, func() error {
 		out := s.laptop(t, "traceroute", "-I", "-n", "-w", "2", "-m", "5", serverAddr)
 		if hops(out) == threeHops {
-			return ""
+			return nil
 		}
-		return out
+		return errors.New(out)
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/proto/packet"
+	"github.com/oneping/oneping/test/program"
 )
 
 // TestNAT: what RFC 4787, RFC 5382 and RFC 5508 require of a NAT, where the comparison of
@@ -44,7 +45,7 @@ func testErrorsEndNothing(t *testing.T, r *row) {
 				if err := x.send(&one); err != nil {
 					t.Fatal(err)
 				}
-				await(t, fmt.Sprintf("%s %s, TTL %d", protoNames[proto], version(v6), ttl), 10*time.Second, func() bool { return len(x.got(p.key)) > before })
+				program.Poll(t, fmt.Sprintf("%s %s, TTL %d", protoNames[proto], version(v6), ttl), 10*time.Second, func() bool { return len(x.got(p.key)) > before })
 			}
 			x.stop()
 			got := x.got(p.key)
@@ -86,7 +87,7 @@ func testErrorAmongData(t *testing.T, r *row) {
 		add counter inet away refused
 		add rule inet away forward tcp dport %d counter name refused reject with icmpx type admin-prohibited`, portOpen))
 	talk("through")
-	await(t, "a segment is refused", 10*time.Second, func() bool {
+	program.Poll(t, "a segment is refused", 10*time.Second, func() bool {
 		return !strings.Contains(r.run("r2", "nft", "list", "counter", "inet", "away", "refused"), "packets 0 ")
 	})
 	r.run("r2", "nft", "delete table inet away")
@@ -102,7 +103,7 @@ func testFiltering(t *testing.T, r *row) {
 	if err := x.send(&p); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "an answer", 10*time.Second, func() bool { return len(x.got(p.key)) > 0 })
+	program.Poll(t, "an answer", 10*time.Second, func() bool { return len(x.got(p.key)) > 0 })
 	mapped := r.mappedPort(t)
 	other := "172.16.12.121" // host2
 	strays := func() string {
@@ -120,7 +121,7 @@ func testFiltering(t *testing.T, r *row) {
 	if err := x.send(&p); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "another answer", 10*time.Second, func() bool { return len(x.got(p.key)) > 1 })
+	program.Poll(t, "another answer", 10*time.Second, func() bool { return len(x.got(p.key)) > 1 })
 	for _, a := range x.got(p.key) {
 		if a.kind != "UDP" || a.value("source") != server4.String() || a.value("source port") != fmt.Sprint(portOpen) || !strings.HasPrefix(a.value("payload"), "as sent") {
 			t.Errorf("entered: %s", a)
@@ -151,7 +152,7 @@ func testDamagedReplies(t *testing.T, r *row) {
 			}
 			reply[len(reply)-1] ^= bit
 		}
-		await(t, "a reply "+version(v6), 10*time.Second, func() bool { return len(x.got(p.key)) > 0 })
+		program.Poll(t, "a reply "+version(v6), 10*time.Second, func() bool { return len(x.got(p.key)) > 0 })
 		if got := x.got(p.key); len(got) != 1 || got[0].value("payload") != "as sent, 200 bytes" {
 			t.Errorf("%s: %s, want one reply as sent", version(v6), show(got))
 		}

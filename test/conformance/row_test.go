@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/lab"
+	"github.com/oneping/oneping/test/program"
 )
 
 // Kinds of rows: row (a), and row (b) with each of the connector's strategies for ICMP. A connector with raw sockets
@@ -101,9 +102,8 @@ func (r *row) checkConnector() {
 	if r.kind == rawSockets {
 		mode, power = "raw", "0000000000002000" // CAP_NET_RAW
 	}
-	powers := strings.Fields(r.run("connector", "sh", "-c", `for p in /proc/[0-9]*; do
-	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"connector run"*) grep -E '^Cap(Prm|Eff|Bnd)' $p/status;; esac
-done 2>/dev/null; true`))
+	powers := strings.Fields(r.run("connector", "sh", "-c",
+		program.ForEach("connector run", `grep -E '^Cap(Prm|Eff|Bnd)' $p/status`)))
 	want := []string{"CapPrm:", power, "CapEff:", power, "CapBnd:", power}
 	if s.ICMP != mode || !slices.Equal(powers, want) {
 		r.t.Fatalf("%v: the connector sends ICMP by %q with %q, want %q with %q", r, s.ICMP, powers, mode, want)

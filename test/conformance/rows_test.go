@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // rows are row (a) and one or more of row (b) with the same scene at their ends.
@@ -87,20 +89,10 @@ func (r *row) nat() {
 func (r *row) settle(t testing.TB) {
 	t.Helper()
 	for node, role := range map[string]string{"laptop": "client", "connector": "connector"} {
-		await(t, node+" has settled", 30*time.Second, func() bool {
+		program.Poll(t, node+" has settled", 30*time.Second, func() bool {
 			out := r.run(node, "oneping", role, "status", "--json")
 			return strings.Contains(out, `"settled": true`)
 		})
-	}
-}
-
-// await asks until ok says yes.
-func await(t testing.TB, what string, within time.Duration, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(within); !ok(); <-time.After(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not within %v", what, within)
-		}
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // version is what the test's release calls itself.
@@ -27,12 +29,12 @@ var needed = map[string]string{
 // TestDeploy builds a release once and puts it to use. The parts are independent of each other.
 func TestDeploy(t *testing.T) {
 	if os.Getuid() != 0 {
-		leaveOut(t, "installing packages in a root needs root")
+		program.LeaveOut(t, "installing packages in a root needs root")
 	}
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin:/usr/local/go/bin")
-	for program, pkg := range needed {
-		if _, err := exec.LookPath(program); err != nil {
-			leaveOut(t, program+" is missing: apt-get install "+pkg)
+	for name, pkg := range needed {
+		if _, err := exec.LookPath(name); err != nil {
+			program.LeaveOut(t, name+" is missing: apt-get install "+pkg)
 		}
 	}
 	r := release{base: strings.TrimSpace(run(t, 10*time.Minute, "../..", "scripts/debian-root.sh")), dir: build(t, "../..")}
@@ -42,15 +44,6 @@ func TestDeploy(t *testing.T) {
 	t.Run("rpm", r.rpm)
 	t.Run("services", r.services)
 	t.Run("tar", r.tar)
-}
-
-// leaveOut ends the test: under CI as failed, else as left out.
-func leaveOut(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 // release is the files of a release for this machine, and the root that they are tried in.

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // network is the one of the README: the internet 192.0.2.0/24, and a subnet that the connector alone reaches.
@@ -138,18 +140,7 @@ func (m *machine) run(line string) string {
 // poll repeats f until it succeeds.
 func (m *machine) poll(word string, f func() error) {
 	m.t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); ; {
-		err := f()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			m.t.Fatalf("%s: %s: %v", m.name, word, err)
-		}
-		<-tick.C
-	}
+	program.Retry(m.t, m.name+": "+word, time.Minute, f)
 }
 
 // carry copies a file from one machine's home to another's.

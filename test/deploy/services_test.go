@@ -12,28 +12,23 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-)
 
-// fence is a fenced block of the README: ```sh NODE.service or ```yaml FILE.
-var fence = regexp.MustCompile("(?ms)^```(sh|yaml) (\\S+)\n(.*?)^```$")
+	"github.com/oneping/oneping/test/program"
+)
 
 // blocks returns the text of the README's blocks of a language and place, in their order.
 func blocks(t *testing.T, lang, place string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b strings.Builder
-	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
-		if m[1] == lang && m[2] == place {
-			b.WriteString(m[3])
+	var text strings.Builder
+	for _, b := range program.README(t) {
+		if b.Lang == lang && b.Place == place {
+			text.WriteString(b.Text)
 		}
 	}
-	if b.Len() == 0 {
+	if text.Len() == 0 {
 		t.Fatalf("the README has no block %s %s", lang, place)
 	}
-	return b.String()
+	return text.String()
 }
 
 // services does what the README says about three machines, with a systemd on each.

@@ -5,6 +5,8 @@ package e2e
 import (
 	"strings"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // startClient runs a client by hand on the laptop; it need not have a link.
@@ -18,9 +20,7 @@ func (l *lab) startClient(flags ...string) *process {
 // signalClient sends a signal to the laptop's client: what "lab exec" forwards does not include these.
 func (l *lab) signalClient(signal string) {
 	l.t.Helper()
-	l.run("laptop", "sh", "-c", `for p in /proc/[0-9]*; do
-	case "$(tr '\0' ' ' <$p/cmdline)" in *oneping\ client\ u[p]\ *) kill -`+signal+` ${p#/proc/};; esac
-done 2>/dev/null; true`)
+	l.run("laptop", "sh", "-c", program.ForEach(" client up ", "kill -"+signal+" ${p#/proc/}"))
 }
 
 // networkChange is what happens to the first uplink of the laptop, and how that one comes back.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/test/program"
 )
 
 // snmp returns a counter of /proc/net/snmp in a node.
@@ -279,9 +280,8 @@ func (l *lab) tcpFlows() int {
 // capabilities, and may never have another.
 func (l *lab) powers(t *testing.T, set string) {
 	t.Helper()
-	out := l.run("connector", "sh", "-c", `for p in /proc/[0-9]*; do
-	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"connector run"*) grep -E '^(Uid|CapEff|CapPrm|CapBnd|CapAmb)' $p/status;; esac
-done 2>/dev/null; true`)
+	out := l.run("connector", "sh", "-c",
+		program.ForEach("connector run", `grep -E '^(Uid|CapEff|CapPrm|CapBnd|CapAmb)' $p/status`))
 	uid := "65534"
 	if l.rootless() {
 		uid = "0"
@@ -316,7 +316,5 @@ func (l *lab) processOf(node, text string) (fds, rss int) {
 
 // processScript prints the number of descriptors and the KiB of memory of such a process.
 func processScript(text string) string {
-	return `for p in /proc/[0-9]*; do
-	case "$(readlink $p/exe) $(tr '\0' ' ' <$p/cmdline)" in */oneping\ *"` + text + `"*) ls $p/fd | wc -l; awk '/^VmRSS/ {print $2}' $p/status;; esac
-done 2>/dev/null; true`
+	return program.ForEach(text, `ls $p/fd | wc -l; awk '/^VmRSS/ {print $2}' $p/status`)
 }

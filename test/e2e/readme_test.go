@@ -9,45 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
-
-// fence is a fenced block of the README with a language and a place: ```sh NODE or ```yaml FILE.
-var fence = regexp.MustCompile("(?ms)^```(sh|yaml) ?(\\S*)\n(.*?)^```$")
-
-// block is one fenced block: the commands for a node, or a file.
-type block struct {
-	lang, place string
-	text        string
-}
-
-// commands returns the lines of a block without their comments.
-func (b block) commands() []string {
-	var out []string
-	for line := range strings.Lines(b.text) {
-		line, _, _ = strings.Cut(line, " #")
-		if line = strings.TrimSpace(line); line != "" {
-			out = append(out, line)
-		}
-	}
-	return out
-}
-
-func readme(t *testing.T) []block {
-	t.Helper()
-	path := "../../README.md"
-	if own := os.Getenv("ONEPING_README"); own != "" { // the test binary runs elsewhere
-		path = own
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []block
-	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
-		out = append(out, block{lang: m[1], place: m[2], text: m[3]})
-	}
-	return out
-}
 
 // TestReadmeDeploy does what the README says about three machines, line by
 // line, on three nodes where nothing runs yet.
@@ -56,26 +20,26 @@ func TestReadmeDeploy(t *testing.T) {
 	needs(t, "traceroute")
 	l := newLab(t, "--bare")
 	places := []string{"edge", "connector", "laptop"}
-	blocks := readme(t)
+	blocks := program.README(t)
 	for _, b := range blocks {
-		if b.lang == "yaml" && b.place != "" {
-			l.file(b.place, b.text)
+		if b.Lang == "yaml" && b.Place != "" {
+			l.file(b.Place, b.Text)
 		}
 	}
 	ran := make(map[string]int)
 	for _, b := range blocks {
-		if b.lang != "sh" || !slices.Contains(places, b.place) {
+		if b.Lang != "sh" || !slices.Contains(places, b.Place) {
 			continue
 		}
-		for _, line := range b.commands() {
+		for _, line := range b.Commands() {
 			if os.Getuid() != 0 && strings.HasPrefix(line, "sysctl -w net.ipv4.ping_group_range") {
 				continue // a user namespace has one group, and the lab has opened ping to it
 			}
-			out := l.readmeLine(b.place, line)
+			out := l.readmeLine(b.Place, line)
 			if strings.HasPrefix(line, "traceroute") {
 				wantHops(t, line, addresses(out), edgeV4, connectorV4, serverV4)
 			}
-			ran[b.place]++
+			ran[b.Place]++
 		}
 	}
 	for _, node := range places {
@@ -126,11 +90,11 @@ func TestReadmePlay(t *testing.T) {
 	t.Cleanup(func() { l.oneping("lab", "down", "--name", name) })
 	verb := regexp.MustCompile(`^oneping lab (\w+)`)
 	ran := 0
-	for _, b := range readme(t) {
-		if b.place != "lab" {
+	for _, b := range program.README(t) {
+		if b.Place != "lab" {
 			continue
 		}
-		for _, line := range b.commands() {
+		for _, line := range b.Commands() {
 			r := l.oneping(strings.Fields(verb.ReplaceAllString(line, "lab $1 --name "+name))...)
 			if r.code != 0 {
 				t.Fatalf("%s: exit code %d\n%s%s", line, r.code, r.stdout, r.stderr)

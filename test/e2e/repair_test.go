@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // wholeHost prints every rule, route and interface setting of a node.
@@ -50,9 +52,9 @@ func TestKilledClientIsUndone(t *testing.T) {
 	t.Parallel()
 	needs(t, "ip", "ping")
 	repair := "" // as the README has it
-	for _, b := range readme(t) {
-		if b.place == "killed" {
-			repair = strings.Join(b.commands(), "\n")
+	for _, b := range program.README(t) {
+		if b.Place == "killed" {
+			repair = strings.Join(b.Commands(), "\n")
 		}
 	}
 	for name, prepare := range map[string]string{

@@ -1,4 +1,5 @@
-// Package program runs a suite of tests on the programs that it is about.
+// Package program is what the suites share that test the built programs: it builds them for a suite
+// (Main), leaves out what cannot run here, polls, finds processes, and reads the README's commands.
 package program
 
 import (
@@ -10,8 +11,9 @@ import (
 
 const module = "github.com/oneping/oneping"
 
-// Main runs a suite of tests with the path of the program under test and ends the process with the suite's exit code. The
-// nodes of labs find the helper tool by its name. Both are built for it, unless ONEPING_BIN and ONEPING_TOOL name them.
+// Main runs a suite of tests with the path of the program under test and ends the process with the
+// suite's exit code. The nodes of labs find the helper tool by its name. Both are built for it,
+// unless ONEPING_BIN and ONEPING_TOOL name them.
 func Main(name string, suite func(oneping string) (code int, err error)) {
 	code, err := run(name, suite)
 	if err != nil {
