@@ -183,7 +183,7 @@ its first start.`,
 			if err != nil {
 				return err
 			}
-			setup, err := e.Init()
+			setup, err := e.SetUp()
 			if err != nil {
 				return err
 			}
@@ -212,7 +212,7 @@ own addresses: name the public one where there is address translation in front.`
 				return err
 			}
 			memory.Keep(cfg.Memory)
-			setup, err := e.Init()
+			setup, err := e.SetUp()
 			if err != nil {
 				return err
 			}

@@ -57,9 +57,9 @@ type Acceptor struct {
 	Gate     Gate
 	Log      *zap.Logger
 
-	present presence
-	diffs   differences
-	links   linkSet
+	nodes nodes
+	diffs differences
+	links linkSet
 	// What nodes and strangers may have logged and signed, kept across their links.
 	sparse   *obs.Sparse
 	requests *bucket.Table[proto.Identity]
@@ -145,14 +145,14 @@ func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
 
 // Refresh tells every connected node whose Config has changed the new one.
 func (a *Acceptor) Refresh() {
-	for _, n := range a.present.all() {
+	for _, n := range a.nodes.all() {
 		n.refresh()
 	}
 }
 
 // Touch notes every connected node as seen.
 func (a *Acceptor) Touch(ctx context.Context) {
-	for _, n := range a.present.all() {
+	for _, n := range a.nodes.all() {
 		n.seen(ctx)
 	}
 }
@@ -197,7 +197,7 @@ func (n *nodeLink) run(ctx context.Context) {
 	}})
 	if at := n.ready.Load(); at != nil {
 		at.port.Detach()
-		n.a.present.remove(n)
+		n.a.nodes.remove(n)
 		n.seen(ctx) // until now
 		n.log.Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
 		return
@@ -265,7 +265,7 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 	n.mu.Unlock()
 	n.conf.want(&w.Config)
 	n.ready.Store(at)
-	n.a.present.add(n)
+	n.a.nodes.add(n)
 	w.Config = n.conf.first()
 	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
 		return fmt.Errorf("send welcome: %w", err)

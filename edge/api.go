@@ -19,6 +19,7 @@ func (e *Edge) handler(metrics http.Handler) http.Handler {
 		Store:     e.store,
 		Authority: e.authority,
 		Denials:   e.denials,
+		Policies:  e.policies,
 		Policy:    func() *policy.Compiled { return e.policy.Load() },
 		Connected: e.presence,
 		Capture:   func() []netip.Prefix { return e.capture(e.store.Snapshot()) },
@@ -30,7 +31,7 @@ func (e *Edge) handler(metrics http.Handler) http.Handler {
 
 // presence returns a node's link as lists show it.
 func (e *Edge) presence(id proto.Identity) (admin.Presence, bool) {
-	n := e.acceptor.present.get(id)
+	n := e.acceptor.nodes.get(id)
 	if n == nil {
 		return admin.Presence{}, false
 	}

@@ -19,7 +19,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,7 +51,8 @@ type Edge struct {
 	authority *identity.Authority
 	denials   *policy.Log
 	watch     *watchdog
-	policy    atomic.Pointer[policy.Compiled]
+	policies  *policy.Compiler
+	policy    atomic.Pointer[policy.Compiled] // in force
 	ready     chan struct{}
 	started   time.Time
 
@@ -62,14 +62,8 @@ type Edge struct {
 	listener *link.Listener
 	acceptor *Acceptor
 
-	mu       sync.Mutex // guards what follows; serialises apply
-	view     *view
-	revision uint64
-	stale    bool // connected nodes have not been told of view
-
-	captureMu sync.Mutex
-	captureOf []netip.Prefix // the stored list that captured was made of
-	captured  []netip.Prefix // see capture; nil: not yet
+	applied  applied
+	captured captureList
 }
 
 // New checks cfg. It touches neither disk nor network.
@@ -77,7 +71,7 @@ func New(cfg Config) (*Edge, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	e := &Edge{cfg: cfg, denials: policy.NewLog(), ready: make(chan struct{})}
+	e := &Edge{cfg: cfg, denials: policy.NewLog(), policies: new(policy.Compiler), ready: make(chan struct{})}
 	e.policy.Store(new(policy.Compiled))
 	e.store = state.New(state.Config{
 		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops,
@@ -278,7 +272,7 @@ func (e *Edge) holders() []holder {
 // connected says whether a connector has a link now.
 func (e *Edge) connected(id string) bool {
 	r, ok := e.store.Snapshot().Connectors[id]
-	return ok && e.acceptor.present.get(proto.Identity{Role: proto.RoleConnector, ID: id, Tunnel: r.Tunnel}) != nil
+	return ok && e.acceptor.nodes.get(proto.Identity{Role: proto.RoleConnector, ID: id, Tunnel: r.Tunnel}) != nil
 }
 
 // advertise returns the addresses that go into tokens.

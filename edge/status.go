@@ -62,7 +62,7 @@ func (e *Edge) Status() Status {
 		Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
 	}
 	connectors := make(map[string][]NodeStatus)
-	for _, n := range e.acceptor.present.all() {
+	for _, n := range e.acceptor.nodes.all() {
 		st := n.status()
 		if n.id.Role == proto.RoleConnector {
 			connectors[n.id.Tunnel] = append(connectors[n.id.Tunnel], st)

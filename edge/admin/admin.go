@@ -41,6 +41,7 @@ type Config struct {
 	Store     *state.Store
 	Authority *identity.Authority
 	Denials   *policy.Log
+	Policies  *policy.Compiler                      // compiles what is applied; nil = a new one
 	Policy    func() *policy.Compiled               // in force now
 	Connected func(proto.Identity) (Presence, bool) // whether a node has a link now
 	// Capture returns what clients take off their hosts; nil = the stored list.
@@ -69,6 +70,9 @@ type Handler struct {
 func New(cfg Config) *Handler {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
+	}
+	if cfg.Policies == nil {
+		cfg.Policies = new(policy.Compiler)
 	}
 	h := &Handler{cfg: cfg, mux: http.NewServeMux()}
 	h.routes()

@@ -29,11 +29,7 @@ func (h *Handler) applyPolicy(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := policy.Parse([]byte(req.Text))
-	if err != nil {
-		return nil, refused(err)
-	}
-	compiled, err := policy.Compile(p, sn.Tunnels)
+	p, compiled, err := h.cfg.Policies.Parse([]byte(req.Text), sn.Tunnels)
 	if err != nil {
 		return nil, refused(err)
 	}

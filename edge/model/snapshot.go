@@ -9,6 +9,7 @@ import (
 // slices and maps are never changed after it was made.
 type Snapshot struct {
 	Revision uint64           // of the store; grows with every change
+	Changed  Changed          // what of it is new
 	Tokens   map[string]Token // by id; hashes only
 	Plan     Plan
 
@@ -18,6 +19,12 @@ type Snapshot struct {
 	Devices    map[string]Device // by id
 	Policy     Policy
 	Capture    []netip.Prefix // ever routed, and not taken off the capture list by an admin
+}
+
+// Changed says of each kind at which revision of the store one of it changed last: two snapshots
+// that have the same number have the same things of that kind.
+type Changed struct {
+	Tunnels, Connectors, Routes, Devices, Policy, Capture uint64
 }
 
 // Tunnel returns the tunnel with that name or id.

@@ -65,7 +65,7 @@ func compile(p model.Policy, tunnels map[string]model.Tunnel, at *lines) (*Compi
 		for _, d := range cg.to {
 			if d.tunnel != "" && byName[d.tunnel] == "" {
 				c.missing = append(c.missing, &Error{
-					Line: line, At: "grant " + g.ID + ": to", Text: "there is no tunnel " + strconv.Quote(d.tunnel),
+					At: "grant " + g.ID + ": to", Text: "there is no tunnel " + strconv.Quote(d.tunnel),
 					hint: "oneping tunnel list shows the names",
 				})
 			}

@@ -16,23 +16,31 @@ import (
 // terms are errors that name their line. Tunnels that a grant names are not looked
 // up here, and tests are not run: that is Check, with what exists at that time.
 func Parse(text []byte) (model.Policy, error) {
+	p, at, err := decode(text)
+	if err != nil {
+		return model.Policy{}, err
+	}
+	if _, errs := compile(p, nil, at); len(errs) > 0 {
+		return model.Policy{}, errs
+	}
+	return p, nil
+}
+
+// decode reads the YAML document, and at which lines its parts stand.
+func decode(text []byte) (model.Policy, *lines, error) {
 	var p model.Policy
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	switch err := dec.Decode(&p); {
 	case errors.Is(err, io.EOF):
-		return model.Policy{}, Errors{{Text: "the document is empty", hint: "to deny everything, write: grants: []"}}
+		return p, nil, Errors{{Text: "the document is empty", hint: "to deny everything, write: grants: []"}}
 	case err != nil:
-		return model.Policy{}, yamlErrors(err)
+		return p, nil, yamlErrors(err)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return model.Policy{}, Errors{{Text: "more than one document in the file", hint: "remove what follows the line ---"}}
+		return p, nil, Errors{{Text: "more than one document in the file", hint: "remove what follows the line ---"}}
 	}
-	at := readLines(text)
-	if _, errs := compile(p, nil, at); len(errs) > 0 {
-		return model.Policy{}, errs
-	}
-	return p, nil
+	return p, readLines(text), nil
 }
 
 // Format writes p as YAML, as Parse reads it.

@@ -45,18 +45,24 @@ func (d *draft) apply(e jetstream.KeyValueEntry) error {
 	kind, id, _ := strings.Cut(e.Key(), ".")
 	switch kind {
 	case kindTunnel:
+		d.now.Changed.Tunnels = d.now.Revision
 		return put(d, kind, &d.now.Tunnels, id, e)
 	case kindConnector:
+		d.now.Changed.Connectors = d.now.Revision
 		return put(d, kind, &d.now.Connectors, id, e)
 	case kindDevice:
+		d.now.Changed.Devices = d.now.Revision
 		return put(d, kind, &d.now.Devices, id, e)
 	case kindToken:
 		return put(d, kind, &d.now.Tokens, id, e)
 	case kindRoute:
+		d.now.Changed.Routes = d.now.Revision
 		return d.routes.apply(id, e)
 	case kindCapture:
+		d.now.Changed.Capture = d.now.Revision
 		return d.capture.apply(id, e)
 	case kindPolicy:
+		d.now.Changed.Policy = d.now.Revision
 		return single(&d.now.Policy, e)
 	case kindPlan:
 		return single(&d.now.Plan, e)

@@ -15,9 +15,9 @@ type Setup struct {
 	Edges []string // addresses for tokens, host:port
 }
 
-// Init makes the data directory and the authority's keys where they are
+// SetUp makes the data directory and the authority's keys where they are
 // missing. It may be repeated and changes nothing that exists.
-func (e *Edge) Init() (Setup, error) {
+func (e *Edge) SetUp() (Setup, error) {
 	if err := node.MakeStateDir(e.cfg.StateDir); err != nil {
 		return Setup{}, err
 	}
