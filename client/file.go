@@ -29,10 +29,9 @@ func LoadFile(path string) (File, error) {
 // The device has an IPv6 address, too, hence the least MTU.
 func (f *File) Config() (Config, error) {
 	if f.MTU != 0 && (f.MTU < packet.MinMTU6 || f.MTU > tun.MaxMTU) {
-		return Config{}, &conf.FieldError{
-			Of: "client", Field: "mtu", Text: fmt.Sprintf("%d is not within %d to %d", f.MTU, packet.MinMTU6, tun.MaxMTU),
-			Advice: fmt.Sprintf("leave it out for %d", DefaultMTU),
-		}
+		return Config{}, conf.BadField("client", "mtu",
+			fmt.Sprintf("%d is not within %d to %d", f.MTU, packet.MinMTU6, tun.MaxMTU),
+			fmt.Sprintf("leave it out for %d", DefaultMTU))
 	}
 	return Config{StateDir: f.StateDir, TUN: f.TUN, MTU: f.MTU, Mark: f.Mark}, nil
 }

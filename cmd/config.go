@@ -40,7 +40,7 @@ func over[T comparable](cmd *cobra.Command, flag string, value, file T) T {
 
 // badConfig makes a usage error of a setting that makes no sense, with its own hint.
 func badConfig(cmd *cobra.Command, err error) error {
-	return &usageError{err: err, hint: cmp.Or(advice.Of(err), "see "+cmd.CommandPath()+" --help")}
+	return wrongUse(err, cmp.Or(advice.Of(err), seeHelp(cmd)))
 }
 
 // newConfigCmd returns "config check" of a role. bind adds the flags of run to it; build does what run does

@@ -38,10 +38,10 @@ token is a secret: keep it in a file of mode 0600.`,
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if user == "" {
-				return &usageError{err: fmt.Errorf("%s needs --user", c.CommandPath()), hint: "say whose device it is: --user alice@example.com"}
+				return wrongUse(fmt.Errorf("%s needs --user", c.CommandPath()), "say whose device it is: --user alice@example.com")
 			}
 			if ttl < time.Second {
-				return &usageError{err: fmt.Errorf("--ttl %s is too short", ttl), hint: "write it as 30m or 24h"}
+				return wrongUse(fmt.Errorf("--ttl %s is too short", ttl), "write it as 30m or 24h")
 			}
 			t, err := a.edge().DeviceToken(c.Context(), user, ttl)
 			if err != nil {

@@ -76,7 +76,7 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 	}
 	cfg.Version, cfg.Memory = cmd.Root().Version, memory.Limit()
 	if cfg.Log, err = obs.NewLogger(file.LogLevel); err != nil {
-		return nil, cfg, &usageError{err: err}
+		return nil, cfg, &usageError{err}
 	}
 	e, err := edge.New(cfg)
 	if err != nil {
@@ -121,7 +121,7 @@ func merge[T any](cmd *cobra.Command, flag, want string, words []string, file []
 	for _, w := range words {
 		v, err := parse(w)
 		if err != nil {
-			return nil, &usageError{err: fmt.Errorf("--%s %q: want %s", flag, w, want), hint: "see " + cmd.CommandPath() + " --help"}
+			return nil, wrongUse(fmt.Errorf("--%s %q: want %s", flag, w, want), seeHelp(cmd))
 		}
 		out = append(out, v)
 	}

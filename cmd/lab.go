@@ -57,7 +57,7 @@ Linux routers and nothing of oneping runs: what a direct path looks like.`,
 	flags.bind(cmd)
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		if c == cmd {
-			return &usageError{err, "see oneping lab --help; a command for the laptop stands after --"}
+			return wrongUse(err, "see oneping lab --help; a command for the laptop stands after --")
 		}
 		return c.Root().FlagErrorFunc()(c, err)
 	})
@@ -102,7 +102,7 @@ func (f *labFlags) options() (lab.Options, error) {
 	for _, text := range f.links {
 		link, err := lab.ParseLink(text)
 		if err != nil {
-			return opts, &usageError{err, "see oneping lab --help"}
+			return opts, wrongUse(err, "see oneping lab --help")
 		}
 		opts.Links = append(opts.Links, link)
 	}
@@ -115,12 +115,12 @@ func (f *labFlags) options() (lab.Options, error) {
 	}
 	for name, n := range map[string]int{"laptops": opts.Laptops, "hosts": opts.Hosts} {
 		if n < 1 { // in Options zero stands for the default
-			return opts, &usageError{fmt.Errorf("%s %d: want at least 1", name, n), "see oneping lab --help"}
+			return opts, wrongUse(fmt.Errorf("%s %d: want at least 1", name, n), "see oneping lab --help")
 		}
 	}
 	checked := opts
 	if err := checked.Validate(); err != nil {
-		return opts, &usageError{err, "see oneping lab --help"}
+		return opts, wrongUse(err, "see oneping lab --help")
 	}
 	return opts, nil
 }
@@ -197,7 +197,7 @@ role. Without root it runs as root of a user namespace, which is you outside.`,
 		Example: "  oneping lab exec laptop -- ping 172.16.10.120\n  oneping lab exec connector -- ss -uap\n  oneping lab exec edge -- oneping route list",
 		Args: func(c *cobra.Command, args []string) error {
 			if c.ArgsLenAtDash() > 1 || len(args) < 2 {
-				return &usageError{fmt.Errorf("want a node and a command"), "oneping lab exec NODE -- COMMAND…"}
+				return wrongUse(fmt.Errorf("want a node and a command"), "oneping lab exec NODE -- COMMAND…")
 			}
 			return nil
 		},
@@ -206,7 +206,7 @@ role. Without root it runs as root of a user namespace, which is you outside.`,
 		},
 	}, &name)
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return &usageError{err, "a command stands after --: oneping lab exec NODE -- COMMAND…"}
+		return wrongUse(err, "a command stands after --: oneping lab exec NODE -- COMMAND…")
 	})
 	return cmd
 }

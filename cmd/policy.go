@@ -75,7 +75,7 @@ looked at once and those no longer allowed end.`,
 		Example: "  oneping policy apply -f policy.yaml\n  oneping policy show | sed s/alice/bob/ | oneping policy apply -f -",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 && file == "" {
-				return &usageError{err: fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0]), hint: "a file is named with -f: " + c.CommandPath() + " -f " + args[0]}
+				return wrongUse(fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0]), "a file is named with -f: "+c.CommandPath()+" -f "+args[0])
 			}
 			return exactArgs()(c, args)
 		},
@@ -102,7 +102,7 @@ looked at once and those no longer allowed end.`,
 func readPolicy(c *cobra.Command, file string) ([]byte, error) {
 	switch file {
 	case "":
-		return nil, &usageError{err: fmt.Errorf("%s needs -f FILE", c.CommandPath()), hint: "write -f - for standard input"}
+		return nil, wrongUse(fmt.Errorf("%s needs -f FILE", c.CommandPath()), "write -f - for standard input")
 	case "-":
 		return io.ReadAll(c.InOrStdin())
 	}
@@ -131,7 +131,7 @@ or a device's address; DST alone means ICMP, with a port TCP, or UDP with /udp.`
 			if len(args) == 2 || len(args) == 1 && !strings.ContainsAny(args[0], "@.:") {
 				return nil
 			}
-			return &usageError{err: fmt.Errorf("%s takes DECISION-ID, or SRC and DST", c.CommandPath()), hint: "see " + c.CommandPath() + " --help"}
+			return wrongUse(fmt.Errorf("%s takes DECISION-ID, or SRC and DST", c.CommandPath()), seeHelp(c))
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			e, err := a.explain(c, args)

@@ -73,17 +73,16 @@ func wrongCommand(root *cobra.Command, args []string) error {
 	if cmd.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
 		return nil
 	}
-	return noCommand(cmd, rest[0], "see "+cmd.CommandPath()+" --help")
+	return noCommand(cmd, rest[0], seeHelp(cmd))
 }
 
 // noCommand says that cmd has no such command: the hint is one that looks like it, else another.
 func noCommand(cmd *cobra.Command, word, another string) error {
-	u := &usageError{fmt.Errorf("%s has no command %q", cmd.CommandPath(), word), another}
 	cmd.SuggestionsMinimumDistance = min(2, (len(word)+1)/2) // two changes make any word of two letters
 	if like := cmd.SuggestionsFor(word); len(like) > 0 {
-		u.hint = "did you mean " + cmd.CommandPath() + " " + strings.Join(like, " or ") + "?"
+		another = "did you mean " + cmd.CommandPath() + " " + strings.Join(like, " or ") + "?"
 	}
-	return u
+	return wrongUse(fmt.Errorf("%s has no command %q", cmd.CommandPath(), word), another)
 }
 
 // Groups of the commands in the help of oneping.
@@ -113,7 +112,7 @@ Try it on this machine, without root:
 	}
 	root.SetVersionTemplate("oneping {{.Version}}\n") // as the command prints it
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
+		return wrongUse(err, seeHelp(c))
 	})
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", widest)))
 	root.AddGroup(
@@ -152,15 +151,3 @@ func newVersionCmd() *cobra.Command {
 type exitError struct{ code int }
 
 func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
-
-// usageError is a command line that makes no sense: exit code 2.
-type usageError struct {
-	err  error
-	hint string
-}
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-// Hint says what to do instead.
-func (e *usageError) Hint() string { return e.hint }

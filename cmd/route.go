@@ -22,7 +22,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		if len(names) == 0 {
 			err = fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0])
 		}
-		return &usageError{err: err, hint: "see " + c.CommandPath() + " --help"}
+		return wrongUse(err, seeHelp(c))
 	}
 }
 

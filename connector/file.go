@@ -32,12 +32,12 @@ func (f *File) Config() (Config, error) {
 	var err error
 	if f.ICMP != "" {
 		if c.ICMP, err = icmp.ParseMode(f.ICMP); err != nil {
-			return c, &conf.FieldError{Of: "connector", Field: "icmp", Text: err.Error(), Advice: "leave it out for auto, which takes ping, then raw"}
+			return c, conf.BadField("connector", "icmp", err.Error(), "leave it out for auto, which takes ping, then raw")
 		}
 	}
 	if f.Hops != "" {
 		if c.Hops, err = ParseHops(f.Hops); err != nil {
-			return c, &conf.FieldError{Of: "connector", Field: "hops", Text: err.Error(), Advice: "leave it out to show each router behind the connector"}
+			return c, conf.BadField("connector", "hops", err.Error(), "leave it out to show each router behind the connector")
 		}
 	}
 	return c, nil

@@ -34,7 +34,7 @@ func (r *icmpRoom) mode() string {
 		return nat.Mode()
 	}
 	if off, ok := errors.AsType[*icmp.OffError](why); ok {
-		why = off.Cause // "off" is said already
+		why = off.Why // "off" is said already
 	}
 	return fmt.Sprintf("off: %v", why)
 }

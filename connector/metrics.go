@@ -19,9 +19,7 @@ func (c *Connector) serveMetrics(ctx context.Context, g *errgroup.Group) error {
 	}
 	ln, err := net.Listen("tcp", c.cfg.Metrics)
 	if err != nil {
-		return fmt.Errorf("start connector: %w", &conf.FieldError{
-			Of: "connector", Field: "metrics", Text: err.Error(), Advice: "name a free HOST:PORT of this host, such as 127.0.0.1:9174",
-		})
+		return fmt.Errorf("start connector: %w", conf.BadField("connector", "metrics", err.Error(), "name a free HOST:PORT of this host, such as 127.0.0.1:9174"))
 	}
 	const role = string(proto.RoleConnector)
 	reg := obs.NewRegistry(role, c.cfg.Version)

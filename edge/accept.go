@@ -33,7 +33,8 @@ const (
 // Gate is who decides about nodes: the certificate authority of a real edge, or
 // a simulation's own.
 type Gate struct {
-	// Identify says whose link it is. The text of the error and, where it has a method Code() proto.Code, its code are told to the node.
+	// Identify says whose link it is. The text of the error and, of a
+	// *link.RefusedError, its code are told to the node.
 	Identify func(*link.Link) (proto.Identity, error)
 	// Welcome returns what the node is greeted with. It is called again when the state has changed. Capture is sorted by
 	// netip.Prefix.Compare, without duplicates, and never changed afterwards; nodes may share one. The numbers of the
@@ -125,9 +126,8 @@ func (a *Acceptor) serve(ctx context.Context, l *link.Link) {
 // refuse closes l with the reason that err states, and logs the same.
 func (a *Acceptor) refuse(l *link.Link, log *zap.Logger, err error) {
 	code := proto.CodeRefused
-	var coded interface{ Code() proto.Code }
-	if errors.As(err, &coded) {
-		code = coded.Code()
+	if no, ok := errors.AsType[*link.RefusedError](err); ok {
+		code = no.Code
 	}
 	a.sparse.Warn(log, l.Remote().Addr(), code.String(), "link refused", zap.Stringer(obs.FieldCode, code), zap.String(obs.FieldReason, err.Error()))
 	_ = l.Close(code, err.Error())

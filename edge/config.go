@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -32,42 +33,34 @@ type Config struct {
 	Log              *zap.Logger
 }
 
-// ConfigError is a setting that makes no sense.
-type ConfigError struct {
-	Field, Text, Advice string
-}
-
-// Error names the setting and what is wrong with it.
-func (e *ConfigError) Error() string { return "edge configuration: " + e.Field + ": " + e.Text }
-
-// Hint says what to write instead.
-func (e *ConfigError) Hint() string { return e.Advice }
+// badField says what is wrong with a setting of the edge, and what to write instead.
+func badField(field, text, hint string) error { return conf.BadField("edge", field, text, hint) }
 
 // check validates and fills in defaults.
 func (c *Config) check() error {
 	if c.StateDir == "" {
-		return &ConfigError{Field: "state-dir", Text: "it is empty", Advice: "name a directory that this user may write"}
+		return badField("state-dir", "it is empty", "name a directory that this user may write")
 	}
 	if c.Listen == "" {
 		c.Listen = net.JoinHostPort("", strconv.Itoa(proto.Port))
 	}
 	if err := checkHostPort(c.Listen, true); err != nil {
-		return &ConfigError{Field: "listen", Text: err.Error(), Advice: "write HOST:PORT, such as 0.0.0.0:7844"}
+		return badField("listen", err.Error(), "write HOST:PORT, such as 0.0.0.0:7844")
 	}
 	for _, a := range c.Advertise {
 		if err := checkHostPort(a, false); err != nil {
-			return &ConfigError{Field: "advertise", Text: err.Error(), Advice: "write HOST:PORT as nodes reach this edge, such as edge.example.com:7844"}
+			return badField("advertise", err.Error(), "write HOST:PORT as nodes reach this edge, such as edge.example.com:7844")
 		}
 	}
 	if c.MTU != 0 && (c.MTU < packet.MinMTU6 || c.MTU > 65535) {
-		return &ConfigError{Field: "mtu", Text: fmt.Sprintf("%d is not between %d and 65535", c.MTU, packet.MinMTU6), Advice: "leave it out for 1500"}
+		return badField("mtu", fmt.Sprintf("%d is not between %d and 65535", c.MTU, packet.MinMTU6), "leave it out for 1500")
 	}
 	if err := checkHops(c.Hops); err != nil {
 		return err
 	}
 	for i, p := range c.Capture {
 		if p.Addr().Is4In6() || p.Masked() != p {
-			return &ConfigError{Field: "capture", Text: fmt.Sprintf("%s has bits set behind its length", p), Advice: "write " + p.Masked().String()}
+			return badField("capture", fmt.Sprintf("%s has bits set behind its length", p), "write "+p.Masked().String())
 		}
 		c.Capture[i] = p.Masked()
 	}
@@ -85,14 +78,14 @@ const maxHops = 2
 
 // captureError is about a list of captured prefixes that is too long together with the stored one.
 func captureError(err error) error {
-	return &ConfigError{Field: "capture", Text: err.Error(), Advice: "name a shorter prefix in the place of several"}
+	return badField("capture", err.Error(), "name a shorter prefix in the place of several")
 }
 
 func checkHops(hops []netip.Addr) error {
 	var v4, v6 int
 	for _, a := range hops {
 		if !a.IsGlobalUnicast() || a.Is4In6() || a.Zone() != "" {
-			return &ConfigError{Field: "hop", Text: a.String() + " is not a unicast address", Advice: "name an address that no host uses, such as 100.111.255.254"}
+			return badField("hop", a.String()+" is not a unicast address", "name an address that no host uses, such as 100.111.255.254")
 		}
 		if a.Is4() {
 			v4++
@@ -101,7 +94,7 @@ func checkHops(hops []netip.Addr) error {
 		}
 	}
 	if v4 > 1 || v6 > 1 {
-		return &ConfigError{Field: "hop", Text: "more than one address of a family", Advice: "a router answers from one address: one --hop per family"}
+		return badField("hop", "more than one address of a family", "a router answers from one address: one --hop per family")
 	}
 	return nil
 }

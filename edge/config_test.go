@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/conf"
 )
 
 func TestConfigErrors(t *testing.T) {
@@ -28,8 +31,8 @@ func TestConfigErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := New(tt.cfg)
-			var ce *ConfigError
-			if !errors.As(err, &ce) || !strings.Contains(err.Error(), tt.err) || ce.Hint() == "" {
+			var fe *conf.FieldError
+			if !errors.As(err, &fe) || !strings.Contains(err.Error(), tt.err) || advice.Of(err) == "" {
 				t.Errorf("error %v with hint, want %q", err, tt.err)
 			}
 		})

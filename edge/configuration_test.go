@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -199,7 +201,7 @@ func TestStatusNamesWhoIsBehind(t *testing.T) {
 
 func TestTooManyAreRefused(t *testing.T) {
 	_, err := New(Config{StateDir: t.TempDir(), Capture: prefixes(0, proto.MaxCapture-1)})
-	if e, ok := err.(*ConfigError); !ok || e.Field != "capture" || e.Advice == "" || e.Text != "100001 prefixes are captured, a client takes 100000 at most" {
+	if e, ok := err.(*conf.FieldError); !ok || e.Field != "capture" || advice.Of(err) == "" || e.Err.Error() != "100001 prefixes are captured, a client takes 100000 at most" {
 		t.Errorf("%v", err)
 	}
 	if _, err := New(Config{StateDir: t.TempDir(), Capture: prefixes(0, proto.MaxCapture-2)}); err != nil {

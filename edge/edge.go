@@ -206,7 +206,7 @@ func (e *Edge) checkTaken() error {
 	for _, d := range e.store.Snapshot().Devices { // revoked ones too: policies and captures still name them
 		for _, a := range d.Addrs() {
 			if slices.Contains(e.hops, a) {
-				return &ConfigError{Field: "hop", Text: fmt.Sprintf("%s is the address of device %s", a, d.ID), Advice: "name an address that nobody has"}
+				return badField("hop", fmt.Sprintf("%s is the address of device %s", a, d.ID), "name an address that nobody has")
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/internal/local"
 )
 
@@ -82,7 +83,7 @@ func TestHopAddressIsNobodyElses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var taken *ConfigError
+	var taken *conf.FieldError
 	if err := e.Run(t.Context()); !errors.As(err, &taken) || taken.Field != "hop" {
 		t.Errorf("Run returned %v", err)
 	}

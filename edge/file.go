@@ -48,7 +48,7 @@ func (f *File) Config() (Config, error) {
 	case "silent":
 		c.Silent = true
 	default:
-		return c, &ConfigError{Field: "unreachable", Text: fmt.Sprintf("unknown word %q", f.Unreachable), Advice: "write answer or silent"}
+		return c, badField("unreachable", fmt.Sprintf("unknown word %q", f.Unreachable), "write answer or silent")
 	}
 	return c, nil
 }

@@ -1,8 +1,6 @@
 package edge
 
-import (
-	"net"
-)
+import "net"
 
 // listenMetrics takes the address at which Prometheus is answered; nil where none is configured.
 func (e *Edge) listenMetrics() (net.Listener, error) {
@@ -11,7 +9,7 @@ func (e *Edge) listenMetrics() (net.Listener, error) {
 	}
 	ln, err := net.Listen("tcp", e.cfg.Metrics)
 	if err != nil {
-		return nil, &ConfigError{Field: "metrics", Text: err.Error(), Advice: "name a free HOST:PORT of this host, such as 127.0.0.1:9174"}
+		return nil, badField("metrics", err.Error(), "name a free HOST:PORT of this host, such as 127.0.0.1:9174")
 	}
 	return ln, nil
 }

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/conf"
 )
 
 // TestMetrics asks as Prometheus does, and wants an address in use refused by name.
@@ -17,8 +20,8 @@ func TestMetrics(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	taken := &Edge{cfg: Config{Metrics: addr}}
-	var wrong *ConfigError
-	if _, err := taken.listenMetrics(); !errors.As(err, &wrong) || wrong.Field != "metrics" || wrong.Hint() == "" {
+	var wrong *conf.FieldError
+	if _, err := taken.listenMetrics(); !errors.As(err, &wrong) || wrong.Field != "metrics" || advice.Of(err) == "" {
 		t.Errorf("an address in use: %v", err)
 	}
 	if err := ln.Close(); err != nil {

@@ -1,11 +1,13 @@
 package edge
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -20,14 +22,14 @@ func (e *Edge) welcome(id proto.Identity) (proto.Welcome, error) {
 	if id.Role == proto.RoleConnector {
 		t, ok := sn.Tunnels[id.Tunnel]
 		if !ok {
-			return w, goneError{}
+			return w, errGone
 		}
 		w.Tunnel = t.Name
 		return w, nil
 	}
 	d, ok := sn.Devices[id.ID]
 	if !ok || d.Revoked {
-		return w, goneError{}
+		return w, errGone
 	}
 	w.User, w.Addrs, w.Capture = d.User, d.Addrs(), e.capture(sn)
 	return w, nil
@@ -59,10 +61,5 @@ func (e *Edge) capture(sn *model.Snapshot) []netip.Prefix {
 	return l.sent
 }
 
-// goneError is about a node that was revoked between its handshake and its hello.
-type goneError struct{}
-
-func (goneError) Error() string { return "revoked or deleted by an administrator" }
-
-// Code returns what the link is closed with.
-func (goneError) Code() proto.Code { return proto.CodeRevoked }
+// errGone is about a node that was revoked between its handshake and its hello.
+var errGone = &link.RefusedError{Code: proto.CodeRevoked, Err: errors.New("revoked or deleted by an administrator")}

@@ -162,24 +162,13 @@ func exports(t *testing.T, s *source) {
 }
 
 func receiverExported(d *ast.FuncDecl) bool {
-	if d.Recv == nil {
-		return true
-	}
-	typ := d.Recv.List[0].Type
-	if star, ok := typ.(*ast.StarExpr); ok {
-		typ = star.X
-	}
-	if index, ok := typ.(*ast.IndexExpr); ok {
-		typ = index.X
-	}
-	id, ok := typ.(*ast.Ident)
-	return ok && id.IsExported()
+	return d.Recv == nil || ast.IsExported(receiver(d))
 }
 
 // wellKnown are methods whose meaning the standard library has fixed.
 func wellKnown(d *ast.FuncDecl) bool {
 	switch d.Name.Name {
-	case "Error", "Unwrap", "Is", "Hint", "String", "MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText":
+	case "Error", "Unwrap", "Is", "String", "MarshalJSON", "UnmarshalJSON", "MarshalText", "UnmarshalText":
 		return d.Recv != nil
 	}
 	return false

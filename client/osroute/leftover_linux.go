@@ -157,10 +157,8 @@ func Repair(path, device string, all bool) (Repaired, error) {
 	}
 	for _, c := range claims {
 		if isHeld(c.Device) {
-			return out, &Error{
-				Op: "repair " + c.Device, Err: errors.New("a running process holds the device"),
-				Text: "stop the client first (it undoes everything itself); without one running, repeat this",
-			}
+			return out, failure("repair "+c.Device, errors.New("a running process holds the device"),
+				"stop the client first (it undoes everything itself); without one running, repeat this")
 		}
 	}
 	if all {

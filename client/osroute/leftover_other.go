@@ -9,8 +9,6 @@ import (
 
 // Repair says no: no journal is kept on this system.
 func Repair(string, string, bool) (Repaired, error) {
-	return Repaired{}, &Error{
-		Op: "repair", Err: errors.New("not supported on " + runtime.GOOS),
-		Text: "start the client and stop it: its start takes over what was left, and its end removes that",
-	}
+	return Repaired{}, failure("repair", errors.New("not supported on "+runtime.GOOS),
+		"start the client and stop it: its start takes over what was left, and its end removes that")
 }

@@ -21,6 +21,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // Config says what the host's routing shall look like. Prefixes and addresses of both families may be mixed.
@@ -81,21 +83,11 @@ type Repaired struct {
 // Nothing says that there was nothing to undo.
 func (r *Repaired) Nothing() bool { return len(r.Rules)+len(r.Routes) == 0 && r.Device == "" }
 
-// Error is a failed change of the host's routing. It unwraps to the system's own error.
-type Error struct {
-	Op   string // what was tried: "add route 10.0.0.0/8 dev oneping0"
-	Err  error
-	Text string // the hint, one line; empty when there is none
+// failure says which change of the host's routing failed ("add route 10.0.0.0/8 dev oneping0") and
+// what to do about it; hint may be empty. The error unwraps to the system's own.
+func failure(op string, err error, hint string) error {
+	return &advice.Error{Text: op + ": " + err.Error(), Advice: hint, Cause: err}
 }
-
-// Error implements error.
-func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
-
-// Unwrap returns the system's own error.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Hint returns one line that says what to do, or "".
-func (e *Error) Hint() string { return e.Text }
 
 // everything returns 0.0.0.0/0 or ::/0.
 func everything(v6 bool) netip.Prefix {

@@ -65,7 +65,7 @@ func (r *Router) Apply(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if cfg.Mark == 0 {
-		return &Error{Op: "apply routing", Err: errors.New("no firewall mark: the link's own packets would enter the TUN"), Text: "set a mark other than 0"}
+		return failure("apply routing", errors.New("no firewall mark: the link's own packets would enter the TUN"), "set a mark other than 0")
 	}
 	cfg = withDefaults(cfg)
 	if r.claimed && claimOf(cfg) != r.own {
@@ -207,7 +207,7 @@ func fail(op string, err error) error {
 	case errors.Is(err, unix.ENETDOWN):
 		hint = "the TUN device was set down; restart the client"
 	}
-	return &Error{Op: op, Err: err, Text: hint}
+	return failure(op, err, hint)
 }
 
 // LinkControl returns a control function for net.ListenConfig and net.Dialer that puts mark on a socket of the link, so

@@ -19,6 +19,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 func testConfig(capture ...string) Config {
@@ -395,8 +397,7 @@ func TestApplyErrors(t *testing.T) {
 	cfg = testConfig("10.0.0.0/8")
 	cfg.Device = "oneping-none"
 	err := r.Apply(t.Context(), cfg)
-	var hinted interface{ Hint() string }
-	if !errors.As(err, &hinted) || hinted.Hint() == "" {
+	if advice.Of(err) == "" {
 		t.Errorf("Apply without device = %v, want a hint", err)
 	}
 	if err := New(zap.NewNop()).Undo(); err != nil {

@@ -22,7 +22,7 @@ func (r *Router) Adopt(Config, string) error { return nil }
 
 // Apply says no.
 func (r *Router) Apply(context.Context, Config) error {
-	return &Error{Op: "apply routing", Err: errors.New("not supported on " + runtime.GOOS), Text: "run the client on Linux, macOS or Windows"}
+	return failure("apply routing", errors.New("not supported on "+runtime.GOOS), "run the client on Linux, macOS or Windows")
 }
 
 // Watch waits for ctx.

@@ -89,5 +89,5 @@ func (t *oneTable) fail(op string, err error) error {
 	case noMemory:
 		hint = "the system is short of memory for routes; try again"
 	}
-	return &Error{Op: op, Err: err, Text: hint}
+	return failure(op, err, hint)
 }

@@ -1,8 +1,6 @@
 package tun
 
-import (
-	wgtun "golang.zx2c4.com/wireguard/tun"
-)
+import wgtun "golang.zx2c4.com/wireguard/tun"
 
 // drainedDevice reads away the vendor's up/down events. Nobody here wants them, but the vendor's listener blocks for ever
 // on an unread one, and its Close with it.
@@ -35,7 +33,7 @@ func wrapDrained(dev wgtun.Device, mtu, room int) (*Device, error) {
 	d, err := wrap(drained, mtu, room, room)
 	if err != nil {
 		_ = drained.Close()
-		return nil, &OpenError{Name: "TUN", Err: err}
+		return nil, openError("TUN", err, "")
 	}
 	return d, nil
 }

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // readUntil reads packets until take says that it has enough.
@@ -373,8 +375,7 @@ func TestKernelOpenAndClose(t *testing.T) {
 		t.Errorf("WriteOne while down = %v, want EIO", err)
 	}
 	_, err = Open("", 0)
-	var hinted interface{ Hint() string }
-	if !errors.Is(err, syscall.EBUSY) || !errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), "--tun") {
+	if !errors.Is(err, syscall.EBUSY) || !strings.Contains(advice.Of(err), "--tun") {
 		t.Errorf("second Open = %v, want EBUSY and a hint", err)
 	}
 	if _, err := Open("lo", 0); !errors.Is(err, syscall.EINVAL) {

@@ -4,23 +4,15 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
-// OpenError says why Open failed and what a person can do about it.
-type OpenError struct {
-	Name string // the device asked for
-	Err  error
-	Text string // the hint, one line; empty when there is none
+// openError says why Open of the device name failed, and what a person can do about it; hint may be
+// empty.
+func openError(name string, err error, hint string) error {
+	return &advice.Error{Text: fmt.Sprintf("open TUN device %s: %v", name, err), Advice: hint, Cause: err}
 }
-
-// Error implements error.
-func (e *OpenError) Error() string { return fmt.Sprintf("open TUN device %s: %v", e.Name, e.Err) }
-
-// Unwrap returns the system's own error.
-func (e *OpenError) Unwrap() error { return e.Err }
-
-// Hint returns one line that says what to do, or "".
-func (e *OpenError) Hint() string { return e.Text }
 
 // checkMTU returns the MTU to use for a requested one; 0 means DefaultMTU.
 func checkMTU(mtu int) (int, error) {

@@ -27,20 +27,20 @@ import (
 const utunHdrLen = 4
 
 // Open creates a TUN device: name "", "utun" or DefaultName lets the kernel choose utunN, "utunN" asks for that one.
-// mtu is in bytes (0 = DefaultMTU). Errors are *OpenError and carry a hint.
+// mtu is in bytes (0 = DefaultMTU). Errors carry advice.
 func Open(name string, mtu int) (*Device, error) {
 	ask, err := darwinName(name)
 	if err != nil {
-		return nil, &OpenError{Name: name, Err: err, Text: "name it utun, and the system chooses the number"}
+		return nil, openError(name, err, "name it utun, and the system chooses the number")
 	}
 	if mtu, err = checkMTU(mtu); err != nil {
-		return nil, &OpenError{Name: ask, Err: err}
+		return nil, openError(ask, err, "")
 	}
 	dev, err := wgtun.CreateTUN(ask, mtu)
 	if err != nil {
 		var errno syscall.Errno
 		errors.As(err, &errno)
-		return nil, &OpenError{Name: ask, Err: err, Text: darwinHint(uintptr(errno), ask)}
+		return nil, openError(ask, err, darwinHint(uintptr(errno), ask))
 	}
 	return wrapDrained(dev, mtu, utunHdrLen)
 }

@@ -33,20 +33,20 @@ const (
 )
 
 // Open creates the TUN device name ("" = DefaultName) with an MTU in bytes (0 = DefaultMTU). The device is down and has
-// no address. Errors are *OpenError and carry a hint.
+// no address. Errors carry advice.
 func Open(name string, mtu int) (*Device, error) {
 	checked, err := checkName(name, maxLinuxName)
 	if err != nil {
-		return nil, &OpenError{Name: name, Err: err}
+		return nil, openError(name, err, "")
 	}
 	if mtu, err = checkMTU(mtu); err != nil {
-		return nil, &OpenError{Name: checked, Err: err}
+		return nil, openError(checked, err, "")
 	}
 	d, err := open(checked, mtu)
 	if err != nil {
 		var errno syscall.Errno
 		errors.As(err, &errno)
-		return nil, &OpenError{Name: checked, Err: err, Text: linuxHint(uintptr(errno), checked)}
+		return nil, openError(checked, err, linuxHint(uintptr(errno), checked))
 	}
 	return d, nil
 }

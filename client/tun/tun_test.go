@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	wgtun "golang.zx2c4.com/wireguard/tun"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // fakeVendor behaves like the vendor's devices: it wants offset bytes of room, overwrites them, and merges a packet into
@@ -327,12 +329,11 @@ func TestHints(t *testing.T) {
 	if got := linuxHint(0, "x") + darwinHint(0, "x") + windowsHint(0); got != "" {
 		t.Errorf("unknown errors have the hint %q", got)
 	}
-	err := error(&OpenError{Name: "oneping0", Err: syscall.EPERM, Text: "try this"})
+	err := openError("oneping0", syscall.EPERM, "try this")
 	if !errors.Is(err, syscall.EPERM) || err.Error() != "open TUN device oneping0: operation not permitted" {
-		t.Errorf("OpenError = %v", err)
+		t.Errorf("openError = %v", err)
 	}
-	var hinted interface{ Hint() string }
-	if !errors.As(err, &hinted) || hinted.Hint() != "try this" {
+	if advice.Of(err) != "try this" {
 		t.Errorf("no hint in %v", err)
 	}
 }

@@ -26,20 +26,20 @@ import (
 )
 
 // Open creates the Wintun adapter name ("" = DefaultName) and remembers an MTU in bytes (0 = DefaultMTU), which
-// client/osroute applies. Errors are *OpenError and carry a hint.
+// client/osroute applies. Errors carry advice.
 func Open(name string, mtu int) (*Device, error) {
 	checked, err := checkName(name, maxWindowsName)
 	if err != nil {
-		return nil, &OpenError{Name: name, Err: err}
+		return nil, openError(name, err, "")
 	}
 	if mtu, err = checkMTU(mtu); err != nil {
-		return nil, &OpenError{Name: checked, Err: err}
+		return nil, openError(checked, err, "")
 	}
 	dev, err := wgtun.CreateTUN(checked, mtu)
 	if err != nil {
 		var errno syscall.Errno
 		errors.As(err, &errno)
-		return nil, &OpenError{Name: checked, Err: err, Text: windowsHint(uintptr(errno))}
+		return nil, openError(checked, err, windowsHint(uintptr(errno)))
 	}
 	return wrapDrained(&serialDevice{Device: dev}, mtu, 0)
 }

@@ -42,11 +42,11 @@ const (
 // newTransport returns the table strategy over datagram sockets. There is no choice on macOS.
 func newTransport(mode Mode) (transport, error) {
 	if mode == Raw {
-		return nil, &OffError{Cause: errors.New("raw sockets are not used on macOS"), Advice: "leave --icmp out"}
+		return nil, newOff(errors.New("raw sockets are not used on macOS"), "leave --icmp out")
 	}
 	v4, err := openDgram(false)
 	if err != nil {
-		return nil, &OffError{Cause: err}
+		return nil, newOff(err, "")
 	}
 	v6, err := openDgram(true)
 	if err != nil {

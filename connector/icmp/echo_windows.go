@@ -74,11 +74,11 @@ const (
 // newTransport returns the echo API. There is no choice on Windows.
 func newTransport(mode Mode) (transport, error) {
 	if mode == Raw {
-		return nil, &OffError{Cause: errors.New("raw sockets are not used on Windows"), Advice: "leave --icmp out"}
+		return nil, newOff(errors.New("raw sockets are not used on Windows"), "leave --icmp out")
 	}
 	api, err := newWinEcho()
 	if err != nil {
-		return nil, &OffError{Cause: err}
+		return nil, newOff(err, "")
 	}
 	return newEchoes(api), nil
 }

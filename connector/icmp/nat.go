@@ -99,7 +99,7 @@ func (n *NAT) Mode() string { return n.t.name() }
 func (n *NAT) closed(err error) {
 	off, ok := errors.AsType[*OffError](err)
 	if !ok {
-		off = &OffError{Cause: err}
+		off = newOff(err, "")
 	}
 	n.shut.Store(off)
 }

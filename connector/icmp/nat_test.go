@@ -303,7 +303,7 @@ func TestClosedMeanwhile(t *testing.T) {
 	if r, err := ask(1), b.Off(); r != packet.OK || err != nil {
 		t.Errorf("open: %v, %v", r, err)
 	}
-	off := &OffError{Cause: errors.New("permission denied"), Advice: "open it"}
+	off := newOff(errors.New("permission denied"), "open it")
 	b.fake.openErr = off
 	if r, err := ask(2), b.Off(); r != packet.ICMPOff || !errors.Is(err, off) {
 		t.Errorf("closed: %v, %v", r, err)

@@ -1,15 +1,17 @@
 package icmp
 
+import "github.com/oneping/oneping/internal/advice"
+
 // OffError says that no ICMP can be sent from this host as it is configured.
 type OffError struct {
-	Cause  error
-	Advice string // the command that changes it
+	Why error // with advice where a command opens ICMP
 }
 
-func (e *OffError) Error() string { return "icmp is off: " + e.Cause.Error() }
+// newOff says why ICMP is off; hint is the command that opens it, or "".
+func newOff(why error, hint string) *OffError { return &OffError{Why: advice.With(why, hint)} }
 
-// Unwrap returns the cause.
-func (e *OffError) Unwrap() error { return e.Cause }
+// Error says that ICMP is off and why.
+func (e *OffError) Error() string { return "icmp is off: " + e.Why.Error() }
 
-// Hint returns the command that opens ICMP.
-func (e *OffError) Hint() string { return e.Advice }
+// Unwrap returns why.
+func (e *OffError) Unwrap() error { return e.Why }

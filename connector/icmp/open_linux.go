@@ -13,13 +13,13 @@ func newTransport(mode Mode) (transport, error) {
 	case Ping:
 		t, err := newPing()
 		if err != nil {
-			return nil, &OffError{Cause: err, Advice: GroupRangeCommand()}
+			return nil, newOff(err, GroupRangeCommand())
 		}
 		return t, nil
 	case Raw:
 		t, err := newRaw()
 		if err != nil {
-			return nil, &OffError{Cause: err, Advice: "setcap cap_net_raw+ep " + executable()}
+			return nil, newOff(err, "setcap cap_net_raw+ep "+executable())
 		}
 		return t, nil
 	case Auto, "":
@@ -37,7 +37,7 @@ func firstTransport() (transport, error) {
 	if rawErr == nil {
 		return raw, nil
 	}
-	return nil, &OffError{Cause: fmt.Errorf("%w; %w", err, rawErr), Advice: GroupRangeCommand()}
+	return nil, newOff(fmt.Errorf("%w; %w", err, rawErr), GroupRangeCommand())
 }
 
 // GroupRangeCommand returns the command that opens ping sockets, IPv6 ones

@@ -6,7 +6,7 @@ import "errors"
 
 // newTransport says no: this system's way to send echo requests is not known here.
 func newTransport(Mode) (transport, error) {
-	return nil, &OffError{Cause: errors.ErrUnsupported}
+	return nil, newOff(errors.ErrUnsupported, "")
 }
 
 // TryPing says no.

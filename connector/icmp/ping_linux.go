@@ -130,7 +130,7 @@ func (t *pingSockets) open(v6 bool, want uint16) (uint16, error) {
 	fd, err := openPing(v6)
 	switch {
 	case errors.Is(err, unix.EACCES): // the group range was closed meanwhile
-		return 0, &OffError{Cause: fmt.Errorf("open ping socket: %w", err), Advice: GroupRangeCommand()}
+		return 0, newOff(fmt.Errorf("open ping socket: %w", err), GroupRangeCommand())
 	case err != nil:
 		return 0, busy(err)
 	}

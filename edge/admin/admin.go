@@ -121,7 +121,6 @@ func (h *Handler) routes() {
 
 func statusOf(err error) int {
 	_, hinted := errors.AsType[*advice.Error](err)
-	hinted = hinted || advice.Of(err) != ""
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		return http.StatusNotFound

@@ -17,6 +17,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -100,18 +101,18 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 	}
 	r := asRefusal(err)
 	fields := []zap.Field{
-		zap.String(obs.FieldReason, r.Text), zap.String(obs.FieldToken, req.TokenID), zap.String("hostname", Printable(req.Hostname)),
+		zap.String(obs.FieldReason, r.Error()), zap.String(obs.FieldToken, req.TokenID), zap.String("hostname", Printable(req.Hostname)),
 	}
 	switch {
-	case r.code == proto.CodeInternal:
+	case r.Code == proto.CodeInternal:
 		log.Error("enrolment failed", zap.Error(err))
 	case known:
 		log.Warn("enrolment refused", fields...)
-		a.audit(ctx, l, "enrol refused", object(req, id), r.Text)
+		a.audit(ctx, l, "enrol refused", object(req, id), r.Error())
 	default: // a stranger gets a line of the log now and then, and no write with fsync
-		a.sparse.Warn(log, l.Remote().Addr(), r.code.String(), "enrolment refused", fields...)
+		a.sparse.Warn(log, l.Remote().Addr(), r.Code.String(), "enrolment refused", fields...)
 	}
-	return proto.EnrolAnswer{Code: r.code, Error: r.Text, Hint: r.Advice}
+	return proto.EnrolAnswer{Code: r.Code, Error: r.Error(), Hint: advice.Of(r)}
 }
 
 // knows says whether a request is about a token or a node in the state. id is
@@ -141,14 +142,13 @@ func object(req *proto.EnrolRequest, id proto.Identity) string {
 	return "token " + req.TokenID
 }
 
-func asRefusal(err error) *Refusal {
-	var r *Refusal
-	var t *state.TokenError
+func asRefusal(err error) *link.RefusedError {
+	var r *link.RefusedError
 	switch {
 	case errors.As(err, &r):
 		return r
-	case errors.As(err, &t):
-		return refuse(proto.CodeRefused, t.Text, t.Advice)
+	case errors.Is(err, state.ErrToken):
+		return &link.RefusedError{Code: proto.CodeRefused, Err: err}
 	}
 	return refuse(proto.CodeInternal, "the edge failed; its log says why", "")
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/node"
 )
 
@@ -24,25 +25,15 @@ const (
 	secretFile = "secret"
 )
 
-// fileError is a file that cannot be used, with what to do about it.
-type fileError struct {
-	path   string
-	cause  error
-	advice string
-}
-
-func (e *fileError) Error() string {
+// fileError is about a file that cannot be used, with what to do about it.
+func fileError(path string, cause error, hint string) error {
+	why := cause
 	var pe *fs.PathError
-	if errors.As(e.cause, &pe) {
-		return fmt.Sprintf("read %s: %v", e.path, pe.Err)
+	if errors.As(cause, &pe) {
+		why = pe.Err
 	}
-	return fmt.Sprintf("read %s: %v", e.path, e.cause)
+	return &advice.Error{Text: fmt.Sprintf("read %s: %v", path, why), Advice: hint, Cause: cause}
 }
-
-func (e *fileError) Unwrap() error { return e.cause }
-
-// Hint says what to do about it.
-func (e *fileError) Hint() string { return e.advice }
 
 const (
 	adviceOwner   = "run as the user who owns the edge's state directory"
@@ -65,7 +56,7 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 		return b, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, &fileError{a.path(name), err, adviceOwner}
+		return nil, fileError(a.path(name), err, adviceOwner)
 	}
 	b, err = create()
 	if err != nil {
@@ -76,7 +67,7 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 		b, err = os.ReadFile(a.path(name))
 	}
 	if err != nil {
-		return nil, &fileError{a.path(name), err, adviceOwner}
+		return nil, fileError(a.path(name), err, adviceOwner)
 	}
 	return b, nil
 }
@@ -104,15 +95,15 @@ func (a *Authority) loadKey() error {
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return &fileError{a.path(keyFile), errors.New("not PEM"), adviceRestore}
+		return fileError(a.path(keyFile), errors.New("not PEM"), adviceRestore)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return &fileError{a.path(keyFile), err, adviceRestore}
+		return fileError(a.path(keyFile), err, adviceRestore)
 	}
 	ec, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
-		return &fileError{a.path(keyFile), fmt.Errorf("a key of type %T, not ECDSA", key), adviceRestore}
+		return fileError(a.path(keyFile), fmt.Errorf("a key of type %T, not ECDSA", key), adviceRestore)
 	}
 	a.key = ec
 	return nil
@@ -137,14 +128,14 @@ func (a *Authority) loadCertificate() error {
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return &fileError{a.path(certFile), errors.New("not PEM"), adviceRestore}
+		return fileError(a.path(certFile), errors.New("not PEM"), adviceRestore)
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return &fileError{a.path(certFile), err, adviceRestore}
+		return fileError(a.path(certFile), err, adviceRestore)
 	}
 	if !a.key.PublicKey.Equal(cert.PublicKey) {
-		return &fileError{a.path(certFile), errors.New("it does not belong to " + keyFile), adviceRestore}
+		return fileError(a.path(certFile), errors.New("it does not belong to "+keyFile), adviceRestore)
 	}
 	a.cert = cert
 	return nil
@@ -161,7 +152,7 @@ func (a *Authority) loadSecret() error {
 	}
 	s, err := hex.DecodeString(strings.TrimSpace(string(b)))
 	if err != nil || len(s) != len(a.secret) {
-		return &fileError{a.path(secretFile), errors.New("not 64 hexadecimal digits"), adviceRestore}
+		return fileError(a.path(secretFile), errors.New("not 64 hexadecimal digits"), adviceRestore)
 	}
 	a.secret = [32]byte(s)
 	return nil

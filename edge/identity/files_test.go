@@ -3,10 +3,11 @@
 package identity
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // TestKeysThatOthersMayReadAreRefused: whoever reads the authority's key can
@@ -23,8 +24,7 @@ func TestKeysThatOthersMayReadAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			err := New(Config{Dir: dir}).Load()
-			var hint interface{ Hint() string }
-			if !errors.As(err, &hint) || hint.Hint() != "chmod 600 "+path {
+			if advice.Of(err) != "chmod 600 "+path {
 				t.Errorf("%s of mode %04o: %v, want it refused with the hint to chmod", name, mode, err)
 			}
 			if err := os.Chmod(path, 0o400); err != nil {

@@ -95,9 +95,9 @@ func (e *edge) serve(ctx context.Context, l *link.Link) {
 	}
 	id, err := e.authority.Identify(l)
 	if err != nil {
-		var r *identity.Refusal
+		var r *link.RefusedError
 		errors.As(err, &r)
-		_ = l.Close(r.Code(), r.Text)
+		_ = l.Close(r.Code, r.Error())
 		return
 	}
 	e.mu.Lock()
@@ -192,10 +192,10 @@ func dialTLS(t *testing.T, e *edge, cfg *tls.Config) error {
 
 func refused(t *testing.T, err error, code proto.Code, text string) {
 	t.Helper()
-	var ne *node.Error
+	var re *link.RefusedError
 	var ce *link.CloseError
 	switch {
-	case errors.As(err, &ne) && ne.Code == code && strings.Contains(ne.Text, text):
+	case errors.As(err, &re) && re.Code == code && strings.Contains(re.Error(), text):
 	case errors.As(err, &ce) && ce.Remote && ce.Code == code && strings.Contains(ce.Text, text):
 	default:
 		t.Errorf("got %v, want a refusal %v %q", err, code, text)

@@ -38,7 +38,7 @@ func (a *Authority) ServerTLS() *tls.Config {
 	return outer
 }
 
-// Identify says whose link l is, or why it is not let in: a *Refusal, which
+// Identify says whose link l is, or why it is not let in: a *link.RefusedError, which
 // the caller passes to l.Close and logs.
 func (a *Authority) Identify(l *link.Link) (proto.Identity, error) {
 	if l.ALPN() != proto.ALPN {
@@ -86,7 +86,7 @@ func (a *Authority) verify(cert *x509.Certificate) (proto.Identity, error) {
 }
 
 // permit says whether an identified node with a key of that hash may have a
-// link, by the newest state: nil, or a *Refusal.
+// link, by the newest state: nil, or a *link.RefusedError.
 func (a *Authority) permit(id proto.Identity, hash []byte) error {
 	sn := a.cfg.Store.Snapshot()
 	if sn == nil {

@@ -1,27 +1,15 @@
 package identity
 
-import "github.com/oneping/oneping/proto"
+import (
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+)
 
-// Refusal is why a node was not let in. Text is for the person at the node;
-// it goes there as the reason of the closed link.
-type Refusal struct {
-	Text   string
-	Advice string
-
-	code proto.Code
-}
-
-// Error returns the text.
-func (r *Refusal) Error() string { return r.Text }
-
-// Code returns what the link is closed with.
-func (r *Refusal) Code() proto.Code { return r.code }
-
-// Hint returns what to do about it, or "".
-func (r *Refusal) Hint() string { return r.Advice }
-
-func refuse(code proto.Code, text, advice string) *Refusal {
-	return &Refusal{code: code, Text: text, Advice: advice}
+// refuse says why a node is not let in: text is for the person at the node, and goes there as the
+// reason of the closed link; hint says what to do about it.
+func refuse(code proto.Code, text, hint string) *link.RefusedError {
+	return &link.RefusedError{Code: code, Err: &advice.Error{Text: text, Advice: hint}}
 }
 
 const (

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 // (an IPv6 address before a port in brackets). The tunnel stays empty.
 func ParseTarget(s string) (Target, error) {
 	fail := func() (Target, error) {
-		return Target{}, &Error{Text: strconv.Quote(s) + " is not a target", hint: `write "icmp ADDRESS", "tcp ADDRESS:PORT" or "udp ADDRESS:PORT"`}
+		return Target{}, bad(strconv.Quote(s)+" is not a target", `write "icmp ADDRESS", "tcp ADDRESS:PORT" or "udp ADDRESS:PORT"`)
 	}
 	name, rest, ok := strings.Cut(s, " ")
 	proto, known := ParseProto(name)
@@ -42,20 +43,19 @@ func ParseTarget(s string) (Target, error) {
 func checkTests(tests []model.PolicyTest, at *lines) (errs Errors) {
 	for i, t := range tests {
 		where := "test " + strconv.Itoa(i+1)
-		fail := func(text, hint string) {
-			errs = append(errs, &Error{Line: at.test(i), At: where, Text: text, hint: hint})
+		fail := func(err error) {
+			errs = append(errs, &Error{Line: at.test(i), At: where, Err: err})
 		}
 		if kind, _, m := parseWho(t.Who); m != nil || kind != whoUser && kind != whoDevice {
-			fail("who: "+strconv.Quote(t.Who)+" is neither a user nor a device", "write USER or device:ID")
+			fail(bad("who: "+strconv.Quote(t.Who)+" is neither a user nor a device", "write USER or device:ID"))
 		}
 		if len(t.Accept)+len(t.Deny) == 0 {
-			fail("it expects nothing", "write accept: or deny: with at least one target")
+			fail(bad("it expects nothing", "write accept: or deny: with at least one target"))
 		}
 		for _, list := range [][]string{t.Accept, t.Deny} {
 			for _, s := range list {
 				if _, err := ParseTarget(s); err != nil {
-					e := err.(*Error) // ParseTarget returns no other
-					fail(e.Text, e.hint)
+					fail(err)
 				}
 			}
 		}
@@ -73,12 +73,12 @@ func (c *Compiled) Check(route func(netip.Addr) string) error {
 		where := "test " + strconv.Itoa(i+1) + ": " + t.Who
 		for _, s := range t.Accept {
 			if !c.decideTest(&p, s, route).Allowed {
-				errs = append(errs, &Error{At: where, Text: s + " is denied and the test expects it accepted" + c.whyTest(&p, s, route)})
+				errs = append(errs, &Error{At: where, Err: errors.New(s + " is denied and the test expects it accepted" + c.whyTest(&p, s, route))})
 			}
 		}
 		for _, s := range t.Deny {
 			if d := c.decideTest(&p, s, route); d.Allowed {
-				errs = append(errs, &Error{At: where, Text: s + " is accepted by grant " + d.Grant + " and the test expects it denied"})
+				errs = append(errs, &Error{At: where, Err: errors.New(s + " is accepted by grant " + d.Grant + " and the test expects it denied")})
 			}
 		}
 	}

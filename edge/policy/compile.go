@@ -1,11 +1,13 @@
 package policy
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strconv"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // grant is a compiled model.Grant.
@@ -52,9 +54,9 @@ func compile(p model.Policy, tunnels map[string]model.Tunnel, at *lines) (*Compi
 	for i, g := range p.Grants {
 		line := at.grant(i)
 		if g.ID == "" {
-			errs = append(errs, &Error{Line: line, At: "grant " + strconv.Itoa(i+1), Text: "it has no id", hint: "give each grant a unique id; decisions are named after it"})
+			errs = append(errs, &Error{Line: line, At: "grant " + strconv.Itoa(i+1), Err: bad("it has no id", "give each grant a unique id; decisions are named after it")})
 		} else if seen[g.ID] {
-			errs = append(errs, &Error{Line: line, At: "grant " + g.ID, Text: "another grant has this id", hint: "give each grant a unique id; decisions are named after it"})
+			errs = append(errs, &Error{Line: line, At: "grant " + g.ID, Err: bad("another grant has this id", "give each grant a unique id; decisions are named after it")})
 		}
 		seen[g.ID] = true
 		cg, more := compileGrant(g, p.Groups, byName)
@@ -65,8 +67,8 @@ func compile(p model.Policy, tunnels map[string]model.Tunnel, at *lines) (*Compi
 		for _, d := range cg.to {
 			if d.tunnel != "" && byName[d.tunnel] == "" {
 				c.missing = append(c.missing, &Error{
-					At: "grant " + g.ID + ": to", Text: "there is no tunnel " + strconv.Quote(d.tunnel),
-					hint: "oneping tunnel list shows the names",
+					At:  "grant " + g.ID + ": to",
+					Err: bad("there is no tunnel "+strconv.Quote(d.tunnel), "oneping tunnel list shows the names"),
 				})
 			}
 		}
@@ -78,11 +80,11 @@ func compile(p model.Policy, tunnels map[string]model.Tunnel, at *lines) (*Compi
 func (c *Compiled) addGroups(groups map[string][]string, at *lines) (errs Errors) {
 	for name, users := range groups {
 		if name == "" {
-			errs = append(errs, &Error{Line: at.group(name), At: "groups", Text: "a group has no name"})
+			errs = append(errs, &Error{Line: at.group(name), At: "groups", Err: errors.New("a group has no name")})
 		}
 		for _, u := range users {
 			if kind, user, m := parseWho(u); m != nil || kind != whoUser {
-				errs = append(errs, &Error{Line: at.group(name), At: "group " + name, Text: strconv.Quote(u) + " is not a user", hint: "a group lists users; groups do not nest"})
+				errs = append(errs, &Error{Line: at.group(name), At: "group " + name, Err: bad(strconv.Quote(u)+" is not a user", "a group lists users; groups do not nest")})
 			} else if !slices.Contains(c.groups[user], name) {
 				c.groups[user] = append(c.groups[user], name)
 			}
@@ -98,8 +100,8 @@ func (c *Compiled) addGroups(groups map[string][]string, at *lines) (errs Errors
 func compileGrant(g model.Grant, groups map[string][]string, tunnels map[string]string) (grant, Errors) {
 	out := grant{id: g.ID, src: g, users: make(map[string]struct{}), groups: make(map[string]struct{}), devices: make(map[string]struct{})}
 	var errs Errors
-	fail := func(field string, m *mistake) {
-		errs = append(errs, &Error{At: "grant " + g.ID + ": " + field, Text: m.text, hint: m.hint})
+	fail := func(field string, m *advice.Error) {
+		errs = append(errs, &Error{At: "grant " + g.ID + ": " + field, Err: m})
 	}
 	for field, list := range map[string][]string{"who": g.Who, "to": g.To, "how": g.How} {
 		if len(list) == 0 {
@@ -136,7 +138,7 @@ func compileGrant(g model.Grant, groups map[string][]string, tunnels map[string]
 		}
 	}
 	for _, s := range g.How {
-		var m *mistake
+		var m *advice.Error
 		if out.how, m = parseHow(out.how, s); m != nil {
 			fail("how", m)
 		}

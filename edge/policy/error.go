@@ -9,10 +9,10 @@ import (
 type Error struct {
 	Line int    // in the YAML text; 0 = unknown
 	At   string // where: "grant eng-lab: who", "group eng"
-	Text string
-	hint string
+	Err  error  // what is wrong, with advice
 }
 
+// Error says where the mistake is and what is wrong.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Line > 0 {
@@ -21,12 +21,12 @@ func (e *Error) Error() string {
 	if e.At != "" {
 		b.WriteString(e.At + ": ")
 	}
-	b.WriteString(e.Text)
+	b.WriteString(e.Err.Error())
 	return b.String()
 }
 
-// Hint says how to put it right.
-func (e *Error) Hint() string { return e.hint }
+// Unwrap returns what is wrong, without the place.
+func (e *Error) Unwrap() error { return e.Err }
 
 // Errors are all the mistakes of a document, one a line.
 type Errors []*Error
@@ -39,14 +39,13 @@ func (es Errors) Error() string {
 	return "read policy: " + strings.Join(lines, "\n  ")
 }
 
-// Hint returns the first hint.
-func (es Errors) Hint() string {
-	for _, e := range es {
-		if e.hint != "" {
-			return e.hint
-		}
+// Unwrap returns the mistakes: the first that has advice gives it for all.
+func (es Errors) Unwrap() []error {
+	errs := make([]error, len(es))
+	for i, e := range es {
+		errs[i] = e
 	}
-	return ""
+	return errs
 }
 
 // err returns es as an error, nil where there is none.

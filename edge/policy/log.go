@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -21,9 +22,9 @@ const (
 )
 
 // ErrNoDecision is returned for an id that the log does not hold (any more).
-var ErrNoDecision error = &Error{
-	Text: "no such decision",
-	hint: "ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them",
+var ErrNoDecision error = &advice.Error{
+	Text:   "no such decision",
+	Advice: "ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them",
 }
 
 // Log keeps the latest denials of each device. The zero value is not ready;

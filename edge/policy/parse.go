@@ -33,12 +33,12 @@ func decode(text []byte) (model.Policy, *lines, error) {
 	dec.KnownFields(true)
 	switch err := dec.Decode(&p); {
 	case errors.Is(err, io.EOF):
-		return p, nil, Errors{{Text: "the document is empty", hint: "to deny everything, write: grants: []"}}
+		return p, nil, Errors{{Err: bad("the document is empty", "to deny everything, write: grants: []")}}
 	case err != nil:
 		return p, nil, yamlErrors(err)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return p, nil, Errors{{Text: "more than one document in the file", hint: "remove what follows the line ---"}}
+		return p, nil, Errors{{Err: bad("more than one document in the file", "remove what follows the line ---")}}
 	}
 	return p, readLines(text), nil
 }
@@ -79,17 +79,17 @@ func yamlError(text string) *Error {
 		known := map[string]string{
 			"Policy": "groups, grants and tests", "Grant": "id, who, to and how", "PolicyTest": "who, accept and deny",
 		}[m[3]]
-		return &Error{Line: line, Text: "unknown key " + strconv.Quote(m[2]), hint: "known here: " + known}
+		return &Error{Line: line, Err: bad("unknown key "+strconv.Quote(m[2]), "known here: "+known)}
 	}
 	if m := noList.FindStringSubmatch(text); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return &Error{Line: line, Text: strconv.Quote(m[2]) + " stands where a list is wanted", hint: "write a list, also of one: [icmp]"}
+		return &Error{Line: line, Err: bad(strconv.Quote(m[2])+" stands where a list is wanted", "write a list, also of one: [icmp]")}
 	}
 	if m := anyLine.FindStringSubmatch(text); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return &Error{Line: line, Text: m[2], hint: "YAML goes by indentation, with spaces and never with tabs; every [, { and \" wants its end"}
+		return &Error{Line: line, Err: bad(m[2], "YAML goes by indentation, with spaces and never with tabs; every [, { and \" wants its end")}
 	}
-	return &Error{Text: text}
+	return &Error{Err: errors.New(text)}
 }
 
 // lines knows at which line each group, grant and test stands. A nil *lines knows nothing.

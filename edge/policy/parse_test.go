@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 )
 
 const good = `
@@ -91,9 +92,8 @@ func TestParseErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.err) {
 				t.Fatalf("error %v, want %q", err, tt.err)
 			}
-			var h interface{ Hint() string }
-			if tt.hint != "" && (!errors.As(err, &h) || !strings.Contains(h.Hint(), tt.hint)) {
-				t.Errorf("hint %q, want %q", h.Hint(), tt.hint)
+			if hint := advice.Of(err); !strings.Contains(hint, tt.hint) {
+				t.Errorf("hint %q, want %q", hint, tt.hint)
 			}
 		})
 	}

@@ -4,12 +4,12 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
-// mistake is what is wrong with one term, before it is known where it stands.
-type mistake struct{ text, hint string }
-
-func bad(text, hint string) *mistake { return &mistake{text: text, hint: hint} }
+// bad says what is wrong with one term, before it is known where it stands.
+func bad(text, hint string) *advice.Error { return &advice.Error{Text: text, Advice: hint} }
 
 // whoKind is the kind of a term of `who`.
 type whoKind uint8
@@ -22,7 +22,7 @@ const (
 )
 
 // parseWho reads USER, user:USER, group:NAME, device:ID or *.
-func parseWho(s string) (kind whoKind, name string, _ *mistake) {
+func parseWho(s string) (kind whoKind, name string, _ *advice.Error) {
 	if s == "*" {
 		return whoAny, "", nil
 	}
@@ -55,7 +55,7 @@ type destination struct {
 }
 
 // parseTo reads PREFIX, ADDRESS, tunnel:NAME or *.
-func parseTo(s string) (destination, *mistake) {
+func parseTo(s string) (destination, *advice.Error) {
 	if s == "*" {
 		return destination{any: true}, nil
 	}
@@ -94,7 +94,7 @@ const howHint = `write icmp, "udp:53", "tcp:22,443", "tcp:8000-8100", "tcp:*" or
 
 // parseHow reads icmp, udp:PORTS, tcp:PORTS or *, PORTS being * or a comma
 // separated list of ports and ranges, and appends what it says.
-func parseHow(to []ports, s string) ([]ports, *mistake) {
+func parseHow(to []ports, s string) ([]ports, *advice.Error) {
 	switch s {
 	case "*":
 		return append(to, ports{any: true}), nil

@@ -50,10 +50,10 @@ func place(sn *model.Snapshot, r *model.Connector) (known bool, err error) {
 		}
 	}
 	if len(enrolled) >= maxConnectors {
-		return false, &TokenError{
+		return false, refuseToken(
 			fmt.Sprintf("the tunnel has %d connectors already, those seen within a day included", maxConnectors),
 			"does one of them start again and again without keeping its --state-dir? Rotate the token if it is in wrong hands: oneping tunnel token NAME --rotate",
-		}
+		)
 	}
 	return false, nil
 }

@@ -201,8 +201,7 @@ func TestConnectorsAreBounded(t *testing.T) {
 		id := fmt.Sprint("r", i)
 		sn.Connectors[id] = model.Connector{ID: id, Tunnel: "t", KeyHash: []byte(id)}
 	}
-	var refused *TokenError
-	if _, err := place(sn, &model.Connector{ID: "new", Tunnel: "t", KeyHash: []byte("new")}); !errors.As(err, &refused) {
+	if _, err := place(sn, &model.Connector{ID: "new", Tunnel: "t", KeyHash: []byte("new")}); !errors.Is(err, ErrToken) {
 		t.Errorf("one too many: %v", err)
 	}
 	again := model.Connector{ID: "other", Tunnel: "t", KeyHash: []byte("r7")}
@@ -269,8 +268,7 @@ func TestTokens(t *testing.T) {
 	refused := func(id, hash, key, want string) {
 		t.Helper()
 		_, err := s.UseToken(ctx, id, []byte(hash), []byte(key))
-		var te *TokenError
-		if !errors.As(err, &te) || te.Text != want {
+		if !errors.Is(err, ErrToken) || err.Error() != want {
 			t.Errorf("token %s: %v, want %q", id, err, want)
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -26,17 +28,12 @@ func (s *Store) CreateToken(ctx context.Context, t model.Token) error {
 	})
 }
 
-// TokenError is why a token was refused.
-type TokenError struct {
-	Text   string
-	Advice string
+// ErrToken is found (errors.Is) in the error about a token, or a node with one, that is not let in.
+var ErrToken = errors.New("token refused")
+
+func refuseToken(text, hint string) error {
+	return &advice.Error{Text: text, Advice: hint, Cause: ErrToken}
 }
-
-// Error returns the reason.
-func (e *TokenError) Error() string { return e.Text }
-
-// Hint returns how to get a good one.
-func (e *TokenError) Hint() string { return e.Advice }
 
 const (
 	adviceDevice = "make a new one on the edge: oneping device token --user USER"
@@ -45,7 +42,7 @@ const (
 
 // UseToken checks a token and, when it is a device token, uses it up for the
 // node with that key: the write succeeds for one node only. The same key may
-// ask again, because an answer can get lost. A refusal is a *TokenError.
+// ask again, because an answer can get lost. A refusal is ErrToken.
 func (s *Store) UseToken(ctx context.Context, id string, hash, keyHash []byte) (model.Token, error) {
 	var used model.Token
 	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
@@ -69,19 +66,19 @@ func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) 
 	t, ok := sn.Tokens[id]
 	switch {
 	case !ok || subtle.ConstantTimeCompare(t.Hash, hash) != 1:
-		return model.Token{}, &TokenError{"this edge does not know the token", "its tunnel may be deleted; " + adviceDevice + ", or oneping tunnel token NAME"}
+		return model.Token{}, refuseToken("this edge does not know the token", "its tunnel may be deleted; "+adviceDevice+", or oneping tunnel token NAME")
 	case t.Kind == string(proto.TokenTunnel) && t.Revoked:
-		return model.Token{}, &TokenError{"the token was rotated: a newer one replaced it", adviceTunnel}
+		return model.Token{}, refuseToken("the token was rotated: a newer one replaced it", adviceTunnel)
 	case t.Revoked:
-		return model.Token{}, &TokenError{"the token was withdrawn", adviceDevice}
+		return model.Token{}, refuseToken("the token was withdrawn", adviceDevice)
 	case t.Used != nil && !bytes.Equal(t.UsedBy, keyHash):
-		return model.Token{}, &TokenError{"the token was used already, " + ago(s.cfg.Now().Sub(*t.Used)) + " ago; a device token works once", adviceDevice}
+		return model.Token{}, refuseToken("the token was used already, "+ago(s.cfg.Now().Sub(*t.Used))+" ago; a device token works once", adviceDevice)
 	case t.Expires != nil && s.cfg.Now().After(*t.Expires):
-		return model.Token{}, &TokenError{"the token expired " + ago(s.cfg.Now().Sub(*t.Expires)) + " ago", adviceDevice}
+		return model.Token{}, refuseToken("the token expired "+ago(s.cfg.Now().Sub(*t.Expires))+" ago", adviceDevice)
 	}
 	if t.Tunnel != "" {
 		if _, ok := sn.Tunnels[t.Tunnel]; !ok {
-			return model.Token{}, &TokenError{"the token's tunnel was deleted", adviceTunnel}
+			return model.Token{}, refuseToken("the token's tunnel was deleted", adviceTunnel)
 		}
 	}
 	return t, nil

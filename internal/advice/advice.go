@@ -34,9 +34,6 @@ func Of(err error) string {
 	if e, ok := err.(*Error); ok && e.Advice != "" {
 		return e.Advice
 	}
-	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
-		return h.Hint()
-	}
 	switch u := err.(type) {
 	case interface{ Unwrap() error }:
 		return Of(u.Unwrap())

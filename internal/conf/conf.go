@@ -5,7 +5,6 @@ package conf
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // Default returns the path of a role's configuration file: /etc/oneping/ROLE.yaml.
@@ -38,30 +39,18 @@ func Find(role string) string {
 // maxSize bounds a file, in bytes.
 const maxSize = 1 << 20
 
-// Error is what is wrong with a file.
-type Error struct {
-	Path  string
-	Lines []string // one problem each, "line N: …" where the line is known
-	Cause error
-}
-
-// Error returns the problems, one a line when there are several.
-func (e *Error) Error() string {
-	if len(e.Lines) == 1 {
-		return fmt.Sprintf("read %s: %s", e.Path, e.Lines[0])
+// failed says what is wrong with a file, in one line for each problem ("line N: …" where the line is
+// known).
+func failed(path string, cause error, problems ...string) error {
+	text := "read " + path + ": " + problems[0]
+	if len(problems) > 1 {
+		text = "read " + path + ":\n  " + strings.Join(problems, "\n  ")
 	}
-	return fmt.Sprintf("read %s:\n  %s", e.Path, strings.Join(e.Lines, "\n  "))
-}
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.Cause }
-
-// Hint says how to check the file again.
-func (e *Error) Hint() string {
-	if errors.Is(e.Cause, fs.ErrNotExist) || errors.Is(e.Cause, fs.ErrPermission) {
-		return "pass the path of a readable file"
+	hint := "correct the file; unknown keys are errors so that a typing mistake is never ignored"
+	if errors.Is(cause, fs.ErrNotExist) || errors.Is(cause, fs.ErrPermission) {
+		hint = "pass the path of a readable file"
 	}
-	return "correct the file; unknown keys are errors so that a typing mistake is never ignored"
+	return &advice.Error{Text: text, Advice: hint, Cause: cause}
 }
 
 // Load reads the file path into v, a pointer to a struct with yaml tags. An
@@ -69,7 +58,7 @@ func (e *Error) Hint() string {
 func Load(path string, v any) error {
 	b, err := read(path)
 	if err != nil {
-		return &Error{Path: path, Lines: []string{cause(err)}, Cause: err}
+		return failed(path, err, cause(err))
 	}
 	return Parse(path, b, v)
 }
@@ -112,10 +101,10 @@ func Parse(name string, b []byte, v any) error {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		return &Error{Path: name, Lines: problems(err), Cause: err}
+		return failed(name, err, problems(err)...)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return &Error{Path: name, Lines: []string{"a second document; one file holds one"}}
+		return failed(name, nil, "a second document; one file holds one")
 	}
 	return nil
 }

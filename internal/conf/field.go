@@ -1,15 +1,24 @@
 package conf
 
+import "github.com/oneping/oneping/internal/advice"
+
 // FieldError is a setting whose value makes no sense.
 type FieldError struct {
-	Of     string // client, connector
-	Field  string // its key in the file
-	Text   string // what is wrong
-	Advice string // what to write instead
+	Of    string // edge, client, connector
+	Field string // its key in the file
+	Err   error  // what is wrong, with advice what to write instead
+}
+
+// BadField returns the *FieldError of a role's setting: text says what is wrong, hint what to write
+// instead.
+func BadField(of, field, text, hint string) error {
+	return &FieldError{Of: of, Field: field, Err: &advice.Error{Text: text, Advice: hint}}
 }
 
 // Error names the setting and what is wrong with it.
-func (e *FieldError) Error() string { return e.Of + " configuration: " + e.Field + ": " + e.Text }
+func (e *FieldError) Error() string {
+	return e.Of + " configuration: " + e.Field + ": " + e.Err.Error()
+}
 
-// Hint says what to write instead.
-func (e *FieldError) Hint() string { return e.Advice }
+// Unwrap returns what is wrong, without the setting's name.
+func (e *FieldError) Unwrap() error { return e.Err }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // socketName is the abstract address of a lab of this user.
@@ -72,14 +74,15 @@ func answer(c *conn) (reply, error) {
 	return r, r.err()
 }
 
+// failure is the answer that carries err and what to do about it.
+func failure(err error) reply { return reply{Error: err.Error(), Hint: advice.Of(err)} }
+
+// err returns the failure that r carries, nil where it carries none.
 func (r reply) err() error {
-	switch {
-	case r.Error != "" && r.Hint != "":
-		return hinted(errors.New(r.Error), "%s", r.Hint)
-	case r.Error != "":
-		return errors.New(r.Error)
+	if r.Error == "" {
+		return nil
 	}
-	return nil
+	return &advice.Error{Text: r.Error, Advice: r.Hint}
 }
 
 // GetStatus describes a lab.

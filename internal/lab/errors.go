@@ -1,22 +1,14 @@
 package lab
 
-import "fmt"
+import (
+	"fmt"
 
-// Error is a failure that a person can do something about.
-type Error struct {
-	Err  error
-	Text string // the line that would help
-}
+	"github.com/oneping/oneping/internal/advice"
+)
 
-func (e *Error) Error() string { return e.Err.Error() }
-
-func (e *Error) Unwrap() error { return e.Err }
-
-// Hint returns the line that would help, without "hint:".
-func (e *Error) Hint() string { return e.Text }
-
+// hinted gives advice to one who meets err: the line that would help, without "hint:".
 func hinted(err error, format string, args ...any) error {
-	return &Error{Err: err, Text: fmt.Sprintf(format, args...)}
+	return advice.With(err, fmt.Sprintf(format, args...))
 }
 
 // ExitError is the way a command in the lab ended, when not with 0. It is the

@@ -73,12 +73,7 @@ func (h *holder) watchLease() {
 
 // report tells the starter why there is no lab.
 func (h *holder) report(err error) error {
-	answer := reply{Error: err.Error()}
-	var help *Error
-	if errors.As(err, &help) {
-		answer.Hint = help.Text
-	}
-	return errors.Join(err, h.lease.send(answer))
+	return errors.Join(err, h.lease.send(failure(err)))
 }
 
 func (h *holder) progress(step string) {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 func connPair(t *testing.T) (a, b *conn) {
@@ -170,10 +172,9 @@ func TestFindProgram(t *testing.T) {
 func TestExplainMissing(t *testing.T) {
 	_, err := findProgram("traceroute", "/", nil)
 	err = explainMissing(err, "traceroute")
-	var help *Error
-	if !errors.As(err, &help) || err.Error() != "traceroute: command not found" ||
-		help.Hint() != "apt-get install traceroute (or the package of that name on your system)" {
-		t.Errorf("explainMissing = %v, %+v", err, help)
+	if err.Error() != "traceroute: command not found" ||
+		advice.Of(err) != "apt-get install traceroute (or the package of that name on your system)" {
+		t.Errorf("explainMissing = %v, hint %q", err, advice.Of(err))
 	}
 	if other := errors.New("other"); explainMissing(other, "x") != other {
 		t.Error("explainMissing changed another error")
@@ -281,9 +282,9 @@ func TestExplainDenied(t *testing.T) {
 		t.Error("explainDenied changed an error that is not about permission")
 	}
 	full := &os.PathError{Op: "fork/exec", Path: "x", Err: syscall.ENOSPC}
-	var help *Error
-	if err := explainDenied(full, false); !errors.As(err, &help) || help.Hint() != "as root: sysctl -w user.max_user_namespaces=15000 user.max_net_namespaces=15000" {
-		t.Errorf("explainDenied(%v) = %v, %+v", full, err, help)
+	help := explainDenied(full, false)
+	if advice.Of(help) != "as root: sysctl -w user.max_user_namespaces=15000 user.max_net_namespaces=15000" {
+		t.Errorf("explainDenied(%v) = %v, hint %q", full, help, advice.Of(help))
 	}
 	if again := explainDenied(help, false); again != help {
 		t.Error("explainDenied hid a hint that was there")

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 const tunDevice = "/dev/net/tun"
@@ -62,11 +64,9 @@ func covers(table string, id uint64) bool {
 // explainDenied adds the line of configuration that stands between this user
 // and a lab, if err looks like it. root says that no user namespace was tried.
 func explainDenied(err error, root bool) error {
-	var help *Error
-	if errors.As(err, &help) {
-		return err
-	}
 	switch {
+	case advice.Of(err) != "":
+		return err
 	case errors.Is(err, unix.ENOSPC):
 		return hinted(err, "as root: sysctl -w user.max_user_namespaces=15000 user.max_net_namespaces=15000")
 	case !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES):

@@ -42,12 +42,7 @@ func (h *holder) serve(ctx context.Context, c *conn) {
 	}
 	defer closeAll(files)
 	if err := h.handle(ctx, c, req, files); err != nil {
-		answer := reply{Error: err.Error()}
-		var help *Error
-		if errors.As(err, &help) {
-			answer.Hint = help.Text
-		}
-		_ = c.send(answer)
+		_ = c.send(failure(err))
 	}
 }
 

@@ -121,10 +121,8 @@ func (s *starter) awaitReady(progress *Progress) error {
 			return errors.New("start lab: its holder ended before it was ready")
 		}
 		switch {
-		case word.Error != "" && word.Hint != "":
-			return hinted(errors.New(word.Error), "%s", word.Hint)
 		case word.Error != "":
-			return errors.New(word.Error)
+			return word.err()
 		case word.Ready:
 			return nil
 		}

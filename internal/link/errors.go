@@ -10,6 +10,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -39,8 +40,8 @@ func (e *CloseError) Error() string {
 	return s
 }
 
-// Hint says what to do where the link will not come back by itself.
-func (e *CloseError) Hint() string {
+// hint says what to do where the link will not come back by itself.
+func (e *CloseError) hint() string {
 	switch {
 	case !e.Remote && e.Code == proto.CodeTimeout:
 		return "is the edge running, and may UDP pass between here and there?"
@@ -52,8 +53,26 @@ func (e *CloseError) Hint() string {
 	return ""
 }
 
-// Unwrap makes errors.Is(err, net.ErrClosed) hold.
-func (e *CloseError) Unwrap() error { return net.ErrClosed }
+// Unwrap makes errors.Is(err, net.ErrClosed) hold, and gives advice.
+func (e *CloseError) Unwrap() error {
+	if hint := e.hint(); hint != "" {
+		return advice.With(net.ErrClosed, hint)
+	}
+	return net.ErrClosed
+}
+
+// RefusedError is a considered no: who gets it on a link closes it with the code and the text, and
+// a dialler that meets it does not hurry to ask again.
+type RefusedError struct {
+	Code proto.Code // never CodeOK
+	Err  error      // why; the text is for the person at the other end
+}
+
+// Error says why.
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why, with advice where there is any.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // ResetError is how a stream reports that one side reset it.
 type ResetError struct {
@@ -113,6 +132,8 @@ func translateIdle(err error, idle time.Duration) error {
 	return translate(err)
 }
 
+var errNoAnswer = errors.New("no answer")
+
 // NoAnswerError is how a dial ends that nobody answered.
 type NoAnswerError struct {
 	Target netip.AddrPort
@@ -122,9 +143,9 @@ type NoAnswerError struct {
 // Error says how long was waited.
 func (e *NoAnswerError) Error() string { return fmt.Sprintf("no answer within %s", e.After) }
 
-// Hint says what to look at.
-func (e *NoAnswerError) Hint() string {
-	return fmt.Sprintf("is the edge running, and may UDP go from here to %s?", e.Target)
+// Unwrap says what to look at.
+func (e *NoAnswerError) Unwrap() error {
+	return advice.With(errNoAnswer, fmt.Sprintf("is the edge running, and may UDP go from here to %s?", e.Target))
 }
 
 // Timeout makes it a time-out as package net knows them.
@@ -177,14 +198,6 @@ func (e *HandshakeError) busy() bool {
 	return e.cause.Remote && e.cause.ErrorCode == quic.ConnectionRefused
 }
 
-// Hint says what to do where it does not come right by itself.
-func (e *HandshakeError) Hint() string {
-	if e.busy() {
-		return "it is asked again; where that does not help: too many connections from this network, or an edge short of memory (oneping edge status)"
-	}
-	return ""
-}
-
 // Alert returns the TLS alert (RFC 8446 §6.2) that ended the handshake, and
 // false where it was not TLS.
 func (e *HandshakeError) Alert() (uint8, bool) {
@@ -192,5 +205,11 @@ func (e *HandshakeError) Alert() (uint8, bool) {
 	return uint8(c), c.IsCryptoError()
 }
 
-// Unwrap returns quic-go's error.
-func (e *HandshakeError) Unwrap() error { return e.cause }
+// Unwrap returns quic-go's error, with advice where it does not come right by itself.
+func (e *HandshakeError) Unwrap() error {
+	if e.busy() {
+		return advice.With(e.cause, "it is asked again; where that does not help: too many connections from this network, "+
+			"or an edge short of memory (oneping edge status)")
+	}
+	return e.cause
+}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -21,7 +22,7 @@ func TestCloseHints(t *testing.T) {
 		{CloseError{Code: proto.CodeDraining, Remote: true}, false},
 		{CloseError{Code: proto.CodeRevoked}, false},
 	} {
-		if got := c.err.Hint(); (got != "") != c.hint {
+		if got := advice.Of(&c.err); (got != "") != c.hint {
 			t.Errorf("%v: hint %q", &c.err, got)
 		}
 	}

@@ -76,9 +76,8 @@ func isRefusal(err error) bool {
 	if e, ok := errors.AsType[*HandshakeError](err); ok {
 		return e.cause.ErrorCode.IsCryptoError() // one side rejects the other's certificate
 	}
-	var enrolment interface{ Refused() bool } // of TLS, which may have to renew first
-	if errors.As(err, &enrolment) {
-		return enrolment.Refused()
+	if _, ok := errors.AsType[*RefusedError](err); ok { // of TLS, which may have to renew first
+		return true
 	}
 	c, ok := errors.AsType[*CloseError](err)
 	if !ok || !c.Remote {

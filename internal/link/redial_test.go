@@ -26,18 +26,12 @@ func attempts(t *testing.T, err error) (n int) {
 	return n
 }
 
-// refusedEnrolment is how a TLS source says that the edge refused to renew.
-type refusedEnrolment struct{}
-
-func (refusedEnrolment) Error() string { return "this edge does not know the token" }
-func (refusedEnrolment) Refused() bool { return true }
-
 // Who is refused asks ever more rarely; who only fails on the way keeps asking.
 func TestRedialAsksRarelyWhereItIsRefused(t *testing.T) {
 	for _, err := range []error{
 		&link.CloseError{Code: proto.CodeRevoked, Remote: true},
-		refusedEnrolment{},
-		&link.CloseError{Code: proto.CodeReplaced, Remote: true}, // two machines with one copied identity
+		&link.RefusedError{Code: proto.CodeRefused, Err: errors.New("this edge does not know the token")}, // to a TLS source
+		&link.CloseError{Code: proto.CodeReplaced, Remote: true},                                          // two machines with one copied identity
 	} {
 		if n := attempts(t, err); n < 15 || n > 60 {
 			t.Errorf("%d attempts in ten minutes after %q, want one every 30 s in the end", n, err)

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -48,16 +49,21 @@ func (n *Node) dial(ctx context.Context, addr string, want [32]byte) (*link.Link
 	return l, ca, nil
 }
 
+// refused makes a considered no of err: of the edge, or of this node about the edge.
+func refused(code proto.Code, err error) *link.RefusedError {
+	return &link.RefusedError{Code: code, Err: err}
+}
+
 // decline tells an edge why this node does not enrol there.
-func decline(ctx context.Context, l *link.Link, why *Error) {
+func decline(ctx context.Context, l *link.Link, why *link.RefusedError) {
 	ctx, cancel := context.WithTimeout(ctx, declineTimeout)
 	defer cancel()
-	_, _ = exchange(ctx, l, &proto.EnrolRequest{Declined: why.Text}) // a courtesy; whoever answers there may not know it
-	_ = l.Close(why.Code, why.Text)
+	_, _ = exchange(ctx, l, &proto.EnrolRequest{Declined: why.Error()}) // a courtesy; whoever answers there may not know it
+	_ = l.Close(why.Code, why.Error())
 }
 
 func unreachable(addr string, err error) error {
-	return &Error{
+	return &advice.Error{
 		Text:   "reach edge " + addr + ": " + err.Error(),
 		Advice: fmt.Sprintf("is the edge running, and does UDP port %d reach it through every firewall?", proto.Port),
 		Cause:  err,
@@ -67,16 +73,15 @@ func unreachable(addr string, err error) error {
 // checkEdge checks the chain that an edge showed against the pinned key. The
 // dates are not looked at: a machine whose clock is wrong must be able to
 // enrol and be told so.
-func checkEdge(chain []*x509.Certificate, want [32]byte) (*x509.Certificate, *Error) {
+func checkEdge(chain []*x509.Certificate, want [32]byte) (*x509.Certificate, *link.RefusedError) {
 	if len(chain) != 2 || pin(chain[1]) != want {
-		return nil, &Error{
-			Code:   proto.CodeRefused,
+		return nil, refused(proto.CodeRefused, &advice.Error{
 			Text:   "the token is for another edge: the authority at this address has another key",
 			Advice: "was the edge set up anew? Make a new token there; otherwise somebody else answers at this address",
-		}
+		})
 	}
 	if err := verifyEdge(chain[0], chain[1], chain[0].NotAfter); err != nil {
-		return nil, &Error{Code: proto.CodeRefused, Text: "the edge's certificate is not what it should be: " + err.Error(), Cause: err}
+		return nil, refused(proto.CodeRefused, fmt.Errorf("the edge's certificate is not what it should be: %w", err))
 	}
 	return chain[1], nil
 }
@@ -118,13 +123,13 @@ func (n *Node) ask(ctx context.Context, l *link.Link, req *proto.EnrolRequest) (
 	var closed *link.CloseError
 	switch {
 	case errors.As(err, &closed) && closed.Remote && closed.Code != proto.CodeOK && closed.Code != proto.CodeDraining:
-		return ans, &Error{Code: closed.Code, Text: closed.Text, Cause: err}
+		return ans, refused(closed.Code, &advice.Error{Text: closed.Text, Cause: err})
 	case err != nil:
 		return ans, fmt.Errorf("enrol: %w", err)
 	case ans.Code == proto.CodeInternal:
 		return ans, errors.New("enrol: " + ans.Error)
 	case ans.Error != "" || ans.Code != proto.CodeOK:
-		return ans, &Error{Code: max(ans.Code, proto.CodeInternal), Text: "the edge refused: " + ans.Error, Advice: ans.Hint}
+		return ans, refused(max(ans.Code, proto.CodeInternal), &advice.Error{Text: "the edge refused: " + ans.Error, Advice: ans.Hint})
 	}
 	return ans, nil
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 )
 
@@ -28,8 +29,8 @@ func TestEachEdgesFailureIsLoggedOnce(t *testing.T) {
 		t.Errorf("%d lines after another failure, then %+v", logs.Len(), last)
 	}
 	silent := &link.NoAnswerError{Target: netip.MustParseAddrPort("192.0.2.1:7844")}
-	if c.Attempted("a:1", silent); c.Last().Hint != silent.Hint() {
-		t.Errorf("hint %q, want %q", c.Last().Hint, silent.Hint())
+	if c.Attempted("a:1", silent); c.Last().Hint != advice.Of(silent) {
+		t.Errorf("hint %q, want %q", c.Last().Hint, advice.Of(silent))
 	}
 }
 

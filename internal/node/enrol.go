@@ -14,6 +14,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 )
@@ -24,7 +26,7 @@ const attemptTimeout = 15 * time.Second
 // Enrol makes sure that this node has a certificate: it reads the stored one,
 // enrols with the token when there is none or when the token is another one than
 // before, and renews one that has expired. An edge that cannot be reached is
-// asked again, with growing pauses, until ctx ends; a refusal is an *Error with
+// asked again, with growing pauses, until ctx ends; a refusal is an *advice.Error with
 // the edge's own reason and hint.
 func (n *Node) Enrol(ctx context.Context) error {
 	if err := n.load(); err != nil {
@@ -38,7 +40,7 @@ func (n *Node) Enrol(ctx context.Context) error {
 	case id.cert == nil && err != nil:
 		return err
 	case id.cert == nil && !have:
-		return &Error{
+		return &advice.Error{
 			Text:   "this " + string(n.cfg.Role) + " has not enrolled and no token was given",
 			Advice: "pass --token-file F, or set " + TokenVariable + "; the edge prints one: oneping " + tokenCommand(n.cfg.Role),
 		}
@@ -78,7 +80,7 @@ func (n *Node) token() (proto.Token, bool, error) {
 		want = proto.TokenTunnel
 	}
 	if tok.Kind != want {
-		return proto.Token{}, false, &Error{
+		return proto.Token{}, false, &advice.Error{
 			Text:   fmt.Sprintf("that is a %s token; a %s needs a %s token", tok.Kind, n.cfg.Role, want),
 			Advice: "make one on the edge: oneping " + tokenCommand(n.cfg.Role),
 		}
@@ -96,12 +98,12 @@ func (n *Node) differs(tok proto.Token, id identity) bool {
 // identity of before goes on: an old token file must not lock a node out.
 func (n *Node) enrolAnew(ctx context.Context, tok proto.Token, id identity) error {
 	err := n.enrolWith(ctx, tok)
-	var refused *Error
-	if p := pin(id.ca); !errors.As(err, &refused) || !refused.Refused() || !bytes.Equal(tok.CA, p[:]) {
+	no, ok := errors.AsType[*link.RefusedError](err)
+	if p := pin(id.ca); !ok || !bytes.Equal(tok.CA, p[:]) {
 		return err
 	}
 	n.cfg.Log.Warn("token ignored: the edge refused it, and this node has enrolled already",
-		zap.String(obs.FieldReason, refused.Text), zap.String(obs.FieldToken, tok.ID))
+		zap.String(obs.FieldReason, no.Error()), zap.String(obs.FieldToken, tok.ID))
 	return n.refresh(ctx)
 }
 
@@ -140,8 +142,8 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 		one, cancel := context.WithTimeout(ctx, attemptTimeout)
 		err := attempt(one, addr)
 		cancel()
-		var refused *Error
-		if err == nil || errors.As(err, &refused) && refused.Refused() && refused.Code != proto.CodeTooMany {
+		no, isNo := errors.AsType[*link.RefusedError](err)
+		if err == nil || isNo && no.Code != proto.CodeTooMany {
 			return err
 		}
 		if err.Error() != last && ctx.Err() == nil { // the same failure once

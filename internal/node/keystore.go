@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 )
@@ -77,7 +78,7 @@ func (n *Node) read(name string) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return nil, nil
 	case err != nil:
-		return nil, &Error{
+		return nil, &advice.Error{
 			Text:   "read identity: " + err.Error(),
 			Advice: "run as the user who owns " + n.cfg.StateDir + ", or pass another --state-dir",
 			Cause:  err,
@@ -114,7 +115,7 @@ func (n *Node) loadKey() error {
 }
 
 func (n *Node) damaged(name string, err error) error {
-	return &Error{
+	return &advice.Error{
 		Text:   fmt.Sprintf("read %s: %v", n.path(name), err),
 		Advice: "delete " + n.path(keyFile) + " and " + n.path(identityFile) + " and enrol again with a new token",
 		Cause:  err,
@@ -146,7 +147,7 @@ func (n *Node) write(name string, b []byte) error {
 		return nil
 	}
 	if !readOnly(err) {
-		return &Error{Text: "keep identity: " + err.Error(), Advice: "is the disk full?", Cause: err}
+		return &advice.Error{Text: "keep identity: " + err.Error(), Advice: "is the disk full?", Cause: err}
 	}
 	n.memory = true
 	n.cfg.Log.Warn("the state directory cannot be written: key and certificate stay in memory, and the next start enrols again",
@@ -192,7 +193,7 @@ func (n *Node) loadIdentity() error {
 		return n.damaged(identityFile, errors.New("its certificate is for another key"))
 	}
 	if who, err := identityOf(id.cert); err != nil || who.Role != n.cfg.Role {
-		return &Error{
+		return &advice.Error{
 			Text:   fmt.Sprintf("the state directory %s belongs to a %s, not to a %s", n.cfg.StateDir, who.Role, n.cfg.Role),
 			Advice: "pass another --state-dir",
 		}

@@ -40,7 +40,7 @@ func (n *Node) Request(now time.Time) (*proto.Renew, error) {
 // Renewed takes the edge's answer to Request.
 func (n *Node) Renewed(r proto.Renewed) error {
 	if r.Error != "" {
-		return &Error{Code: proto.CodeRefused, Text: "renew certificate: the edge refused: " + r.Error}
+		return refused(proto.CodeRefused, errors.New("renew certificate: the edge refused: "+r.Error))
 	}
 	if err := n.load(); err != nil {
 		return err

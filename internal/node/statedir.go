@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -41,7 +42,7 @@ func stateDir(role proto.Role, uid int, xdg, home, config string) string {
 // the local socket lives there; every secret in it is a file of mode 0600.
 func MakeStateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return &Error{
+		return &advice.Error{
 			Text:   fmt.Sprintf("create state directory: %v", err),
 			Advice: "run as a user who may write there, or pass another --state-dir",
 			Cause:  err,

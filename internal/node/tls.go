@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -43,7 +44,7 @@ func (n *Node) TLS(ctx context.Context) (*tls.Config, error) {
 // verifyPeer checks an edge's certificate on a link.
 func verifyPeer(chain []*x509.Certificate, ca *x509.Certificate, now time.Time) error {
 	if len(chain) == 0 {
-		return &Error{Text: "the edge showed no certificate"}
+		return errors.New("the edge showed no certificate")
 	}
 	err := verifyEdge(chain[0], ca, now)
 	var invalid x509.CertificateInvalidError
@@ -51,20 +52,20 @@ func verifyPeer(chain []*x509.Certificate, ca *x509.Certificate, now time.Time) 
 	case err == nil:
 		return nil
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return &Error{
+		return &advice.Error{
 			Text: fmt.Sprintf("the edge's certificate lasts from %s to %s; here it is %s", chain[0].NotBefore.UTC().Format(time.RFC3339),
 				chain[0].NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)),
 			Advice: "compare the clocks of both machines (timedatectl)",
 			Cause:  err,
 		}
 	case verifyEdge(chain[0], ca, chain[0].NotAfter) != nil:
-		return &Error{
+		return &advice.Error{
 			Text:   "the edge at this address has another authority than the one this node enrolled with",
 			Advice: "was the edge set up anew? Enrol with a new token from it; otherwise somebody else answers at this address",
 			Cause:  err,
 		}
 	}
-	return &Error{Text: "the edge's certificate is not what it should be: " + err.Error(), Cause: err}
+	return fmt.Errorf("the edge's certificate is not what it should be: %w", err)
 }
 
 // prepare renews what has expired and enrols again what was forgotten, within one attempt's time.
@@ -92,10 +93,10 @@ func (n *Node) returnWith(ctx context.Context) error {
 		return err
 	}
 	if !have {
-		return &Error{
-			Code: proto.CodeRevoked, Text: "the edge does not know this connector any more and no token was given",
+		return refused(proto.CodeRevoked, &advice.Error{
+			Text:   "the edge does not know this connector any more and no token was given",
 			Advice: "pass the tunnel's token: oneping tunnel token NAME prints it",
-		}
+		})
 	}
 	if err := n.enrolWith(ctx, tok); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -32,7 +33,7 @@ func ReadToken(path string) (proto.Token, bool, error) {
 	}
 	t, err := proto.ParseToken(text)
 	if err != nil {
-		return proto.Token{}, false, &Error{
+		return proto.Token{}, false, &advice.Error{
 			Text:   fmt.Sprintf("read token from %s: %v", from, err),
 			Advice: "make a new one on the edge: oneping device token --user U, or oneping tunnel token NAME",
 			Cause:  err,
@@ -78,7 +79,7 @@ func tokenText(path string, stdin io.Reader, env string) (text, from string, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", "", &Error{Text: "read token: " + err.Error(), Advice: openHint(err), Cause: err}
+		return "", "", &advice.Error{Text: "read token: " + err.Error(), Advice: openHint(err), Cause: err}
 	}
 	defer func() { _ = f.Close() }()
 	return readText(f, path)
@@ -90,7 +91,7 @@ func readText(r io.Reader, from string) (string, string, error) {
 		return "", "", fmt.Errorf("read token from %s: %w", from, err)
 	}
 	if strings.TrimSpace(string(b)) == "" {
-		return "", "", &Error{
+		return "", "", &advice.Error{
 			Text:   "read token from " + from + ": it is empty",
 			Advice: "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token",
 		}
