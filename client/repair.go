@@ -12,6 +12,7 @@ import (
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // journalName is the file in the state directory that says what was changed on the host (client/osroute/journal.go).
@@ -70,7 +71,7 @@ func WriteRepaired(w io.Writer, r *osroute.Repaired) error {
 	if r.Nothing() {
 		b.WriteString("nothing to repair\n")
 	} else {
-		fmt.Fprintf(&b, "repaired: %s, %s\n", count(len(r.Rules), "rule"), count(len(r.Routes), "route"))
+		fmt.Fprintf(&b, "repaired: %s, %s\n", term.Count(len(r.Rules), "rule"), term.Count(len(r.Routes), "route"))
 	}
 	for _, x := range r.Left {
 		fmt.Fprintf(&b, "left: rules or routes of another client that does not run (%s)\n", x)

@@ -8,48 +8,44 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
-// WriteStatus writes s for people; now is when it was asked for.
-func WriteStatus(w io.Writer, s *Status, now time.Time) error {
-	t := &columns{}
-	t.row("link", linkLine(s, now))
+// WriteText writes s for people; now is when it was asked for.
+func (s *Status) WriteText(w io.Writer, now time.Time) error {
+	t := &term.Table{Empty: "none"}
+	t.Row("link", linkLine(s, now))
 	if s.LastError != "" && !s.Up {
-		t.row("", s.LastError)
-		if s.LastHint != "" {
-			t.row("", "hint: "+s.LastHint)
-		}
+		t.Row("", s.LastError)
+		t.Hint(s.LastHint)
 	}
 	if s.Link != nil {
-		t.row("path", pathLine(s))
+		t.Row("path", pathLine(s))
 	}
-	t.row("device", deviceLine(s))
-	t.row("address", list(s.Addrs))
-	t.row("hop", list(s.Hops))
-	t.row("captured", list(s.Capture))
+	t.Row("device", deviceLine(s))
+	t.Row("address", term.List(s.Addrs))
+	t.Row("hop", term.List(s.Hops))
+	t.Row("captured", term.List(s.Capture))
 	if s.Configuration.Behind() {
-		t.row("behind", "the host has "+s.Configuration.String()+"; what is newer is not captured yet")
+		t.Row("behind", "the host has "+s.Configuration.String()+"; what is newer is not captured yet")
 	}
-	t.row("traffic", fmt.Sprintf("%s, %s, %d opening", count(s.Sessions, "UDP session"), count(s.Flows, "TCP flow"), s.Held))
+	t.Row("traffic", fmt.Sprintf("%s, %s, %d opening", term.Count(s.Sessions, "UDP session"), term.Count(s.Flows, "TCP flow"), s.Held))
 	if m := s.Memory.String(); m != "" {
-		t.row("stuck", m)
+		t.Row("stuck", m)
 	}
-	t.row("packets", obs.Reasons(s.Reasons))
+	t.Row("packets", obs.Reasons(s.Reasons))
 	if s.Denied > 0 {
-		t.row("denied", count(s.Denied, "time")+": oneping client status --denials")
+		t.Row("denied", term.Count(s.Denied, "time")+": oneping client status --denials")
 	}
 	if s.Identity != nil && !s.Identity.Expires.IsZero() {
-		t.row("identity", fmt.Sprintf("%s, certificate until %s", s.Identity.Identity, s.Identity.Expires.Local().Format(time.DateTime)))
+		t.Row("identity", fmt.Sprintf("%s, certificate until %s", s.Identity.Identity, term.Second(s.Identity.Expires)))
 	}
 	for _, x := range s.Warnings {
-		t.row("warning", x.Text)
-		if x.Hint != "" {
-			t.row("", "hint: "+x.Hint)
-		}
+		t.Row("warning", x.Text)
+		t.Hint(x.Hint)
 	}
-	_, err := io.WriteString(w, t.String())
-	return err
+	return t.Print(w)
 }
 
 func linkLine(s *Status, now time.Time) string {
@@ -92,39 +88,11 @@ func WriteDenials(w io.Writer, d []proto.Denial) error {
 		_, err := fmt.Fprintln(w, "nothing has been denied")
 		return err
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-19s  %-16s  %-5s  %s\n", "TIME", "ID", "PROTO", "DESTINATION")
+	var t term.Table
+	t.Row("TIME", "ID", "PROTO", "DESTINATION")
 	for i := range d {
-		fmt.Fprintf(&b, "%-19s  %-16s  %-5s  %s\n", d[i].Time.Local().Format(time.DateTime), d[i].ID, d[i].Protocol, d[i].Dst)
+		t.Row(term.Second(d[i].Time), d[i].ID.String(), d[i].Protocol, d[i].Dst)
 	}
-	b.WriteString("why: oneping policy explain ID, on the edge\n")
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// columns aligns rows behind their names.
-type columns struct{ b strings.Builder }
-
-func (t *columns) row(name, text string) {
-	if text == "" {
-		text = "none"
-	}
-	fmt.Fprintf(&t.b, "%-9s %s\n", name, text)
-}
-
-func (t *columns) String() string { return t.b.String() }
-
-func list[T fmt.Stringer](items []T) string {
-	parts := make([]string, len(items))
-	for i := range items {
-		parts[i] = items[i].String()
-	}
-	return strings.Join(parts, ", ")
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	t.Row("why: oneping policy explain ID, on the edge")
+	return t.Print(w)
 }

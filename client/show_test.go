@@ -30,7 +30,7 @@ func TestStatusForPeople(t *testing.T) {
 		Warnings: []osroute.Warning{{Text: "strict rp_filter", Hint: "loosen it"}},
 	}
 	var b strings.Builder
-	if err := WriteStatus(&b, &s, start.Add(90*time.Second)); err != nil {
+	if err := s.WriteText(&b, start.Add(90*time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	want := `link      up for 1m30s to 192.0.2.1:7844 (edge e1)
@@ -50,7 +50,7 @@ warning   strict rp_filter
 
 	b.Reset()
 	down := Status{Since: start, LastError: "dial edge:7844: no answer within 3s", LastHint: "is it running?", MTU: 1500}
-	if err := WriteStatus(&b, &down, start.Add(time.Minute)); err != nil {
+	if err := down.WriteText(&b, start.Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	want = `link      down for 1m0s; captured traffic is answered with host unreachable
@@ -144,7 +144,7 @@ hint: oneping client repair --all removes them, too
 func TestStatusCountsDenials(t *testing.T) {
 	for denied, want := range map[int]string{0: "", 1: "denied    1 time: oneping client status --denials\n", 17: "denied    17 times: oneping client status --denials\n"} {
 		var b strings.Builder
-		if err := WriteStatus(&b, &Status{Denied: denied}, time.Now()); err != nil {
+		if err := (&Status{Denied: denied}).WriteText(&b, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.String(); want == "" && strings.Contains(got, "denied") || !strings.Contains(got, want) {
@@ -160,7 +160,7 @@ func TestStatusSaysThatTheConfigurationIsBehind(t *testing.T) {
 		{Applied: 3, Newest: 5}: "behind    the host has configuration 3 of 5; what is newer is not captured yet\n",
 	} {
 		var b strings.Builder
-		if err := WriteStatus(&b, &Status{Configuration: &now}, time.Now()); err != nil {
+		if err := (&Status{Configuration: &now}).WriteText(&b, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.String(); want == "" && strings.Contains(got, "configuration") || !strings.Contains(got, want) {

@@ -1,13 +1,13 @@
 package cmd
 
 import (
-	"encoding/json"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -36,9 +36,7 @@ func (a *adminFlags) notRunning(err error) error { return notRunning(err, proto.
 // print writes v as JSON where that is asked for, else as text.
 func (a *adminFlags) print(c *cobra.Command, v any, text func(io.Writer) error) error {
 	if a.json {
-		enc := json.NewEncoder(c.OutOrStdout())
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
+		return term.JSON(c.OutOrStdout(), v)
 	}
 	return text(c.OutOrStdout())
 }

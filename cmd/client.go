@@ -12,6 +12,7 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -165,7 +166,7 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 					return err
 				}
 				if asJSON {
-					return writeIndented(out, d)
+					return term.JSON(out, d)
 				}
 				return client.WriteDenials(out, d.Denials)
 			}
@@ -177,9 +178,9 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 				return s.Ready()
 			}
 			if asJSON {
-				return writeIndented(out, s)
+				return term.JSON(out, s)
 			}
-			return client.WriteStatus(out, &s, time.Now())
+			return s.WriteText(out, time.Now())
 		},
 	}
 	bindReady(cmd, &ready, proto.RoleClient)
@@ -214,7 +215,7 @@ It refuses while a client runs. A stopped client has left nothing.`,
 				return err
 			}
 			if asJSON {
-				return errors.Join(writeIndented(c.OutOrStdout(), done), err)
+				return errors.Join(term.JSON(c.OutOrStdout(), done), err)
 			}
 			return errors.Join(client.WriteRepaired(c.OutOrStdout(), &done), err)
 		},

@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -186,7 +186,7 @@ not, with 1.`,
 				return s.Ready()
 			}
 			if asJSON {
-				return writeIndented(c.OutOrStdout(), &s)
+				return term.JSON(c.OutOrStdout(), &s)
 			}
 			return s.WriteText(c.OutOrStdout(), time.Now())
 		},
@@ -225,7 +225,7 @@ Its exit code is 1 where something that is needed failed.`,
 			})
 			write := connector.WriteFindings
 			if asJSON {
-				write = func(w io.Writer, fs []connector.Finding) error { return writeIndented(w, fs) }
+				write = func(w io.Writer, fs []connector.Finding) error { return term.JSON(w, fs) }
 			}
 			if err := write(c.OutOrStdout(), findings); err != nil {
 				return err
@@ -241,10 +241,4 @@ Its exit code is 1 where something that is needed failed.`,
 	cmd.Flags().StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("tunnel's token"))
 	cmd.Flags().StringVar(&f.path, "config", "", configHelp(proto.RoleConnector))
 	return cmd
-}
-
-func writeIndented(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 func newDeviceCmd() *cobra.Command {
@@ -50,7 +52,7 @@ token is a secret: keep it in a file of mode 0600.`,
 			if err := out.write(c, &a, &t); err != nil {
 				return err
 			}
-			hint(c, "good once, until %s; on the laptop: sudo oneping client service install --token-file FILE, or sudo oneping client up --token-file FILE", t.Expires.Local().Format(time.DateTime))
+			hint(c, "good once, until %s; on the laptop: sudo oneping client service install --token-file FILE, or sudo oneping client up --token-file FILE", term.Second(t.Expires))
 			return nil
 		},
 	}

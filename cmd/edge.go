@@ -15,6 +15,7 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -262,7 +263,7 @@ and its exit code is 0 when nodes can connect; else it says why not, with 1.`,
 			if ready {
 				return s.Ready()
 			}
-			return a.print(c, &s, func(w io.Writer) error { return edge.WriteStatus(w, &s, time.Now()) })
+			return a.print(c, &s, func(w io.Writer) error { return s.WriteText(w, time.Now()) })
 		},
 	}
 	bindReady(cmd, &ready, proto.RoleEdge)
@@ -271,7 +272,7 @@ and its exit code is 0 when nodes can connect; else it says why not, with 1.`,
 
 // hint tells a person what comes next, beside the output.
 func hint(c *cobra.Command, format string, args ...any) {
-	_, _ = fmt.Fprintf(c.ErrOrStderr(), "hint: "+format+"\n", args...)
+	term.Hint(c.ErrOrStderr(), fmt.Sprintf(format, args...))
 }
 
 // line returns a text function that prints one line.

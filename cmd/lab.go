@@ -1,19 +1,18 @@
 package cmd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/oneping/oneping/internal/lab"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // newLabCmd is `oneping lab`: with a command after "--" one shot, without one
@@ -130,8 +129,8 @@ func bindLabName(cmd *cobra.Command, name *string) *cobra.Command {
 	return cmd
 }
 
-func labProgress() *lab.Progress {
-	return lab.NewProgress(os.Stderr, term.IsTerminal(int(os.Stderr.Fd())))
+func labProgress() *term.Progress {
+	return term.NewProgress(os.Stderr, term.IsTerminal(os.Stderr))
 }
 
 func labCommand(node string, argv []string) lab.Command {
@@ -329,9 +328,7 @@ func newLabStatusCmd() *cobra.Command {
 
 func printLabs(out io.Writer, list []lab.Status, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(list)
+		return term.JSON(out, list)
 	}
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(out, "no lab is up")
@@ -357,12 +354,12 @@ func printLab(out io.Writer, s lab.Status) error {
 	for _, link := range s.Links {
 		fmt.Fprintf(out, "link %s  %s\n", link.Name, link.Shape)
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NODE\tSTATE\tPID\tUSER\tADDRESSES")
+	t := &term.Table{Empty: "-"}
+	t.Row("NODE", "STATE", "PID", "USER", "ADDRESSES")
 	for _, node := range s.Nodes {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", node.Name, labState(node), labNumber(node.PID), labText(node.User), labAddresses(node))
+		t.Row(node.Name, labState(node), labNumber(node.PID), node.User, labAddresses(node))
 	}
-	if err := table.Flush(); err != nil {
+	if err := t.Print(out); err != nil {
 		return err
 	}
 	for _, node := range s.Nodes {
@@ -385,16 +382,9 @@ func labState(n lab.NodeStatus) string {
 
 func labNumber(n int) string {
 	if n == 0 {
-		return "-"
+		return ""
 	}
-	return fmt.Sprint(n)
-}
-
-func labText(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	return strconv.Itoa(n)
 }
 
 func labAddresses(n lab.NodeStatus) string {
@@ -404,7 +394,7 @@ func labAddresses(n lab.NodeStatus) string {
 			parts = append(parts, prefix.String())
 		}
 	}
-	return labText(strings.Join(parts, " "))
+	return strings.Join(parts, " ")
 }
 
 // newLabHiddenCmds are the processes of a lab; it starts them itself.

@@ -7,42 +7,43 @@ import (
 	"strings"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // writeExplanation says what was decided, for whom, and why.
 func writeExplanation(w io.Writer, e *admin.Explanation) error {
-	t := &table{}
+	t := &term.Table{Empty: "-"}
 	if e.ID != 0 {
-		t.row("decision", e.ID.String())
-		t.row("time", e.Time.Local().Format("2006-01-02 15:04:05"))
+		t.Row("decision", e.ID.String())
+		t.Row("time", term.Second(e.Time))
 	}
-	t.row("principal", principalText(e))
-	t.row("destination", e.Target)
-	t.row("tunnel", tunnelText(e))
-	t.row("answer", answerText(e))
+	t.Row("principal", principalText(e))
+	t.Row("destination", e.Target)
+	t.Row("tunnel", tunnelText(e))
+	t.Row("answer", answerText(e))
 	if e.Now {
-		t.row("today", "allowed: the policy has changed since")
+		t.Row("today", "allowed: the policy has changed since")
 	}
-	if err := t.write(w); err != nil {
+	if err := t.Print(w); err != nil {
 		return err
 	}
 	if len(e.Grants) == 0 {
 		_, err := fmt.Fprintln(w, "\nThe policy has no grants: everything is denied.")
 		return err
 	}
-	g := &table{}
-	g.row("GRANT", "MATCH", "WHY NOT")
+	g := &term.Table{Empty: "-"}
+	g.Row("GRANT", "MATCH", "WHY NOT")
 	for _, c := range e.Grants {
 		match := "no"
 		if c.Matched {
 			match = "yes"
 		}
-		g.row(c.Grant, match, c.Why)
+		g.Row(c.Grant, match, c.Why)
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
-	return g.write(w)
+	return g.Print(w)
 }
 
 func principalText(e *admin.Explanation) string {
@@ -87,6 +88,6 @@ func answerText(e *admin.Explanation) string {
 
 // writeApplied says what came of a new policy.
 func writeApplied(w io.Writer, a *admin.Applied) error {
-	_, err := fmt.Fprintf(w, "policy applied: %s, %s, %s passed\n", plural(a.Grants, "grant"), plural(a.Groups, "group"), plural(a.Tests, "test"))
+	_, err := fmt.Fprintf(w, "policy applied: %s, %s, %s passed\n", term.Count(a.Grants, "grant"), term.Count(a.Groups, "group"), term.Count(a.Tests, "test"))
 	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/service"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // Main runs the command line args of the build named version until it ends or the process is told
@@ -49,7 +50,7 @@ func run(ctx context.Context, version string, args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "oneping: error:", err)
 	if hint := advice.Of(err); hint != "" {
-		fmt.Fprintln(os.Stderr, "hint:", hint)
+		term.Hint(os.Stderr, hint)
 	}
 	var u *usageError
 	if errors.As(err, &u) {

@@ -7,16 +7,17 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // writeRoutes lists routes.
 func writeRoutes(w io.Writer, routes []admin.Route) error {
-	t := &table{}
-	t.row("PREFIX", "TUNNEL", "CONNECTORS", "CREATED")
+	t := &term.Table{Empty: "-"}
+	t.Row("PREFIX", "TUNNEL", "CONNECTORS", "CREATED")
 	for _, r := range routes {
-		t.row(r.Prefix.String(), r.Tunnel, fmt.Sprintf("%d up", r.Connected), day(r.Created))
+		t.Row(r.Prefix.String(), r.Tunnel, fmt.Sprintf("%d up", r.Connected), term.Minute(r.Created))
 	}
-	return t.write(w)
+	return t.Print(w)
 }
 
 // writeLookup says where an address goes.
@@ -25,23 +26,23 @@ func writeLookup(w io.Writer, l *admin.Lookup, now time.Time) error {
 	if l.Captured {
 		captured = "clients send it into oneping"
 	}
-	t := &table{}
-	t.row("address", l.Addr.String())
-	t.row("captured", captured)
+	t := &term.Table{Empty: "-"}
+	t.Row("address", l.Addr.String())
+	t.Row("captured", captured)
 	if l.Route == nil {
-		t.row("route", "none: "+refusal(l, "net unreachable", "!N"))
-		t.hint("oneping route add PREFIX TUNNEL")
-		return t.write(w)
+		t.Row("route", "none: "+refusal(l, "net unreachable", "!N"))
+		t.Hint("oneping route add PREFIX TUNNEL")
+		return t.Print(w)
 	}
-	t.row("route", l.Route.Prefix.String())
-	t.row("tunnel", l.Route.Tunnel)
+	t.Row("route", l.Route.Prefix.String())
+	t.Row("tunnel", l.Route.Tunnel)
 	if l.Route.Connected == 0 {
-		t.row("connectors", "none connected: "+refusal(l, "host unreachable", "!H"))
-		t.hint("on the machine of a connector: oneping connector status; oneping connector check")
+		t.Row("connectors", "none connected: "+refusal(l, "host unreachable", "!H"))
+		t.Hint("on the machine of a connector: oneping connector status; oneping connector check")
 	} else {
-		t.row("connectors", fmt.Sprintf("%d connected", l.Route.Connected))
+		t.Row("connectors", fmt.Sprintf("%d connected", l.Route.Connected))
 	}
-	if err := t.write(w); err != nil || len(l.Connectors) == 0 {
+	if err := t.Print(w); err != nil || len(l.Connectors) == 0 {
 		return err
 	}
 	if _, err := fmt.Fprintln(w); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/term"
 )
 
 func tunnelState(connected, all int) string {
@@ -17,26 +18,26 @@ func tunnelState(connected, all int) string {
 
 // writeTunnels lists tunnels for people.
 func writeTunnels(w io.Writer, tunnels []admin.Tunnel) error {
-	t := &table{}
-	t.row("NAME", "CONNECTORS", "ROUTES", "CREATED")
+	t := &term.Table{Empty: "-"}
+	t.Row("NAME", "CONNECTORS", "ROUTES", "CREATED")
 	for _, x := range tunnels {
-		t.row(x.Name, tunnelState(x.Connected(), len(x.Connectors)), join(x.Routes), day(x.Created))
+		t.Row(x.Name, tunnelState(x.Connected(), len(x.Connectors)), term.List(x.Routes), term.Minute(x.Created))
 	}
-	return t.write(w)
+	return t.Print(w)
 }
 
 // writeTunnel shows one tunnel.
 func writeTunnel(w io.Writer, x *admin.Tunnel, now time.Time) error {
-	t := &table{}
-	t.row("name", x.Name)
-	t.row("id", x.ID)
-	t.row("created", day(x.Created))
-	t.row("routes", join(x.Routes))
+	t := &term.Table{Empty: "-"}
+	t.Row("name", x.Name)
+	t.Row("id", x.ID)
+	t.Row("created", term.Minute(x.Created))
+	t.Row("routes", term.List(x.Routes))
 	if len(x.Connectors) == 0 {
-		t.row("connectors", "none enrolled")
-		return t.write(w)
+		t.Row("connectors", "none enrolled")
+		return t.Print(w)
 	}
-	if err := t.write(w); err != nil {
+	if err := t.Print(w); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
@@ -47,14 +48,14 @@ func writeTunnel(w io.Writer, x *admin.Tunnel, now time.Time) error {
 
 // writeConnectors lists the connectors of a tunnel.
 func writeConnectors(w io.Writer, connectors []admin.Connector, now time.Time) error {
-	t := &table{}
-	t.row("CONNECTOR", "HOST", "STATE", "FROM", "ICMP", "SYSTEM")
+	t := &term.Table{Empty: "-"}
+	t.Row("CONNECTOR", "HOST", "STATE", "FROM", "ICMP", "SYSTEM")
 	for _, c := range connectors {
 		icmp := ""
 		if c.Link != nil {
 			icmp = c.Link.ICMP
 		}
-		t.row(c.ID, c.Hostname, linkState(c.Link, c.LastSeen, c.Revoked, now), remote(c.Link), icmp, c.OS)
+		t.Row(c.ID, c.Hostname, linkState(c.Link, c.LastSeen, c.Revoked, now), remote(c.Link), icmp, c.OS)
 	}
-	return t.write(w)
+	return t.Print(w)
 }

@@ -9,10 +9,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // Finding is the result of one check.
@@ -84,7 +84,7 @@ func Passed(fs []Finding) bool {
 
 // WriteFindings writes a table for people.
 func WriteFindings(w io.Writer, fs []Finding) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var t term.Table
 	for _, f := range fs {
 		verdict := "pass"
 		if !f.OK {
@@ -93,12 +93,12 @@ func WriteFindings(w io.Writer, fs []Finding) error {
 		if !f.OK && !f.Needed {
 			verdict = "warn"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", verdict, f.Name, f.Detail)
+		t.Row(verdict, f.Name, f.Detail)
 		if f.Fix != "" && !f.OK {
-			fmt.Fprintf(t, "\t\tfix: %s\n", f.Fix)
+			t.Row("", "", "fix: "+f.Fix)
 		}
 	}
-	return t.Flush()
+	return t.Print(w)
 }
 
 // failed makes a finding of an error, with its hint where it has one.

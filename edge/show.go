@@ -3,46 +3,37 @@ package edge
 import (
 	"fmt"
 	"io"
-	"net/netip"
-	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 )
 
-// WriteStatus writes s for people; now is when it was asked for.
-func WriteStatus(w io.Writer, s *Status, now time.Time) error {
+// WriteText writes s for people; now is when it was asked for.
+func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	up := 0
-	for _, t := range s.Tunnels {
-		if len(t.Connectors) > 0 {
+	for _, x := range s.Tunnels {
+		if len(x.Connectors) > 0 {
 			up++
 		}
 	}
-	rows := [][2]string{
-		{"edge", fmt.Sprintf("%s, version %s, up %s", s.Edge, s.Version, now.Sub(s.Started).Round(time.Second))},
-		{"listens", s.Listen.String() + " (UDP)"},
-		{"hops", addrs(s.Hops)},
-		{"unreachable", map[bool]string{false: "answer", true: "silent"}[s.Silent]},
-		{"tunnels", fmt.Sprintf("%d, %d with a connector", len(s.Tunnels), up)},
-		{"routes", fmt.Sprint(s.Routes)},
-		{"devices", devices(s.Devices)},
-		{"traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows)},
-		{"packets", obs.Reasons(s.Reasons)},
-		{"refused", obs.Reasons(s.Refused)}, // before a handshake
-		{"memory", s.Memory.String()},
-	}
+	var t term.Table
+	t.Row("edge", fmt.Sprintf("%s, version %s, up %s", s.Edge, s.Version, now.Sub(s.Started).Round(time.Second)))
+	t.Row("listens", s.Listen.String()+" (UDP)")
+	t.Row("hops", term.List(s.Hops))
+	t.Row("unreachable", map[bool]string{false: "answer", true: "silent"}[s.Silent])
+	t.Row("tunnels", fmt.Sprintf("%d, %d with a connector", len(s.Tunnels), up))
+	t.Row("routes", fmt.Sprint(s.Routes))
+	t.Row("devices", devices(s.Devices))
+	t.Row("traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows))
+	t.Row("packets", obs.Reasons(s.Reasons))
+	t.Row("refused", obs.Reasons(s.Refused)) // before a handshake
 	if m := s.Held.String(); m != "" {
-		rows = slices.Insert(rows, len(rows)-1, [2]string{"stuck", m})
+		t.Row("stuck", m)
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, r := range rows {
-		if _, err := fmt.Fprintf(tw, "%s\t%s\n", r[0], r[1]); err != nil {
-			return err
-		}
-	}
-	return tw.Flush()
+	t.Row("memory", s.Memory.String())
+	return t.Print(w)
 }
 
 // maxNamed is how many devices are named that are behind; `device list` shows them all.
@@ -67,14 +58,6 @@ func devices(list []NodeStatus) string {
 		text += ", …: oneping device list"
 	}
 	return text
-}
-
-func addrs(list []netip.Addr) string {
-	words := make([]string, len(list))
-	for i, a := range list {
-		words[i] = a.String()
-	}
-	return strings.Join(words, ", ")
 }
 
 // String says it for people, in MiB.

@@ -27,7 +27,10 @@ func TestOneErrorWithAHint(t *testing.T) {
 				switch n.Name.Name {
 				case "Error":
 					failures[named{dir, receiver(n)}] = true
-				case "Hint", "Advice":
+				case "Hint", "Advice": // that returns one
+					if n.Type.Params.NumFields() > 0 {
+						return true
+					}
 					t.Errorf("%s:%d: method %s: wrap an advice.Error", s.path, s.line(n), n.Name.Name)
 				}
 			case *ast.TypeSpec:

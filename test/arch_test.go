@@ -20,8 +20,8 @@ var layers = map[string]int{"proto": 0, "internal": 1, "client": 2, "connector":
 // floors orders the rooms inside internal: a room imports only rooms of lower floors, and what lies
 // below itself (internal/flow/flowtest imports internal/flow).
 var floors = map[string]int{
-	"advice": 0, "bucket": 0, "memory": 0, "sock": 0, "table": 0,
-	"conf": 1, "local": 1, "obs": 1, "term": 1,
+	"advice": 0, "bucket": 0, "memory": 0, "sock": 0, "table": 0, "term": 0,
+	"conf": 1, "local": 1, "obs": 1,
 	"link": 2, "process": 2, "service": 2,
 	"flow": 3,
 	"hop":  4, "node": 4,
@@ -52,6 +52,7 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":                {"cmd"},
 	"github.com/prometheus/client_golang":   {"internal/obs"},
 	"github.com/kardianos/service":          {"internal/service"},
+	"golang.org/x/term":                     {"internal/term"},
 	"github.com/creack/pty":                 {"internal/lab"},
 	"github.com/google/go-cmp":              {}, // tests only, as the rest
 	"github.com/rogpeppe/go-internal":       {},

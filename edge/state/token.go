@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -72,9 +73,9 @@ func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) 
 	case t.Revoked:
 		return model.Token{}, refuseToken("the token was withdrawn", adviceDevice)
 	case t.Used != nil && !bytes.Equal(t.UsedBy, keyHash):
-		return model.Token{}, refuseToken("the token was used already, "+ago(s.cfg.Now().Sub(*t.Used))+" ago; a device token works once", adviceDevice)
+		return model.Token{}, refuseToken("the token was used already, "+term.Span(s.cfg.Now().Sub(*t.Used))+" ago; a device token works once", adviceDevice)
 	case t.Expires != nil && s.cfg.Now().After(*t.Expires):
-		return model.Token{}, refuseToken("the token expired "+ago(s.cfg.Now().Sub(*t.Expires))+" ago", adviceDevice)
+		return model.Token{}, refuseToken("the token expired "+term.Span(s.cfg.Now().Sub(*t.Expires))+" ago", adviceDevice)
 	}
 	if t.Tunnel != "" {
 		if _, ok := sn.Tunnels[t.Tunnel]; !ok {
@@ -82,19 +83,6 @@ func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) 
 		}
 	}
 	return t, nil
-}
-
-// ago writes a duration as coarsely as people speak.
-func ago(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
 // RotateTunnelTokens makes every token of a tunnel (id) except keep ("" = none)

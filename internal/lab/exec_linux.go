@@ -12,7 +12,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 // drainFor is how long a terminal is read after its command has ended: what the
@@ -63,7 +64,7 @@ func requestExec(c *conn, cmd Command) (*os.File, error) {
 		}
 		defer null.Close()
 		for i, f := range files {
-			if isTerminal(f) {
+			if term.IsTerminal(f) {
 				req.Terminal[i], files[i] = true, null
 			}
 		}
@@ -94,14 +95,12 @@ func requestExec(c *conn, cmd Command) (*os.File, error) {
 // are a terminal in whose foreground we are. In a pipeline the command gets the
 // descriptors as they are, because raw mode would garble its neighbours.
 func ownsTerminal(cmd Command) bool {
-	if !isTerminal(cmd.Stdin) || !isTerminal(cmd.Stdout) {
+	if !term.IsTerminal(cmd.Stdin) || !term.IsTerminal(cmd.Stdout) {
 		return false
 	}
 	group, err := unix.IoctlGetInt(int(cmd.Stdin.Fd()), unix.TIOCGPGRP)
 	return err == nil && group == unix.Getpgrp()
 }
-
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // pollable reopens a received descriptor so that reads can be interrupted.
 func pollable(f *os.File) (*os.File, error) {
@@ -136,11 +135,11 @@ func await(c *conn, cmd Command, master *os.File) (int, error) {
 		return awaitCode(c)
 	}
 	defer master.Close()
-	old, err := term.MakeRaw(int(cmd.Stdin.Fd()))
+	restore, err := term.Raw(cmd.Stdin)
 	if err != nil {
-		return 0, fmt.Errorf("set terminal raw: %w", err)
+		return 0, err
 	}
-	defer term.Restore(int(cmd.Stdin.Fd()), old)
+	defer restore()
 	stopInput, err := pumpInput(master, cmd.Stdin)
 	if err != nil {
 		return 0, err

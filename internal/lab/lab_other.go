@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 func errLinux() error {
@@ -13,10 +15,10 @@ func errLinux() error {
 }
 
 // Up needs Linux.
-func Up(context.Context, Options, *Progress) error { return errLinux() }
+func Up(context.Context, Options, *term.Progress) error { return errLinux() }
 
 // Run needs Linux.
-func Run(context.Context, Options, Command, *Progress) error { return errLinux() }
+func Run(context.Context, Options, Command, *term.Progress) error { return errLinux() }
 
 // Exec needs Linux.
 func Exec(string, Command) error { return errLinux() }

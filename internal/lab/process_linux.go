@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 // command is a process to start in a node.
@@ -49,7 +51,7 @@ func (s *spawner) start(ns *namespace, c command) (int, <-chan syscall.WaitStatu
 	for i, f := range c.files {
 		if f == nil {
 			f = s.null
-		} else if c.terminal && !attr.Sys.Setctty && isTerminal(f) {
+		} else if c.terminal && !attr.Sys.Setctty && term.IsTerminal(f) {
 			attr.Sys.Setsid, attr.Sys.Setctty, attr.Sys.Ctty = true, true, i
 		}
 		attr.Files = append(attr.Files, f.Fd())

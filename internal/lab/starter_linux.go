@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 // endWithin bounds how long a holder may take to be gone.
@@ -26,7 +28,7 @@ type starter struct {
 
 // Up starts a lab that outlives this process. It returns when every role is
 // ready; on an error, or when ctx ends first, nothing is left of the lab.
-func Up(ctx context.Context, o Options, progress *Progress) error {
+func Up(ctx context.Context, o Options, progress *term.Progress) error {
 	s, err := launch(ctx, o, progress)
 	if err != nil {
 		return err
@@ -41,7 +43,7 @@ func Up(ctx context.Context, o Options, progress *Progress) error {
 // Run starts a lab, runs cmd in it and removes the lab. Nothing of it survives
 // this process, however that ends. The error is an *ExitError if cmd ended with
 // another code than 0.
-func Run(ctx context.Context, o Options, cmd Command, progress *Progress) error {
+func Run(ctx context.Context, o Options, cmd Command, progress *term.Progress) error {
 	if o.Name == "" {
 		o.Name = fmt.Sprintf("run-%d", os.Getpid())
 	}
@@ -54,7 +56,7 @@ func Run(ctx context.Context, o Options, cmd Command, progress *Progress) error 
 }
 
 // launch starts a holder and waits for it to be ready.
-func launch(ctx context.Context, o Options, progress *Progress) (*starter, error) {
+func launch(ctx context.Context, o Options, progress *term.Progress) (*starter, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
@@ -113,8 +115,8 @@ func holderAttr(userNamespace bool) *syscall.SysProcAttr {
 	return attr
 }
 
-func (s *starter) awaitReady(progress *Progress) error {
-	defer progress.done()
+func (s *starter) awaitReady(progress *term.Progress) error {
+	defer progress.Done()
 	for {
 		var word reply
 		if _, err := s.lease.receive(&word); err != nil {
@@ -126,7 +128,7 @@ func (s *starter) awaitReady(progress *Progress) error {
 		case word.Ready:
 			return nil
 		}
-		progress.step(word.Progress)
+		progress.Step("lab: starting " + word.Progress)
 	}
 }
 

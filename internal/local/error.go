@@ -1,11 +1,13 @@
 package local
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // ErrNotRunning is found (errors.Is) in what Get and Do return when no process serves the
@@ -44,13 +46,13 @@ type wireError struct {
 
 // WriteJSON answers a request with v, indented for people who use curl.
 func WriteJSON(w http.ResponseWriter, v any) {
-	body, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var body bytes.Buffer
+	if err := term.JSON(&body, v); err != nil {
 		WriteError(w, http.StatusInternalServerError, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(body, '\n')) // a client that went away is its own business
+	_, _ = w.Write(body.Bytes()) // a client that went away is its own business
 }
 
 // WriteError answers a request with err and, where it has advice, its hint.

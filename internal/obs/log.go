@@ -6,7 +6,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/term"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 // Names of log fields: the same thing has the same name in every role.
@@ -41,7 +42,7 @@ func NewLogger(level string) (*zap.Logger, error) {
 		}
 		lvl = l
 	}
-	terminal := term.IsTerminal(int(os.Stderr.Fd()))
+	terminal := term.IsTerminal(os.Stderr)
 	return zap.New(zapcore.NewCore(encoder(terminal), zapcore.Lock(os.Stderr), lvl)), nil
 }
 

@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 )
 
-// WriteText writes the status as people read it, in the words of the client's.
+// WriteText writes s for people, in the words of the client's; now is when it was asked for.
 func (s *Status) WriteText(w io.Writer, now time.Time) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(t, name+"\t"+format+"\n", args...) }
+	var t term.Table
+	row := func(name, format string, args ...any) { t.Row(name, fmt.Sprintf(format, args...)) }
 	since := now.Sub(s.Since).Round(time.Second)
 	if s.Link != nil {
 		row("link", "up for %s to %s (edge %s)", since, s.Link.Remote, s.Edge)
@@ -26,23 +26,19 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	} else {
 		row("link", "down for %s to %s", since, strings.Join(s.Edges, ", "))
 		if s.LastError != "" {
-			row("", "%s", s.LastError)
+			t.Row("", s.LastError)
 		}
-		if s.LastHint != "" {
-			row("", "hint: %s", s.LastHint)
-		}
+		t.Hint(s.LastHint)
 	}
-	row("icmp", "%s", s.ICMP)
-	if s.ICMPHint != "" {
-		row("", "hint: %s", s.ICMPHint)
-	}
+	t.Row("icmp", s.ICMP)
+	t.Hint(s.ICMPHint)
 	if s.Hops == HopsSingle {
 		row("hops", "single: the way behind this connector is shown as one hop")
 	}
 	row("traffic", "%d ICMP mappings, %d UDP sessions, %d TCP flows", s.Mappings, s.Sessions, s.Flows)
 	if m := s.Memory.String(); m != "" {
-		row("stuck", "%s", m)
+		t.Row("stuck", m)
 	}
-	row("packets", "%s", obs.Reasons(s.Reasons))
-	return t.Flush()
+	t.Row("packets", obs.Reasons(s.Reasons))
+	return t.Print(w)
 }

@@ -1,4 +1,4 @@
-package lab
+package term
 
 import (
 	"bytes"
@@ -11,9 +11,9 @@ func TestProgressIsQuietAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		p := NewProgress(&out, true)
-		p.step("namespaces")
+		p.Step("lab: starting namespaces")
 		time.Sleep(quietFor - time.Millisecond)
-		p.done()
+		p.Done()
 		time.Sleep(time.Minute)
 		if out.Len() != 0 {
 			t.Errorf("wrote %q", &out)
@@ -25,14 +25,14 @@ func TestProgressOnATerminalErasesItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		p := NewProgress(&out, true)
-		p.step("namespaces")
-		p.step("edge")
+		p.Step("lab: starting namespaces")
+		p.Step("lab: starting edge")
 		time.Sleep(quietFor)
 		synctest.Wait()
-		p.step("edge")
-		p.step("connector")
-		p.done()
-		p.step("late")
+		p.Step("lab: starting edge")
+		p.Step("lab: starting connector")
+		p.Done()
+		p.Step("late")
 		want := "\r\x1b[Klab: starting edge …\r\x1b[Klab: starting connector …\r\x1b[K"
 		if out.String() != want {
 			t.Errorf("wrote %q, want %q", &out, want)
@@ -44,11 +44,11 @@ func TestProgressInALogIsLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		p := NewProgress(&out, false)
-		p.step("edge")
+		p.Step("lab: starting edge")
 		time.Sleep(quietFor)
 		synctest.Wait()
-		p.step("connector")
-		p.done()
+		p.Step("lab: starting connector")
+		p.Done()
 		if want := "lab: starting edge\nlab: starting connector\n"; out.String() != want {
 			t.Errorf("wrote %q, want %q", &out, want)
 		}

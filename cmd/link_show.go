@@ -1,0 +1,32 @@
+package cmd
+
+import (
+	"time"
+
+	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/term"
+)
+
+// linkState says in words whether a node is there.
+func linkState(p *admin.Presence, seen time.Time, revoked bool, now time.Time) string {
+	switch {
+	case revoked:
+		return "revoked"
+	case p != nil:
+		up := "up " + term.Span(now.Sub(p.Since))
+		if p.Configuration.Behind() {
+			up += ", " + p.Configuration.Numbers()
+		}
+		return up
+	case !seen.IsZero():
+		return "seen " + term.Span(now.Sub(seen)) + " ago"
+	}
+	return "never connected"
+}
+
+func remote(p *admin.Presence) string {
+	if p == nil {
+		return ""
+	}
+	return p.Remote.String()
+}
