@@ -25,8 +25,8 @@ func (c *Client) runApply(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-c.conf.wake:
-		case <-c.routes.moved:
-			apply = c.routes.again
+		case <-c.routing.moved:
+			apply = c.routing.again
 		}
 		began := time.Now()
 		apply(ctx)
@@ -58,7 +58,7 @@ func (c *Client) applyNewest(ctx context.Context) {
 	c.net.Capture = w.capture
 	n := c.net
 	c.mu.Unlock()
-	err := c.routes.apply(ctx, n, []netip.AddrPort{w.link.Remote()})
+	err := c.routing.apply(ctx, n, []netip.AddrPort{w.link.Remote()})
 	if ctx.Err() != nil {
 		return
 	}

@@ -5,27 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/oneping/oneping/client/netstack"
 	"github.com/oneping/oneping/client/osroute"
-	"github.com/oneping/oneping/client/tun"
+	"github.com/oneping/oneping/client/path"
 	"github.com/oneping/oneping/internal/flow"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
-	"github.com/oneping/oneping/proto/packet"
 )
-
-// sweepEvery is how often the tables forget what has expired.
-const sweepEvery = time.Second
 
 // Client is one client. Make it with New, start it with Run, once.
 type Client struct {
@@ -34,36 +26,20 @@ type Client struct {
 	boot    string
 	started time.Time
 
-	dev   Device
-	stack *netstack.Stack // nil: no TCP
-	in    *inbound
-	asked *asked
-	udp   *sessions
-	tcp   *heldSYNs // nil: no TCP
-	// budget bounds the memory of TCP flows.
-	budget *flow.Budget
+	dev    Device
+	stack  Stack
+	path   *path.Path
+	budget *flow.Budget // bounds the memory of TCP flows
 
-	outMu sync.Mutex
-	out   *outbound
-
-	routes   routes
+	routing  hostRouting
 	conf     configuration
-	counters packet.Counters
-	denials  denials
-	state    atomic.Pointer[state]
 	readyOne sync.Once
+	contact  *node.Contact
 
-	contact *node.Contact
-
+	// mu guards what follows.
 	mu    sync.Mutex
 	net   network // as the edge last said, or as it was kept
 	edges []string
-}
-
-// state is the link as the packet path sees it; replaced, never changed.
-type state struct {
-	link *link.Link // nil: down
-	view view
 }
 
 // New checks cfg and returns a client that has not touched anything yet.
@@ -72,14 +48,11 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{
-		cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()), udp: newSessions(maxSessions),
-		asked: newAsked(), budget: flow.NewBudget(flow.BudgetSize(cfg.Memory)), conf: newConfiguration(),
-	}
-	c.edges = cfg.Edges
-	c.in = newInbound(c.udp, c.asked)
-	c.state.Store(&state{})
-	return c, nil
+	budget := flow.NewBudget(flow.BudgetSize(cfg.Memory))
+	return &Client{
+		cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()),
+		path: path.New(budget), budget: budget, conf: newConfiguration(), edges: cfg.Edges,
+	}, nil
 }
 
 // Run brings the client up and keeps it up until ctx ends; it never returns
@@ -94,20 +67,16 @@ func (c *Client) Run(ctx context.Context) error {
 		return errors.Join(err, closeListener(ln))
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if err := c.startTCP(ctx); err != nil {
-		return errors.Join(err, closeListener(ln), c.routes.stop(), c.dev.Close())
-	}
-	c.out = newOutbound(c.udp, c.asked, c.tcp)
 	c.startRoutes(ctx)
 	if c.cfg.Serving != nil {
 		c.cfg.Serving()
 	}
-	g.Go(func() error { return c.runDevice(ctx) })
+	g.Go(func() error { return c.path.RunDevice(ctx) })
 	g.Go(func() error { return c.runLinks(ctx) })
-	g.Go(func() error { return c.runSweeper(ctx) })
+	g.Go(func() error { return c.path.RunSweeper(ctx) })
 	g.Go(func() error { return c.budget.Run(ctx) })
 	g.Go(func() error { return c.runApply(ctx) })
-	g.Go(func() error { return c.routes.watch(ctx, func() { c.networkChanged(ctx) }) })
+	g.Go(func() error { return c.routing.watch(ctx, func() { c.networkChanged(ctx) }) })
 	g.Go(func() error { return c.teardown(ctx) })
 	if ln != nil {
 		g.Go(func() error { return local.ServeListener(ctx, ln, c.api()) })
@@ -134,46 +103,24 @@ func closeListener(ln net.Listener) error {
 	return ln.Close()
 }
 
-// open opens the TUN device, unless one was given.
+// open takes what the client uses of its host: device, routing, TCP.
 func (c *Client) open() error {
-	c.routes.log = c.log
-	if c.cfg.Device != nil {
-		c.dev = c.cfg.Device
-		return nil
-	}
-	router := osroute.New(c.log)
-	if err := router.Adopt(osroute.Config{Device: c.cfg.TUN}, c.cfg.journalPath()); err != nil {
-		return fmt.Errorf("start client: %w", err)
-	}
-	d, err := tun.Open(c.cfg.TUN, c.cfg.MTU)
+	dev, router, err := c.cfg.Host.Open(&c.cfg)
 	if err != nil {
 		return fmt.Errorf("start client: %w", err)
 	}
-	c.dev = d
-	c.routes.start(router, osroute.Config{Device: d.Name(), MTU: d.MTU(), Mark: c.cfg.Mark})
-	return nil
-}
-
-// startTCP starts the netstack, unless TCP is left out.
-func (c *Client) startTCP(ctx context.Context) error {
-	if c.cfg.NoTCP {
-		return nil
+	c.dev = dev
+	c.routing.start(router, osroute.Config{Device: dev.Name(), MTU: dev.MTU(), Mark: c.cfg.Mark}, c.log)
+	if c.stack, err = c.cfg.Host.Stack(dev.MTU(), dev.Write); err != nil {
+		return errors.Join(fmt.Errorf("start client: %w", err), c.routing.stop(), dev.Close())
 	}
-	stack, err := netstack.Start(c.cfg.MTU, c.dev.Write)
-	if err != nil {
-		return fmt.Errorf("start client: %w", err)
-	}
-	c.stack = stack
-	c.tcp = newHeldSYNs(ctx, maxHeld, c.flowEnds())
+	c.path.Attach(dev, c.stack)
 	return nil
 }
 
 // startRoutes captures what was captured when the client last ran: nothing
 // leaks between its start and the edge's first answer.
 func (c *Client) startRoutes(ctx context.Context) {
-	if c.routes.router == nil {
-		return
-	}
 	kept, err := readCache(c.cfg.StateDir, c.cfg.cachePath())
 	if err != nil {
 		c.log.Warn("cannot read the last configuration", zap.Error(err))
@@ -185,61 +132,22 @@ func (c *Client) startRoutes(ctx context.Context) {
 	c.mu.Lock()
 	c.net = kept
 	c.mu.Unlock()
-	c.publish(nil, 0)
-	if err := c.routes.apply(ctx, kept, nil); err != nil {
+	c.publish(nil)
+	if err := c.routing.apply(ctx, kept, nil); err != nil {
 		c.log.Warn("cannot capture what was captured before", zap.Error(err), obs.Hint(err))
 	}
 }
 
-// teardown gives the host back what the client took, once ctx ends; it frees runDevice.
+// teardown gives the host back what the client took, once ctx ends; it frees path.RunDevice.
 func (c *Client) teardown(ctx context.Context) error {
 	<-ctx.Done()
-	if c.tcp != nil { // while the device is there, so that the resets reach the applications
-		c.tcp.close()
-		c.stack.Close()
-	}
-	if err := c.routes.stop(); err != nil {
+	c.path.CloseFlows() // while the device is there, so that the resets reach the applications
+	c.stack.Close()
+	if err := c.routing.stop(); err != nil {
 		c.log.Warn("cannot undo routing", zap.Error(err))
 	}
 	if err := c.dev.Close(); err != nil {
 		c.log.Warn("cannot close TUN device", zap.Error(err))
 	}
 	return context.Cause(ctx)
-}
-
-// runSweeper forgets what has expired.
-func (c *Client) runSweeper(ctx context.Context) error {
-	t := time.NewTicker(sweepEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case now := <-t.C:
-			c.sweep(now)
-		}
-	}
-}
-
-// runDevice moves what the host sends, until the device is closed.
-func (c *Client) runDevice(ctx context.Context) error {
-	n := c.dev.BatchSize()
-	bufs, sizes := make([][]byte, n), make([]int, n)
-	for i := range bufs {
-		bufs[i] = make([]byte, tun.MaxPacket)
-	}
-	for {
-		n, err := c.dev.Read(bufs, sizes)
-		c.fromHost(bufs, sizes[:n])
-		if err == nil {
-			continue
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if errors.Is(err, os.ErrClosed) {
-			err = errors.New("the TUN device is gone; was it deleted?")
-		}
-		return fmt.Errorf("read TUN device: %w", err)
-	}
 }

@@ -18,17 +18,6 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// Device is where the host's packets come from and go to: a TUN device
-// (client/tun), or one in memory for simulations. The contract is that of
-// *tun.Device: Read is for one goroutine, WriteOne and Write for any number, Close frees Read.
-type Device interface {
-	Read(bufs [][]byte, sizes []int) (int, error)
-	Write(pkts [][]byte) error
-	WriteOne(pkt []byte) error
-	BatchSize() int
-	Close() error
-}
-
 // Config is what a client needs to know. Node is required, or Edges and TLS in its place.
 type Config struct {
 	// Node is who this device is: it enrols, names the edges and keeps its certificate valid.
@@ -38,8 +27,8 @@ type Config struct {
 	// TLS returns the configuration of one dial attempt, where there is no Node.
 	TLS func(context.Context) (*tls.Config, error)
 
-	// Device is used instead of a TUN device; then nothing of the host is changed.
-	Device Device
+	// Host is the machine that is served; nil = this one.
+	Host Host
 	// TUN is the name of the TUN device; "" = DefaultTUN.
 	TUN string
 	// MTU of the device in bytes; 0 = DefaultMTU.
@@ -51,8 +40,6 @@ type Config struct {
 	Names *link.Names
 	// Socket is used for the link instead of a kernel UDP socket: simulation.
 	Socket net.PacketConn
-	// NoTCP leaves TCP out: gVisor does not run in a synctest bubble.
-	NoTCP bool
 	// KeepAlive of the link; 0 = 1 s.
 	KeepAlive time.Duration
 
@@ -98,6 +85,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
+	if cfg.Host == nil {
+		cfg.Host = machine{cfg.Log}
+	}
 	return cfg, nil
 }
 
@@ -123,10 +113,7 @@ func LinkConfig(mark uint32, log *zap.Logger) link.Config {
 
 // linkConfig returns how links are dialled.
 func (cfg *Config) linkConfig() link.Config {
-	c := link.Config{Log: cfg.Log}
-	if cfg.Device == nil {
-		c = LinkConfig(cfg.Mark, cfg.Log)
-	}
+	c := LinkConfig(cfg.Mark, cfg.Log)
 	c.KeepAlive, c.Socket, c.Names = cfg.KeepAlive, cfg.Socket, cfg.Names
 	return c
 }

@@ -3,14 +3,15 @@
 //
 //	kernel ─► device ─► outbound ─┬─ echo request ──────────────► packet datagram
 //	                              ├─ UDP ── session ────────────► registration or payload
-//	                              ├─ TCP SYN ── held ── flow ───► (connected) netstack
-//	                              └─ other TCP ─────────────────► netstack
+//	                              ├─ TCP SYN ── held ── flow ───► (connected) user-space stack
+//	                              └─ other TCP ─────────────────► user-space stack
 //
 //	link ─► inbound ─┬─ echo reply, ICMP error ──► device
 //	                 ├─ UDP payload ── session ──► device
 //	                 └─ event ── session ────────► device, as the ICMP error it stands for
 //
-// The rooms in between are pure: they take a packet, the time and a view of
-// the link, and return a verdict (a datagram to send, a packet to send back, a
-// reason). Only the loops in client.go send, write and count.
+// That way of a packet is client/path, stage by stage. This package wires it to
+// the link (links.go) and to the host: device, routing and TCP stack (host.go),
+// what is captured (configuration.go, apply.go, routing.go), what is kept for
+// the next start (cache.go), and what a killed client has left (repair.go).
 package client

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/client/path"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
@@ -20,7 +21,7 @@ func newBoot() string { return proto.NewID() }
 // runLinks enrols where that is due and keeps one link to an edge.
 func (c *Client) runLinks(ctx context.Context) error {
 	dial := c.cfg.linkConfig()
-	dial.Tally = &c.counters
+	dial.Tally = c.path.Tally()
 	r := link.Redial{Addrs: c.cfg.Edges, Config: dial, TLS: c.cfg.TLS, OnAttempt: c.contact.Attempted}
 	if n := c.cfg.Node; n != nil {
 		if err := n.Enrol(ctx); err != nil {
@@ -48,7 +49,7 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 		renewal.Go(func() { _ = n.Renewal(ctx, l.SendControl) }) // ends with the link
 	}
 	err := l.Run(ctx, link.Handler{
-		Datagram: c.fromEdge,
+		Datagram: c.path.Datagram,
 		Control:  c.control,
 	})
 	cancel()
@@ -56,14 +57,14 @@ func (c *Client) serve(ctx context.Context, l *link.Link) error {
 	if n := c.cfg.Node; n != nil {
 		n.LinkEnded(err)
 	}
-	c.publish(nil, 0) // out of the packet path
+	c.publish(nil) // out of the packet path
 	c.contact.Lost(l.Remote().String(), err)
 	return err
 }
 
 // networkChanged lets the link, if there is one, follow the host to another network.
 func (c *Client) networkChanged(ctx context.Context) {
-	if l := c.state.Load().link; l != nil {
+	if l := c.path.Link(); l != nil {
 		l.NetworkChanged(ctx)
 	}
 }
@@ -74,9 +75,9 @@ func (c *Client) control(l *link.Link, m proto.Control) error {
 	case m.Welcome != nil:
 		return c.welcome(l, m.Welcome)
 	case m.Config != nil:
-		return c.configure(l, m.Config, 0)
+		return c.configure(l, m.Config)
 	case m.Denial != nil:
-		c.denials.add(m.Denial)
+		c.path.Deny(m.Denial)
 	case m.Renewed != nil && c.cfg.Node != nil:
 		if err := c.cfg.Node.Renewed(*m.Renewed); err != nil {
 			c.log.Warn("cannot renew the certificate", zap.Error(err), obs.Hint(err))
@@ -88,7 +89,7 @@ func (c *Client) control(l *link.Link, m proto.Control) error {
 		return l.Close(proto.CodeDraining, "moving")
 	case m.Report != nil: // the link's own
 	default:
-		c.counters.Count(packet.UnknownType)
+		c.path.Tally().Count(packet.UnknownType)
 	}
 	return nil
 }
@@ -100,25 +101,22 @@ func (c *Client) welcome(l *link.Link, w *proto.Welcome) error {
 	c.mu.Unlock()
 	c.contact.Made()
 	c.conf.begin(l)
-	return c.configure(l, &w.Config, 1)
+	return c.configure(l, &w.Config)
 }
 
-// configure takes a page of what the edge wants of this device; newEpoch is 1 on a new link. What concerns packets holds at
+// configure takes a page of what the edge wants of this device. What concerns packets holds at
 // once. The host is changed by another goroutine (runApply): it takes its time, and control messages do not wait for it.
-func (c *Client) configure(l *link.Link, cfg *proto.Config, newEpoch uint64) error {
+func (c *Client) configure(l *link.Link, cfg *proto.Config) error {
 	c.mu.Lock()
 	c.net.Addrs, c.net.Idle, c.net.User, c.net.Device = cfg.Addrs, cfg.IdleSeconds, cfg.User, cfg.Device
 	c.mu.Unlock()
-	c.publish(l, newEpoch)
+	c.publish(l)
 	return c.conf.page(cfg)
 }
 
-// publish gives the packet path a new view; newEpoch is 1 for a new link.
-func (c *Client) publish(l *link.Link, newEpoch uint64) {
+// publish tells the packet path which link there is, nil for none, and what the edge has assigned.
+func (c *Client) publish(l *link.Link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := c.state.Load()
-	s := &state{link: l, view: view{up: l != nil, epoch: old.view.epoch + newEpoch, idle: c.net.Idle}}
-	s.view.setAddrs(c.net.Addrs, c.net.Hops)
-	c.state.Store(s)
+	c.path.Update(l, path.Assignment{Addrs: c.net.Addrs, Hops: c.net.Hops, IdleSeconds: c.net.Idle})
 }

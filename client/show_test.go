@@ -15,6 +15,15 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
+var (
+	laptop4 = netip.MustParseAddr("100.96.0.7")
+	laptop6 = netip.MustParseAddr("fd00:1::7")
+	hop4    = netip.MustParseAddr("172.68.101.57")
+	hop6    = netip.MustParseAddr("fd00:68::57")
+
+	start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
 func TestStatusForPeople(t *testing.T) {
 	s := Status{
 		Up: true, Since: start, Edge: "e1", User: "alice@example.com", Device: "d1", TUN: "oneping0", MTU: 1500,

@@ -57,21 +57,21 @@ type Denials struct {
 
 // Status returns a snapshot.
 func (c *Client) Status() Status {
-	l, v := c.look()
+	l, p := c.path.Link(), c.path.Status()
 	c.mu.Lock()
 	n, edges := c.net, c.edges
 	c.mu.Unlock()
 	last := c.contact.Last()
 	s := Status{
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
-		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routes.device(), MTU: c.cfg.MTU,
-		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routes.capturing(),
-		Sessions: c.udp.len(), Reasons: c.counters.Snapshot(), Denied: c.denials.count(), Warnings: c.routes.warnings(),
-		Memory: c.budget.Usage(time.Now()),
+		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routing.device(), MTU: c.cfg.MTU,
+		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routing.capturing(),
+		Sessions: p.Sessions, Held: p.Held, Flows: p.Flows, Reasons: p.Reasons, Denied: p.Denied,
+		Warnings: c.routing.warnings(), Memory: c.budget.Usage(time.Now()),
 	}
 	if l != nil {
 		info := l.Info()
-		s.Link, s.InnerMTU, s.Configuration = &info, v.innerMTU(false), c.conf.progress()
+		s.Link, s.InnerMTU, s.Configuration = &info, p.InnerMTU, c.conf.progress()
 	}
 	if c.cfg.Node != nil {
 		id := c.cfg.Node.Status()
@@ -79,9 +79,6 @@ func (c *Client) Status() Status {
 		if s.LastError == "" && !s.Up {
 			s.LastError = id.Enrolling
 		}
-	}
-	if c.tcp != nil {
-		s.Held, s.Flows = c.tcp.counts()
 	}
 	return s
 }
@@ -105,7 +102,7 @@ func (c *Client) api() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { local.WriteJSON(w, c.Status()) })
 	mux.HandleFunc("GET /v1/denials", func(w http.ResponseWriter, _ *http.Request) {
-		local.WriteJSON(w, Denials{Denials: c.denials.list()})
+		local.WriteJSON(w, Denials{Denials: c.path.Denials()})
 	})
 	return mux
 }

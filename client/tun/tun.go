@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 
 	wgtun "golang.zx2c4.com/wireguard/tun"
+
+	"github.com/oneping/oneping/proto/packet"
 )
 
 const (
@@ -25,8 +27,8 @@ const (
 	DefaultMTU = 1500
 	// MinMTU and MaxMTU bound what Open accepts: the least IPv4 link (RFC 791) and the largest IP packet.
 	MinMTU, MaxMTU = 68, 65535
-	// MaxPacket is the largest packet that Write and WriteOne accept, in bytes: an IPv6 header does not count itself.
-	MaxPacket = 40 + 65535
+	// MaxPacket is the largest packet that Write and WriteOne accept, in bytes.
+	MaxPacket = packet.MaxSize
 )
 
 // ErrPacketSize is returned by Write and WriteOne for an empty packet or one beyond MaxPacket.

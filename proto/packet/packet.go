@@ -20,6 +20,9 @@ const (
 // DefaultTTL is the TTL of what we originate.
 const DefaultTTL = 64
 
+// MaxSize is the size of the largest IP packet: an IPv6 header does not count itself.
+const MaxSize = 40 + 65535
+
 // Class says which way through the client a packet takes.
 type Class uint8
 
@@ -170,7 +173,7 @@ func (p *Packet) parse4(b []byte) Reason {
 
 // maxWhole6 is the size of the largest IPv6 packet that can have a fragment header, too. What was put together and is larger
 // has no room to say that it was fragmented; no link carries as much in one piece.
-const maxWhole6 = 40 + 65535 - 8
+const maxWhole6 = MaxSize - 8
 
 func (p *Packet) parse6(b []byte) Reason {
 	if len(b) < 40 {

@@ -2,14 +2,51 @@ package sim
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/client"
+	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/proto/packet"
 )
+
+// laptop is a machine in memory (client.Host): its packets come and go by dev, nothing has to be captured, and it has no
+// TCP, as gVisor does not run in a synctest bubble.
+type laptop struct{ dev *device }
+
+func (l laptop) Open(*client.Config) (client.Device, client.Router, error) {
+	return l.dev, capturesAll{}, nil
+}
+
+func (l laptop) Stack(int, func([][]byte) error) (client.Stack, error) { return noTCP{}, nil }
+
+// capturesAll is the routing of a machine whose only way out is its device (client.Router).
+type capturesAll struct{}
+
+func (capturesAll) Apply(context.Context, osroute.Config) error { return nil }
+func (capturesAll) Undo() error                                 { return nil }
+func (capturesAll) Warnings() []osroute.Warning                 { return nil }
+
+func (capturesAll) Watch(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+// noTCP takes no connection (client.Stack).
+type noTCP struct{}
+
+func (noTCP) Inject([]byte) {}
+func (noTCP) Close()        {}
+
+func (noTCP) Accept(context.Context, []byte, uint8) (flow.Endpoint, error) {
+	return nil, errors.New("a laptop of the simulation has no TCP")
+}
 
 // device is a laptop's TUN device in memory (client.Device).
 type device struct {
@@ -62,6 +99,8 @@ func (d *device) WriteOne(b []byte) error {
 }
 
 func (d *device) BatchSize() int { return 1 }
+func (d *device) Name() string   { return "laptop0" }
+func (d *device) MTU() int       { return client.DefaultMTU }
 
 func (d *device) Close() error {
 	d.once.Do(func() { close(d.closed) })

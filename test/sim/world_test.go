@@ -249,7 +249,7 @@ func (w *world) runClient(id, socket string, dev *device) *role {
 	cert := w.nodeTLS(proto.Identity{Role: proto.RoleClient, ID: id})
 	return start(func(ctx context.Context, ready func()) error {
 		c, err := client.New(client.Config{
-			Edges: []string{edgeSocket}, TLS: cert, Device: dev, Socket: w.sockets[socket], NoTCP: true, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
+			Edges: []string{edgeSocket}, TLS: cert, Host: laptop{dev}, Socket: w.sockets[socket], KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
 		})
 		if err != nil {
 			w.t.Error(err)

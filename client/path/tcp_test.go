@@ -1,10 +1,11 @@
-package client
+package path
 
 import (
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -15,9 +16,10 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// tcpBed answers flow openings in place of the edge.
+// tcpBed does what the loops do, and answers flow openings in place of the edge.
 type tcpBed struct {
 	t      *testing.T
+	ctx    context.Context
 	table  *heldSYNs
 	stop   context.CancelFunc
 	opens  chan *opening
@@ -28,53 +30,32 @@ type tcpBed struct {
 
 // opening is a flow that waits for its answer.
 type opening struct {
+	held    *heldSYN
 	header  proto.FlowHeader
 	ctx     context.Context
-	answer  chan proto.FlowAnswer
 	dropped bool
-	syn     []byte // handed to carry
-	finish  chan struct{}
+	syn     []byte // handed to the stack
 }
 
 func newTCPBed(t *testing.T) *tcpBed {
 	ctx, stop := context.WithCancel(t.Context())
-	b := &tcpBed{t: t, stop: stop, opens: make(chan *opening, 100)}
-	b.table = newHeldSYNs(ctx, 8, flowEnds{
-		open:  b.open,
-		back:  func(p []byte) { b.back = append(b.back, bytes.Clone(p)) },
-		hop:   hopOf,
-		deny:  func(d *proto.Denial) { b.denied = append(b.denied, *d) },
-		count: b.counts.Count,
-		now:   time.Now,
-	})
+	b := &tcpBed{t: t, ctx: ctx, stop: stop, opens: make(chan *opening, 100), table: newHeldSYNs(8)}
 	t.Cleanup(func() { stop(); b.table.close() })
 	return b
 }
 
-func (b *tcpBed) open(ctx context.Context, h *proto.FlowHeader) (*opened, error) {
-	o := &opening{header: *h, ctx: ctx, answer: make(chan proto.FlowAnswer), finish: make(chan struct{})}
-	b.opens <- o
-	select {
-	case a, ok := <-o.answer:
-		if !ok {
-			return nil, errors.New("link down")
-		}
-		return &opened{
-			answer: a,
-			drop:   func() { o.dropped = true },
-			carry: func(_ context.Context, syn []byte) {
-				o.syn = bytes.Clone(syn)
-				<-o.finish
-			},
-		}, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
+// send does with a segment what fromHost does.
 func (b *tcpBed) send(raw []byte) (packet.Reason, bool) {
 	b.t.Helper()
-	return b.table.out(mustParseLoose(b.t, raw), time.Now(), true)
+	d := b.table.out(mustParseLoose(b.t, raw), time.Now(), true)
+	b.counts.Count(d.also)
+	if d.open != nil {
+		b.table.start(b.ctx, d.open, func(ctx context.Context, h *heldSYN) {
+			b.opens <- &opening{held: h, header: h.header, ctx: ctx}
+			<-ctx.Done()
+		})
+	}
+	return d.reason, d.local != nil
 }
 
 // held sends a segment that must be held.
@@ -106,10 +87,24 @@ func (b *tcpBed) noOpening() {
 	}
 }
 
+// reply does with an answer what runOpening does.
 func (b *tcpBed) reply(o *opening, a proto.FlowAnswer) {
-	o.answer <- a
-	synctest.Wait()
+	d, syn := b.table.answered(o.held, &a, time.Now(), upView(0))
+	b.counts.Count(d.reason)
+	if d.back != nil {
+		b.back = append(b.back, bytes.Clone(d.back))
+	}
+	if d.denial != nil {
+		b.denied = append(b.denied, *d.denial)
+	}
+	o.syn, o.dropped = bytes.Clone(syn), syn == nil
 }
+
+// fail is reply where there is no answer.
+func (b *tcpBed) fail(o *opening, err error) { b.counts.Count(b.table.failed(o.held, err)) }
+
+// finish ends both sides of a connection.
+func (b *tcpBed) finish(o *opening) { b.table.ended(o.held.key, time.Now()) }
 
 // mustParseLoose parses a segment whose checksum nobody looks at.
 func mustParseLoose(t testing.TB, raw []byte) *packet.Packet {
@@ -149,8 +144,7 @@ func TestNewestSYNGoesIn(t *testing.T) {
 					t.Errorf("%s, local %v", r, local)
 				}
 			}
-			close(o.finish)
-			synctest.Wait()
+			b.finish(o)
 			if _, live := b.table.counts(); live != 0 {
 				t.Error("still live")
 			}
@@ -319,20 +313,32 @@ func TestForgottenSYNEndsItsFlow(t *testing.T) {
 func TestLateAnswerForAForgottenSYN(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTCPBed(t)
-		// A flow whose opening does not notice its context.
-		o := &opening{finish: make(chan struct{})}
-		release := make(chan struct{})
-		b.table.ends.open = func(context.Context, *proto.FlowHeader) (*opened, error) {
-			<-release
-			return &opened{answer: proto.FlowAnswer{Kind: proto.AnswerConnected}, drop: func() { o.dropped = true }}, nil
-		}
 		b.held(synPacket(t, false, 1000, 111, 64))
+		o := b.opening()
 		b.send(segment(t, false, 1000, 112, 64, packet.FlagRST))
-		close(release)
-		synctest.Wait()
+		before := b.counts.Snapshot()
+		b.reply(o, proto.FlowAnswer{Kind: proto.AnswerConnected})
+		b.fail(o, context.Canceled)
 		if !o.dropped {
 			t.Error("a flow for nobody was kept")
 		}
+		delete(before, "ok")
+		after := b.counts.Snapshot()
+		delete(after, "ok")
+		if _, live := b.table.counts(); live != 0 || len(b.back) != 0 || !maps.Equal(before, after) {
+			t.Errorf("%d live, %d answers, counted %v", live, len(b.back), after)
+		}
+	})
+}
+
+// What is forgotten before its opening has begun is never opened.
+func TestForgottenBeforeItIsOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		d := b.table.out(mustParseLoose(t, synPacket(t, false, 1000, 111, 64)), time.Now(), true)
+		b.send(segment(t, false, 1000, 112, 64, packet.FlagRST))
+		b.table.start(b.ctx, d.open, func(context.Context, *heldSYN) { t.Error("opened") })
+		synctest.Wait()
 	})
 }
 
@@ -341,13 +347,12 @@ func TestFailedOpeningIsTriedByTheNextSYN(t *testing.T) {
 		b := newTCPBed(t)
 		syn := synPacket(t, false, 1000, 111, 64)
 		b.held(syn)
-		close(b.opening().answer) // the link died
-		synctest.Wait()
+		b.fail(b.opening(), errors.New("link down"))
 		if len(b.back) != 0 || b.counts.Get(packet.LinkDown) != 1 {
 			t.Errorf("%d answers, counted %v", len(b.back), b.counts.Snapshot())
 		}
-		if r, local := b.table.out(mustParseLoose(t, syn), time.Now(), false); r != packet.LinkDown || local {
-			t.Errorf("while down: %s, local %v", r, local)
+		if d := b.table.out(mustParseLoose(t, syn), time.Now(), false); d.reason != packet.LinkDown || d.local != nil || d.open != nil {
+			t.Errorf("while down: %+v", d)
 		}
 		b.held(syn)
 		b.opening()
@@ -372,11 +377,8 @@ func TestFailedOpeningIsCountedByItsCause(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newTCPBed(t)
-			b.table.ends.open = func(context.Context, *proto.FlowHeader) (*opened, error) {
-				return nil, fmt.Errorf("await flow: %w", tt.err)
-			}
-			b.send(synPacket(t, false, 1000, 111, 64))
-			synctest.Wait()
+			b.held(synPacket(t, false, 1000, 111, 64))
+			b.fail(b.opening(), fmt.Errorf("await flow: %w", tt.err))
 			if len(b.back) != 0 || b.counts.Get(tt.want) != 1 {
 				t.Errorf("%v: counted %v, want %s", tt.err, b.counts.Snapshot(), tt.want)
 			}

@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"testing"
@@ -26,7 +26,7 @@ func TestSweepDoesNotFillAsked(t *testing.T) {
 	o := newTestOutbound()
 	req := mustParse(t, echoPacket(false, true, 8))
 	o.asked.note(req, start)
-	if !o.asked.answered(req.Dst, req.Ident) {
+	if !o.asked.confirm(req.Dst, req.Ident) {
 		t.Fatal("not known")
 	}
 	p := *req
@@ -51,7 +51,7 @@ func TestAskedIsBounded(t *testing.T) {
 		if r := o.asked.note(&p, start); r != packet.OK {
 			t.Fatalf("pair %d: %v", n, r)
 		}
-		o.asked.answered(p.Dst, p.Ident)
+		o.asked.confirm(p.Dst, p.Ident)
 	}
 	d := o.step(req.Raw, start, v)
 	if d.reason != packet.TableFull || d.send != nil {

@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"sync"
@@ -34,7 +34,7 @@ func (in *inbound) get() *scratch  { return in.bufs.Get().(*scratch) }
 func (in *inbound) put(s *scratch) { in.bufs.Put(s) }
 
 // step decides what becomes of one datagram. The outcome's slices alias d or s.
-func (in *inbound) step(s *scratch, d []byte, now time.Time, v *view) outcome {
+func (in *inbound) step(s *scratch, d []byte, now time.Time, st *linkState) outcome {
 	if len(d) == 0 {
 		return outcome{reason: packet.Malformed}
 	}
@@ -47,7 +47,7 @@ func (in *inbound) step(s *scratch, d []byte, now time.Time, v *view) outcome {
 		if r := packet.Parse(raw, &s.packet); r != packet.OK {
 			return outcome{reason: r}
 		}
-		if r := deliverable(&s.packet, v, in.asked); r != packet.OK {
+		if r := in.asked.deliverable(&s.packet, st); r != packet.OK {
 			return outcome{reason: r}
 		}
 		return outcome{back: s.packet.Raw}
@@ -61,7 +61,7 @@ func (in *inbound) step(s *scratch, d []byte, now time.Time, v *view) outcome {
 		if proto.ParseUDPEvent(d, &s.event) != nil {
 			return outcome{reason: packet.Malformed}
 		}
-		return in.udp.event(s.buf[:0], &s.event, now, v)
+		return in.udp.event(s.buf[:0], &s.event, now, st)
 	}
 	return outcome{reason: packet.UnknownType}
 }

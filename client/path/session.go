@@ -1,7 +1,7 @@
-package client
+package path
 
 import (
-	queue "container/list" // show.go has a list
+	"container/list"
 	"net/netip"
 	"time"
 
@@ -32,9 +32,9 @@ type session struct {
 	epoch      uint64 // link on which it was registered
 	traffic    hop.Traffic
 	used       time.Time
-	tag        uint16         // of the newest packet; 0 = none yet
-	resent     bool           // the newest packet was sent again
-	quiet      *queue.Element // of sessions.quiet; nil once it has been answered
+	tag        uint16        // of the newest packet; 0 = none yet
+	resent     bool          // the newest packet was sent again
+	quiet      *list.Element // of sessions.quiet; nil once it has been answered
 
 	ring   []quote // grows to ringSize; the packet n-th sent is in ring[n%ringSize]
 	n      int
@@ -86,39 +86,4 @@ func (s *session) quoted(tag uint16) []byte {
 		return q.head[:q.size]
 	}
 	return nil
-}
-
-// appendErrorFor appends the ICMP error that e stands for, about our packet raw
-// as its reporter would have seen it: with TTL 1 in a Time Exceeded, else with the TTL
-// that the event states, else as it was sent. raw may be cut short; it is not changed. A pointer comes as e.MTU. False: too
-// little of raw is there, or e is no ICMP error, as the host gets none but those (see deliverable).
-func appendErrorFor(b []byte, e packet.Error, quotedTTL uint8, raw []byte) ([]byte, bool) {
-	var scratch [packet.MaxError]byte
-	p := packet.Packet{Raw: scratch[:copy(scratch[:], raw)]}
-	if len(p.Raw) < 20 {
-		return b, false
-	}
-	switch {
-	case p.Raw[0]>>4 == 4:
-		p.Src, p.Dst = netip.AddrFrom4([4]byte(p.Raw[12:16])), netip.AddrFrom4([4]byte(p.Raw[16:20]))
-		p.TTL = p.Raw[8]
-	case len(p.Raw) >= 40:
-		p.V6 = true
-		p.Src, p.Dst = netip.AddrFrom16([16]byte(p.Raw[8:24])), netip.AddrFrom16([16]byte(p.Raw[24:40]))
-		p.TTL = p.Raw[7]
-	default:
-		return b, false
-	}
-	if says := (packet.Packet{Class: packet.ClassICMP, V6: p.V6, Type: e.Type}); !says.IsICMPError() {
-		return b, false
-	}
-	e.Pointer = e.MTU // one field on the wire; each error has one of them
-	expired, _ := packet.TimeExceeded.TypeCode(p.V6)
-	switch {
-	case quotedTTL != 0:
-		p.SetTTL(quotedTTL)
-	case e.Type == expired && e.Code == 0:
-		p.SetTTL(1)
-	}
-	return packet.AppendError(b, e, &p)
 }

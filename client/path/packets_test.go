@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"encoding/binary"
@@ -23,8 +23,8 @@ var (
 )
 
 // upView is a link that is up, with a datagram size that has settled at max, or not (0).
-func upView(max int) *view {
-	return &view{
+func upView(max int) *linkState {
+	return &linkState{
 		up: true, epoch: 1, max: max, settled: max != 0,
 		hop4: hop4, hop6: hop6, addr4: laptop4, addr6: laptop6,
 	}

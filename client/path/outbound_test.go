@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-func newTestOutbound() *outbound { return newOutbound(newSessions(16), newAsked(), nil) }
+func newTestOutbound() *outbound { return newOutbound(newSessions(16), newAsked(), newHeldSYNs(8)) }
 
 // wantError asserts an ICMP error with its reporter, quoting orig as it stands.
 func wantError(t *testing.T, back []byte, kind packet.ErrorKind, orig []byte, mtu uint32) {
@@ -112,7 +112,7 @@ func TestWrongOptionIsAnswered(t *testing.T) {
 		if word := mustParse(t, d.back).Transport()[4:8]; !bytes.Equal(word, pointer) {
 			t.Errorf("%s: pointer %x, want %x", name, word, pointer)
 		}
-		if d := newTestOutbound().step(raw, start, &view{}); d.reason != packet.BadOption || d.back != nil {
+		if d := newTestOutbound().step(raw, start, &linkState{}); d.reason != packet.BadOption || d.back != nil {
 			t.Errorf("%s without a link, and so without an edge: %+v", name, d)
 		}
 	}
@@ -123,7 +123,7 @@ func TestTooBigStatesOneTrueNumber(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		raw  []byte
-		view *view
+		view *linkState
 		mtu  uint32 // 0: it crosses
 	}{
 		{"fits exactly", echoPacket(false, true, 1379-28), upView(max), 0},
@@ -157,7 +157,7 @@ func TestReassembledPacketsAreNeverTooBig(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		whole := udpPacket(v6, false, 9, pattern(8000))
 		o, v := newTestOutbound(), upView(1380)
-		var d verdict
+		var d outcome
 		for _, f := range fragments(t, whole, 1300) {
 			if d = o.step(f, start, v); d.back != nil {
 				t.Fatalf("v6 %v: answered %x", v6, d.back)
@@ -202,7 +202,7 @@ func TestLinkDownIsHostUnreachable(t *testing.T) {
 			if src, _ := ends(v6); own.Src != src {
 				t.Errorf("without a hop address answered from %s", own.Src)
 			}
-			if d := newTestOutbound().step(raw, start, &view{}); d.back != nil || d.reason != packet.LinkDown {
+			if d := newTestOutbound().step(raw, start, &linkState{}); d.back != nil || d.reason != packet.LinkDown {
 				t.Errorf("without any address: %s, %x", d.reason, d.back)
 			}
 		}
@@ -218,7 +218,7 @@ func TestOwnErrorsAreRateLimited(t *testing.T) {
 		d := o.step(raw, start, v)
 		if d.back != nil {
 			answered++
-		} else if !d.limited {
+		} else if d.also != packet.RateLimited {
 			t.Fatal("unanswered, and nobody counts it")
 		}
 		if d.reason != packet.LinkDown {
@@ -239,7 +239,7 @@ func TestLaterFragmentsLeaveTheLimitAlone(t *testing.T) {
 	down.up = false
 	frags := fragments(t, echoPacket(false, false, 3000), 1500)
 	for range errorBurst + 1 {
-		if d := o.step(frags[1], start, down); d.reason != packet.LinkDown || d.limited || d.back != nil {
+		if d := o.step(frags[1], start, down); d.reason != packet.LinkDown || d.also != packet.OK || d.back != nil {
 			t.Fatalf("later fragment: %+v", d)
 		}
 	}
@@ -256,7 +256,13 @@ func TestMissingFragmentIsTimeExceeded(t *testing.T) {
 		var answers [][]byte
 		var reasons []packet.Reason
 		expire := func(at time.Time) {
-			o.expire(at, v, func(b []byte) { answers = append(answers, bytes.Clone(b)) }, func(r packet.Reason) { reasons = append(reasons, r) })
+			for _, first := range o.frags.expire(at) {
+				d := o.incomplete(first, at, v)
+				reasons = append(reasons, d.reason)
+				if d.back != nil {
+					answers = append(answers, bytes.Clone(d.back))
+				}
+			}
 		}
 		expire(start.Add(29 * time.Second))
 		if len(reasons) != 0 {
@@ -283,6 +289,9 @@ func TestUnusablePackets(t *testing.T) {
 	multicast[10], multicast[11] = 0, 0
 	sum := packet.Checksum(multicast[:20], 0)
 	multicast[10], multicast[11] = byte(sum>>8), byte(sum)
+	gre := echoPacket(false, true, 8)
+	gre[9], gre[10], gre[11] = 47, 0, 0
+	binary.BigEndian.PutUint16(gre[10:], packet.Checksum(gre[:20], 0))
 	for _, tt := range []struct {
 		raw  []byte
 		want packet.Reason
@@ -290,7 +299,7 @@ func TestUnusablePackets(t *testing.T) {
 		{nil, packet.Malformed},
 		{echoPacket(false, true, 8)[:30], packet.Malformed},
 		{multicast, packet.Multicast},
-		{synPacket(t, false, 1, 1, 1), packet.Unsupported}, // a client without TCP
+		{gre, packet.Unsupported},
 	} {
 		if d := newTestOutbound().step(tt.raw, start, upView(0)); d.reason != tt.want || d.send != nil || d.back != nil || d.local != nil {
 			t.Errorf("%x: %+v, want %s", tt.raw, d, tt.want)
@@ -344,7 +353,7 @@ func BenchmarkPacketPath(b *testing.B) {
 	}
 }
 
-func inStep(in *inbound, d []byte, v *view) packet.Reason {
+func inStep(in *inbound, d []byte, v *linkState) packet.Reason {
 	s := in.get()
 	defer in.put(s)
 	return in.step(s, d, start, v).reason

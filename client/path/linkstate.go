@@ -1,15 +1,15 @@
-package client
+package path
 
 import (
 	"net/netip"
 
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// view is what the packet path needs to know of the link: taken once per batch, never changed afterwards.
-type view struct {
+// linkState is what a packet's steps need to know of the link and of what the
+// edge has assigned to this device: taken once a batch, not changed afterwards.
+type linkState struct {
 	up      bool
 	epoch   uint64 // counts links: a session registered in another epoch registers again
 	max     int    // size of the largest datagram of the link now
@@ -24,11 +24,11 @@ type view struct {
 // datagram, however it travels: as a packet (one byte more) or as a UDP payload
 // (fewer bytes than its headers take). One number per family, because the host
 // remembers one number per destination. 0 means not yet known.
-func (v *view) innerMTU(v6 bool) int {
-	if !v.settled || v.max <= 0 {
+func (st *linkState) innerMTU(v6 bool) int {
+	if !st.settled || st.max <= 0 {
 		return 0
 	}
-	n := min(v.max-proto.PacketOverhead, v.max-proto.PayloadOverhead+28)
+	n := min(st.max-proto.PacketOverhead, st.max-proto.PayloadOverhead+28)
 	if v6 {
 		n = max(n, packet.MinMTU6)
 	}
@@ -37,10 +37,10 @@ func (v *view) innerMTU(v6 bool) int {
 
 // hop returns the address from which the client answers in place of the
 // edge: the edge's hop address, and the device's own while that is unknown.
-func (v *view) hop(v6 bool) netip.Addr {
-	hop, own := v.hop4, v.addr4
+func (st *linkState) hop(v6 bool) netip.Addr {
+	hop, own := st.hop4, st.addr4
 	if v6 {
-		hop, own = v.hop6, v.addr6
+		hop, own = st.hop6, st.addr6
 	}
 	if hop.IsValid() {
 		return hop
@@ -50,20 +50,20 @@ func (v *view) hop(v6 bool) netip.Addr {
 
 // self returns the address from which the client answers in its own name: the
 // device's, so that "no link" and "no connector" look different.
-func (v *view) self(v6 bool) netip.Addr {
+func (st *linkState) self(v6 bool) netip.Addr {
 	if v6 {
-		return v.addr6
+		return st.addr6
 	}
-	return v.addr4
+	return st.addr4
 }
 
 // own says whether a is an address of this device.
-func (v *view) own(a netip.Addr) bool { return a.IsValid() && (a == v.addr4 || a == v.addr6) }
+func (st *linkState) own(a netip.Addr) bool { return a.IsValid() && (a == st.addr4 || a == st.addr6) }
 
 // setAddrs sorts addresses into their families.
-func (v *view) setAddrs(addrs, hops []netip.Addr) {
-	v.addr4, v.addr6 = byFamily(addrs)
-	v.hop4, v.hop6 = byFamily(hops)
+func (st *linkState) setAddrs(addrs, hops []netip.Addr) {
+	st.addr4, st.addr6 = byFamily(addrs)
+	st.hop4, st.hop6 = byFamily(hops)
 }
 
 func byFamily(addrs []netip.Addr) (v4, v6 netip.Addr) {
@@ -76,16 +76,4 @@ func byFamily(addrs []netip.Addr) (v4, v6 netip.Addr) {
 		}
 	}
 	return v4, v6
-}
-
-// verdict is what becomes of one packet. The slices are valid until the same room is asked again.
-type verdict struct {
-	reason packet.Reason // OK: it went on
-	class  link.Class    // of send
-	send   []byte        // a datagram for the edge, or nil
-	back   []byte        // a packet for the host, or nil
-	local  []byte        // a TCP packet for the netstack, or nil
-
-	ended   proto.SessionID // a session that made room: the edge and the connector need not wait for its time-out; 0 = none
-	limited bool            // back was due and was not made
 }

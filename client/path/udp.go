@@ -1,19 +1,17 @@
-package client
+package path
 
 import (
-	queue "container/list" // show.go has a list
+	"container/list"
 	"sync"
 	"time"
 
 	"github.com/oneping/oneping/internal/hop"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
-const (
-	maxSessions = 8192
-)
+// maxSessions bounds the UDP sessions of a client.
+const maxSessions = 8192
 
 // sessions is the table of UDP sessions: one for each five-tuple of the host.
 // Safe for concurrent use.
@@ -23,63 +21,63 @@ type sessions struct {
 	limit time.Duration // idle time that the edge asked for
 	byID  map[proto.SessionID]*session
 	byKey map[tuple]*session
-	quiet *queue.List // of the *session that have never been answered, the one used last at the back
+	quiet *list.List // of the *session that have never been answered, the one used last at the back
 	swept time.Time
 }
 
 func newSessions(max int) *sessions {
-	return &sessions{max: max, limit: hop.DefaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session), quiet: queue.New()}
+	return &sessions{max: max, limit: hop.DefaultIdle, byID: make(map[proto.SessionID]*session), byKey: make(map[tuple]*session), quiet: list.New()}
 }
 
 // out turns a UDP packet of the host into a datagram, appended to buf: a
 // registration with its payload until the connector has answered, a payload
 // from then on.
-func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, v *view) verdict {
+func (t *sessions) out(buf []byte, p *packet.Packet, now time.Time, st *linkState) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.limit = hop.SessionIdle(0, v.idle)
+	t.limit = hop.SessionIdle(0, st.idle)
 	s := t.byKey[tuple{p.SrcAddrPort(), p.DstAddrPort()}]
 	var gave *session
 	if s == nil {
 		if s, gave = t.create(tuple{p.SrcAddrPort(), p.DstAddrPort()}, now); s == nil {
-			return verdict{reason: packet.TableFull}
+			return outcome{reason: packet.TableFull}
 		}
 	}
 	if s.quiet != nil {
 		t.quiet.MoveToBack(s.quiet)
 	}
-	if s.epoch != v.epoch {
-		s.registered, s.epoch = false, v.epoch
+	if s.epoch != st.epoch {
+		s.registered, s.epoch = false, st.epoch
 	}
 	s.used = now
 	s.traffic.Sent()
-	d := datagram(buf[:0], s, s.note(p), p, v)
+	d := datagram(buf[:0], s, s.note(p), p, st)
 	if gave != nil {
-		d.ended = gave.id
+		d.ended, d.also = gave.id, packet.Superseded
 	}
 	return d
 }
 
 // datagram makes the datagram that carries p.
-func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, v *view) verdict {
+func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, st *linkState) outcome {
 	payload := p.Payload()
 	class := s.traffic.Class(len(payload))
 	if s.registered {
 		u := proto.UDPPayload{Session: s.id, Tag: tag, TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload}
-		return verdict{class: class, send: proto.AppendUDPPayload(buf, &u)}
+		return outcome{class: class, send: proto.AppendUDPPayload(buf, &u)}
 	}
 	r := proto.UDPRegistration{
-		Session: s.id, Src: s.src, Dst: s.dst, Tag: tag, Idle: v.idle,
+		Session: s.id, Src: s.src, Dst: s.dst, Tag: tag, Idle: st.idle,
 		TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload,
 	}
-	return verdict{class: class, send: proto.AppendUDPRegistration(buf, &r)}
+	return outcome{class: class, send: proto.AppendUDPRegistration(buf, &r)}
 }
 
 // create makes a session; nil where there is no room. In a full table the idlest that has never been answered makes
 // room, and is returned: a scan keeps no name server out.
 func (t *sessions) create(key tuple, now time.Time) (s, gave *session) {
 	if len(t.byKey) >= t.max && now.Sub(t.swept) >= time.Second {
-		t.sweep(now, nil)
+		t.sweep(now)
 	}
 	if len(t.byKey) >= t.max {
 		e := t.quiet.Front()
@@ -98,11 +96,11 @@ func (t *sessions) create(key tuple, now time.Time) (s, gave *session) {
 func (t *sessions) remove(s *session) {
 	delete(t.byKey, s.tuple)
 	delete(t.byID, s.id)
-	t.answered(s)
+	t.keep(s)
 }
 
-// answered takes s out of those that may make room; t.mu is held.
-func (t *sessions) answered(s *session) {
+// keep takes s out of those that may make room; t.mu is held.
+func (t *sessions) keep(s *session) {
 	if s.quiet != nil {
 		t.quiet.Remove(s.quiet)
 		s.quiet = nil
@@ -119,7 +117,7 @@ func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) ([]byte, p
 	}
 	s.used = now
 	s.traffic.Received()
-	t.answered(s)
+	t.keep(s)
 	key := s.tuple
 	t.mu.Unlock()
 	if limit := maxPayload(key.dst.Addr().Is6()); len(u.Payload) > limit {
@@ -141,17 +139,8 @@ func maxPayload(v6 bool) int {
 // the host whole, so any value does (RFC 6864 §4.1: atomic datagrams); one that moves is kind to captures.
 func ipID(u *proto.UDPPayload) uint16 { return uint16(u.Session) + u.Tag + uint16(len(u.Payload)) }
 
-// outcome is what an event asks for.
-type outcome struct {
-	reason packet.Reason
-	send   []byte // a datagram for the edge, or nil
-	class  link.Class
-	back   []byte // an ICMP error for the host, or nil
-	denial *proto.Denial
-}
-
 // event handles what the edge or the connector says about a session; what it makes is appended to buf.
-func (t *sessions) event(buf []byte, e *proto.UDPEvent, now time.Time, v *view) outcome {
+func (t *sessions) event(buf []byte, e *proto.UDPEvent, now time.Time, st *linkState) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.byID[e.Session]
@@ -160,15 +149,15 @@ func (t *sessions) event(buf []byte, e *proto.UDPEvent, now time.Time, v *view) 
 	}
 	switch e.Kind {
 	case proto.EventRegistered:
-		s.registered, s.epoch = true, v.epoch
+		s.registered, s.epoch = true, st.epoch
 	case proto.EventUnknown:
-		return again(buf, s, e.Tag, v)
+		return again(buf, s, e.Tag, st)
 	case proto.EventClosed:
 		t.remove(s)
 	case proto.EventICMP:
-		return sessionError(buf, s, e, v)
+		return sessionError(buf, s, e, st)
 	case proto.EventDenied:
-		return sessionDenied(buf, s, e, now, v)
+		return sessionDenied(buf, s, e, now, st)
 	default:
 		return outcome{reason: packet.UnknownType}
 	}
@@ -178,21 +167,21 @@ func (t *sessions) event(buf []byte, e *proto.UDPEvent, now time.Time, v *view) 
 // again registers a session that the connector has lost. Only the packet that
 // the event names was dropped for it, and only the newest is kept whole, so
 // nothing else is sent again: we make no duplicates.
-func again(buf []byte, s *session, tag uint16, v *view) outcome {
+func again(buf []byte, s *session, tag uint16, st *linkState) outcome {
 	s.registered = false
 	var p packet.Packet
 	if tag != s.tag || s.resent || len(s.last) == 0 || packet.Parse(s.last, &p) != packet.OK {
 		return outcome{}
 	}
 	s.resent = true
-	d := datagram(buf, s, tag, &p, v)
+	d := datagram(buf, s, tag, &p, st)
 	return outcome{send: d.send, class: d.class}
 }
 
-func sessionError(buf []byte, s *session, e *proto.UDPEvent, v *view) outcome {
+func sessionError(buf []byte, s *session, e *proto.UDPEvent, st *linkState) outcome {
 	reporter := e.Reporter
 	if !reporter.IsValid() {
-		reporter = v.hop(s.dst.Addr().Is6())
+		reporter = st.hop(s.dst.Addr().Is6())
 	}
 	back, ok := appendErrorFor(buf, packet.Error{
 		Src: reporter, Type: e.ICMPType, Code: e.ICMPCode, TTL: e.TTL, MTU: uint32(e.MTU),
@@ -203,12 +192,12 @@ func sessionError(buf []byte, s *session, e *proto.UDPEvent, v *view) outcome {
 	return outcome{back: back}
 }
 
-func sessionDenied(buf []byte, s *session, e *proto.UDPEvent, now time.Time, v *view) outcome {
+func sessionDenied(buf []byte, s *session, e *proto.UDPEvent, now time.Time, st *linkState) outcome {
 	typ, code := packet.AdminProhibited.TypeCode(s.dst.Addr().Is6())
 	if e.ICMPType == 0 { // an event may name another error for its "no"
 		e.ICMPType, e.ICMPCode = typ, code
 	}
-	o := sessionError(buf, s, e, v)
+	o := sessionError(buf, s, e, st)
 	o.reason = packet.Denied
 	if e.Decision != 0 {
 		o.denial = &proto.Denial{ID: e.Decision, Time: now, Protocol: "udp", Dst: s.dst.String()}
@@ -217,25 +206,28 @@ func sessionDenied(buf []byte, s *session, e *proto.UDPEvent, now time.Time, v *
 	return o
 }
 
-// sweep forgets idle sessions and calls closed with the id of each, while the table is locked. The caller holds the lock.
-func (t *sessions) sweep(now time.Time, closed func(proto.SessionID)) {
+// sweep forgets idle sessions. It returns the ids of those that a connector may
+// still have. The caller holds the lock.
+func (t *sessions) sweep(now time.Time) (closed []proto.SessionID) {
 	t.swept = now
 	for _, s := range t.byKey {
 		if now.Sub(s.used) < s.traffic.Idle(s.dst.Port(), t.limit) {
 			continue
 		}
 		t.remove(s)
-		if closed != nil && s.registered {
-			closed(s.id)
+		if s.registered {
+			closed = append(closed, s.id)
 		}
 	}
+	return closed
 }
 
-// expire forgets idle sessions. closed is told the id of each that a connector may still have.
-func (t *sessions) expire(now time.Time, closed func(proto.SessionID)) {
+// expire forgets idle sessions and returns the ids of those that a connector
+// may still have.
+func (t *sessions) expire(now time.Time) []proto.SessionID {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sweep(now, closed)
+	return t.sweep(now)
 }
 
 // len returns how many sessions there are.

@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"bytes"
@@ -164,12 +164,14 @@ func TestReassemblyIsBounded(t *testing.T) {
 		t.Fatal("never full")
 	}
 	firsts := 0
-	r.expire(start.Add(fragmentTimeout-time.Millisecond), func([]byte) { t.Error("expired too early") })
-	r.expire(start.Add(fragmentTimeout+time.Second), func(f []byte) {
+	if early := r.expire(start.Add(fragmentTimeout - time.Millisecond)); len(early) != 0 {
+		t.Errorf("%d expired too early", len(early))
+	}
+	for _, f := range r.expire(start.Add(fragmentTimeout + time.Second)) {
 		if f != nil {
 			firsts++
 		}
-	})
+	}
 	if r.used != 0 || len(r.parts) != 0 || firsts == 0 {
 		t.Errorf("%d bytes, %d packets left, %d first fragments", r.used, len(r.parts), firsts)
 	}
@@ -196,7 +198,7 @@ func FuzzReassembly(f *testing.F) {
 				t.Fatal("a reassembled packet is a fragment")
 			}
 		}
-		r.expire(start.Add(time.Hour), func([]byte) {})
+		r.expire(start.Add(time.Hour))
 		if r.used != 0 || len(r.parts) != 0 {
 			t.Fatalf("%d bytes, %d packets left", r.used, len(r.parts))
 		}

@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ type udpBed struct {
 	t    *testing.T
 	o    *outbound
 	in   *inbound
-	v    *view
+	v    *linkState
 	now  time.Time
 	last proto.SessionID
 }
@@ -346,13 +346,10 @@ func TestIdleSessionsEnd(t *testing.T) {
 		for range tt.replies {
 			inStep(b.in, proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: b.last, TTL: 9}), b.v)
 		}
-		var closed []proto.SessionID
-		note := func(id proto.SessionID) { closed = append(closed, id) }
-		b.o.udp.expire(start.Add(tt.alive-time.Millisecond), note)
-		if len(closed) != 0 || b.o.udp.len() != 1 {
+		if closed := b.o.udp.expire(start.Add(tt.alive - time.Millisecond)); len(closed) != 0 || b.o.udp.len() != 1 {
 			t.Errorf("%s: gone too early", tt.name)
 		}
-		b.o.udp.expire(start.Add(tt.alive), note)
+		closed := b.o.udp.expire(start.Add(tt.alive))
 		if len(closed) != 1 || closed[0] != b.last || b.o.udp.len() != 0 || len(b.o.udp.byID) != 0 {
 			t.Errorf("%s: not gone after %s", tt.name, tt.alive)
 		}
@@ -408,6 +405,9 @@ func TestScanMakesRoomForItself(t *testing.T) {
 			t.Fatalf("port %d is known", port)
 		}
 		made = append(made, b.last)
+		if (d.ended != 0) != (d.also == packet.Superseded) {
+			t.Errorf("port %d: ended %v, counted %v", port, d.ended, d.also)
+		}
 		if d.ended != 0 {
 			ended = append(ended, d.ended)
 		}

@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"time"
@@ -18,32 +18,33 @@ const (
 	maxOver  = 1 << 14
 )
 
-// stray decides about a segment without SYN of no live connection. done is false where its destination is to be
-// asked. The caller holds the lock.
-func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (_ packet.Reason, local, done bool) {
+// stray decides about a segment without SYN of no live connection. False: its
+// destination is to be asked. The caller holds the lock.
+func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (outcome, bool) {
 	if _, ok := t.over[key]; ok {
-		return packet.OK, true, true
+		return outcome{local: p.Raw}, true
 	}
 	if p.TCPFlags()&packet.FlagRST != 0 { // never answered
 		if h != nil {
-			t.forget(key, h)
+			t.forget(h)
 		}
-		return packet.OK, false, true
+		return outcome{}, true
 	}
 	if h != nil && !h.stray {
-		return packet.Unsolicited, false, true // no handshake has begun
+		return outcome{reason: packet.Unsolicited}, true // no handshake has begun
 	}
-	return packet.OK, false, false
+	return outcome{}, false
 }
 
 // reset answers a stray segment for a destination that accepts connections. RFC 9293 §3.10.7.2: a listener
 // resets what acknowledges, and ignores the rest.
-func (t *heldSYNs) reset(a proto.FlowAnswer, segment []byte) {
+func reset(a *proto.FlowAnswer, segment []byte) (o outcome) {
 	var p packet.Packet
 	if packet.Parse(segment, &p) != packet.OK || p.TCPFlags()&packet.FlagACK == 0 {
-		return
+		return o
 	}
 	if rst, ok := packet.AppendRST(nil, &p, a.TTL); ok {
-		t.ends.back(rst)
+		o.back = rst
 	}
+	return o
 }

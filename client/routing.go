@@ -13,29 +13,34 @@ import (
 	"github.com/oneping/oneping/internal/obs"
 )
 
-// routes is what the client changes on the host. The zero value changes nothing: a client with a device of its own.
-type routes struct {
-	log *zap.Logger
+// hostRouting is what the client changes on the host, as the edge and the host's
+// network change. Until start it changes nothing. Lock order: applying, mu.
+type hostRouting struct {
+	log    *zap.Logger
+	router Router // set by start
 
-	applying sync.Mutex    // one change of the host at a time; never taken with mu held
+	// applying is held for one change of the host at a time.
+	applying sync.Mutex
 	moved    chan struct{} // 1: the host's network has changed since the last apply
+	changed  chan struct{} // closed: the configuration is worth watching over
 
+	// mu guards what follows.
 	mu      sync.Mutex
-	router  *osroute.Router // nil: the host is left alone
 	cfg     osroute.Config
 	wanted  bool // cfg has been filled by apply
 	inForce bool // the last apply succeeded
 	stopped bool
-	changed chan struct{} // the configuration is worth watching over
 }
 
-func (r *routes) start(router *osroute.Router, cfg osroute.Config) {
-	r.router, r.cfg, r.changed, r.moved = router, cfg, make(chan struct{}), make(chan struct{}, 1)
+// start comes before everything else, while no other goroutine is there.
+func (r *hostRouting) start(router Router, cfg osroute.Config, log *zap.Logger) {
+	r.router, r.cfg, r.log = router, cfg, log
+	r.changed, r.moved = make(chan struct{}), make(chan struct{}, 1)
 }
 
 // apply makes the host's routing what the edge wants. underlay is where the link goes, nil while it is unknown. It may
 // take seconds; what asks about the routes does not wait for it.
-func (r *routes) apply(ctx context.Context, n network, underlay []netip.AddrPort) error {
+func (r *hostRouting) apply(ctx context.Context, n network, underlay []netip.AddrPort) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	cfg, ok := r.want(n, underlay)
@@ -50,10 +55,10 @@ func (r *routes) apply(ctx context.Context, n network, underlay []netip.AddrPort
 }
 
 // want notes what the edge wants; false: the host is to be left alone.
-func (r *routes) want(n network, underlay []netip.AddrPort) (osroute.Config, bool) {
+func (r *hostRouting) want(n network, underlay []netip.AddrPort) (osroute.Config, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.router == nil || r.stopped {
+	if r.stopped {
 		return osroute.Config{}, false
 	}
 	r.cfg.Addrs = r.cfg.Addrs[:0:0]
@@ -72,18 +77,14 @@ func (r *routes) want(n network, underlay []netip.AddrPort) (osroute.Config, boo
 }
 
 // capturing says whether the host sends what the edge wants captured into the device.
-func (r *routes) capturing() bool {
+func (r *hostRouting) capturing() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.router == nil || r.inForce && !r.stopped
+	return r.inForce && !r.stopped
 }
 
 // watch notes in moved whenever the host's network changes, and tells changed of it.
-func (r *routes) watch(ctx context.Context, changed func()) error {
-	if r.router == nil {
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}
+func (r *hostRouting) watch(ctx context.Context, changed func()) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -104,7 +105,7 @@ func (r *routes) watch(ctx context.Context, changed func()) error {
 }
 
 // again applies what was applied last.
-func (r *routes) again(ctx context.Context) {
+func (r *hostRouting) again(ctx context.Context) {
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	r.mu.Lock()
@@ -119,28 +120,25 @@ func (r *routes) again(ctx context.Context) {
 }
 
 // stop undoes everything; nothing is applied afterwards.
-func (r *routes) stop() error {
+func (r *hostRouting) stop() error {
 	r.mu.Lock()
 	r.stopped = true
 	r.mu.Unlock()
-	if r.router == nil {
-		return nil
-	}
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	return r.router.Undo()
 }
 
 // warnings returns what the host should be told.
-func (r *routes) warnings() []osroute.Warning {
-	if r.router == nil {
+func (r *hostRouting) warnings() []osroute.Warning {
+	if r.router == nil { // not started yet
 		return nil
 	}
 	return r.router.Warnings()
 }
 
-// device returns the name of the TUN device, "" where there is none.
-func (r *routes) device() string {
+// device returns the name of the TUN device.
+func (r *hostRouting) device() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.cfg.Device

@@ -1,10 +1,12 @@
-package client
+package path
 
 import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
+	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -47,10 +49,40 @@ func (a *asked) has(dst netip.Addr, ident uint16) bool {
 	return ok
 }
 
-// answered is has for a reply: from now on the pair is kept for its minute.
-func (a *asked) answered(dst netip.Addr, ident uint16) bool {
+// confirm is has for a reply: from now on the pair is kept for its minute.
+func (a *asked) confirm(dst netip.Addr, ident uint16) bool {
 	return a.table.Confirm(question{dst, ident})
 }
 
 // expire forgets what was asked too long ago.
 func (a *asked) expire(now time.Time) { a.table.Expire(now) }
+
+// echo turns an echo request into a packet datagram. Nothing else of ICMP enters from a client.
+func (a *asked) echo(buf []byte, p *packet.Packet, now time.Time) outcome {
+	if !p.IsEchoRequest() {
+		return outcome{reason: packet.Unsupported}
+	}
+	if r := a.note(p, now); r != packet.OK {
+		return outcome{reason: r}
+	}
+	return outcome{class: link.Urgent, send: proto.AppendPacket(buf[:0], p.Raw)}
+}
+
+// deliverable says whether an IP packet from the edge may be handed to the host:
+// the reply to an echo request of this device, or an ICMP error about one.
+func (a *asked) deliverable(p *packet.Packet, st *linkState) packet.Reason {
+	var q packet.Packet
+	switch {
+	case !st.own(p.Dst):
+		return packet.Spoofed
+	case p.IsEchoReply():
+		if a.confirm(p.Src, p.Ident) {
+			return packet.OK
+		}
+	case !p.IsICMPError():
+		return packet.Unsupported
+	case p.Quoted(&q) && q.IsEchoRequest() && st.own(q.Src) && a.has(q.Dst, q.Ident):
+		return packet.OK
+	}
+	return packet.Unsolicited
+}

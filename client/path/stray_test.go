@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"bytes"
@@ -85,13 +85,12 @@ func TestLastSegmentsAreTheNetstacks(t *testing.T) {
 		last := segment(t, true, 1000, 2, 64, packet.FlagACK)
 		local := func(when string) {
 			t.Helper()
-			if r, local := b.table.out(mustParseLoose(t, last), time.Now(), false); r != packet.OK || !local {
-				t.Errorf("%s: %v, local %v", when, r, local)
+			if d := b.table.out(mustParseLoose(t, last), time.Now(), false); d.reason != packet.OK || d.local == nil {
+				t.Errorf("%s: %+v", when, d)
 			}
 		}
 		local("connected")
-		close(first.finish)
-		synctest.Wait()
+		b.finish(first)
 		local("ended")
 		b.held(synPacket(t, true, 1000, 9, 64)) // the ports are used again
 		again := b.opening()
@@ -99,8 +98,7 @@ func TestLastSegmentsAreTheNetstacks(t *testing.T) {
 		if !bytes.Equal(again.syn, synPacket(t, true, 1000, 9, 64)) {
 			t.Error("the second connection was not carried")
 		}
-		close(again.finish)
-		synctest.Wait()
+		b.finish(again)
 		time.Sleep(overTime)
 		b.table.expire(time.Now())
 		b.held(last)

@@ -1,4 +1,4 @@
-package client
+package path
 
 import (
 	"encoding/binary"
@@ -208,16 +208,17 @@ func setNextHeader(head []byte, proto uint8) {
 	head[at] = proto
 }
 
-// expire forgets what has waited too long and calls lost for each, with its
-// first fragment if that had come and the packet was not broken.
-func (r *reassembler) expire(now time.Time, lost func(first []byte)) {
+// expire forgets what has waited too long. It returns an element for each
+// packet: its first fragment, nil where that had not come or the packet was broken.
+func (r *reassembler) expire(now time.Time) (firsts [][]byte) {
 	for key, q := range r.parts {
 		if now.Sub(q.started) < fragmentTimeout {
 			continue
 		}
 		r.remove(key, q)
-		lost(q.first)
+		firsts = append(firsts, q.first)
 	}
+	return firsts
 }
 
 // maxData is how much may follow head bytes of headers: the length field counts IPv4's header, but not IPv6's first 40 bytes.

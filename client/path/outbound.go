@@ -1,0 +1,105 @@
+package path
+
+import (
+	"time"
+
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// outbound is the way of a packet from the host: parse, size, reassemble,
+// classify. Not safe for concurrent use: Path.outMu guards it.
+type outbound struct {
+	frags   *reassembler
+	udp     *sessions
+	asked   *asked
+	tcp     *heldSYNs
+	answers *answerer
+	buf     []byte
+}
+
+func newOutbound(udp *sessions, asked *asked, tcp *heldSYNs) *outbound {
+	return &outbound{
+		frags:   newReassembler(maxFragmentBytes),
+		udp:     udp,
+		asked:   asked,
+		tcp:     tcp,
+		answers: newAnswerer(),
+		buf:     make([]byte, 0, proto.MaxDatagram),
+	}
+}
+
+// step decides what becomes of one packet as the host sent it.
+func (o *outbound) step(raw []byte, now time.Time, st *linkState) outcome {
+	var p packet.Packet
+	r := packet.Parse(raw, &p)
+	if r == packet.BadOption && st.up { // the edge would see it first, and does not see the headers of UDP and TCP
+		return o.answers.answer(p.Fault, r, 0, &p, now, st)
+	}
+	if r != packet.OK {
+		return outcome{reason: r}
+	}
+	if p.Class == packet.ClassTCP { // ends in the stack: no size rule of the link applies
+		return o.stepTCP(&p, now, st)
+	}
+	if !st.up {
+		return o.answers.answer(packet.HostUnreachable, packet.LinkDown, 0, &p, now, st)
+	}
+	if mtu := st.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu && !packet.Expires(p.TTL) { // else in the edge, which looks first
+		return o.answers.answer(packet.TooBig, packet.TooLarge, mtu, &p, now, st)
+	}
+	if p.Class != packet.ClassFragment {
+		return o.classify(&p, now, st)
+	}
+	whole, r := o.frags.add(&p, now)
+	if whole == nil {
+		return outcome{reason: r}
+	}
+	if r = packet.Parse(whole, &p); r != packet.OK {
+		return outcome{reason: r}
+	}
+	p.DF = false // its sender let it be fragmented
+	if p.Class == packet.ClassTCP {
+		return o.stepTCP(&p, now, st)
+	}
+	return o.classify(&p, now, st)
+}
+
+// classify hands a whole packet that is not TCP to what carries its class.
+func (o *outbound) classify(p *packet.Packet, now time.Time, st *linkState) outcome {
+	var d outcome
+	switch p.Class {
+	case packet.ClassICMP:
+		d = o.asked.echo(o.buf, p, now)
+	case packet.ClassUDP:
+		if !p.TransportOK() {
+			return outcome{reason: packet.Malformed} // the connector's socket would mend it
+		}
+		d = o.udp.out(o.buf, p, now, st)
+	default:
+		return outcome{reason: packet.Unsupported}
+	}
+	if d.reason == packet.TableFull {
+		return o.answers.answer(packet.HostUnreachable, packet.TableFull, 0, p, now, st)
+	}
+	return d
+}
+
+// stepTCP decides about a TCP segment.
+func (o *outbound) stepTCP(p *packet.Packet, now time.Time, st *linkState) outcome {
+	d := o.tcp.out(p, now, st.up)
+	if d.reason == packet.LinkDown || d.reason == packet.TableFull {
+		return o.answers.answer(packet.HostUnreachable, d.reason, 0, p, now, st)
+	}
+	return d
+}
+
+// incomplete answers for a packet that misses fragments: Time Exceeded, if its
+// first fragment is there (RFC 792, RFC 8200 §4.5).
+func (o *outbound) incomplete(first []byte, now time.Time, st *linkState) outcome {
+	var p packet.Packet
+	if first == nil || packet.Parse(first, &p) != packet.OK {
+		return outcome{reason: packet.FragmentTimeout}
+	}
+	return o.answers.answer(packet.ReassemblyTimeout, packet.FragmentTimeout, 0, &p, now, st)
+}

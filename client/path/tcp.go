@@ -1,0 +1,306 @@
+package path
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+const (
+	maxHeld = 4096
+	// holdTime is a little more than Linux retransmits a SYN (tcp_syn_retries 6: 127 s).
+	holdTime = 130 * time.Second
+)
+
+// heldSYN is a connection that the host wants and the connector has not answered yet, or
+// a segment of no connection (see stray.go).
+type heldSYN struct {
+	key    tuple
+	header proto.FlowHeader // of the flow that asks the connector; not changed
+	stray  bool
+	isn    uint32
+	syn    []byte             // the newest copy
+	since  time.Time          // its first copy
+	last   time.Time          // its newest copy
+	silent bool               // answered with silence: nothing more is tried for this ISN
+	cancel context.CancelFunc // ends the opening of its flow; nil: that has not begun
+}
+
+// heldSYNs holds the SYNs of the host in front of the stack until the
+// connector has connected to the origin. Safe for concurrent use.
+type heldSYNs struct {
+	max int
+	wg  sync.WaitGroup // of openings
+
+	// mu guards what follows, and the fields of each heldSYN.
+	mu     sync.Mutex
+	held   map[tuple]*heldSYN
+	closed bool
+	live   map[tuple]struct{}  // connections whose SYN went to the stack
+	over   map[tuple]time.Time // those that have ended lately, and when
+}
+
+// newHeldSYNs returns an empty table for max SYNs.
+func newHeldSYNs(max int) *heldSYNs {
+	return &heldSYNs{max: max, held: make(map[tuple]*heldSYN), live: make(map[tuple]struct{}), over: make(map[tuple]time.Time)}
+}
+
+// out decides about a TCP segment of the host. It goes to the stack, is held,
+// with or without a flow to open, or ends here.
+func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) outcome {
+	key := tuple{p.SrcAddrPort(), p.DstAddrPort()}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.live[key]; ok {
+		return outcome{local: p.Raw}
+	}
+	if !p.TransportOK() { // else the origin would be asked for a SYN that it would not have taken
+		return outcome{reason: packet.Malformed}
+	}
+	h := t.held[key]
+	if !p.IsSYN() {
+		if o, done := t.stray(key, h, p); done {
+			return o
+		}
+	}
+	if !up {
+		return outcome{reason: packet.LinkDown}
+	}
+	if h != nil && h.renew(p, now) {
+		return outcome{}
+	}
+	var also packet.Reason
+	if h != nil {
+		t.forget(h)
+		also = packet.Superseded
+	}
+	o := t.hold(key, p, now)
+	o.also = also
+	return o
+}
+
+// overdue says whether the host would have sent another copy by now if it still
+// waited: intervals double, the first one is at most 3 s, and traceroute waits
+// 5 s for the answer to its only one. The connector stops dialling once the
+// application has given up.
+func (h *heldSYN) overdue(now time.Time) bool {
+	return now.Sub(h.last) > 2*h.last.Sub(h.since)+6*time.Second
+}
+
+// renew makes p the newest copy of the held SYN. False: h is of no use to p, because it is
+// over, too old, or its flow was opened with another TTL or class.
+func (h *heldSYN) renew(p *packet.Packet, now time.Time) bool {
+	again := h.isn != p.TCPSeq()
+	if again && h.silent || h.stray == p.IsSYN() || now.Sub(h.since) >= holdTime || h.header.TTL != p.TTL || h.header.Class != p.TOS {
+		return false
+	}
+	if again {
+		h.isn, h.since = p.TCPSeq(), now
+	}
+	h.syn, h.last = append(h.syn[:0], p.Raw...), now
+	return true
+}
+
+// hold keeps a new SYN, whose flow is to be opened. The caller holds the lock.
+func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) outcome {
+	if t.closed {
+		return outcome{reason: packet.Closed}
+	}
+	if len(t.held) >= t.max && !t.makeRoom() {
+		return outcome{reason: packet.TableFull}
+	}
+	h := &heldSYN{
+		key:    key,
+		header: proto.FlowHeader{Flow: proto.NewFlowID(), Src: key.src, Dst: key.dst, TTL: p.TTL, Class: p.TOS},
+		stray:  !p.IsSYN(),
+		isn:    p.TCPSeq(),
+		syn:    append([]byte(nil), p.Raw...),
+		since:  now,
+		last:   now,
+	}
+	t.held[key] = h
+	return outcome{open: h}
+}
+
+// makeRoom forgets one that was answered with silence: a scan of silent addresses keeps no connection out. The caller holds the lock.
+func (t *heldSYNs) makeRoom() bool {
+	for _, h := range t.held {
+		if h.silent {
+			t.forget(h)
+			return true
+		}
+	}
+	return false
+}
+
+// forget ends h; its flow is reset, so that the connector stops dialling. The caller holds the lock.
+func (t *heldSYNs) forget(h *heldSYN) {
+	if t.held[h.key] == h {
+		delete(t.held, h.key)
+	}
+	if h.cancel != nil {
+		h.cancel()
+	}
+}
+
+// start runs the opening of h's flow in a goroutine of its own, with a context
+// that ends when h is forgotten, unless it is forgotten already.
+func (t *heldSYNs) start(ctx context.Context, h *heldSYN, run func(context.Context, *heldSYN)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed || t.held[h.key] != h {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	h.cancel = cancel
+	t.wg.Go(func() {
+		defer cancel()
+		run(ctx, h)
+	})
+}
+
+// failed takes h, whose flow could not be opened, out of the table and returns
+// why. OK: it was forgotten meanwhile.
+func (t *heldSYNs) failed(h *heldSYN, err error) packet.Reason {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.held[h.key] != h {
+		return packet.OK
+	}
+	delete(t.held, h.key)
+	return openingFailed(err)
+}
+
+// answered returns what the answer to h means for the host. Where there is a
+// syn, it is the newest, and the stack accepts the flow by it; else the flow is of no use.
+func (t *heldSYNs) answered(h *heldSYN, a *proto.FlowAnswer, now time.Time, st *linkState) (o outcome, syn []byte) {
+	syn, r := t.settle(h, a)
+	switch {
+	case syn == nil:
+		return outcome{reason: r}, nil
+	case a.Kind != proto.AnswerConnected:
+		return refuse(a, h.key, syn, now, st), nil
+	case h.stray:
+		return reset(a, syn), nil
+	}
+	return outcome{}, syn
+}
+
+// settle takes h out of the table and returns its newest SYN; nil: it was
+// forgotten meanwhile, or stays held in silence.
+func (t *heldSYNs) settle(h *heldSYN, a *proto.FlowAnswer) (syn []byte, _ packet.Reason) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.held[h.key] != h {
+		return nil, packet.OK
+	}
+	if a.Kind == proto.AnswerSilent {
+		h.silent = true
+		return nil, packet.Timeout
+	}
+	delete(t.held, h.key)
+	if a.Kind == proto.AnswerConnected && !h.stray {
+		delete(t.over, h.key)
+		t.live[h.key] = struct{}{}
+	}
+	return h.syn, packet.OK
+}
+
+// openingFailed returns why a flow that was opened had no answer: what the edge's reset says, or that the link is down.
+func openingFailed(err error) packet.Reason {
+	if errors.Is(err, context.Canceled) {
+		return packet.Closed
+	}
+	reset, ok := errors.AsType[*link.ResetError](err)
+	if !ok {
+		return packet.LinkDown
+	}
+	switch reset.Code {
+	case proto.CodeDenied:
+		return packet.Denied
+	case proto.CodeLinkDown: // the edge's, to the connector
+		return packet.ConnectorDown
+	case proto.CodeTimeout:
+		return packet.Timeout
+	case proto.CodeTooMany:
+		return packet.TableFull
+	}
+	return packet.Closed
+}
+
+// ended forgets a connection whose two directions have ended.
+func (t *heldSYNs) ended(key tuple, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.live, key)
+	if len(t.over) >= maxOver {
+		clear(t.over) // their last segments are asked about like those of a stranger
+	}
+	t.over[key] = now
+}
+
+// refuse answers the SYN with what the origin, a router or the policy said.
+func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkState) (o outcome) {
+	var p packet.Packet
+	if packet.Parse(syn, &p) != packet.OK {
+		return o
+	}
+	if a.Kind == proto.AnswerRefused {
+		o.reason = packet.Refused
+		if rst, ok := packet.AppendRST(nil, &p, a.TTL); ok {
+			o.back = rst
+		}
+		return o
+	}
+	reporter := a.Reporter
+	if !reporter.IsValid() {
+		reporter = st.hop(p.V6)
+	}
+	o.reason = packet.Unreachable
+	if a.Decision != 0 {
+		o.reason = packet.Denied
+		o.denial = &proto.Denial{ID: a.Decision, Time: now, Protocol: "tcp", Dst: key.dst.String()}
+	}
+	e := packet.Error{Src: reporter, Type: a.ICMPType, Code: a.ICMPCode, TTL: a.TTL, MTU: uint32(a.MTU)}
+	if icmp, ok := appendErrorFor(nil, e, a.QuotedTTL, syn); ok {
+		o.back = icmp
+	}
+	return o
+}
+
+// expire forgets SYNs that the host has stopped sending, and connections that have ended long enough ago.
+func (t *heldSYNs) expire(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, since := range t.over {
+		if now.Sub(since) >= overTime {
+			delete(t.over, key)
+		}
+	}
+	for _, h := range t.held {
+		if now.Sub(h.since) >= holdTime || h.overdue(now) {
+			t.forget(h)
+		}
+	}
+}
+
+// counts returns how many SYNs are held and how many connections are open.
+func (t *heldSYNs) counts() (held, live int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.held), len(t.live)
+}
+
+// close takes no more SYNs and returns when every opened flow has ended; the
+// context of start must be over.
+func (t *heldSYNs) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.wg.Wait()
+}
