@@ -34,7 +34,7 @@ func (o *outbound) step(raw []byte, now time.Time, st *linkState) outcome {
 	var p packet.Packet
 	r := packet.Parse(raw, &p)
 	if r == packet.BadOption && st.up { // the edge would see it first, and does not see the headers of UDP and TCP
-		return o.answers.answer(p.Fault, r, 0, &p, now, st)
+		return o.answers.answer(packet.Verdict{Reason: r, Answer: p.Fault}, &p, now, st)
 	}
 	if r != packet.OK {
 		return outcome{reason: r}
@@ -43,10 +43,10 @@ func (o *outbound) step(raw []byte, now time.Time, st *linkState) outcome {
 		return o.stepTCP(&p, now, st)
 	}
 	if !st.up {
-		return o.answers.answer(packet.HostUnreachable, packet.LinkDown, 0, &p, now, st)
+		return o.answers.answer(unreachable(packet.LinkDown), &p, now, st)
 	}
 	if mtu := st.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu && !packet.Expires(p.TTL) { // else in the edge, which looks first
-		return o.answers.answer(packet.TooBig, packet.TooLarge, mtu, &p, now, st)
+		return o.answers.answer(packet.Verdict{Reason: packet.TooLarge, Answer: packet.TooBig, MTU: uint32(mtu)}, &p, now, st)
 	}
 	if p.Class != packet.ClassFragment {
 		return o.classify(&p, now, st)
@@ -80,7 +80,7 @@ func (o *outbound) classify(p *packet.Packet, now time.Time, st *linkState) outc
 		return outcome{reason: packet.Unsupported}
 	}
 	if d.reason == packet.TableFull {
-		return o.answers.answer(packet.HostUnreachable, packet.TableFull, 0, p, now, st)
+		return o.answers.answer(unreachable(d.reason), p, now, st)
 	}
 	return d
 }
@@ -89,9 +89,14 @@ func (o *outbound) classify(p *packet.Packet, now time.Time, st *linkState) outc
 func (o *outbound) stepTCP(p *packet.Packet, now time.Time, st *linkState) outcome {
 	d := o.tcp.out(p, now, st.up)
 	if d.reason == packet.LinkDown || d.reason == packet.TableFull {
-		return o.answers.answer(packet.HostUnreachable, d.reason, 0, p, now, st)
+		return o.answers.answer(unreachable(d.reason), p, now, st)
 	}
 	return d
+}
+
+// unreachable is the client's own word: the destination cannot be asked.
+func unreachable(why packet.Reason) packet.Verdict {
+	return packet.Verdict{Reason: why, Answer: packet.HostUnreachable}
 }
 
 // incomplete answers for a packet that misses fragments: Time Exceeded, if its
@@ -101,5 +106,5 @@ func (o *outbound) incomplete(first []byte, now time.Time, st *linkState) outcom
 	if first == nil || packet.Parse(first, &p) != packet.OK {
 		return outcome{reason: packet.FragmentTimeout}
 	}
-	return o.answers.answer(packet.ReassemblyTimeout, packet.FragmentTimeout, 0, &p, now, st)
+	return o.answers.answer(packet.Verdict{Reason: packet.FragmentTimeout, Answer: packet.ReassemblyTimeout}, &p, now, st)
 }

@@ -4,13 +4,11 @@ import (
 	"net/netip"
 	"time"
 
-	"golang.org/x/time/rate"
-
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// ICMP errors that the client makes itself are limited as a router limits its own (RFC 1812 §4.3.2.8). The burst
-// is large enough for several traceroutes with 16 probes in flight and for `mtr -i 0.1`.
+// How many ICMP errors the client makes itself, a second and at once (hop.ErrorRate).
 const (
 	errorRate  = 200
 	errorBurst = 200
@@ -18,68 +16,73 @@ const (
 
 // answerer makes the client's own ICMP errors. It is not safe for concurrent use.
 type answerer struct {
-	limit *rate.Limiter
+	limit *hop.ErrorLimit
 	buf   []byte
 }
 
 func newAnswerer() *answerer {
-	return &answerer{limit: rate.NewLimiter(errorRate, errorBurst), buf: make([]byte, 0, 2048)}
+	return &answerer{
+		limit: hop.NewErrorLimit(hop.ErrorRate{PerSecond: errorRate, Burst: errorBurst}),
+		buf:   make([]byte, 0, packet.MaxError),
+	}
 }
 
-// answer returns the outcome why with the ICMP error kind about p. Where no
-// error may be made, or no address is known to make it from, it is the bare reason.
-// Where there have been too many it says so beside the reason.
-func (a *answerer) answer(kind packet.ErrorKind, why packet.Reason, mtu int, p *packet.Packet, now time.Time, st *linkState) outcome {
-	src := st.hop(p.V6)
-	if why == packet.LinkDown || why == packet.TableFull { // the edge has no part in it
-		src = st.self(p.V6)
+// answer returns v as an outcome, with the ICMP error that v names about p. Where no
+// error may be made, or no address is known to make it from, it is the bare
+// reason. Where there have been too many it says so beside the reason.
+func (a *answerer) answer(v packet.Verdict, p *packet.Packet, now time.Time, st *linkState) outcome {
+	from := st.hop(p.V6)
+	if v.Reason == packet.LinkDown || v.Reason == packet.TableFull { // the edge has no part in it
+		from = st.self(p.V6)
 	}
-	if !src.IsValid() {
-		return outcome{reason: why}
-	}
-	typ, code := kind.TypeCode(p.V6)
-	back, ok := packet.AppendError(a.buf[:0], packet.Error{Src: src, Type: typ, Code: code, MTU: uint32(mtu), Pointer: p.Pointer}, p)
+	r := hop.Refuse(v, from, p.TTL)
+	r.Error.Pointer = p.Pointer
+	back, ok := r.AppendPacket(a.buf[:0], p)
 	if !ok {
-		return outcome{reason: why}
+		return outcome{reason: v.Reason}
 	}
 	a.buf = back
-	if !a.limit.AllowN(now, 1) { // only now: what gets no answer takes none from the limit
-		return outcome{reason: why, also: packet.RateLimited}
+	if !a.limit.Allow(v.Reason, now) { // only now: what gets no answer takes none from the limit
+		return outcome{reason: v.Reason, also: packet.RateLimited}
 	}
-	return outcome{reason: why, back: back}
+	return outcome{reason: v.Reason, back: back}
 }
 
-// appendErrorFor appends the ICMP error that e stands for, about our packet raw
-// as its reporter would have seen it: with TTL 1 in a Time Exceeded, else with the TTL
-// that the event states, else as it was sent. raw may be cut short; it is not changed. A pointer comes as e.MTU. False: too
-// little of raw is there, or e is no ICMP error, as the host gets none but those (see deliverable).
-func appendErrorFor(b []byte, e packet.Error, quotedTTL uint8, raw []byte) ([]byte, bool) {
+// appendHeard appends the ICMP error r, of which the edge has told, about our
+// packet raw as its reporter saw it: with the TTL that r states; where it states
+// none, with 1 in a Time Exceeded and else as it was sent. raw may be cut short;
+// it is not changed. False: too little of raw is there, or r is no ICMP error,
+// as the host gets none but those (see asked.deliverable).
+func appendHeard(b []byte, r *hop.Refusal, raw []byte) ([]byte, bool) {
 	var scratch [packet.MaxError]byte
 	p := packet.Packet{Raw: scratch[:copy(scratch[:], raw)]}
-	if len(p.Raw) < 20 {
+	if !readHead(&p) {
 		return b, false
 	}
-	switch {
-	case p.Raw[0]>>4 == 4:
-		p.Src, p.Dst = netip.AddrFrom4([4]byte(p.Raw[12:16])), netip.AddrFrom4([4]byte(p.Raw[16:20]))
-		p.TTL = p.Raw[8]
-	case len(p.Raw) >= 40:
-		p.V6 = true
-		p.Src, p.Dst = netip.AddrFrom16([16]byte(p.Raw[8:24])), netip.AddrFrom16([16]byte(p.Raw[24:40]))
-		p.TTL = p.Raw[7]
+	if is := (packet.Packet{Class: packet.ClassICMP, V6: p.V6, Type: r.Error.Type}); !is.IsICMPError() {
+		return b, false
+	}
+	if expired, code := packet.TimeExceeded.TypeCode(p.V6); r.QuotedTTL == 0 && r.Error.Type == expired && r.Error.Code == code {
+		r.QuotedTTL = 1
+	}
+	return r.AppendPacket(b, &p)
+}
+
+// readHead fills in the family, addresses and TTL of a packet that may be cut
+// short. False: not even its header is there.
+func readHead(p *packet.Packet) bool {
+	switch b := p.Raw; {
+	case len(b) < 20:
+		return false
+	case b[0]>>4 == 4:
+		p.Src, p.Dst = netip.AddrFrom4([4]byte(b[12:16])), netip.AddrFrom4([4]byte(b[16:20]))
+		p.TTL = b[8]
+	case len(b) < 40:
+		return false
 	default:
-		return b, false
+		p.V6 = true
+		p.Src, p.Dst = netip.AddrFrom16([16]byte(b[8:24])), netip.AddrFrom16([16]byte(b[24:40]))
+		p.TTL = b[7]
 	}
-	if says := (packet.Packet{Class: packet.ClassICMP, V6: p.V6, Type: e.Type}); !says.IsICMPError() {
-		return b, false
-	}
-	e.Pointer = e.MTU // one field on the wire; each error has one of them
-	expired, _ := packet.TimeExceeded.TypeCode(p.V6)
-	switch {
-	case quotedTTL != 0:
-		p.SetTTL(quotedTTL)
-	case e.Type == expired && e.Code == 0:
-		p.SetTTL(1)
-	}
-	return packet.AppendError(b, e, &p)
+	return true
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -257,17 +258,16 @@ func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkS
 		}
 		return o
 	}
-	reporter := a.Reporter
-	if !reporter.IsValid() {
-		reporter = st.hop(p.V6)
+	r := hop.OfAnswer(a)
+	if r.Silent() { // the edge spoke for itself
+		r.Error.Src = st.hop(p.V6)
 	}
-	o.reason = packet.Unreachable
-	if a.Decision != 0 {
+	o.reason = r.Reason
+	if r.Decision != 0 {
 		o.reason = packet.Denied
-		o.denial = &proto.Denial{ID: a.Decision, Time: now, Protocol: "tcp", Dst: key.dst.String()}
+		o.denial = &proto.Denial{ID: r.Decision, Time: now, Protocol: "tcp", Dst: key.dst.String()}
 	}
-	e := packet.Error{Src: reporter, Type: a.ICMPType, Code: a.ICMPCode, TTL: a.TTL, MTU: uint32(a.MTU)}
-	if icmp, ok := appendErrorFor(nil, e, a.QuotedTTL, syn); ok {
+	if icmp, ok := appendHeard(nil, &r, syn); ok {
 		o.back = icmp
 	}
 	return o

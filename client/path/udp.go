@@ -179,13 +179,11 @@ func again(buf []byte, s *session, tag uint16, st *linkState) outcome {
 }
 
 func sessionError(buf []byte, s *session, e *proto.UDPEvent, st *linkState) outcome {
-	reporter := e.Reporter
-	if !reporter.IsValid() {
-		reporter = st.hop(s.dst.Addr().Is6())
+	r := hop.OfEvent(e)
+	if r.Silent() { // the edge spoke for itself
+		r.Error.Src = st.hop(s.dst.Addr().Is6())
 	}
-	back, ok := appendErrorFor(buf, packet.Error{
-		Src: reporter, Type: e.ICMPType, Code: e.ICMPCode, TTL: e.TTL, MTU: uint32(e.MTU),
-	}, e.QuotedTTL, s.quoted(e.Tag))
+	back, ok := appendHeard(buf, &r, s.quoted(e.Tag))
 	if !ok {
 		return outcome{reason: packet.Unsolicited}
 	}
