@@ -30,7 +30,9 @@ func (p *Path) runOpening(ctx context.Context, h *heldSYN) {
 		return
 	}
 	p.carry(ctx, f, syn, answer.TTL)
-	p.tcp.ended(h.key, time.Now())
+	if r := p.tcp.ended(h.key, time.Now()); r != packet.OK {
+		p.counters.Count(r)
+	}
 }
 
 // openFlow opens a flow on the link and waits for its answer.

@@ -13,15 +13,18 @@ import (
 // and would have answered the segment with a reset; a router's error is one about the segment; silence is silence.
 
 const (
-	// overTime is how long the last segments of a connection that has ended may arrive; the netstack answers them.
+	// overTime is how long the last segments of a connection that has ended may
+	// arrive; the stack answers them.
 	overTime = 30 * time.Second
-	maxOver  = 1 << 14
+	// maxOver bounds the connections of which that is remembered: the one that
+	// ended first makes room.
+	maxOver = 1 << 14
 )
 
 // stray decides about a segment without SYN of no live connection. False: its
 // destination is to be asked. The caller holds the lock.
 func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (outcome, bool) {
-	if _, ok := t.over[key]; ok {
+	if _, ok := t.over.Get(key); ok {
 		return outcome{local: p.Raw}, true
 	}
 	if p.TCPFlags()&packet.FlagRST != 0 { // never answered

@@ -2,6 +2,7 @@ package path
 
 import (
 	"bytes"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,6 +105,36 @@ func TestLastSegmentsAreTheNetstacks(t *testing.T) {
 		b.held(last)
 		b.opening()
 	})
+}
+
+// Of the connections that have ended lately, the one that ended first makes room, and nobody else.
+func TestTheOldestEndedConnectionMakesRoom(t *testing.T) {
+	table, now := newHeldSYNs(8), start
+	key := func(i int) tuple {
+		return tuple{netip.AddrPortFrom(laptop4, 1000), netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)}
+	}
+	isOver := func(i int) bool {
+		p := mustParseLoose(t, segment(t, false, 1000, 2, 64, packet.FlagACK))
+		p.Dst = key(i).dst.Addr()
+		_, settled := table.stray(key(i), nil, p)
+		return settled
+	}
+	for i := range maxOver + 2 {
+		want := packet.OK
+		if i >= maxOver {
+			want = packet.Superseded
+		}
+		if got := table.ended(key(i), now.Add(time.Duration(i)*time.Millisecond)); got != want {
+			t.Fatalf("connection %d: %s, want %s", i, got, want)
+		}
+	}
+	if isOver(0) || isOver(1) || !isOver(2) || !isOver(3) || !isOver(maxOver+1) {
+		t.Errorf("of %d and two more, remembered: the first %v, %v, the third %v, the last %v", maxOver, isOver(0), isOver(1), isOver(2), isOver(maxOver+1))
+	}
+	// What ended long ago makes room before the sweep has seen it, and that is not counted.
+	if got := table.ended(key(-1), now.Add(time.Hour)); got != packet.OK {
+		t.Errorf("after an hour: %s", got)
+	}
 }
 
 // Silence keeps its SYN for as long as there is room.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -42,13 +43,16 @@ type heldSYNs struct {
 	mu     sync.Mutex
 	held   map[tuple]*heldSYN
 	closed bool
-	live   map[tuple]struct{}  // connections whose SYN went to the stack
-	over   map[tuple]time.Time // those that have ended lately, and when
+	live   map[tuple]struct{}                      // connections whose SYN went to the stack
+	over   *table.Table[tuple, struct{}, struct{}] // those that have ended lately
+	pushed packet.Reason                           // why the last one left over before its time; OK: none did
 }
 
 // newHeldSYNs returns an empty table for max SYNs.
 func newHeldSYNs(max int) *heldSYNs {
-	return &heldSYNs{max: max, held: make(map[tuple]*heldSYN), live: make(map[tuple]struct{}), over: make(map[tuple]time.Time)}
+	t := &heldSYNs{max: max, held: make(map[tuple]*heldSYN), live: make(map[tuple]struct{})}
+	t.over = table.New[tuple, struct{}](table.Config[tuple, struct{}]{Max: maxOver, Tentative: true, OnEvict: t.leftOver})
+	return t
 }
 
 // out decides about a TCP segment of the host. It goes to the stack, is held,
@@ -206,7 +210,7 @@ func (t *heldSYNs) settle(h *heldSYN, a *proto.FlowAnswer) (syn []byte, _ packet
 	}
 	delete(t.held, h.key)
 	if a.Kind == proto.AnswerConnected && !h.stray {
-		delete(t.over, h.key)
+		t.over.Delete(h.key)
 		t.live[h.key] = struct{}{}
 	}
 	return h.syn, packet.OK
@@ -234,15 +238,22 @@ func openingFailed(err error) packet.Reason {
 	return packet.Closed
 }
 
-// ended forgets a connection whose two directions have ended.
-func (t *heldSYNs) ended(key tuple, now time.Time) {
+// ended forgets a connection whose two directions have ended, but for its last
+// segments. Superseded: those of another one are a stranger's from now on.
+func (t *heldSYNs) ended(key tuple, now time.Time) packet.Reason {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.live, key)
-	if len(t.over) >= maxOver {
-		clear(t.over) // their last segments are asked about like those of a stranger
+	t.pushed = packet.OK
+	t.over.Add(now, key, struct{}{}, struct{}{}, overTime)
+	return t.pushed
+}
+
+// leftOver notes that a connection has left over (table.Config.OnEvict). The caller holds the lock.
+func (t *heldSYNs) leftOver(_ tuple, _ struct{}, why packet.Reason) {
+	if why == packet.Superseded {
+		t.pushed = why
 	}
-	t.over[key] = now
 }
 
 // refuse answers the SYN with what the origin, a router or the policy said.
@@ -277,11 +288,7 @@ func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkS
 func (t *heldSYNs) expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for key, since := range t.over {
-		if now.Sub(since) >= overTime {
-			delete(t.over, key)
-		}
-	}
+	t.over.Expire(now)
 	for _, h := range t.held {
 		if now.Sub(h.since) >= holdTime || h.overdue(now) {
 			t.forget(h)
