@@ -23,8 +23,12 @@ func (p *Path) RunDevice(ctx context.Context) error {
 	for i := range bufs {
 		bufs[i] = make([]byte, packet.MaxSize)
 	}
+	dropped := p.dev.Dropped()
 	for {
 		n, err := p.dev.Read(bufs, sizes)
+		for ; dropped < p.dev.Dropped(); dropped++ {
+			p.counters.Count(packet.Malformed)
+		}
 		p.fromHost(ctx, bufs, sizes[:n])
 		if err == nil {
 			continue

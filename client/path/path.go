@@ -17,8 +17,11 @@ import (
 // for any number; closing the device frees Read, which then returns
 // os.ErrClosed.
 type Device interface {
-	// Read waits for packets and puts one into each of bufs[0:n], its length into sizes.
+	// Read waits for packets and puts one into each of bufs[0:n], its length
+	// into sizes. n may be 0 where something was lost.
 	Read(bufs [][]byte, sizes []int) (n int, err error)
+	// Dropped counts the packets of the host that Read could not hand over.
+	Dropped() uint64
 	// Write hands packets to the host in their order.
 	Write(pkts [][]byte) error
 	// WriteOne hands one packet to the host. It does not keep pkt.

@@ -25,21 +25,19 @@ type reader struct {
 	next, n int // rows[next:n] wait to be handed over
 }
 
-// read returns packets in bufs and how many were lost on the way; an error means that the device is gone.
+// read returns packets in bufs, or none and how many were lost on the way; an error means that the device is gone.
 func (r *reader) read(bufs [][]byte, sizes []int) (n, lost int, err error) {
-	for n == 0 && err == nil {
-		var more int
+	for n == 0 && lost == 0 && err == nil {
 		switch {
 		case r.next < r.n:
-			n, more = r.handOver(bufs, sizes)
+			n, lost = r.handOver(bufs, sizes)
 		case r.direct(bufs):
-			n, more, err = r.fill(bufs[:r.batch], sizes)
+			n, lost, err = r.fill(bufs[:r.batch], sizes)
 		default:
 			r.next, r.n = 0, 0
 			r.makeRows()
-			r.n, more, err = r.fill(r.rows, r.sizes)
+			r.n, lost, err = r.fill(r.rows, r.sizes)
 		}
-		lost += more
 	}
 	repairChecksums(bufs[:n], sizes)
 	return n, lost, err

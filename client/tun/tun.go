@@ -75,15 +75,17 @@ func (d *Device) MTU() int { return d.mtu }
 // BatchSize returns the largest number of packets that the system reads or writes in one go.
 func (d *Device) BatchSize() int { return d.batch }
 
-// Dropped counts packets from the kernel that Read could not hand over: larger than the buffer, or with malformed offload
-// data.
+// Dropped counts packets from the kernel that Read could not hand over: larger
+// than the buffer, or with malformed offload data.
 func (d *Device) Dropped() uint64 { return d.dropped.Load() }
 
-// Read waits for packets and puts one whole IP packet into each of bufs[0:n], from its first byte, with its length in
-// sizes, which must be as long as bufs. The kernel's segmentation offload is undone here. Any number of buffers of MTU
-// bytes will do; BatchSize buffers of MaxPacket bytes save a copy. A packet larger than its buffer or with malformed offload
-// data is counted in Dropped and skipped, so an error means that the device is gone: os.ErrClosed (errors.Is) after Close
-// or when the device was deleted.
+// Read waits for packets and puts one whole IP packet into each of bufs[0:n],
+// from its first byte, with its length in sizes, which must be as long as bufs.
+// The kernel's segmentation offload is undone here. Any number of buffers of MTU
+// bytes will do; BatchSize buffers of MaxPacket bytes save a copy. A packet
+// larger than its buffer or with malformed offload data is counted in Dropped; n
+// may be 0 then. An error means that the device is gone: os.ErrClosed
+// (errors.Is) after Close or when the device was deleted.
 func (d *Device) Read(bufs [][]byte, sizes []int) (int, error) {
 	if len(bufs) == 0 || len(sizes) < len(bufs) {
 		return 0, fmt.Errorf("read TUN device: %d buffers and %d sizes", len(bufs), len(sizes))

@@ -150,6 +150,18 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// Whoever counts what is lost hears of it at once, not with the next packet that is whole.
+func TestReadReturnsAfterALoss(t *testing.T) {
+	d := newFake(t, &fakeVendor{batch: 1, reads: []fakeRead{{err: errors.New("unsupported virtio GSO type: 9")}, {pkts: [][]byte{{1}}}}})
+	bufs, sizes := buffers(1, MaxPacket)
+	if n, err := d.Read(bufs, sizes); n != 0 || err != nil || d.Dropped() != 1 {
+		t.Errorf("Read = %d, %v with %d dropped, want 0 with 1", n, err, d.Dropped())
+	}
+	if n, err := d.Read(bufs, sizes); n != 1 || err != nil {
+		t.Errorf("next Read = %d, %v", n, err)
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	gone := &os.PathError{Op: "read", Path: "/dev/net/tun", Err: syscall.EIO}
 	d := newFake(t, &fakeVendor{batch: 1, reads: []fakeRead{{err: gone}}})

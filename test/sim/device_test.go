@@ -98,9 +98,10 @@ func (d *device) WriteOne(b []byte) error {
 	return nil
 }
 
-func (d *device) BatchSize() int { return 1 }
-func (d *device) Name() string   { return "laptop0" }
-func (d *device) MTU() int       { return client.DefaultMTU }
+func (d *device) BatchSize() int  { return 1 }
+func (d *device) Dropped() uint64 { return 0 }
+func (d *device) Name() string    { return "laptop0" }
+func (d *device) MTU() int        { return client.DefaultMTU }
 
 func (d *device) Close() error {
 	d.once.Do(func() { close(d.closed) })
