@@ -1,26 +1,23 @@
 package cmd
 
 import (
-	"io"
-
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/internal/node"
-	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
 // adminFlags are the flags of every command that asks a running edge.
 type adminFlags struct {
+	output
 	stateDir string
-	json     bool
 }
 
 // bind adds the flags to cmd. Where no edge runs, the command's error says how one is started.
 func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data `DIR` of the edge "+stateDirHelp(proto.RoleEdge))
-	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
+	a.output.bind(cmd, "")
 	run := cmd.RunE
 	cmd.RunE = func(c *cobra.Command, args []string) error { return a.notRunning(run(c, args)) }
 	return cmd
@@ -32,11 +29,3 @@ func (a *adminFlags) edge() *admin.Client {
 }
 
 func (a *adminFlags) notRunning(err error) error { return notRunning(err, proto.RoleEdge, a.stateDir) }
-
-// print writes v as JSON where that is asked for, else as text.
-func (a *adminFlags) print(c *cobra.Command, v any, text func(io.Writer) error) error {
-	if a.json {
-		return term.JSON(c.OutOrStdout(), v)
-	}
-	return text(c.OutOrStdout())
-}

@@ -2,7 +2,7 @@ package cmd
 
 import (
 	"errors"
-	"time"
+	"io"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -12,7 +12,6 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
-	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -47,13 +46,9 @@ func (f *clientFlags) bind(cmd *cobra.Command) {
 
 // load reads the file and lays the flags over it.
 func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
-	f.path = configPath(cmd, f.path, proto.RoleClient)
-	var file client.File
-	if f.path != "" {
-		var err error
-		if file, err = client.LoadFile(f.path); err != nil {
-			return file, badConfig(cmd, err)
-		}
+	file, err := readConfig(cmd, proto.RoleClient, &f.path, client.LoadFile)
+	if err != nil {
+		return file, err
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
 	if file.StateDir = over(cmd, "state-dir", f.given.StateDir, file.StateDir); file.StateDir == "" {
@@ -92,19 +87,6 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	})
 	cl, err := client.New(cfg)
 	return cl, cfg, err
-}
-
-// tell returns what tells the supervisor something.
-func tell(log *zap.Logger, notify func() error) func() {
-	return func() {
-		if err := notify(); err != nil {
-			log.Warn("cannot tell the supervisor", zap.Error(err))
-		}
-	}
-}
-
-func tokenHelp(token string) string {
-	return "`FILE` with the " + token + ` ("-": standard input; default: $` + node.TokenVariable + `)`
 }
 
 func newClientUpCmd() *cobra.Command {
@@ -146,8 +128,9 @@ func newClientConfigCmd() *cobra.Command {
 
 func newClientStatusCmd() *cobra.Command {
 	var (
-		dir                    string
-		denials, asJSON, ready bool
+		dir            string
+		denials, ready bool
+		out            output
 	)
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -159,42 +142,29 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 		Example: "  oneping client status\n  oneping client status --denials",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			out := c.OutOrStdout()
-			if denials && !ready {
-				var d client.Denials
-				if err := askRole(c.Context(), proto.RoleClient, dir, "/v1/denials", &d); err != nil {
-					return err
-				}
-				if asJSON {
-					return term.JSON(out, d)
-				}
-				return client.WriteDenials(out, d.Denials)
+			if !denials || ready {
+				return showStatus(c, proto.RoleClient, dir, ready, &out)
 			}
-			var s client.Status
-			if err := askRole(c.Context(), proto.RoleClient, dir, "/v1/status", &s); err != nil {
+			var d client.Denials
+			if err := askRole(c.Context(), proto.RoleClient, dir, "/v1/denials", &d); err != nil {
 				return err
 			}
-			if ready {
-				return s.Ready()
-			}
-			if asJSON {
-				return term.JSON(out, s)
-			}
-			return s.WriteText(out, time.Now())
+			return out.print(c, d, func(w io.Writer) error { return client.WriteDenials(w, d.Denials) })
 		},
 	}
 	bindReady(cmd, &ready, proto.RoleClient)
 	f := cmd.Flags()
 	f.StringVar(&dir, "state-dir", "", "state `DIR` of the client "+stateDirHelp(proto.RoleClient))
 	f.BoolVar(&denials, "denials", false, "list the last hundred denials")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	out.bind(cmd, "")
 	return cmd
 }
 
 func newClientRepairCmd() *cobra.Command {
 	var (
-		flags       clientFlags
-		all, asJSON bool
+		flags clientFlags
+		all   bool
+		out   output
 	)
 	cmd := &cobra.Command{
 		Use:   "repair",
@@ -214,10 +184,7 @@ It refuses while a client runs. A stopped client has left nothing.`,
 			if err != nil && done.Nothing() {
 				return err
 			}
-			if asJSON {
-				return errors.Join(term.JSON(c.OutOrStdout(), done), err)
-			}
-			return errors.Join(client.WriteRepaired(c.OutOrStdout(), &done), err)
+			return errors.Join(out.print(c, done, func(w io.Writer) error { return client.WriteRepaired(w, &done) }), err)
 		},
 	}
 	f := cmd.Flags()
@@ -225,6 +192,6 @@ It refuses while a client runs. A stopped client has left nothing.`,
 	f.StringVar(&flags.given.TUN, "tun", client.DefaultTUN, "`NAME` of the TUN device, where the state directory does not name it")
 	f.StringVar(&flags.path, "config", "", configHelp(proto.RoleClient))
 	f.BoolVar(&all, "all", false, "also what killed clients with other state directories have left")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	out.bind(cmd, "")
 	return cmd
 }

@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 
 	"github.com/spf13/cobra"
 
@@ -29,13 +30,42 @@ func configPath(cmd *cobra.Command, named string, role proto.Role) string {
 	return conf.Find(string(role))
 }
 
+// readConfig reads the file of a role, where there is one: the named one, else the default one. It
+// puts the file's path into named, "" for none. Flags are laid over it with over and overList.
+func readConfig[File any](cmd *cobra.Command, role proto.Role, named *string, load func(path string) (File, error)) (File, error) {
+	var file File
+	if *named = configPath(cmd, *named, role); *named == "" {
+		return file, nil
+	}
+	file, err := load(*named)
+	if err != nil {
+		return file, badConfig(cmd, err)
+	}
+	return file, nil
+}
+
 // over returns the value of a flag that was given or that the file has no value for, else the file's.
-func over[T comparable](cmd *cobra.Command, flag string, value, file T) T {
-	var none T
-	if cmd.Flags().Changed(flag) || file == none {
+func over[T any](cmd *cobra.Command, flag string, value, file T) T {
+	if cmd.Flags().Changed(flag) || reflect.ValueOf(&file).Elem().IsZero() {
 		return value
 	}
 	return file
+}
+
+// overList is over for a repeated flag, whose words are still to be read; want says how they are written.
+func overList[T any](cmd *cobra.Command, flag, want string, words []string, file []T, parse func(string) (T, error)) ([]T, error) {
+	if !cmd.Flags().Changed(flag) {
+		return file, nil
+	}
+	var out []T
+	for _, w := range words {
+		v, err := parse(w)
+		if err != nil {
+			return nil, wrongUse(fmt.Errorf("--%s %q: want %s", flag, w, want), seeHelp(cmd))
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 // badConfig makes a usage error of a setting that makes no sense, with its own hint.

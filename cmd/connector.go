@@ -3,7 +3,6 @@ package cmd
 import (
 	"context"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -14,7 +13,6 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
-	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -61,18 +59,14 @@ func bindConnectorDir(cmd *cobra.Command, dir *string) {
 
 // load reads the file and lays the flags over it.
 func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
-	f.path = configPath(cmd, f.path, proto.RoleConnector)
-	var file connector.File
-	var err error
-	if f.path != "" {
-		if file, err = connector.LoadFile(f.path); err != nil {
-			return file, badConfig(cmd, err)
-		}
-	}
-	if file.Allow, err = merge(cmd, "allow", "a prefix or address such as 10.0.0.0/8", f.allow, file.Allow, conf.ParsePrefix); err != nil {
+	file, err := readConfig(cmd, proto.RoleConnector, &f.path, connector.LoadFile)
+	if err != nil {
 		return file, err
 	}
-	if file.Deny, err = merge(cmd, "deny", "a prefix or address such as 10.0.0.0/8", f.deny, file.Deny, conf.ParsePrefix); err != nil {
+	if file.Allow, err = overList(cmd, "allow", "a prefix or address such as 10.0.0.0/8", f.allow, file.Allow, conf.ParsePrefix); err != nil {
+		return file, err
+	}
+	if file.Deny, err = overList(cmd, "deny", "a prefix or address such as 10.0.0.0/8", f.deny, file.Deny, conf.ParsePrefix); err != nil {
 		return file, err
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
@@ -168,7 +162,8 @@ func newConnectorConfigCmd() *cobra.Command {
 
 func newConnectorStatusCmd() *cobra.Command {
 	var dir string
-	var asJSON, ready bool
+	var ready bool
+	var out output
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show link, ICMP mode, mappings, sessions, flows and counters",
@@ -178,27 +173,17 @@ not, with 1.`,
 		Example: "  oneping connector status\n  oneping connector status --ready || echo not yet",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var s connector.Status
-			if err := askRole(c.Context(), proto.RoleConnector, dir, "/v1/status", &s); err != nil {
-				return err
-			}
-			if ready {
-				return s.Ready()
-			}
-			if asJSON {
-				return term.JSON(c.OutOrStdout(), &s)
-			}
-			return s.WriteText(c.OutOrStdout(), time.Now())
+			return showStatus(c, proto.RoleConnector, dir, ready, &out)
 		},
 	}
 	bindReady(cmd, &ready, proto.RoleConnector)
 	bindConnectorDir(cmd, &dir)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	out.bind(cmd, "")
 	return cmd
 }
 
 func newConnectorCheckCmd() *cobra.Command {
-	var asJSON bool
+	var out output
 	var f connectorFlags
 	cmd := &cobra.Command{
 		Use:   "check",
@@ -223,11 +208,8 @@ Its exit code is 1 where something that is needed failed.`,
 				Enrolled: func() ([]string, error) { return node.StoredEdges(file.StateDir) },
 				Dial:     connector.DialEdge,
 			})
-			write := connector.WriteFindings
-			if asJSON {
-				write = func(w io.Writer, fs []connector.Finding) error { return term.JSON(w, fs) }
-			}
-			if err := write(c.OutOrStdout(), findings); err != nil {
+			write := func(w io.Writer) error { return connector.WriteFindings(w, findings) }
+			if err := out.print(c, findings, write); err != nil {
 				return err
 			}
 			if !connector.Passed(findings) {
@@ -237,7 +219,7 @@ Its exit code is 1 where something that is needed failed.`,
 		},
 	}
 	bindConnectorDir(cmd, &f.stateDir)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	out.bind(cmd, "")
 	cmd.Flags().StringVar(&f.given.TokenFile, "token-file", "", tokenHelp("tunnel's token"))
 	cmd.Flags().StringVar(&f.path, "config", "", configHelp(proto.RoleConnector))
 	return cmd

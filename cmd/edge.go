@@ -2,12 +2,9 @@ package cmd
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"net/netip"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
-	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -37,9 +33,9 @@ oneping tunnel, route, device and policy.`,
 
 // edgeFlags are the flags of init and run.
 type edgeFlags struct {
-	file, config, level string
-	edge                edge.File
-	hops, capture       []string
+	config, level string
+	edge          edge.File
+	hops, capture []string
 }
 
 func (f *edgeFlags) bind(cmd *cobra.Command) {
@@ -62,18 +58,9 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 	if err != nil {
 		return nil, edge.Config{}, err
 	}
-	if file.Hops, err = merge(cmd, "hop", "an address such as 172.68.101.57", f.hops, file.Hops, netip.ParseAddr); err != nil {
-		return nil, edge.Config{}, err
-	}
-	if file.Capture, err = merge(cmd, "capture", "a prefix such as 172.16.0.0/12", f.capture, file.Capture, netip.ParsePrefix); err != nil {
-		return nil, edge.Config{}, err
-	}
 	cfg, err := file.Config()
 	if err != nil {
 		return nil, cfg, badConfig(cmd, err)
-	}
-	if cfg.StateDir == "" {
-		cfg.StateDir = node.StateDir(proto.RoleEdge)
 	}
 	cfg.Version, cfg.Memory = cmd.Root().Version, memory.Limit()
 	if cfg.Log, err = obs.NewLogger(file.LogLevel); err != nil {
@@ -88,45 +75,26 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 
 // load reads the file and lays the flags over it.
 func (f *edgeFlags) load(cmd *cobra.Command) (edge.File, error) {
-	var file edge.File
-	if path := configPath(cmd, f.config, proto.RoleEdge); path != "" {
-		var err error
-		if file, err = edge.LoadFile(path); err != nil {
-			return file, badConfig(cmd, err)
-		}
-		f.file = path
+	file, err := readConfig(cmd, proto.RoleEdge, &f.config, edge.LoadFile)
+	if err != nil {
+		return file, err
 	}
-	set := cmd.Flags()
-	for name, lay := range map[string]func(){
-		"state-dir":   func() { file.StateDir = f.edge.StateDir },
-		"listen":      func() { file.Listen = f.edge.Listen },
-		"advertise":   func() { file.Advertise = f.edge.Advertise },
-		"unreachable": func() { file.Unreachable = f.edge.Unreachable },
-		"mtu":         func() { file.MTU = f.edge.MTU },
-		"metrics":     func() { file.Metrics = f.edge.Metrics },
-		"log-level":   func() { file.LogLevel = f.level },
-	} {
-		if set.Changed(name) {
-			lay()
-		}
+	if file.Hops, err = overList(cmd, "hop", "an address such as 172.68.101.57", f.hops, file.Hops, netip.ParseAddr); err != nil {
+		return file, err
 	}
+	if file.Capture, err = overList(cmd, "capture", "a prefix such as 172.16.0.0/12", f.capture, file.Capture, netip.ParsePrefix); err != nil {
+		return file, err
+	}
+	if file.StateDir = over(cmd, "state-dir", f.edge.StateDir, file.StateDir); file.StateDir == "" {
+		file.StateDir = node.StateDir(proto.RoleEdge)
+	}
+	file.Listen = over(cmd, "listen", f.edge.Listen, file.Listen)
+	file.Advertise = over(cmd, "advertise", f.edge.Advertise, file.Advertise)
+	file.Unreachable = over(cmd, "unreachable", f.edge.Unreachable, file.Unreachable)
+	file.MTU = over(cmd, "mtu", f.edge.MTU, file.MTU)
+	file.Metrics = over(cmd, "metrics", f.edge.Metrics, file.Metrics)
+	file.LogLevel = over(cmd, "log-level", f.level, file.LogLevel)
 	return file, nil
-}
-
-// merge returns the values of a repeated flag, or those of the file where it was not given.
-func merge[T any](cmd *cobra.Command, flag, want string, words []string, file []T, parse func(string) (T, error)) ([]T, error) {
-	if !cmd.Flags().Changed(flag) {
-		return file, nil
-	}
-	var out []T
-	for _, w := range words {
-		v, err := parse(w)
-		if err != nil {
-			return nil, wrongUse(fmt.Errorf("--%s %q: want %s", flag, w, want), seeHelp(cmd))
-		}
-		out = append(out, v)
-	}
-	return out, nil
 }
 
 // words returns the flags that were given, for the command line that the guide prints.
@@ -154,18 +122,6 @@ func (f *edgeFlags) words(cmd *cobra.Command) []string {
 		}
 	}
 	return out
-}
-
-// newGuide returns what to type next; run is the command line that starts the edge, empty when it runs.
-func newGuide(setup edge.Setup, cfg edge.Config, run ...string) *guide {
-	g := &guide{edges: setup.Edges, pin: setup.Pin}
-	if cfg.StateDir != node.StateDir(proto.RoleEdge) {
-		g.stateDir = cfg.StateDir
-	}
-	if len(run) > 0 {
-		g.run = commandLine(run...)
-	}
-	return g
 }
 
 func newEdgeInitCmd() *cobra.Command {
@@ -241,7 +197,7 @@ func newEdgeConfigCmd() *cobra.Command {
 	var f edgeFlags
 	return newConfigCmd(proto.RoleEdge, f.bind, func(c *cobra.Command) (string, error) {
 		_, _, err := f.build(c)
-		return f.file, err
+		return f.config, err
 	})
 }
 
@@ -256,29 +212,9 @@ and its exit code is 0 when nodes can connect; else it says why not, with 1.`,
 		Example: "  oneping edge status\n  oneping edge status --ready || echo not yet",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			var s edge.Status
-			if err := askRole(c.Context(), proto.RoleEdge, a.stateDir, "/v1/status", &s); err != nil {
-				return err
-			}
-			if ready {
-				return s.Ready()
-			}
-			return a.print(c, &s, func(w io.Writer) error { return s.WriteText(w, time.Now()) })
+			return showStatus(c, proto.RoleEdge, a.stateDir, ready, &a.output)
 		},
 	}
 	bindReady(cmd, &ready, proto.RoleEdge)
 	return a.bind(cmd)
-}
-
-// hint tells a person what comes next, beside the output.
-func hint(c *cobra.Command, format string, args ...any) {
-	term.Hint(c.ErrOrStderr(), fmt.Sprintf(format, args...))
-}
-
-// line returns a text function that prints one line.
-func line(format string, args ...any) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, format+"\n", args...)
-		return err
-	}
 }

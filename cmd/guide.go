@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/oneping/oneping/edge"
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/proto"
 )
 
 // guide is what a person types next, on each machine, after an edge was set up.
@@ -12,6 +16,18 @@ type guide struct {
 	run      string // the command line that starts this edge; "" = it runs already
 	edges    []string
 	pin      [32]byte
+}
+
+// newGuide returns what to type next; run is the command line that starts the edge, empty when it runs.
+func newGuide(setup edge.Setup, cfg edge.Config, run ...string) *guide {
+	g := &guide{edges: setup.Edges, pin: setup.Pin}
+	if cfg.StateDir != node.StateDir(proto.RoleEdge) {
+		g.stateDir = cfg.StateDir
+	}
+	if len(run) > 0 {
+		g.run = commandLine(run...)
+	}
+	return g
 }
 
 // write writes the commands in order, each on a line of its own, ready to be copied.

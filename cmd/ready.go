@@ -9,9 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/oneping/oneping/client"
-	"github.com/oneping/oneping/connector"
-	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
@@ -45,15 +42,7 @@ func readyWhen(role proto.Role) string {
 
 // askReady returns nil when the process of a role on this machine is ready, else what is missing.
 func askReady(ctx context.Context, role proto.Role) error {
-	var s interface{ Ready() error }
-	switch role {
-	case proto.RoleClient:
-		s = new(client.Status)
-	case proto.RoleConnector:
-		s = new(connector.Status)
-	default:
-		s = new(edge.Status)
-	}
+	s := newStatus(role)
 	if err := askRole(ctx, role, "", "/v1/status", s); err != nil {
 		return err
 	}

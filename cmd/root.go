@@ -146,9 +146,3 @@ func newVersionCmd() *cobra.Command {
 		},
 	}
 }
-
-// exitError ends the program with a code and no message of its own: the exit
-// code of a command that the lab ran.
-type exitError struct{ code int }
-
-func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.code) }

@@ -2,29 +2,13 @@ package cmd
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
 )
-
-// exactArgs wants one argument for each name, and names what is missing.
-func exactArgs(names ...string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) == len(names) {
-			return nil
-		}
-		err := fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names))
-		if len(names) == 0 {
-			err = fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0])
-		}
-		return wrongUse(err, seeHelp(c))
-	}
-}
 
 func newRouteCmd() *cobra.Command {
 	cmd := &cobra.Command{

@@ -9,7 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/node"
 )
+
+// tokenHelp is the help of --token-file; token says whose.
+func tokenHelp(token string) string {
+	return "`FILE` with the " + token + ` ("-": standard input; default: $` + node.TokenVariable + `)`
+}
 
 // tokenOutput is where a command writes a token: standard output, or a file that only its owner reads.
 type tokenOutput struct{ path string }

@@ -1,0 +1,74 @@
+package cmd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
+)
+
+// exitError ends the program with a code and no message of its own: the exit
+// code of a command that the lab ran.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+
+// usageError is a command line that makes no sense: exit code 2.
+type usageError struct{ err error }
+
+// wrongUse makes a usage error of err; hint says what to write instead.
+func wrongUse(err error, hint string) error { return &usageError{advice.With(err, hint)} }
+
+func (e *usageError) Error() string { return e.err.Error() }
+
+func (e *usageError) Unwrap() error { return e.err }
+
+// seeHelp is the hint for who has not written what cmd takes.
+func seeHelp(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
+
+// exactArgs wants one argument for each name, and names what is missing.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == len(names) {
+			return nil
+		}
+		err := fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names))
+		if len(names) == 0 {
+			err = fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0])
+		}
+		return wrongUse(err, seeHelp(c))
+	}
+}
+
+// output is how a command prints what it was asked for: as text, or as JSON.
+type output struct{ json bool }
+
+// bind adds --json to cmd; what says what JSON there is, where that is not plain.
+func (o *output) bind(cmd *cobra.Command, what string) {
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON"+what)
+}
+
+// print writes v as JSON where that is asked for, else as text.
+func (o *output) print(c *cobra.Command, v any, text func(io.Writer) error) error {
+	if o.json {
+		return term.JSON(c.OutOrStdout(), v)
+	}
+	return text(c.OutOrStdout())
+}
+
+// hint tells a person what comes next, beside the output.
+func hint(c *cobra.Command, format string, args ...any) {
+	term.Hint(c.ErrOrStderr(), fmt.Sprintf(format, args...))
+}
+
+// line returns a text function that prints one line.
+func line(format string, args ...any) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, format+"\n", args...)
+		return err
+	}
+}
