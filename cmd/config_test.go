@@ -13,6 +13,7 @@ import (
 	"github.com/oneping/oneping/client"
 	"github.com/oneping/oneping/connector"
 	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/proto"
 )
@@ -118,6 +119,38 @@ func TestFlagsWin(t *testing.T) {
 		got = connector.Config{StateDir: got.StateDir, Allow: got.Allow, Deny: got.Deny, ICMP: got.ICMP, Hops: got.Hops}
 		if diff := cmp.Diff(c.want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); err != nil || diff != "" {
 			t.Errorf("connector %v: %v %s", c.args, err, diff)
+		}
+	}
+	write("state_dir: /srv/edge\nlisten: \":1\"\nadvertise: [a:1]\nhops: [10.0.0.1]\ncapture: [10.0.0.0/8]\n" +
+		"unreachable: silent\nmtu: 1400\nmetrics: h:1\nlog_level: warn\n")
+	for _, c := range []struct {
+		args []string
+		want edge.File
+	}{
+		{nil, edge.File{
+			StateDir: "/srv/edge", Listen: ":1", Advertise: []string{"a:1"}, Hops: []netip.Addr{netip.MustParseAddr("10.0.0.1")},
+			Capture: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Unreachable: "silent", MTU: 1400, Metrics: "h:1", LogLevel: "warn",
+		}},
+		{
+			[]string{
+				"--state-dir", "/d", "--listen", ":2", "--advertise", "b:2", "--advertise", "c:3", "--hop", "fd00::1",
+				"--capture", "fd00::/8", "--unreachable", "answer", "--mtu", "1500", "--metrics", "", "--log-level", "info",
+			},
+			edge.File{
+				StateDir: "/d", Listen: ":2", Advertise: []string{"b:2", "c:3"}, Hops: []netip.Addr{netip.MustParseAddr("fd00::1")},
+				Capture: []netip.Prefix{netip.MustParsePrefix("fd00::/8")}, Unreachable: "answer", MTU: 1500, LogLevel: "info",
+			},
+		},
+	} {
+		var f edgeFlags
+		cmd := &cobra.Command{}
+		f.bind(cmd)
+		if err := cmd.ParseFlags(append(c.args, "--config", path)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.load(cmd)
+		if diff := cmp.Diff(c.want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); err != nil || diff != "" {
+			t.Errorf("edge %v: %v %s", c.args, err, diff)
 		}
 	}
 }
