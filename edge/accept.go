@@ -256,7 +256,7 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 	}
 	at, err := n.attach()
 	if err != nil {
-		_ = n.l.Close(proto.CodeRevoked, "revoked or deleted by an administrator")
+		_ = n.l.Close(relay.ErrGone.Code, relay.ErrGone.Error())
 		n.log.Warn("link refused", zap.Error(err))
 		return nil
 	}

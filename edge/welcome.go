@@ -1,13 +1,12 @@
 package edge
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 	"sync"
 
 	"github.com/oneping/oneping/edge/model"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -22,14 +21,14 @@ func (e *Edge) welcome(id proto.Identity) (proto.Welcome, error) {
 	if id.Role == proto.RoleConnector {
 		t, ok := sn.Tunnels[id.Tunnel]
 		if !ok {
-			return w, errGone
+			return w, relay.ErrGone
 		}
 		w.Tunnel = t.Name
 		return w, nil
 	}
 	d, ok := sn.Devices[id.ID]
 	if !ok || d.Revoked {
-		return w, errGone
+		return w, relay.ErrGone
 	}
 	w.User, w.Addrs, w.Capture = d.User, d.Addrs(), e.capture(sn)
 	return w, nil
@@ -60,6 +59,3 @@ func (e *Edge) capture(sn *model.Snapshot) []netip.Prefix {
 	l.stored, l.sent = sn.Capture, slices.Compact(out)
 	return l.sent
 }
-
-// errGone is about a node that was revoked between its handshake and its hello.
-var errGone = &link.RefusedError{Code: proto.CodeRevoked, Err: errors.New("revoked or deleted by an administrator")}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
+
+// ErrGone is what a node is told that an administrator has revoked or deleted.
+var ErrGone = &link.RefusedError{Code: proto.CodeRevoked, Err: errors.New("revoked or deleted by an administrator")}
 
 // Device is a client that may connect.
 type Device struct {
@@ -83,7 +87,7 @@ func (r *Relay) SetState(s State) {
 	r.state.Store(next)
 	r.mu.Unlock()
 	for _, l := range revoked {
-		_ = l.Close(proto.CodeRevoked, "revoked or deleted by an administrator")
+		_ = l.Close(ErrGone.Code, ErrGone.Error())
 	}
 	r.reexamine(next)
 	r.tellNew()
