@@ -44,7 +44,8 @@ func readConfig[File any](cmd *cobra.Command, role proto.Role, named *string, lo
 	return file, nil
 }
 
-// over returns the value of a flag that was given or that the file has no value for, else the file's.
+// over returns the value of a flag that was given or that the file has no value for, else the
+// file's.
 func over[T any](cmd *cobra.Command, flag string, value, file T) T {
 	if cmd.Flags().Changed(flag) || reflect.ValueOf(&file).Elem().IsZero() {
 		return value
@@ -52,7 +53,8 @@ func over[T any](cmd *cobra.Command, flag string, value, file T) T {
 	return file
 }
 
-// overList is over for a repeated flag, whose words are still to be read; want says how they are written.
+// overList is over for a repeated flag, whose words are still to be read; want says how they are
+// written.
 func overList[T any](cmd *cobra.Command, flag, want string, words []string, file []T, parse func(string) (T, error)) ([]T, error) {
 	if !cmd.Flags().Changed(flag) {
 		return file, nil
@@ -73,8 +75,8 @@ func badConfig(cmd *cobra.Command, err error) error {
 	return wrongUse(err, cmp.Or(advice.Of(err), seeHelp(cmd)))
 }
 
-// newConfigCmd returns "config check" of a role. bind adds the flags of run to it; build does what run does
-// before it starts anything, and returns the file that it has read, "" for none.
+// newConfigCmd returns "config check" of a role. bind adds the flags of run to it; build does what
+// run does before it starts anything, and returns the file that it has read, "" for none.
 func newConfigCmd(role proto.Role, bind func(*cobra.Command), build func(*cobra.Command) (string, error)) *cobra.Command {
 	check := &cobra.Command{
 		Use:     "check",

@@ -18,7 +18,8 @@ type guide struct {
 	pin      [32]byte
 }
 
-// newGuide returns what to type next; run is the command line that starts the edge, empty when it runs.
+// newGuide returns what to type next; run is the command line that starts the edge, empty when it
+// runs.
 func newGuide(setup edge.Setup, cfg edge.Config, run ...string) *guide {
 	g := &guide{edges: setup.Edges, pin: setup.Pin}
 	if cfg.StateDir != node.StateDir(proto.RoleEdge) {

@@ -12,11 +12,11 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/internal/bucket"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -233,7 +233,7 @@ func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 	case m.Applied != nil:
 		return n.applied(m.Applied)
 	case m.Event != nil && n.mayAsk():
-		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, identity.Printable(m.Event.Text)))
+		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, term.Printable(m.Event.Text)))
 	}
 	return nil
 }
@@ -341,7 +341,7 @@ func (n *nodeLink) refresh() {
 
 // applied takes what the node says that it has.
 func (n *nodeLink) applied(a *proto.Applied) error {
-	a.Error = identity.Printable(a.Error)
+	a.Error = term.Printable(a.Error)
 	if a.Error != "" && n.mayAsk() {
 		n.log.Warn("node cannot apply its configuration", zap.Uint64("configuration", a.Number), zap.String(obs.FieldReason, a.Error))
 	}
@@ -359,7 +359,7 @@ func (n *nodeLink) applied(a *proto.Applied) error {
 func printable(h *proto.Hello) proto.Hello {
 	out := *h
 	for _, s := range []*string{&out.Version, &out.Hostname, &out.OS, &out.Arch, &out.Boot, &out.ICMP} {
-		*s = identity.Printable(*s)
+		*s = term.Printable(*s)
 	}
 	return out
 }

@@ -9,9 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"go.uber.org/zap"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -68,7 +67,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 	}
 	var ans proto.EnrolAnswer
 	if req.Declined != "" {
-		a.sparse.Warn(log, l.Remote().Addr(), "declined", "enrolment declined by the node", zap.String(obs.FieldReason, Printable(req.Declined)))
+		a.sparse.Warn(log, l.Remote().Addr(), "declined", "enrolment declined by the node", zap.String(obs.FieldReason, term.Printable(req.Declined)))
 	} else {
 		ans = a.answer(ctx, l, &req, log)
 	}
@@ -92,7 +91,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRequest, log *zap.Logger) proto.EnrolAnswer {
 	id, cert, err := a.enrol(ctx, l, req)
 	known := a.knows(req, id)
-	req.TokenID = Printable(req.TokenID) // it is a stranger's word where it names no token
+	req.TokenID = term.Printable(req.TokenID) // it is a stranger's word where it names no token
 	if err == nil {
 		log.Info("enrolled", zap.Stringer(obs.FieldIdentity, id), zap.String(obs.FieldToken, req.TokenID), zap.Bool("renewal", req.Expired != nil))
 		a.Know(l.Remote().Addr())
@@ -101,7 +100,7 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 	}
 	r := asRefusal(err)
 	fields := []zap.Field{
-		zap.String(obs.FieldReason, r.Error()), zap.String(obs.FieldToken, req.TokenID), zap.String("hostname", Printable(req.Hostname)),
+		zap.String(obs.FieldReason, r.Error()), zap.String(obs.FieldToken, req.TokenID), zap.String("hostname", term.Printable(req.Hostname)),
 	}
 	switch {
 	case r.Code == proto.CodeInternal:
@@ -185,14 +184,14 @@ func (a *Authority) admit(ctx context.Context, req *proto.EnrolRequest, csr requ
 		return proto.Identity{}, err
 	}
 	if t.Kind == string(proto.TokenTunnel) {
-		r, err := a.cfg.Store.PutConnector(ctx, model.Connector{Tunnel: t.Tunnel, Hostname: Printable(req.Hostname), OS: Printable(req.OS), KeyHash: csr.hash})
+		r, err := a.cfg.Store.PutConnector(ctx, model.Connector{Tunnel: t.Tunnel, Hostname: term.Printable(req.Hostname), OS: term.Printable(req.OS), KeyHash: csr.hash})
 		if err != nil {
 			return proto.Identity{}, err
 		}
 		id := proto.Identity{Role: proto.RoleConnector, ID: r.ID, Tunnel: r.Tunnel}
 		return id, a.permit(id, csr.hash)
 	}
-	d, err := a.cfg.Store.AllocateDevice(ctx, model.Device{ID: t.Device, Name: Printable(req.Hostname), User: t.User, OS: Printable(req.OS), KeyHash: csr.hash})
+	d, err := a.cfg.Store.AllocateDevice(ctx, model.Device{ID: t.Device, Name: term.Printable(req.Hostname), User: t.User, OS: term.Printable(req.OS), KeyHash: csr.hash})
 	if err != nil {
 		return proto.Identity{}, err
 	}
@@ -241,21 +240,4 @@ func (a *Authority) Renew(id proto.Identity, csr []byte) ([]byte, error) {
 		return nil, err
 	}
 	return a.sign(id, req.key)
-}
-
-// maxPrintable is how much is kept of one thing that a node says of itself, in bytes.
-const maxPrintable = 253
-
-// Printable makes what a node says of itself fit for lists and logs: printable, short.
-func Printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || r == '\uFFFD' {
-			return -1
-		}
-		return r
-	}, s)
-	if len(s) > maxPrintable {
-		s = strings.ToValidUTF8(s[:maxPrintable], "")
-	}
-	return s
 }

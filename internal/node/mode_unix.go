@@ -9,7 +9,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 )
 
-// CheckMode refuses the file of a key that others than its owner may read: an *advice.Error with a hint.
+// CheckMode refuses the file of a key that others than its owner may read: with advice.
 func CheckMode(path string) error {
 	fi, err := os.Stat(path)
 	if err != nil {

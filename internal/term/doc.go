@@ -15,6 +15,7 @@
 //   - Addresses and prefixes in one line are parted by ", ". What is counted has its noun: "1 rule",
 //     "2 rules". An age has one unit: 5s, 12m, 3h, 40d.
 //   - --json prints the same as JSON, indented by two. Its field names are an interface: they stay.
+//   - What a node says of itself is a stranger's word: it is Printable before it is kept or shown.
 //   - Colour, and lines that are drawn over, are for terminals only.
 //
 // What does not belong here: the words of a role. Each role says what its own status means

@@ -98,3 +98,17 @@ func TestWords(t *testing.T) {
 		}
 	}
 }
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		"laptop":                            "laptop",
+		"a\x1b[31mb\n":                      "a[31mb",
+		"\xff\u202eé":                       "é",
+		strings.Repeat("x", maxPrintable+1): strings.Repeat("x", maxPrintable),
+		strings.Repeat("é", maxPrintable):   strings.Repeat("é", maxPrintable/2),
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
