@@ -17,12 +17,14 @@ func configHelp(role proto.Role) string {
 	return "configuration `FILE`; flags win over it (default " + conf.Default(string(role)) + ", where it exists and --state-dir is not given)"
 }
 
-// stateDirHelp says where a role keeps its state; who reads it may be another user, on another machine.
+// stateDirHelp says where a role keeps its state; who reads it may be another user, on another
+// machine.
 func stateDirHelp(role proto.Role) string {
 	return fmt.Sprintf("(default /var/lib/oneping/%s as root, ~/.local/state/oneping/%s as a user)", role, role)
 }
 
-// configPath returns the configuration file to read: the one that was named, else the default one; "" is none.
+// configPath returns the configuration file to read: the one that was named, else the default one;
+// "" is none.
 func configPath(cmd *cobra.Command, named string, role proto.Role) string {
 	if named != "" || cmd.Flags().Changed("state-dir") {
 		return named

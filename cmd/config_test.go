@@ -170,7 +170,8 @@ func TestDefaultConfig(t *testing.T) {
 	}
 }
 
-// TestSampleFiles wants the keys that the shipped files explain to be real, with the values that hold without them.
+// TestSampleFiles wants the keys that the shipped files explain to be real, with the values that
+// hold without them.
 func TestSampleFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "role.yaml")
 	key := regexp.MustCompile(`(?m)^#([a-z0-9_]+:)`)

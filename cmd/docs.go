@@ -20,7 +20,8 @@ func newDocsCmd(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// writeDocs writes DIR/man/*.1 and DIR/completions/oneping.{bash,zsh,fish}. The pages are dated $SOURCE_DATE_EPOCH.
+// writeDocs writes DIR/man/*.1 and DIR/completions/oneping.{bash,zsh,fish}. The pages are dated
+// $SOURCE_DATE_EPOCH.
 func writeDocs(root *cobra.Command, dir string) error {
 	man, completions := filepath.Join(dir, "man"), filepath.Join(dir, "completions")
 	for _, d := range []string{man, completions} {

@@ -19,8 +19,8 @@ func commands(cmd *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// TestHelp wants of each command that does something an example, of each example that it is a command line of this
-// program, and of each value of a flag a name.
+// TestHelp wants of each command that does something an example, of each example that it is a
+// command line of this program, and of each value of a flag a name.
 func TestHelp(t *testing.T) {
 	for _, cmd := range commands(newRootCmd("dev")) {
 		path := cmd.CommandPath()
@@ -44,7 +44,8 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// wantCommandLine parses an example as main would, up to a pipe, and returns the command that it runs.
+// wantCommandLine parses an example as main would, up to a pipe, and returns the command that it
+// runs.
 func wantCommandLine(t *testing.T, example string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(" "+example, " oneping ")
@@ -64,7 +65,8 @@ func wantCommandLine(t *testing.T, example string) string {
 	return cmd.CommandPath()
 }
 
-// TestHelpIsNarrow: nobody reads a line that is wider than a terminal. Examples may be, they are to be copied.
+// TestHelpIsNarrow: nobody reads a line that is wider than a terminal. Examples may be, they are to
+// be copied.
 func TestHelpIsNarrow(t *testing.T) {
 	for _, cmd := range commands(newRootCmd("dev")) {
 		cmd.Example = ""

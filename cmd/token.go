@@ -17,7 +17,8 @@ func tokenHelp(token string) string {
 	return "`FILE` with the " + token + ` ("-": standard input; default: $` + node.TokenVariable + `)`
 }
 
-// tokenOutput is where a command writes a token: standard output, or a file that only its owner reads.
+// tokenOutput is where a command writes a token: standard output, or a file that only its owner
+// reads.
 type tokenOutput struct{ path string }
 
 func (o *tokenOutput) bind(cmd *cobra.Command) {

@@ -39,8 +39,8 @@ func Find(role string) string {
 // maxSize bounds a file, in bytes.
 const maxSize = 1 << 20
 
-// failed says what is wrong with a file, in one line for each problem ("line N: …" where the line is
-// known).
+// failed says what is wrong with a file, in one line for each problem ("line N: …" where the line
+// is known).
 func failed(path string, cause error, problems ...string) error {
 	text := "read " + path + ": " + problems[0]
 	if len(problems) > 1 {

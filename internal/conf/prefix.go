@@ -10,7 +10,8 @@ import (
 // Prefix is a netip.Prefix that a file may also write as one address.
 type Prefix struct{ netip.Prefix }
 
-// ParsePrefix reads a prefix or one address, of a file or a flag; bits behind the length are cleared.
+// ParsePrefix reads a prefix or one address, of a file or a flag; bits behind the length are
+// cleared.
 func ParsePrefix(s string) (Prefix, error) {
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return Prefix{p.Masked()}, nil

@@ -10,7 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// NewGauge returns a collector of oneping_NAME{role}: what f returns when it is asked. f is called from several goroutines.
+// NewGauge returns a collector of oneping_NAME{role}: what f returns when it is asked. f is called
+// from several goroutines.
 func NewGauge(role, name, help string, f func() int) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "oneping_" + name, Help: help, ConstLabels: prometheus.Labels{"role": role},
@@ -20,7 +21,8 @@ func NewGauge(role, name, help string, f func() int) prometheus.Collector {
 // metricsWait bounds how long one scrape may take, and what a slow reader may hold.
 const metricsWait = 10 * time.Second
 
-// ServeMetrics answers GET /metrics on ln with what reg has, until ctx ends; then ln is closed. Never nil.
+// ServeMetrics answers GET /metrics on ln with what reg has, until ctx ends; then ln is closed.
+// Never nil.
 func ServeMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", Handler(reg))

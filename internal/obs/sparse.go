@@ -12,12 +12,14 @@ import (
 const (
 	// Lines per cause, network and second, and at once.
 	sparseRate, sparseBurst = 0.1, 5
-	// maxCauses bounds the pairs of cause and network that have lines of their own; the others share.
+	// maxCauses bounds the pairs of cause and network that have lines of their own; the others
+	// share.
 	maxCauses = 1024
 )
 
-// Sparse logs what strangers can make happen as often as they like: a few lines for each cause and network (/24, /64),
-// then one now and then with the number of those between. Safe for concurrent use.
+// Sparse logs what strangers can make happen as often as they like: a few lines for each cause and
+// network (/24, /64), then one now and then with the number of those between. Safe for concurrent
+// use.
 type Sparse struct {
 	lines *bucket.Table[cause]
 }

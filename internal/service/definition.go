@@ -20,7 +20,8 @@ func define(cfg Config, token bool) definition {
 		Options: map[string]any{
 			// launchd: at boot, again whenever it ends, with its log in /var/log/NAME.err.log.
 			"RunAtLoad": true, "KeepAlive": true, "LogOutput": true,
-			// Windows: at boot, again 5 s after a failure; a day without one forgives the earlier ones.
+			// Windows: at boot, again 5 s after a failure; a day without one forgives the earlier
+			// ones.
 			"StartType": "automatic", "OnFailure": "restart", "OnFailureDelayDuration": "5s", "OnFailureResetPeriod": 86400,
 		},
 	}

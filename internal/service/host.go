@@ -13,7 +13,8 @@ import (
 	"strings"
 )
 
-// host is the machine that is changed: its files below root, its commands by run. Each change is one line on out.
+// host is the machine that is changed: its files below root, its commands by run. Each change is
+// one line on out.
 type host struct {
 	root    string // "" but in tests
 	dry     bool
@@ -89,7 +90,8 @@ func (h *host) remove(p string) error {
 	return os.Remove(h.path(p))
 }
 
-// removeUnchanged removes a file that still says what install wrote, and leaves what somebody edited.
+// removeUnchanged removes a file that still says what install wrote, and leaves what somebody
+// edited.
 func (h *host) removeUnchanged(p, text string) error {
 	switch {
 	case !h.exists(p):

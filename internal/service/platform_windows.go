@@ -41,8 +41,9 @@ func protect(h *host, path string) error {
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, list, nil)
 }
 
-// Supervised runs f, under the service manager where that has started this process as the service of role: a stop ends
-// f's context, an end of f ends the service, and what f writes to standard error goes to the event log.
+// Supervised runs f, under the service manager where that has started this process as the service
+// of role: a stop ends f's context, an end of f ends the service, and what f writes to standard
+// error goes to the event log.
 func Supervised(ctx context.Context, role string, f func(context.Context) int) int {
 	if service.Interactive() {
 		return f(ctx)
@@ -73,8 +74,8 @@ type supervised struct {
 	code   int // of run; read it after done
 }
 
-// Start starts the role. When it ends by itself the process does too, with its exit code, so that the
-// service manager starts it again.
+// Start starts the role. When it ends by itself the process does too, with its exit code, so that
+// the service manager starts it again.
 func (p *supervised) Start(service.Service) error {
 	go func() {
 		p.code = p.run(p.ctx)

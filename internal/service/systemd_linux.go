@@ -14,7 +14,8 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// Where systemd keeps things. Units of packages lie in unitDir, those of install in ownUnitDir, which wins.
+// Where systemd keeps things. Units of packages lie in unitDir, those of install in ownUnitDir,
+// which wins.
 const (
 	booted     = "/run/systemd/system" // exists where systemd runs the host: sd_booted(3)
 	unitDir    = "/usr/lib/systemd/system"
@@ -91,7 +92,8 @@ func (s *systemd) installGroup(ctx context.Context) error {
 	return s.host.do(ctx, "systemd-sysusers", sysusers)
 }
 
-// installFiles writes the configuration file where there is none, the token where one was given, and the unit.
+// installFiles writes the configuration file where there is none, the token where one was given,
+// and the unit.
 func (s *systemd) installFiles(context.Context) error {
 	if !s.host.exists(s.config()) {
 		if err := s.host.write(s.config(), Sample(s.cfg.Role), 0o644); err != nil {

@@ -45,7 +45,8 @@ func TestUnitOfAProgram(t *testing.T) {
 	}
 }
 
-// TestUnitsAreHardened names what every unit must have; what systemd makes of it is tested with a real one (scripts/test package).
+// TestUnitsAreHardened names what every unit must have; what systemd makes of it is tested with a
+// real one (scripts/test package).
 func TestUnitsAreHardened(t *testing.T) {
 	all := []string{
 		"Type=notify", "DynamicUser=yes", "Group=oneping", "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
