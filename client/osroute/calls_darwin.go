@@ -15,8 +15,6 @@
 //	SIOCSIFFLAGS        ENXIO · EPERM
 //	IP(V6)_BOUND_IF     ENXIO no such interface · EINVAL
 
-//go:build darwin
-
 package osroute
 
 import (

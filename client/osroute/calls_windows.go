@@ -17,8 +17,6 @@
 //	Notify…Change2                      ERROR_NOT_ENOUGH_MEMORY · ERROR_INVALID_HANDLE
 //	setsockopt(IP_UNICAST_IF)           WSAEINVAL no such interface · WSAENOPROTOOPT
 
-//go:build windows
-
 package osroute
 
 import (

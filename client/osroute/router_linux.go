@@ -11,8 +11,6 @@
 //	dumps         NLM_F_DUMP_INTR changed meanwhile (asked again) · recv: ENOBUFS events lost (treated as an event)
 //	SO_MARK       EPERM without CAP_NET_ADMIN or CAP_NET_RAW
 
-//go:build linux
-
 package osroute
 
 import (

@@ -2,12 +2,9 @@ package path
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
-	"github.com/oneping/oneping/internal/hop"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -169,75 +166,6 @@ func (t *heldSYNs) start(ctx context.Context, h *heldSYN, run func(context.Conte
 	})
 }
 
-// failed takes h, whose flow could not be opened, out of the table and returns
-// why. OK: it was forgotten meanwhile.
-func (t *heldSYNs) failed(h *heldSYN, err error) packet.Reason {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.held[h.key] != h {
-		return packet.OK
-	}
-	delete(t.held, h.key)
-	return openingFailed(err)
-}
-
-// answered returns what the answer to h means for the host. Where there is a
-// syn, it is the newest, and the stack accepts the flow by it; else the flow is of no use.
-func (t *heldSYNs) answered(h *heldSYN, a *proto.FlowAnswer, now time.Time, st *linkState) (o outcome, syn []byte) {
-	syn, r := t.settle(h, a)
-	switch {
-	case syn == nil:
-		return outcome{reason: r}, nil
-	case a.Kind != proto.AnswerConnected:
-		return refuse(a, h.key, syn, now, st), nil
-	case h.stray:
-		return reset(a, syn), nil
-	}
-	return outcome{}, syn
-}
-
-// settle takes h out of the table and returns its newest SYN; nil: it was
-// forgotten meanwhile, or stays held in silence.
-func (t *heldSYNs) settle(h *heldSYN, a *proto.FlowAnswer) (syn []byte, _ packet.Reason) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.held[h.key] != h {
-		return nil, packet.OK
-	}
-	if a.Kind == proto.AnswerSilent {
-		h.silent = true
-		return nil, packet.Timeout
-	}
-	delete(t.held, h.key)
-	if a.Kind == proto.AnswerConnected && !h.stray {
-		t.over.Delete(h.key)
-		t.live[h.key] = struct{}{}
-	}
-	return h.syn, packet.OK
-}
-
-// openingFailed returns why a flow that was opened had no answer: what the edge's reset says, or that the link is down.
-func openingFailed(err error) packet.Reason {
-	if errors.Is(err, context.Canceled) {
-		return packet.Closed
-	}
-	reset, ok := errors.AsType[*link.ResetError](err)
-	if !ok {
-		return packet.LinkDown
-	}
-	switch reset.Code {
-	case proto.CodeDenied:
-		return packet.Denied
-	case proto.CodeLinkDown: // the edge's, to the connector
-		return packet.ConnectorDown
-	case proto.CodeTimeout:
-		return packet.Timeout
-	case proto.CodeTooMany:
-		return packet.TableFull
-	}
-	return packet.Closed
-}
-
 // ended forgets a connection whose two directions have ended, but for its last
 // segments. Superseded: those of another one are a stranger's from now on.
 func (t *heldSYNs) ended(key tuple, now time.Time) packet.Reason {
@@ -254,34 +182,6 @@ func (t *heldSYNs) leftOver(_ tuple, _ struct{}, why packet.Reason) {
 	if why == packet.Superseded {
 		t.pushed = why
 	}
-}
-
-// refuse answers the SYN with what the origin, a router or the policy said.
-func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkState) (o outcome) {
-	var p packet.Packet
-	if packet.Parse(syn, &p) != packet.OK {
-		return o
-	}
-	if a.Kind == proto.AnswerRefused {
-		o.reason = packet.Refused
-		if rst, ok := packet.AppendRST(nil, &p, a.TTL); ok {
-			o.back = rst
-		}
-		return o
-	}
-	r := hop.OfAnswer(a)
-	if r.Silent() { // the edge spoke for itself
-		r.Error.Src = st.hop(p.V6)
-	}
-	o.reason = r.Reason
-	if r.Decision != 0 {
-		o.reason = packet.Denied
-		o.denial = &proto.Denial{ID: r.Decision, Time: now, Protocol: "tcp", Dst: key.dst.String()}
-	}
-	if icmp, ok := appendHeard(nil, &r, syn); ok {
-		o.back = icmp
-	}
-	return o
 }
 
 // expire forgets SYNs that the host has stopped sending, and connections that have ended long enough ago.

@@ -13,8 +13,6 @@
 //	ioctl(SIOCSIFMTU)                                EPERM · EINVAL out of range
 //	write                                            EMSGSIZE beyond the socket's buffer · ENOBUFS queue full, lose the packet
 
-//go:build darwin
-
 package tun
 
 import (

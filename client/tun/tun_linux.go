@@ -12,8 +12,6 @@
 //	read                EBADFD device deleted (the vendor makes it os.ErrClosed)
 //	write               EIO device down · EINVAL not an IP packet · EBADFD deleted
 
-//go:build linux
-
 package tun
 
 import (

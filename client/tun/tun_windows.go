@@ -13,8 +13,6 @@
 //	WintunReceivePacket        ERROR_NO_MORE_ITEMS wait · ERROR_HANDLE_EOF adapter going away · ERROR_INVALID_DATA ring corrupt
 //	WintunAllocateSendPacket   ERROR_BUFFER_OVERFLOW ring full, the packet is lost · ERROR_HANDLE_EOF
 
-//go:build windows
-
 package tun
 
 import (
