@@ -10,14 +10,16 @@ import (
 	"github.com/oneping/oneping/internal/obs"
 )
 
-// What changing the host may cost is bounded: after each change the host is left alone for restPerApply times as long as
-// it took, maxRest at most. With a few prefixes that is some milliseconds; with ten thousand, a second's changes are one.
+// What changing the host may cost is bounded: after each change the host is left alone for
+// restPerApply times as long as it took, maxRest at most. With a few prefixes that is some
+// milliseconds; with ten thousand, a second's changes are one.
 const (
 	restPerApply = 4
 	maxRest      = 2 * time.Second
 )
 
-// runApply is the goroutine that changes the host: to the newest configuration, and again when the host's network changes.
+// runApply is the goroutine that changes the host: to the newest configuration, and again when
+// the host's network changes.
 func (c *Client) runApply(ctx context.Context) error {
 	for {
 		apply := c.applyNewest
@@ -48,7 +50,8 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// applyNewest makes the host what the newest configuration wants, keeps that for the next start, and tells the edge.
+// applyNewest makes the host what the newest configuration wants, keeps that for the next start,
+// and tells the edge.
 func (c *Client) applyNewest(ctx context.Context) {
 	w, ok := c.conf.take()
 	if !ok {

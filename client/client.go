@@ -84,7 +84,8 @@ func (c *Client) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// listen takes the local socket, which also makes sure that no other client uses the state directory.
+// listen takes the local socket, which also makes sure that no other client uses the state
+// directory.
 func (c *Client) listen() (net.Listener, error) {
 	if c.cfg.StateDir == "" {
 		return nil, nil

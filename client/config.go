@@ -43,13 +43,15 @@ type Config struct {
 	// KeepAlive of the link; 0 = 1 s.
 	KeepAlive time.Duration
 
-	// StateDir holds the last configuration, so that captured traffic stays captured from the start, and the local
-	// socket; "" = neither.
+	// StateDir holds the last configuration, so that captured traffic stays captured from the
+	// start, and the local socket; "" = neither.
 	StateDir string
 	Version  string
-	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold follows from it.
+	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold
+	// follows from it.
 	Memory uint64
-	// Serving is called once, when the device is there and captures what it captured before; may be nil.
+	// Serving is called once, when the device is there and captures what it captured before; may
+	// be nil.
 	Serving func()
 	// Ready is called once, after the first answer of the edge has been applied; may be nil.
 	Ready func()
@@ -102,8 +104,8 @@ func (cfg *Config) journalPath() string {
 	return filepath.Join(cfg.StateDir, journalName)
 }
 
-// LinkConfig returns how connections to the edge are dialled, enrolment included: past the TUN device. mark 0 is
-// DefaultMark.
+// LinkConfig returns how connections to the edge are dialled, enrolment included: past the TUN
+// device. mark 0 is DefaultMark.
 func LinkConfig(mark uint32, log *zap.Logger) link.Config {
 	if mark == 0 {
 		mark = DefaultMark
@@ -118,7 +120,8 @@ func (cfg *Config) linkConfig() link.Config {
 	return c
 }
 
-// network is what the edge has told this device about itself, and where the edge was: kept over restarts.
+// network is what the edge has told this device about itself, and where the edge was: kept over
+// restarts.
 type network struct {
 	Hops    []netip.Addr   `json:"hops,omitempty"`
 	Addrs   []netip.Addr   `json:"addrs,omitempty"`

@@ -16,8 +16,8 @@ type configLink interface {
 	Remote() netip.AddrPort
 }
 
-// configuration is what the edge wants captured, as it comes in pages, and what of it the host has. Only the newest one
-// is applied, however many come while the host is being changed.
+// configuration is what the edge wants captured, as it comes in pages, and what of it the host
+// has. Only the newest one is applied, however many come while the host is being changed.
 type configuration struct {
 	wake chan struct{} // 1: one waits to be applied
 
@@ -47,7 +47,8 @@ func (n *configuration) begin(l configLink) {
 	n.fresh, n.newest, n.now, n.told = true, 0, proto.Applied{}, true
 }
 
-// page takes one page in. A change of a configuration that this device does not have makes it ask for the whole one.
+// page takes one page in. A change of a configuration that this device does not have makes it ask
+// for the whole one.
 func (n *configuration) page(c *proto.Config) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

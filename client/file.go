@@ -25,8 +25,8 @@ func LoadFile(path string) (File, error) {
 	return f, conf.Load(path, &f)
 }
 
-// Config returns what f configures, without the node: its token file and log level are the caller's.
-// The device has an IPv6 address, too, hence the least MTU.
+// Config returns what f configures, without the node: its token file and log level are the
+// caller's. The device has an IPv6 address, too, hence the least MTU.
 func (f *File) Config() (Config, error) {
 	if f.MTU != 0 && (f.MTU < packet.MinMTU6 || f.MTU > tun.MaxMTU) {
 		return Config{}, conf.BadField("client", "mtu",

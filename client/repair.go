@@ -15,11 +15,13 @@ import (
 	"github.com/oneping/oneping/internal/term"
 )
 
-// journalName is the file in the state directory that says what was changed on the host (client/osroute/journal.go).
+// journalName is the file in the state directory that says what was changed on the host
+// (client/osroute/journal.go).
 const journalName = "host.json"
 
-// Repair gives the host back what a client has changed that was killed, and says what that was. It refuses while a client
-// runs in cfg.StateDir or holds cfg.TUN; all undoes what clients of other state directories have left, too.
+// Repair gives the host back what a client has changed that was killed, and says what that was.
+// It refuses while a client runs in cfg.StateDir or holds cfg.TUN; all undoes what clients of
+// other state directories have left, too.
 func Repair(cfg Config, all bool) (done osroute.Repaired, err error) {
 	if cfg.TUN == "" {
 		cfg.TUN = DefaultTUN

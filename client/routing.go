@@ -38,8 +38,8 @@ func (r *hostRouting) start(router Router, cfg osroute.Config, log *zap.Logger) 
 	r.changed, r.moved = make(chan struct{}), make(chan struct{}, 1)
 }
 
-// apply makes the host's routing what the edge wants. underlay is where the link goes, nil while it is unknown. It may
-// take seconds; what asks about the routes does not wait for it.
+// apply makes the host's routing what the edge wants. underlay is where the link goes, nil while
+// it is unknown. It may take seconds; what asks about the routes does not wait for it.
 func (r *hostRouting) apply(ctx context.Context, n network, underlay []netip.AddrPort) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()

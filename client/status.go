@@ -83,8 +83,8 @@ func (c *Client) Status() Status {
 	return s
 }
 
-// Ready returns nil when packets cross: the edge has welcomed this device and the host captures what it wants,
-// all of it. Else it is an error that says what is missing.
+// Ready returns nil when packets cross: the edge has welcomed this device and the host captures
+// what it wants, all of it. Else it is an error that says what is missing.
 func (s *Status) Ready() error {
 	switch {
 	case !s.Up:

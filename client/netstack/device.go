@@ -43,7 +43,8 @@ func newDevice(mtu int, ttl func([]byte)) *device {
 	return d
 }
 
-// WritePackets implements stack.LinkWriter. It waits for room: dropping here would be loss on a path that has none.
+// WritePackets implements stack.LinkWriter. It waits for room: dropping here would be loss on a
+// path that has none.
 func (d *device) WritePackets(list stack.PacketBufferList) (int, tcpip.Error) {
 	n := 0
 	for _, pkt := range list.AsSlice() {

@@ -24,20 +24,22 @@ import (
 
 const (
 	nic = 1
-	// The host is next to the stack: what is under way between them is little, and what lies in a buffer is what an
-	// application does not read, or a server. Receive buffers grow with what is read from them.
+	// The host is next to the stack: what is under way between them is little, and what lies in a
+	// buffer is what an application does not read, or a server. Receive buffers grow with what is
+	// read from them.
 	minBuffer, startBuffer, maxBuffer = 4 << 10, 256 << 10, 4 << 20
 	sendBuffer, maxSendBuffer         = 128 << 10, 1 << 20
 	maxHandshakes                     = 4096
 	// timeWait is short because both ends are on this machine: no old segment can be on its way.
 	timeWait = time.Second
-	// lingerTimeout ends a connection that the application has left half closed after both sides were done.
+	// lingerTimeout ends a connection that the application has left half closed after both sides
+	// were done.
 	lingerTimeout = 10 * time.Second
-	// keepAlive is how soon an idle connection whose application has gone without a word is noticed: the host resets what
-	// it does not know. It costs nothing, the host is this one.
+	// keepAlive is how soon an idle connection whose application has gone without a word is
+	// noticed: the host resets what it does not know. It costs nothing, the host is this one.
 	keepAlive = time.Minute
-	// userTimeout ends a connection whose application has taken nothing for so long (RFC 5482), though its host answers:
-	// a download that is paused lives for an afternoon.
+	// userTimeout ends a connection whose application has taken nothing for so long (RFC 5482),
+	// though its host answers: a download that is paused lives for an afternoon.
 	userTimeout = 2 * time.Hour
 	// handshakeTimeout gives up on an application that vanished without a reset.
 	handshakeTimeout = 30 * time.Second
@@ -119,7 +121,8 @@ func (s *Stack) configure() error {
 	return nil
 }
 
-// Inject hands a TCP packet of the host to the stack; pkt is copied. Packets of another protocol must not be injected.
+// Inject hands a TCP packet of the host to the stack; pkt is copied. Packets of another protocol
+// must not be injected.
 func (s *Stack) Inject(pkt []byte) {
 	if s.waiting.Load() > 0 && s.keepReset(pkt) {
 		return
@@ -127,8 +130,9 @@ func (s *Stack) Inject(pkt []byte) {
 	s.dev.inject(pkt)
 }
 
-// keepReset keeps a RST that comes behind a completed handshake before Accept has returned its connection: gVisor's
-// forwarder would forget the connection, and with it what the host has said before.
+// keepReset keeps a RST that comes behind a completed handshake before Accept has returned its
+// connection: gVisor's forwarder would forget the connection, and with it what the host has said
+// before.
 func (s *Stack) keepReset(pkt []byte) bool {
 	var p packet.Packet
 	if packet.Parse(pkt, &p) != packet.OK {
@@ -273,7 +277,8 @@ func setTimeouts(ep tcpip.Endpoint) {
 	}
 }
 
-// setTTL gives a SYN-ACK, which leaves before its endpoint can be configured, the TTL that its Accept asked for.
+// setTTL gives a SYN-ACK, which leaves before its endpoint can be configured, the TTL that its
+// Accept asked for.
 func (s *Stack) setTTL(raw []byte) {
 	var p packet.Packet
 	if packet.Parse(raw, &p) != packet.OK {

@@ -277,7 +277,8 @@ func TestHalfCloseLeavesTheOtherDirection(t *testing.T) {
 	}
 }
 
-// A netstack that answers by itself makes every port of every host look open or closed one hop away.
+// A netstack that answers by itself makes every port of every host look open or closed one hop
+// away.
 func TestNothingIsAnsweredUnasked(t *testing.T) {
 	h := newHost(t)
 	go func() { _, _ = h.connect(false, 443) }() // fails when the test ends
@@ -285,7 +286,8 @@ func TestNothingIsAnsweredUnasked(t *testing.T) {
 	h.net.Inject(syn) // nobody accepts it
 	echo := packet.AppendEcho(nil, &packet.Echo{Src: hostAddr[false], Dst: farAddr[false]})
 	h.net.Inject(echo) // breaks the contract of Inject
-	// A segment of an unknown connection is answered, and after it everything that came before would have been.
+	// A segment of an unknown connection is answered, and after it everything that came before
+	// would have been.
 	var p packet.Packet
 	if r := packet.Parse(syn, &p); r != packet.OK {
 		t.Fatal(r)
@@ -344,7 +346,8 @@ func TestResetEndsTheHandshake(t *testing.T) {
 	if err := <-ended; !errors.Is(err, ErrHandshake) {
 		t.Errorf("accept: %v, want %v", err, ErrHandshake)
 	}
-	// A segment of an unknown connection is answered, and after it everything that came before would have been.
+	// A segment of an unknown connection is answered, and after it everything that came before
+	// would have been.
 	other := bytes.Clone(syn)
 	binary.BigEndian.PutUint16(other[20:], 1)
 	other[20+13] = packet.FlagACK
@@ -355,7 +358,8 @@ func TestResetEndsTheHandshake(t *testing.T) {
 	}
 }
 
-// An application says something and resets right behind it, often before Accept has returned its connection.
+// An application says something and resets right behind it, often before Accept has returned its
+// connection.
 func TestWhatWasSaidBeforeAResetIsRead(t *testing.T) {
 	h := newHost(t)
 	h.resets.Store(true)

@@ -13,12 +13,14 @@ import (
 const (
 	// askedFor is how long a request may be answered (RFC 5508 REQ-2).
 	askedFor = time.Minute
-	// maxAsked bounds the (destination, identifier) pairs asked within that time: more than any connector maps.
+	// maxAsked bounds the (destination, identifier) pairs asked within that time: more than any
+	// connector maps.
 	maxAsked = 1 << 15
 )
 
-// asked remembers whom this host has pinged, so that nobody behind the edge can
-// answer, or report an error about, what was not asked. Safe for concurrent use.
+// asked remembers which addresses this host has pinged, so that nobody behind
+// the edge can answer, or report an error about, a request that was never made.
+// Safe for concurrent use.
 type asked struct {
 	table *table.Table[question, struct{}, struct{}]
 }
@@ -33,8 +35,8 @@ func newAsked() *asked {
 	return &asked{table: table.New[question, struct{}](table.Config[question, struct{}]{Max: maxAsked, Tentative: true})}
 }
 
-// note remembers an echo request, in the place of the oldest that nobody has answered where there is no room;
-// packet.TableFull where all have been.
+// note remembers an echo request. A full table drops its oldest unanswered
+// request; packet.TableFull if every one has been answered.
 func (a *asked) note(p *packet.Packet, now time.Time) packet.Reason {
 	q := question{p.Dst, p.Ident}
 	if _, known := a.table.Touch(now, q); known {
@@ -43,13 +45,14 @@ func (a *asked) note(p *packet.Packet, now time.Time) packet.Reason {
 	return a.table.Add(now, q, struct{}{}, struct{}{}, askedFor)
 }
 
-// has says whether dst was pinged with that identifier within the last minute, give or take one sweep.
+// has says whether dst was pinged with that identifier in the last minute, give
+// or take one sweep.
 func (a *asked) has(dst netip.Addr, ident uint16) bool {
 	_, ok := a.table.Get(question{dst, ident})
 	return ok
 }
 
-// confirm is has for a reply: from now on the pair is kept for its minute.
+// confirm is has for a reply: from now on the pair is kept for its whole minute.
 func (a *asked) confirm(dst netip.Addr, ident uint16) bool {
 	return a.table.Confirm(question{dst, ident})
 }

@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	// maxFragmentBytes bounds what waits for its missing fragments: sixty packets of the largest size.
+	// maxFragmentBytes bounds what waits for its missing fragments: sixty packets of the largest
+	// size.
 	maxFragmentBytes = 4 << 20
-	// fragmentTimeout is counted from the first fragment that came (RFC 1122 §3.3.2 allows 60 to 120 s and RFC 8200 §4.5
-	// says 60 s; Linux waits 30 s, and so do we).
+	// fragmentTimeout runs from the first fragment to arrive. RFC 1122 §3.3.2 allows
+	// 60 to 120 s and RFC 8200 §4.5 says 60 s; Linux waits 30 s, and so do we.
 	fragmentTimeout = 30 * time.Second
 	// maxFragments bounds the fragments of one packet: 65,535 bytes over the smallest MTU of IPv4.
 	maxFragments = 65535/48 + 1
@@ -86,7 +87,8 @@ func (r *reassembler) add(p *packet.Packet, now time.Time) ([]byte, packet.Reaso
 	return r.join(q)
 }
 
-// insert files one fragment. Exact duplicates are tolerated, everything that overlaps breaks the packet.
+// insert adds one fragment. An exact duplicate is ignored; any other overlap
+// breaks the packet.
 func (r *reassembler) insert(q *partial, p *packet.Packet, s span, data []byte) packet.Reason {
 	if q.broken {
 		return packet.FragmentOverlap
@@ -144,7 +146,8 @@ func mergeSpan(spans []span, i int, s span) []span {
 	return slices.Insert(spans, i, s)
 }
 
-// spoil gives back what q holds and keeps its name, so that its later fragments are dropped too.
+// spoil frees what q holds but keeps its key, so that its later fragments are
+// dropped too.
 func (r *reassembler) spoil(q *partial) packet.Reason {
 	r.used -= q.cost - fragmentCost
 	*q = partial{started: q.started, broken: true, cost: fragmentCost}
@@ -191,7 +194,8 @@ func (r *reassembler) join(q *partial) ([]byte, packet.Reason) {
 	return b, packet.OK
 }
 
-// headLen returns the length of what stands in front of a fragment's data and is kept: without the IPv6 fragment header.
+// headLen returns the length of the headers in front of a fragment's data that
+// are kept: all but the IPv6 fragment header.
 func headLen(p *packet.Packet) int {
 	if p.V6 {
 		return p.FragHdr
@@ -199,7 +203,8 @@ func headLen(p *packet.Packet) int {
 	return p.Hdr
 }
 
-// setNextHeader makes proto follow the IPv6 headers in head, whose last announces a fragment header.
+// setNextHeader makes proto follow the IPv6 headers in head, the last of which
+// announces a fragment header.
 func setNextHeader(head []byte, proto uint8) {
 	at, off := 6, 40
 	for off < len(head) {
@@ -221,7 +226,8 @@ func (r *reassembler) expire(now time.Time) (firsts [][]byte) {
 	return firsts
 }
 
-// maxData is how much may follow head bytes of headers: the length field counts IPv4's header, but not IPv6's first 40 bytes.
+// maxData returns how many bytes may follow head bytes of headers. The length
+// field counts IPv4's header, but not the first 40 bytes of IPv6.
 func maxData(v6 bool, head int) int {
 	if v6 {
 		return 65535 + 40 - head

@@ -69,7 +69,8 @@ func TestReassemblyBehindExtensionHeaders(t *testing.T) {
 	}
 }
 
-// An IPv6 packet that was fragmented is not "too big" for anybody, however its parts are put together.
+// An IPv6 packet that was fragmented is not "too big" for anybody, however its parts are put
+// together.
 func TestReassembledPacketsMayBeFragmented(t *testing.T) {
 	for _, size := range []int{1400, 65507} {
 		var p packet.Packet

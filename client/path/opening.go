@@ -146,7 +146,8 @@ func (t *heldSYNs) failed(h *heldSYN, err error) packet.Reason {
 	return openingFailed(err)
 }
 
-// openingFailed returns why a flow that was opened had no answer: what the edge's reset says, or that the link is down.
+// openingFailed returns why the opening of a flow had no answer: what the edge's
+// reset says, or that the link is down.
 func openingFailed(err error) packet.Reason {
 	if errors.Is(err, context.Canceled) {
 		return packet.Closed

@@ -33,7 +33,7 @@ func newOutbound(udp *sessions, asked *asked, tcp *heldSYNs) *outbound {
 func (o *outbound) step(raw []byte, now time.Time, st *linkState) outcome {
 	var p packet.Packet
 	r := packet.Parse(raw, &p)
-	if r == packet.BadOption && st.up { // the edge would see it first, and does not see the headers of UDP and TCP
+	if r == packet.BadOption && st.up { // for the edge, which sees no headers of UDP and TCP
 		return o.answers.answer(packet.Verdict{Reason: r, Answer: p.Fault}, &p, now, st)
 	}
 	if r != packet.OK {
@@ -45,7 +45,8 @@ func (o *outbound) step(raw []byte, now time.Time, st *linkState) outcome {
 	if !st.up {
 		return o.answers.answer(unreachable(packet.LinkDown), &p, now, st)
 	}
-	if mtu := st.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu && !packet.Expires(p.TTL) { // else in the edge, which looks first
+	// What expires in the edge goes there, whatever its size: a router looks at the TTL first.
+	if mtu := st.innerMTU(p.V6); mtu > 0 && p.DF && len(p.Raw) > mtu && !packet.Expires(p.TTL) {
 		return o.answers.answer(packet.Verdict{Reason: packet.TooLarge, Answer: packet.TooBig, MTU: uint32(mtu)}, &p, now, st)
 	}
 	if p.Class != packet.ClassFragment {

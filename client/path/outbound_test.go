@@ -51,7 +51,8 @@ func TestEchoTravelsWhole(t *testing.T) {
 	}
 }
 
-// A router looks at the TTL before it looks at the size: what would expire in the edge goes there, whatever its size.
+// A router looks at the TTL before it looks at the size: what would expire in the edge goes
+// there, whatever its size.
 func TestExpiringIsNeverTooBig(t *testing.T) {
 	raw := echoPacket(false, true, 1400)
 	p := mustParse(t, raw)
@@ -87,7 +88,8 @@ func TestOnlyEchoRequestsLeave(t *testing.T) {
 	}
 }
 
-// A wrong option is answered as the edge would, which does not see the headers of UDP and TCP (RFC 1812 §4.3.3.5, RFC 4443 §3.4).
+// A wrong option is answered as the edge would, which does not see the headers of UDP and TCP
+// (RFC 1812 §4.3.3.5, RFC 4443 §3.4).
 func TestWrongOptionIsAnswered(t *testing.T) {
 	for name, plain := range map[string][]byte{
 		"echo v4": echoPacket(false, true, 8), "UDP v4": udpPacket(false, true, 9, pattern(8)), "SYN v4": synPacket(t, false, 9, 1, 1),
@@ -233,7 +235,8 @@ func TestOwnErrorsAreRateLimited(t *testing.T) {
 	}
 }
 
-// Of a later fragment no error is made (RFC 1812 §4.3.2.7): it takes nothing of the limit, and no answer is missing.
+// Of a later fragment no error is made (RFC 1812 §4.3.2.7): it takes nothing of the limit, and no
+// answer is missing.
 func TestLaterFragmentsLeaveTheLimitAlone(t *testing.T) {
 	o, down := newTestOutbound(), upView(0)
 	down.up = false

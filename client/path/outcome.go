@@ -18,7 +18,7 @@ type outcome struct {
 	back  []byte // a packet for the host
 	local []byte // a TCP segment for the stack
 
-	ended  proto.SessionID // a session that made room: the far ends need not wait for its time-out; 0 = none
+	ended  proto.SessionID // a session that made room, of which the far ends are told; 0 = none
 	denial *proto.Denial   // for the list of denials
 	open   *heldSYN        // its flow is to be opened
 }

@@ -11,13 +11,15 @@ import (
 )
 
 const (
-	// ringSize is how many packets of a session can still be quoted in an ICMP error.
+	// ringSize is how many of a session's last packets an ICMP error can still quote.
 	ringSize = 64
-	// maxResend is the size of the largest packet that is kept whole to be sent again.
+	// maxResend is the size of the largest packet that is kept whole, to be sent again.
 	maxResend = 2048
-	// recentSize is of how many packets as much is kept as an ICMP error has room for; it divides ringSize.
+	// recentSize is how many of them are kept at the length that an ICMP error can
+	// quote. It divides ringSize.
 	recentSize = 4
-	// headSize is how many bytes are kept of an older packet: all headers and the start of the payload.
+	// headSize is how many bytes are kept of the older ones: all headers and the
+	// start of the payload.
 	headSize = 128
 )
 
@@ -36,9 +38,9 @@ type session struct {
 	resent     bool          // the newest packet was sent again
 	quiet      *list.Element // of sessions.quiet; nil once it has been answered
 
-	ring   []quote // grows to ringSize; the packet n-th sent is in ring[n%ringSize]
+	ring   []quote // grows to ringSize; the n-th packet is in ring[n%ringSize]
 	n      int
-	recent [recentSize][]byte // the packet n-th sent is in recent[n%recentSize], empty where its head is all of it
+	recent [recentSize][]byte // the n-th packet is in recent[n%recentSize]; empty if its head is all
 	last   []byte             // the newest packet, whole, where it is not too large
 }
 

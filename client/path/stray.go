@@ -7,10 +7,12 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// A segment that opens no connection and belongs to none is a probe (nmap -PA, traceroute -T -O ack), or what is left of a
-// connection that this client has never seen. The netstack would answer it with a reset in the name of any address on
-// earth. Instead the destination is asked, by a connection attempt with the segment's TTL: one that accepts or refuses it is there
-// and would have answered the segment with a reset; a router's error is one about the segment; silence is silence.
+// A segment that opens no connection and belongs to none is a probe (nmap -PA,
+// traceroute -T -O ack), or a leftover of a connection that this client has never
+// seen. The stack would reset it in the name of any address on earth. So the
+// destination itself is asked, by a connection attempt with the segment's TTL: if it
+// accepts or refuses, it is there and would have reset the segment; an error of a
+// router becomes one about the segment; silence stays silence.
 
 const (
 	// overTime is how long the last segments of a connection that has ended may
@@ -39,8 +41,9 @@ func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (outcome, bool
 	return outcome{}, false
 }
 
-// reset answers a stray segment for a destination that accepts connections. RFC 9293 §3.10.7.2: a listener
-// resets what acknowledges, and ignores the rest.
+// reset answers a stray segment for a destination that accepts connections. A
+// listener resets a segment that acknowledges, and ignores the rest (RFC 9293
+// §3.10.7.2).
 func reset(a *proto.FlowAnswer, segment []byte) (o outcome) {
 	var p packet.Packet
 	if packet.Parse(segment, &p) != packet.OK || p.TCPFlags()&packet.FlagACK == 0 {

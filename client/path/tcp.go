@@ -16,8 +16,8 @@ const (
 	holdTime = 130 * time.Second
 )
 
-// heldSYN is a connection that the host wants and the connector has not answered yet, or
-// a segment of no connection (see stray.go).
+// heldSYN is a connection that the host wants and the connector has not answered
+// yet, or a segment of no connection (stray.go).
 type heldSYN struct {
 	key    tuple
 	header proto.FlowHeader // of the flow that asks the connector; not changed
@@ -42,7 +42,7 @@ type heldSYNs struct {
 	closed bool
 	live   map[tuple]struct{}                      // connections whose SYN went to the stack
 	over   *table.Table[tuple, struct{}, struct{}] // those that have ended lately
-	pushed packet.Reason                           // why the last one left over before its time; OK: none did
+	pushed packet.Reason                           // why the last to leave over left early; OK: it did not
 }
 
 // newHeldSYNs returns an empty table for max SYNs.
@@ -94,8 +94,8 @@ func (h *heldSYN) overdue(now time.Time) bool {
 	return now.Sub(h.last) > 2*h.last.Sub(h.since)+6*time.Second
 }
 
-// renew makes p the newest copy of the held SYN. False: h is of no use to p, because it is
-// over, too old, or its flow was opened with another TTL or class.
+// renew makes p the newest copy of the held SYN. False: h does not serve p: it was
+// answered with silence, is too old, or its flow was opened with another TTL or class.
 func (h *heldSYN) renew(p *packet.Packet, now time.Time) bool {
 	again := h.isn != p.TCPSeq()
 	if again && h.silent || h.stray == p.IsSYN() || now.Sub(h.since) >= holdTime || h.header.TTL != p.TTL || h.header.Class != p.TOS {
@@ -129,7 +129,8 @@ func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) outcome {
 	return outcome{open: h}
 }
 
-// makeRoom forgets one that was answered with silence: a scan of silent addresses keeps no connection out. The caller holds the lock.
+// makeRoom forgets a SYN that was answered with silence, so that a scan of silent
+// addresses keeps no connection out. The caller holds the lock.
 func (t *heldSYNs) makeRoom() bool {
 	for _, h := range t.held {
 		if h.silent {
@@ -140,7 +141,8 @@ func (t *heldSYNs) makeRoom() bool {
 	return false
 }
 
-// forget ends h; its flow is reset, so that the connector stops dialling. The caller holds the lock.
+// forget ends h and resets its flow, so that the connector stops dialling. The
+// caller holds the lock.
 func (t *heldSYNs) forget(h *heldSYN) {
 	if t.held[h.key] == h {
 		delete(t.held, h.key)
@@ -184,7 +186,8 @@ func (t *heldSYNs) leftOver(_ tuple, _ struct{}, why packet.Reason) {
 	}
 }
 
-// expire forgets SYNs that the host has stopped sending, and connections that have ended long enough ago.
+// expire forgets SYNs that the host no longer sends, and connections that ended
+// long enough ago.
 func (t *heldSYNs) expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

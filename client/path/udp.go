@@ -15,13 +15,17 @@ const maxSessions = 8192
 
 // sessions is the table of UDP sessions: one for each five-tuple of the host.
 // Safe for concurrent use.
+//
+// It is not a table.Table: a session is found by its tuple on the way out and by
+// its id on the way in, and changed under the same lock. That table would cost a
+// second lock and a second search: 80 ns of the 370 that a packet takes.
 type sessions struct {
 	mu    sync.Mutex
 	max   int
 	limit time.Duration // idle time that the edge asked for
 	byID  map[proto.SessionID]*session
 	byKey map[tuple]*session
-	quiet *list.List // of the *session that have never been answered, the one used last at the back
+	quiet *list.List // of *session: those never answered, the one used last at the back
 	swept time.Time
 }
 
@@ -73,8 +77,9 @@ func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, st *linkStat
 	return outcome{class: class, send: proto.AppendUDPRegistration(buf, &r)}
 }
 
-// create makes a session; nil where there is no room. In a full table the idlest that has never been answered makes
-// room, and is returned: a scan keeps no name server out.
+// create makes a session; nil if there is no room. In a full table the idlest
+// session that has never been answered makes room, and is returned as gave: a scan
+// keeps no name server out.
 func (t *sessions) create(key tuple, now time.Time) (s, gave *session) {
 	if len(t.byKey) >= t.max && now.Sub(t.swept) >= time.Second {
 		t.sweep(now)
@@ -135,11 +140,13 @@ func maxPayload(v6 bool) int {
 	return 65535 - 20 - 8
 }
 
-// ipID returns the IPv4 identification of an inbound packet. Packets reach
-// the host whole, so any value does (RFC 6864 §4.1: atomic datagrams); one that moves is kind to captures.
+// ipID returns the IPv4 identification of an inbound packet. Packets reach the
+// host whole, so any value will do (RFC 6864 §4.1: atomic datagrams); one that
+// changes makes captures easier to read.
 func ipID(u *proto.UDPPayload) uint16 { return uint16(u.Session) + u.Tag + uint16(len(u.Payload)) }
 
-// event handles what the edge or the connector says about a session; what it makes is appended to buf.
+// event handles what the edge or the connector says about a session. An error or
+// datagram is appended to buf.
 func (t *sessions) event(buf []byte, e *proto.UDPEvent, now time.Time, st *linkState) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()

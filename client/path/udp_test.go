@@ -89,7 +89,8 @@ func TestFirstPayloadsTravelWithTheRegistration(t *testing.T) {
 	}
 }
 
-// A session that has said much in one packet is bulk from then on: its small packets do not overtake the large ones.
+// A session that has said much in one packet is bulk from then on: its small packets do not
+// overtake the large ones.
 func TestASessionHasOneClass(t *testing.T) {
 	b := newUDPBed(t)
 	for i, size := range []int{60, 1000, 1001, 60, 0} {
@@ -111,7 +112,8 @@ func TestUnknownSessionIsRegisteredAgain(t *testing.T) {
 	_, p2 := b.out(udpPacket(false, true, 9, pattern(2)))
 	_, p3 := b.out(udpPacket(false, true, 9, pattern(3)))
 
-	// The connector restarted. Packet 2 is not the newest: it is lost, as on any path, but the session is unregistered.
+	// The connector restarted. Packet 2 is not the newest: it is lost, as on any path, but the
+	// session is unregistered.
 	if o := b.event(&proto.UDPEvent{Session: id, Kind: proto.EventUnknown, Tag: p2.Tag}); o.send != nil {
 		t.Errorf("resent an old packet: %x", o.send)
 	}
@@ -237,7 +239,8 @@ func TestPointerReachesTheHost(t *testing.T) {
 	}
 }
 
-// Whatever an edge says, the host gets no redirect and no request of it, as from a packet (deliverable).
+// Whatever an edge says, the host gets no redirect and no request of it, as from a packet
+// (deliverable).
 func TestOnlyErrorsReachTheHost(t *testing.T) {
 	for v6, types := range map[bool][]uint8{
 		false: {packet.TypeEchoReply, 4, 5, packet.TypeEchoRequest},
@@ -388,7 +391,8 @@ func TestFullTableIsAnswered(t *testing.T) {
 	}
 }
 
-// A scan forgets its own oldest sessions, which end at the edge and the connector, too, and none that is answered.
+// A scan forgets its own oldest sessions, which end at the edge and the connector, too, and none
+// that is answered.
 func TestScanMakesRoomForItself(t *testing.T) {
 	b := newUDPBed(t)
 	b.o.udp.max = 3

@@ -11,7 +11,8 @@ const (
 	protoUDP = 17
 )
 
-// packetBuffer holds one packet with the vendor's headroom in front; vec keeps the slice of slices off the heap.
+// packetBuffer holds one packet with the vendor's headroom in front; vec keeps the slice of
+// slices off the heap.
 type packetBuffer struct {
 	data []byte
 	vec  [1][]byte
@@ -23,10 +24,11 @@ func newPacketBuffer(headroom int) *packetBuffer {
 
 // batchWriter copies packets into buffers that the vendor may overwrite and extend.
 //
-// The vendor merges packets of a flow when the first one's buffer has room behind it. For TCP that saves most of the
-// writes of a bulk transfer and is invisible to the application. For UDP it would change the order (an empty payload or
-// a fragment overtakes what was merged behind it), the IP ids and what a capture on the device shows, so a packet that
-// is not TCP gets a buffer without a byte to spare.
+// The vendor merges packets of a flow when the first one's buffer has room behind it. For TCP
+// that saves most of the writes of a bulk transfer and is invisible to the application. For UDP
+// it would change the order (an empty payload or a fragment overtakes what was merged behind it),
+// the IP ids and what a capture on the device shows, so a packet that is not TCP gets a buffer
+// without a byte to spare.
 type batchWriter struct {
 	headroom int
 	size     int
@@ -61,7 +63,8 @@ func (w *batchWriter) write(dev wgtun.Device, pkts [][]byte) error {
 	return bad
 }
 
-// copyTo copies pkt into slot i behind the headroom. Only a TCP packet keeps the rest of the slot as capacity.
+// copyTo copies pkt into slot i behind the headroom. Only a TCP packet keeps the rest of the slot
+// as capacity.
 func (w *batchWriter) copyTo(i int, pkt []byte) []byte {
 	if w.slots[i] == nil {
 		w.slots[i] = make([]byte, w.headroom+MaxPacket)
@@ -73,7 +76,8 @@ func (w *batchWriter) copyTo(i int, pkt []byte) []byte {
 	return b
 }
 
-// isTCP tells whether pkt is a TCP packet without IP options or extension headers, the only kind that is ever merged.
+// isTCP tells whether pkt is a TCP packet without IP options or extension headers, the only kind
+// that is ever merged.
 func isTCP(pkt []byte) bool {
 	switch {
 	case len(pkt) >= 40 && pkt[0]>>4 == 4:
@@ -84,8 +88,9 @@ func isTCP(pkt []byte) bool {
 	return false
 }
 
-// repairChecksums replaces the UDP checksum 0 by 0xffff in IPv6 packets. Where the kernel leaves the checksum to the
-// reader, the vendor computes it without that last step, and 0 means "no checksum", which IPv6 forbids (RFC 8200 §8.1).
+// repairChecksums replaces the UDP checksum 0 by 0xffff in IPv6 packets. Where the kernel leaves
+// the checksum to the reader, the vendor computes it without that last step, and 0 means "no
+// checksum", which IPv6 forbids (RFC 8200 §8.1).
 func repairChecksums(bufs [][]byte, sizes []int) {
 	for i, b := range bufs {
 		b = b[:sizes[i]]

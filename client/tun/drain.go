@@ -2,8 +2,8 @@ package tun
 
 import wgtun "golang.zx2c4.com/wireguard/tun"
 
-// drainedDevice reads away the vendor's up/down events. Nobody here wants them, but the vendor's listener blocks for ever
-// on an unread one, and its Close with it.
+// drainedDevice reads away the vendor's up/down events. Nobody here wants them, but the vendor's
+// listener blocks for ever on an unread one, and its Close with it.
 type drainedDevice struct {
 	wgtun.Device
 	done chan struct{}
@@ -27,7 +27,8 @@ func (d *drainedDevice) Close() error {
 	return err
 }
 
-// wrapDrained makes a Device of one whose vendor reports events and wants room bytes in front of reads and writes.
+// wrapDrained makes a Device of one whose vendor reports events and wants room bytes in front of
+// reads and writes.
 func wrapDrained(dev wgtun.Device, mtu, room int) (*Device, error) {
 	drained := drain(dev)
 	d, err := wrap(drained, mtu, room, room)

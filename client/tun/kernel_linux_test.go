@@ -82,8 +82,8 @@ func goodChecksums(p []byte) error {
 	return nil
 }
 
-// TestKernelLargestEcho sends what `ping -s 65507` sends: it is read as 45 fragments, and the echo reply of 65,535 bytes,
-// written as one packet into the device of MTU 1500, arrives whole.
+// TestKernelLargestEcho sends what `ping -s 65507` sends: it is read as 45 fragments, and the
+// echo reply of 65,535 bytes, written as one packet into the device of MTU 1500, arrives whole.
 func TestKernelLargestEcho(t *testing.T) {
 	if !namespaced(t) {
 		return
@@ -159,8 +159,8 @@ func udpPacket(src, dst string, sport, dport uint16, payload []byte) []byte {
 	return p
 }
 
-// TestKernelUDPOrder writes batches of UDP packets of one flow, with empty payloads among them, which must arrive as
-// they were written.
+// TestKernelUDPOrder writes batches of UDP packets of one flow, with empty payloads among them,
+// which must arrive as they were written.
 func TestKernelUDPOrder(t *testing.T) {
 	if !namespaced(t) {
 		return
@@ -241,8 +241,9 @@ func TestKernelSegments(t *testing.T) {
 	}
 }
 
-// TestKernelTCP joins two namespaces by two devices and moves bulk both ways at once, IPv4 and IPv6. Each packet read
-// must be at most the MTU and have correct checksums, each byte must arrive.
+// TestKernelTCP joins two namespaces by two devices and moves bulk both ways at once, IPv4 and
+// IPv6. Each packet read must be at most the MTU and have correct checksums, each byte must
+// arrive.
 func TestKernelTCP(t *testing.T) {
 	if !namespaced(t) {
 		return
@@ -284,7 +285,8 @@ func TestKernelTCP(t *testing.T) {
 	}
 }
 
-// elsewhere runs f in a new network namespace. Go's sockets remember theirs, so they may be used anywhere afterwards.
+// elsewhere runs f in a new network namespace. Go's sockets remember theirs, so they may be used
+// anywhere afterwards.
 func elsewhere(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})

@@ -16,8 +16,9 @@ import (
 
 const inNamespace = "ONEPING_TUN_NAMESPACE"
 
-// namespaced runs the calling test again in a child process with a network namespace of its own, without root in a user
-// namespace, too, and returns true in that child; the parent reports the child's result. It skips where that is not allowed.
+// namespaced runs the calling test again in a child process with a network namespace of its own,
+// without root in a user namespace, too, and returns true in that child; the parent reports the
+// child's result. It skips where that is not allowed.
 func namespaced(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inNamespace) == t.Name() {
@@ -55,7 +56,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// openUp opens a device, gives it addresses (/24 and /64) and brings it up, all in the calling thread's namespace.
+// openUp opens a device, gives it addresses (/24 and /64) and brings it up, all in the calling
+// thread's namespace.
 func openUp(t *testing.T, name string, mtu int, addrs ...string) *Device {
 	t.Helper()
 	d, err := Open(name, mtu)
@@ -72,7 +74,8 @@ func openUp(t *testing.T, name string, mtu int, addrs ...string) *Device {
 	return d
 }
 
-// usable waits until an address can be bound to: the kernel readies an IPv6 address in a work queue.
+// usable waits until an address can be bound to: the kernel readies an IPv6 address in a work
+// queue.
 func usable(t *testing.T, addr string) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)

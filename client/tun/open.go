@@ -25,7 +25,8 @@ func checkMTU(mtu int) (int, error) {
 	return mtu, nil
 }
 
-// checkName refuses what Linux refuses as an interface name (dev_valid_name) and returns DefaultName for "".
+// checkName refuses what Linux refuses as an interface name (dev_valid_name) and returns
+// DefaultName for "".
 func checkName(name string, limit int) (string, error) {
 	if name == "" {
 		return DefaultName, nil
@@ -36,7 +37,8 @@ func checkName(name string, limit int) (string, error) {
 	return name, nil
 }
 
-// darwinName returns the name to ask macOS for: "utun" lets the kernel choose the number, "utunN" asks for that one.
+// darwinName returns the name to ask macOS for: "utun" lets the kernel choose the number, "utunN"
+// asks for that one.
 func darwinName(name string) (string, error) {
 	if name == "" || name == "utun" || name == DefaultName {
 		return "utun", nil
@@ -49,7 +51,8 @@ func darwinName(name string) (string, error) {
 	return name, nil
 }
 
-// The errno values of the three systems are spelled as numbers here, so that the hints are tested where tests run.
+// The errno values of the three systems are spelled as numbers here, so that the hints are tested
+// where tests run.
 const (
 	linuxEPERM, linuxENOENT, linuxENXIO, linuxEACCES           = 1, 2, 6, 13
 	linuxEBUSY, linuxENODEV, linuxEINVAL, linuxEMFILE          = 16, 19, 22, 24

@@ -10,10 +10,11 @@ import (
 
 // reader turns the vendor's Read into one that any buffers are good enough for.
 //
-// The vendor splits the kernel's super-packets into the caller's buffers without looking at their size, returns as many
-// packets as it made of one, and on some systems wants room for a header. So it reads straight into the caller's buffers
-// only if those are of full size and enough; else into rows of our own, from which packets are copied, over several
-// calls where they are more than the caller has buffers.
+// The vendor splits the kernel's super-packets into the caller's buffers without looking at their
+// size, returns as many packets as it made of one, and on some systems wants room for a header.
+// So it reads straight into the caller's buffers only if those are of full size and enough; else
+// into rows of our own, from which packets are copied, over several calls where they are more
+// than the caller has buffers.
 type reader struct {
 	dev   wgtun.Device
 	name  string
@@ -25,7 +26,8 @@ type reader struct {
 	next, n int // rows[next:n] wait to be handed over
 }
 
-// read returns packets in bufs, or none and how many were lost on the way; an error means that the device is gone.
+// read returns packets in bufs, or none and how many were lost on the way; an error means that
+// the device is gone.
 func (r *reader) read(bufs [][]byte, sizes []int) (n, lost int, err error) {
 	for n == 0 && lost == 0 && err == nil {
 		switch {
@@ -80,8 +82,9 @@ func (r *reader) handOver(bufs [][]byte, sizes []int) (n, lost int) {
 	return n, lost
 }
 
-// fill asks the vendor once and tells the loss of a packet from the loss of the device. The vendor reports both as plain
-// errors; what the system itself said is an errno (in an *os.PathError) or os.ErrClosed, all the rest is about one packet.
+// fill asks the vendor once and tells the loss of a packet from the loss of the device. The
+// vendor reports both as plain errors; what the system itself said is an errno (in an
+// *os.PathError) or os.ErrClosed, all the rest is about one packet.
 func (r *reader) fill(bufs [][]byte, sizes []int) (n, lost int, err error) {
 	n, err = r.dev.Read(bufs, sizes, r.room)
 	var path *os.PathError
@@ -89,7 +92,8 @@ func (r *reader) fill(bufs [][]byte, sizes []int) (n, lost int, err error) {
 	case err == nil:
 		return n, 0, nil
 	case errors.Is(err, wgtun.ErrTooManySegments):
-		// All buffers hold a segment by now, although the vendor counts one less; the rest of the packet is lost.
+		// All buffers hold a segment by now, although the vendor counts one less; the rest of the
+		// packet is lost.
 		return len(bufs), 1, nil
 	case errors.Is(err, os.ErrClosed), errors.As(err, &path), fatalRead(err):
 		return 0, 0, fmt.Errorf("read TUN device %s: %w", r.name, err)

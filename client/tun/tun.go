@@ -1,12 +1,14 @@
-// Package tun is the client's TUN device: whole IP packets from the kernel and whole IP packets back to it.
+// Package tun is the client's TUN device: whole IP packets from the kernel and whole IP packets
+// back to it.
 //
-// [Open] creates the device and sets its MTU, nothing else: addresses, routes and "up" belong to client/osroute. Until
-// the device is up a Read waits and a Write fails.
+// [Open] creates the device and sets its MTU, nothing else: addresses, routes and "up" belong to
+// client/osroute. Until the device is up a Read waits and a Write fails.
 //
-// One file per system opens the device (tun_linux.go, tun_darwin.go, tun_windows.go; tun_other.go says no). All of them
-// hand a vendor device (golang.zx2c4.com/wireguard/tun) to the one [Device] of this file, which hides what the vendor
-// demands of its callers: room for a header in front of each packet, buffers that it may overwrite and extend, at most
-// BatchSize packets at once, and its own list of errors that do not mean the end.
+// One file per system opens the device (tun_linux.go, tun_darwin.go, tun_windows.go; tun_other.go
+// says no). All of them hand a vendor device (golang.zx2c4.com/wireguard/tun) to the one [Device]
+// of this file, which hides what the vendor demands of its callers: room for a header in front of
+// each packet, buffers that it may overwrite and extend, at most BatchSize packets at once, and
+// its own list of errors that do not mean the end.
 package tun
 
 import (
@@ -21,11 +23,13 @@ import (
 )
 
 const (
-	// DefaultName is the device's name when none is given (Linux, Windows; macOS numbers its own utun devices).
+	// DefaultName is the device's name when none is given (Linux, Windows; macOS numbers its own
+	// utun devices).
 	DefaultName = "oneping0"
 	// DefaultMTU is the MTU of the device in bytes.
 	DefaultMTU = 1500
-	// MinMTU and MaxMTU bound what Open accepts: the least IPv4 link (RFC 791) and the largest IP packet.
+	// MinMTU and MaxMTU bound what Open accepts: the least IPv4 link (RFC 791) and the largest IP
+	// packet.
 	MinMTU, MaxMTU = 68, 65535
 	// MaxPacket is the largest packet that Write and WriteOne accept, in bytes.
 	MaxPacket = packet.MaxSize
@@ -34,8 +38,8 @@ const (
 // ErrPacketSize is returned by Write and WriteOne for an empty packet or one beyond MaxPacket.
 var ErrPacketSize = errors.New("packet is empty or larger than 65535 bytes")
 
-// Device is an open TUN device. Read is for one goroutine, Write and WriteOne may be called from any number of them,
-// Close may be called at any time and more than once.
+// Device is an open TUN device. Read is for one goroutine, Write and WriteOne may be called from
+// any number of them, Close may be called at any time and more than once.
 type Device struct {
 	dev      wgtun.Device
 	name     string
@@ -52,8 +56,8 @@ type Device struct {
 	closeErr  error
 }
 
-// wrap makes a Device of the vendor's, which wants headroom bytes in front of each packet that it writes and readRoom
-// bytes in front of each that it reads.
+// wrap makes a Device of the vendor's, which wants headroom bytes in front of each packet that it
+// writes and readRoom bytes in front of each that it reads.
 func wrap(dev wgtun.Device, mtu, headroom, readRoom int) (*Device, error) {
 	name, err := dev.Name()
 	if err != nil {
@@ -97,7 +101,8 @@ func (d *Device) Read(bufs [][]byte, sizes []int) (int, error) {
 	return n, err
 }
 
-// WriteOne hands one whole IP packet to the kernel. It does not keep or change pkt, and does not allocate.
+// WriteOne hands one whole IP packet to the kernel. It does not keep or change pkt, and does not
+// allocate.
 func (d *Device) WriteOne(pkt []byte) error {
 	if len(pkt) == 0 || len(pkt) > MaxPacket {
 		return ErrPacketSize
@@ -112,9 +117,10 @@ func (d *Device) WriteOne(pkt []byte) error {
 	return nil
 }
 
-// Write hands whole IP packets to the kernel in their order. It does not keep or change them. Segments of one TCP flow
-// that follow each other may reach the kernel as one super-packet, which it takes apart again; nothing else is merged.
-// Every packet is tried; the error joins those of the packets that failed.
+// Write hands whole IP packets to the kernel in their order. It does not keep or change them.
+// Segments of one TCP flow that follow each other may reach the kernel as one super-packet, which
+// it takes apart again; nothing else is merged. Every packet is tried; the error joins those of
+// the packets that failed.
 func (d *Device) Write(pkts [][]byte) error {
 	if len(pkts) == 1 {
 		return d.WriteOne(pkts[0])

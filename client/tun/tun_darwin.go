@@ -1,7 +1,8 @@
-// macOS: a utun device is a socket of the kernel control "com.apple.net.utun_control". connect(2) creates the interface,
-// its unit number is the N of utunN plus one (0 = the kernel chooses), close(2) removes it together with its addresses
-// and routes. Each packet travels behind four bytes that hold the address family in network byte order, which is why
-// reads and writes need four bytes of room. There is no offload and no batching: one packet per call. The device is
+// macOS: a utun device is a socket of the kernel control "com.apple.net.utun_control". connect(2)
+// creates the interface, its unit number is the N of utunN plus one (0 = the kernel chooses),
+// close(2) removes it together with its addresses and routes. Each packet travels behind four
+// bytes that hold the address family in network byte order, which is why reads and writes need
+// four bytes of room. There is no offload and no batching: one packet per call. The device is
 // point-to-point and comes up by itself when it gets an address.
 //
 // Calls, with the errors that their manual pages and XNU's bsd/net/if_utun.c document:
@@ -24,8 +25,8 @@ import (
 
 const utunHdrLen = 4
 
-// Open creates a TUN device: name "", "utun" or DefaultName lets the kernel choose utunN, "utunN" asks for that one.
-// mtu is in bytes (0 = DefaultMTU). Errors carry advice.
+// Open creates a TUN device: name "", "utun" or DefaultName lets the kernel choose utunN, "utunN"
+// asks for that one. mtu is in bytes (0 = DefaultMTU). Errors carry advice.
 func Open(name string, mtu int) (*Device, error) {
 	ask, err := darwinName(name)
 	if err != nil {

@@ -1,8 +1,10 @@
-// Linux: /dev/net/tun is opened and given a name and flags with TUNSETIFF. The device lives as long as the descriptor.
-// IFF_NO_PI leaves whole IP packets; IFF_VNET_HDR puts a struct virtio_net_hdr (10 bytes) in front of each, which lets
-// the kernel hand over TCP super-packets of up to 64 KiB and packets with checksums not yet computed; the vendor's Read
-// splits and completes them. A packet written with an all-zero header is taken as it is and its checksums are verified
-// by the kernel; one of up to 65,535 bytes is accepted whatever the MTU. Writes fail with EIO while the device is down.
+// Linux: /dev/net/tun is opened and given a name and flags with TUNSETIFF. The device lives as
+// long as the descriptor. IFF_NO_PI leaves whole IP packets; IFF_VNET_HDR puts a struct
+// virtio_net_hdr (10 bytes) in front of each, which lets the kernel hand over TCP super-packets
+// of up to 64 KiB and packets with checksums not yet computed; the vendor's Read splits and
+// completes them. A packet written with an all-zero header is taken as it is and its checksums
+// are verified by the kernel; one of up to 65,535 bytes is accepted whatever the MTU. Writes fail
+// with EIO while the device is down.
 //
 // Calls, with the errors that their manual pages and drivers/net/tun.c document:
 //
@@ -30,8 +32,8 @@ const (
 	linuxReadRoom = 0 // the vendor strips the header in a buffer of its own
 )
 
-// Open creates the TUN device name ("" = DefaultName) with an MTU in bytes (0 = DefaultMTU). The device is down and has
-// no address. Errors carry advice.
+// Open creates the TUN device name ("" = DefaultName) with an MTU in bytes (0 = DefaultMTU). The
+// device is down and has no address. Errors carry advice.
 func Open(name string, mtu int) (*Device, error) {
 	checked, err := checkName(name, maxLinuxName)
 	if err != nil {
@@ -58,8 +60,8 @@ func open(name string, mtu int) (*Device, error) {
 		_ = unix.Close(fd)
 		return nil, err
 	}
-	// The unmonitored constructor starts no goroutines: nobody here listens to its up/down events, and unread ones
-	// would block them for ever.
+	// The unmonitored constructor starts no goroutines: nobody here listens to its up/down
+	// events, and unread ones would block them for ever.
 	dev, _, err := wgtun.CreateUnmonitoredTUNFromFD(fd)
 	if err != nil {
 		_ = unix.Close(fd)
@@ -108,7 +110,8 @@ func setMTU(name string, mtu int) error {
 	return nil
 }
 
-// fatalRead reports whether a bare errno from the vendor ends the device; its other errors are about one packet.
+// fatalRead reports whether a bare errno from the vendor ends the device; its other errors are
+// about one packet.
 func fatalRead(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &errno)

@@ -14,8 +14,8 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 )
 
-// fakeVendor behaves like the vendor's devices: it wants offset bytes of room, overwrites them, and merges a packet into
-// the one before it where that one's buffer has capacity.
+// fakeVendor behaves like the vendor's devices: it wants offset bytes of room, overwrites them,
+// and merges a packet into the one before it where that one's buffer has capacity.
 type fakeVendor struct {
 	batch   int
 	room    int

@@ -1,8 +1,9 @@
-// Windows: Wintun is a driver that its own wintun.dll installs on first use; the DLL is loaded from the directory of the
-// executable or from System32. An adapter appears with WintunCreateAdapter and disappears with WintunCloseAdapter; its
-// packets travel through two rings of shared memory without any header, so no room is needed in front of a packet. The
-// vendor's Write is not safe for concurrent use, hence the lock below. The adapter's MTU is not the driver's business: it
-// belongs to the IP interface and is set by client/osroute (NlMtu).
+// Windows: Wintun is a driver that its own wintun.dll installs on first use; the DLL is loaded
+// from the directory of the executable or from System32. An adapter appears with
+// WintunCreateAdapter and disappears with WintunCloseAdapter; its packets travel through two
+// rings of shared memory without any header, so no room is needed in front of a packet. The
+// vendor's Write is not safe for concurrent use, hence the lock below. The adapter's MTU is not
+// the driver's business: it belongs to the IP interface and is set by client/osroute (NlMtu).
 //
 // Calls, with the errors that wintun.h documents (GetLastError):
 //
@@ -23,8 +24,8 @@ import (
 	wgtun "golang.zx2c4.com/wireguard/tun"
 )
 
-// Open creates the Wintun adapter name ("" = DefaultName) and remembers an MTU in bytes (0 = DefaultMTU), which
-// client/osroute applies. Errors carry advice.
+// Open creates the Wintun adapter name ("" = DefaultName) and remembers an MTU in bytes (0 =
+// DefaultMTU), which client/osroute applies. Errors carry advice.
 func Open(name string, mtu int) (*Device, error) {
 	checked, err := checkName(name, maxWindowsName)
 	if err != nil {
