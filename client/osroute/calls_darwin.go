@@ -1,11 +1,14 @@
-// macOS: one routing table, changed by messages to a routing socket (route(4)); addresses by ioctl. Both need root. An
-// interface route names the interface by its index in a link-level gateway. The most specific route wins; there is one
-// route for a prefix, a second RTM_ADD fails with EEXIST. A socket with IP_BOUND_IF (IPV6_BOUND_IF) looks at routes of
-// that interface alone and falls back to its scoped default route, which is how the link's packets leave although
-// everything is captured. A utun device goes away with its descriptor, and takes its addresses and routes along; reject
-// routes stay. Not tried on a Mac yet: written from the manual pages and XNU's sources, tested over a faked system.
+// macOS: one routing table, changed by messages to a routing socket (route(4)); addresses by
+// ioctl. Both need root. An interface route names the interface by its index in a link-level
+// gateway. The most specific route wins; there is one route for a prefix, a second RTM_ADD fails
+// with EEXIST. A socket with IP_BOUND_IF (IPV6_BOUND_IF) looks at routes of that interface alone
+// and falls back to its scoped default route, which is how the link's packets leave although
+// everything is captured. A utun device goes away with its descriptor, and takes its addresses
+// and routes along; reject routes stay. Not tried on a Mac yet: written from the manual pages and
+// XNU's sources, tested over a faked system.
 //
-// Calls, with the errors that route(4), netintro(4), inet6(4) and XNU's bsd/net/rtsock.c, bsd/netinet/in.c document:
+// Calls, with the errors that route(4), netintro(4), inet6(4) and XNU's bsd/net/rtsock.c,
+// bsd/netinet/in.c document:
 //
 //	write RTM_ADD       EEXIST there already · ENETUNREACH, ENXIO interface gone · EINVAL · ENOBUFS · EPERM, EACCES not root
 //	write RTM_DELETE    ESRCH not there
@@ -31,7 +34,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The ioctl numbers that x/sys does not name: _IOW('i', n, struct) of netinet6/in6_var.h and sys/sockio.h.
+// The ioctl numbers that x/sys does not name: _IOW('i', n, struct) of netinet6/in6_var.h and
+// sys/sockio.h.
 const (
 	siocAIfAddr, siocDIfAddr       = 0x8040691a, 0x80206919
 	siocAIfAddrIn6, siocDIfAddrIn6 = 0x8080691a, 0x81206919
@@ -199,8 +203,8 @@ func ipOf(a route.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// underlay returns the index of the interface of the host's own default route, which the captures never replace; 0 when
-// there is none.
+// underlay returns the index of the interface of the host's own default route, which the captures
+// never replace; 0 when there is none.
 func underlay(v6 bool) int {
 	msgs, err := readTable()
 	if err != nil {

@@ -1,10 +1,12 @@
-// Windows: addresses, routes and interface settings by the IP Helper functions (iphlpapi.dll), which need Administrator
-// rights. A route belongs to an interface, named by its LUID, so several interfaces may have one for the same prefix; the
-// most specific prefix wins, then the least sum of route and interface metric. The TUN's interface metric is 0 and its
-// routes' metric is 0, which nothing beats. A socket with IP_UNICAST_IF (IPV6_UNICAST_IF) looks at routes of that interface
-// alone. An adapter goes away with its handle, and takes its addresses and routes along. There are no reject routes; one to
-// the loopback interface discards. Rows made here last until the next boot. Not tried on Windows yet: written from the
-// documentation, tested over a faked system.
+// Windows: addresses, routes and interface settings by the IP Helper functions (iphlpapi.dll),
+// which need Administrator rights. A route belongs to an interface, named by its LUID, so several
+// interfaces may have one for the same prefix; the most specific prefix wins, then the least sum
+// of route and interface metric. The TUN's interface metric is 0 and its routes' metric is 0,
+// which nothing beats. A socket with IP_UNICAST_IF (IPV6_UNICAST_IF) looks at routes of that
+// interface alone. An adapter goes away with its handle, and takes its addresses and routes
+// along. There are no reject routes; one to the loopback interface discards. Rows made here last
+// until the next boot. Not tried on Windows yet: written from the documentation, tested over a
+// faked system.
 //
 // Calls, with the errors that the Windows documentation lists for them:
 //
@@ -176,7 +178,8 @@ func owner(device string, r hostRoute) (winipcfg.LUID, uint32, error) {
 	return id, 0, err
 }
 
-// underlay returns the index of the interface of the host's best default route, the TUN's never being one; 0 if none.
+// underlay returns the index of the interface of the host's best default route, the TUN's never
+// being one; 0 if none.
 func underlay(v6 bool) uint32 {
 	family := winipcfg.AddressFamily(windows.AF_INET)
 	if v6 {

@@ -13,11 +13,12 @@ import (
 
 const sysctlRoot = "/proc/sys/net"
 
-// txQueue is how many packets the kernel keeps until we read them. Its own 500 lose, unseen, a quarter
-// of what two thousand sockets say at once (measured).
+// txQueue is how many packets the kernel keeps until we read them. Its own 500 lose, unseen, a
+// quarter of what two thousand sockets say at once (measured).
 const txQueue = 4096
 
-// settle quietens the device before it comes up, and returns the settings that could not be written.
+// settle quietens the device before it comes up, and returns the settings that could not be
+// written.
 func settle(device string, v6 bool) (failed []string) {
 	for _, x := range quietSettings() {
 		if x.family == "ipv6" && !v6 {
@@ -59,7 +60,8 @@ func readSysctl(family, device, key string) int {
 	return n
 }
 
-// strictInterfaces returns the interfaces other than the TUN and loopback whose effective rp_filter is strict.
+// strictInterfaces returns the interfaces other than the TUN and loopback whose effective
+// rp_filter is strict.
 func strictInterfaces(device string) []string {
 	entries, err := os.ReadDir(filepath.Join(sysctlRoot, "ipv4", "conf"))
 	if err != nil {
@@ -79,7 +81,8 @@ func strictInterfaces(device string) []string {
 	return out
 }
 
-// hasIPv6 reports whether the kernel speaks IPv6 at all (ipv6.disable=1 and kernels without it do not).
+// hasIPv6 reports whether the kernel speaks IPv6 at all (ipv6.disable=1 and kernels without it do
+// not).
 func hasIPv6() bool {
 	fd, err := unix.Socket(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -118,7 +121,8 @@ func setDevice(link netlink.Link, cfg Config) error {
 	return dropMulticast(link)
 }
 
-// dropMulticast removes the route that IPv6 gives to every device that comes up: multicast stays with the host.
+// dropMulticast removes the route that IPv6 gives to every device that comes up: multicast stays
+// with the host.
 func dropMulticast(link netlink.Link) error {
 	err := netlink.RouteDel(multicastRoute(link.Attrs().Index))
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) {
@@ -127,7 +131,8 @@ func dropMulticast(link netlink.Link) error {
 	return fail("remove multicast route of "+link.Attrs().Name, err)
 }
 
-// bringUp sets the device up without multicast, so that the kernel sends no membership reports into it.
+// bringUp sets the device up without multicast, so that the kernel sends no membership reports
+// into it.
 func bringUp(link netlink.Link) error {
 	attrs := link.Attrs()
 	if attrs.RawFlags&unix.IFF_MULTICAST != 0 {

@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// fakeSystem is a host with one routing table, after macOS (one route for a prefix) or Windows (one for a prefix and
-// interface, the better metric wins). It implements calls and can fail any of them.
+// fakeSystem is a host with one routing table, after macOS (one route for a prefix) or Windows
+// (one for a prefix and interface, the better metric wins). It implements calls and can fail any
+// of them.
 type fakeSystem struct {
 	windows bool
 	table   []fakeRoute
@@ -30,7 +31,8 @@ const (
 	fakeUplink = "en0"
 )
 
-// newFakeSystem has the uplink en0 with 192.168.1.5/24, a default route, and what such a host has besides.
+// newFakeSystem has the uplink en0 with 192.168.1.5/24, a default route, and what such a host has
+// besides.
 func newFakeSystem(windows bool) *fakeSystem {
 	s := &fakeSystem{windows: windows}
 	s.add("192.168.1.0/24", fakeUplink, false, true)

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file is about a TUN device that was there before the client, made by "ip tuntap add": it stays when the client
-// ends, so what the client changes on it is put back.
+// This file is about a TUN device that was there before the client, made by "ip tuntap add": it
+// stays when the client ends, so what the client changes on it is put back.
 
-// held reports whether a process has the TUN device open: one that is not persistent would be gone otherwise, and one that
-// is has a carrier only then.
+// held reports whether a process has the TUN device open: one that is not persistent would be
+// gone otherwise, and one that is has a carrier only then.
 func held(l netlink.Link) bool {
 	t, ok := l.(*netlink.Tuntap)
 	return ok && (t.NonPersist || l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0)
@@ -28,8 +28,8 @@ func findDevice(name string) (netlink.Link, error) {
 	return l, fail("find device "+name, err)
 }
 
-// noteDevice returns how a persistent TUN device is now; nil for anything else, which ends with its process or is not ours
-// to change.
+// noteDevice returns how a persistent TUN device is now; nil for anything else, which ends with
+// its process or is not ours to change.
 func noteDevice(l netlink.Link) (*deviceState, error) {
 	if t, ok := l.(*netlink.Tuntap); !ok || t.NonPersist {
 		return nil, nil
@@ -74,8 +74,9 @@ func addresses(l netlink.Link) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// putBack makes the device what it was; mayBeHeld says that it is this process that has it open. It reports false, and
-// changes nothing, when the device is gone, is another one of that name, or another process's.
+// putBack makes the device what it was; mayBeHeld says that it is this process that has it open.
+// It reports false, and changes nothing, when the device is gone, is another one of that name, or
+// another process's.
 func (s *deviceState) putBack(mayBeHeld bool) (bool, error) {
 	l, err := findDevice(s.Name)
 	if err != nil || l == nil || l.Attrs().Index != s.Index || held(l) && !mayBeHeld {

@@ -13,8 +13,9 @@ import (
 	"slices"
 )
 
-// This file keeps the journal: what this client is about to change on the host, written before it is changed, so that the
-// next start or [Repair] undoes it after a crash. It has no build tag; Linux is the system that uses it.
+// This file keeps the journal: what this client is about to change on the host, written before it
+// is changed, so that the next start or [Repair] undoes it after a crash. It has no build tag;
+// Linux is the system that uses it.
 //
 // The journal is one JSON object of at most 64 KiB, mode 0600:
 //
@@ -32,9 +33,10 @@ import (
 //	  }
 //	}
 //
-// A new version is written to a file beside it, synced, renamed over it, and the directory synced: a crash leaves the old
-// one or the new one. Whoever can write the state directory is not trusted more than that: a journal names tables,
-// priorities and settings within the bounds of check, and of those only what carries protocol 117 is removed.
+// A new version is written to a file beside it, synced, renamed over it, and the directory
+// synced: a crash leaves the old one or the new one. Whoever can write the state directory is not
+// trusted more than that: a journal names tables, priorities and settings within the bounds of
+// check, and of those only what carries protocol 117 is removed.
 
 const (
 	journalFormat = 1
@@ -193,8 +195,8 @@ type setting struct{ family, name, value string }
 
 func (s setting) key() string { return s.family + "/" + s.name }
 
-// quietSettings are what a TUN device of ours is set to before it comes up. rp_filter is loose for the sake of other
-// software that looks at it; our rules satisfy strict, too.
+// quietSettings are what a TUN device of ours is set to before it comes up. rp_filter is loose
+// for the sake of other software that looks at it; our rules satisfy strict, too.
 func quietSettings() []setting {
 	return []setting{
 		{"ipv4", "rp_filter", "2"},

@@ -15,12 +15,14 @@ import (
 	"github.com/oneping/oneping/internal/obs"
 )
 
-// This file undoes what a client has left that was killed. What that is says the journal, and without one (the state
-// directory was deleted) the place that a device's name has and protocol 117.
+// This file undoes what a client has left that was killed. What that is says the journal, and
+// without one (the state directory was deleted) the place that a device's name has and protocol
+// 117.
 
-// Adopt is called once, before the device of cfg is made. It reads the journal at path ("" = none is kept), notes how the
-// device is where it is there already, and writes both down before anything is changed. What a client before this one
-// captured stays captured: the first Apply takes it over, and undoes what this one does not want; Undo removes all of it.
+// Adopt is called once, before the device of cfg is made. It reads the journal at path ("" = none
+// is kept), notes how the device is where it is there already, and writes both down before
+// anything is changed. What a client before this one captured stays captured: the first Apply
+// takes it over, and undoes what this one does not want; Undo removes all of it.
 func (r *Router) Adopt(cfg Config, path string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,7 +60,8 @@ func (r *Router) Adopt(cfg Config, path string) error {
 	return nil
 }
 
-// adoptDevice returns how the device was before the client that wrote the journal, and puts another one back.
+// adoptDevice returns how the device was before the client that wrote the journal, and puts
+// another one back.
 func (r *Router) adoptDevice(old *deviceState, device string) *deviceState {
 	if old == nil {
 		return nil
@@ -129,9 +132,10 @@ func (c claim) undo() (Repaired, error) {
 	return out, errors.Join(errs...)
 }
 
-// Repair undoes what a client has left that was killed: what the journal at path names, what is marked as ours in the
-// place of device, and with all that of every device that no process holds. It refuses while a process holds one of them.
-// The caller makes sure that no client uses the journal. What it did before a failure is returned beside it.
+// Repair undoes what a client has left that was killed: what the journal at path names, what is
+// marked as ours in the place of device, and with all that of every device that no process holds.
+// It refuses while a process holds one of them. The caller makes sure that no client uses the
+// journal. What it did before a failure is returned beside it.
 func Repair(path, device string, all bool) (Repaired, error) {
 	here, err := hereJournal()
 	if err != nil {
@@ -195,7 +199,8 @@ func undoAll(claims []claim, device *deviceState, out *Repaired) error {
 	return errors.Join(errs...)
 }
 
-// orphans returns the claims beside known whose rules or routes are there and whose device no process holds.
+// orphans returns the claims beside known whose rules or routes are there and whose device no
+// process holds.
 func orphans(known []claim) ([]claim, error) {
 	stack := families{v4: true, v6: hasIPv6()}
 	busy := make(map[int]bool)

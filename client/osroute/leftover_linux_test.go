@@ -45,7 +45,8 @@ func (m *machine) same(what string, before []string) {
 	}
 }
 
-// killed lets a client with a journal capture on device, and kills it: the kernel removes the device, nobody undoes.
+// killed lets a client with a journal capture on device, and kills it: the kernel removes the
+// device, nobody undoes.
 func (m *machine) killed(device, journal string, capture ...string) {
 	m.t.Helper()
 	cfg := testConfig(capture...)
@@ -205,8 +206,8 @@ func (m *machine) repaired(journal, device string, all bool) Repaired {
 	return got
 }
 
-// TestKernelOthersStay shows that nothing is touched that is not ours: another program's rules and routes in our places, a
-// running client, and a killed client of another state directory.
+// TestKernelOthersStay shows that nothing is touched that is not ours: another program's rules
+// and routes in our places, a running client, and a killed client of another state directory.
 func TestKernelOthersStay(t *testing.T) {
 	if !namespaced(t) {
 		return
@@ -265,7 +266,8 @@ func TestKernelOthersStay(t *testing.T) {
 	m.same("in the end", before)
 }
 
-// TestKernelForeignJournal shows that a journal of another boot or network namespace is not followed.
+// TestKernelForeignJournal shows that a journal of another boot or network namespace is not
+// followed.
 func TestKernelForeignJournal(t *testing.T) {
 	if !namespaced(t) {
 		return
@@ -296,8 +298,8 @@ func claimsOf(c journalCase, device string) journal {
 	return journal{Format: journalFormat, Boot: c.boot, Namespace: c.namespace, Claims: []claim{claimOf(withDefaults(Config{Device: device}))}}
 }
 
-// TestKernelPersistentDevice shows that a TUN device which was there before is put back: settings, MTU, queue, flags,
-// addresses.
+// TestKernelPersistentDevice shows that a TUN device which was there before is put back:
+// settings, MTU, queue, flags, addresses.
 func TestKernelPersistentDevice(t *testing.T) {
 	if !namespaced(t) {
 		return

@@ -5,10 +5,11 @@ import (
 	"net/netip"
 )
 
-// The binary layouts of macOS that this package sends to its kernel, in host byte order (little endian on all Macs). They
-// have no build tag so that their golden bytes are tested on Linux.
+// The binary layouts of macOS that this package sends to its kernel, in host byte order (little
+// endian on all Macs). They have no build tag so that their golden bytes are tested on Linux.
 //
-// struct rt_msghdr (net/route.h), 92 bytes, followed by the sockaddrs that addrs names, each padded to 4 bytes:
+// struct rt_msghdr (net/route.h), 92 bytes, followed by the sockaddrs that addrs names, each
+// padded to 4 bytes:
 //
 //	 0       2     3      4      6    8       12      16    20    24      28    32      36        92
 //	+-------+-----+------+------+----+-------+-------+-----+-----+-------+-----+-------+---------+
@@ -16,8 +17,9 @@ import (
 //	+-------+-----+------+------+----+-------+-------+-----+-----+-------+-----+-------+---------+
 //
 // struct ifaliasreq (net/if.h), 64 bytes:           name[16] address[16] destination[16] mask[16]
-// struct in6_aliasreq (netinet6/in6_var.h), 128:    name[16] address[28] destination[28] mask[28] flags[4] lifetimes[24]
-// struct ifreq, 32; struct in6_ifreq, 288:          name[16] address[16 or 28] …
+// struct in6_aliasreq (netinet6/in6_var.h), 128:    name[16] address[28] destination[28] mask[28]
+// flags[4] lifetimes[24] struct ifreq, 32; struct in6_ifreq, 288:          name[16] address[16 or
+// 28] …
 const (
 	rtmVersion = 5
 	rtmAdd     = 1
@@ -39,7 +41,8 @@ const (
 	infiniteLifetime              uint32 = 0xffffffff
 )
 
-// routeMessage encodes an RTM_ADD or RTM_DELETE for r: through the interface index, or a reject by the loopback address.
+// routeMessage encodes an RTM_ADD or RTM_DELETE for r: through the interface index, or a reject
+// by the loopback address.
 func routeMessage(kind byte, seq int32, r hostRoute, index uint16) []byte {
 	flags, addrs := uint32(rtfUp|rtfStatic), uint32(rtaDst|rtaGateway)
 	if r.dst.IsSingleIP() {
@@ -108,7 +111,8 @@ func appendSockaddrDL(b []byte, index uint16) []byte {
 	return b
 }
 
-// aliasRequest encodes the argument of SIOCAIFADDR or SIOCAIFADDR_IN6 for an address of a point-to-point device.
+// aliasRequest encodes the argument of SIOCAIFADDR or SIOCAIFADDR_IN6 for an address of a
+// point-to-point device.
 func aliasRequest(device string, p netip.Prefix) []byte {
 	b := make([]byte, darwinNameLen, in6AliasLen)
 	copy(b[:darwinNameLen-1], device)
@@ -154,7 +158,8 @@ const (
 	rtfIfScope   = 0x1000000 // RTF_IFSCOPE: only for sockets bound to that interface
 )
 
-// seen turns a macOS route into what the logic knows; false for neighbours, clones, and routes for bound sockets only.
+// seen turns a macOS route into what the logic knows; false for neighbours, clones, and routes
+// for bound sockets only.
 func (d darwinRoute) seen() (seenRoute, bool) {
 	if d.flags&rtfUp == 0 || d.flags&(rtfLLInfo|rtfCloned|rtfBroadcast|rtfMulticast|rtfIfScope) != 0 || !d.dst.IsValid() {
 		return seenRoute{}, false

@@ -9,9 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setRouters makes these the IPv6 neighbours on the device of which the kernel knows that they are routers. A TUN has no
-// neighbour discovery in which the edge could say so; and what the kernel has learnt of a path by way of a
-// gateway that is no router, its MTU above all, it forgets within half a minute (rt6_age_examine_exception).
+// setRouters makes these the IPv6 neighbours on the device of which the kernel knows that they
+// are routers. A TUN has no neighbour discovery in which the edge could say so; and what the
+// kernel has learnt of a path by way of a gateway that is no router, its MTU above all, it
+// forgets within half a minute (rt6_age_examine_exception).
 func setRouters(link netlink.Link, routers []netip.Addr) error {
 	name := link.Attrs().Name
 	have, err := routersOf(link)

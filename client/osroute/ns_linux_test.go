@@ -19,8 +19,9 @@ import (
 
 const inNamespace = "ONEPING_OSROUTE_NAMESPACE"
 
-// namespaced runs the calling test again in a child process with a network namespace of its own, without root in a user
-// namespace, too, and returns true in that child; the parent reports the child's result. It skips where that is not allowed.
+// namespaced runs the calling test again in a child process with a network namespace of its own,
+// without root in a user namespace, too, and returns true in that child; the parent reports the
+// child's result. It skips where that is not allowed.
 func namespaced(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inNamespace) == t.Name() {
@@ -53,8 +54,8 @@ func namespaced(t *testing.T) bool {
 
 const testMark = 0x31700000
 
-// machine is the inside of a test's namespace: a TUN "oneping0" and an uplink "eth0", itself a TUN, so that the test is
-// the network behind both.
+// machine is the inside of a test's namespace: a TUN "oneping0" and an uplink "eth0", itself a
+// TUN, so that the test is the network behind both.
 type machine struct {
 	t         *testing.T
 	tun, eth0 *os.File

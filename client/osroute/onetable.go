@@ -9,8 +9,9 @@ import (
 	"sync"
 )
 
-// This file is the logic for systems with one routing table and no rules: macOS and Windows. It has no build tag, so that
-// it is tested on Linux over a faked system; the real ones are calls_darwin.go and calls_windows.go.
+// This file is the logic for systems with one routing table and no rules: macOS and Windows. It
+// has no build tag, so that it is tested on Linux over a faked system; the real ones are
+// calls_darwin.go and calls_windows.go.
 //
 // The longest prefix wins there, so the promises of the package are kept by the choice of prefixes:
 //
@@ -36,9 +37,11 @@ type seenRoute struct {
 	stop bool
 }
 
-// calls is what the logic needs of a system. Errors are the system's own (syscall.Errno, possibly wrapped).
+// calls is what the logic needs of a system. Errors are the system's own (syscall.Errno, possibly
+// wrapped).
 type calls interface {
-	// Prepare finds the device, sets what belongs to the interface (MTU, metric, router discovery) and brings it up.
+	// Prepare finds the device, sets what belongs to the interface (MTU, metric, router
+	// discovery) and brings it up.
 	Prepare(device string, mtu int, v6 bool) error
 	Addresses(device string) ([]netip.Prefix, error)
 	AddAddress(device string, p netip.Prefix) error
@@ -49,7 +52,8 @@ type calls interface {
 	RemoveRoute(device string, r hostRoute) error
 }
 
-// oneTable applies Configs to a system with one table. It remembers what it added, because the system cannot tell.
+// oneTable applies Configs to a system with one table. It remembers what it added, because the
+// system cannot tell.
 type oneTable struct {
 	sys    calls
 	judge  func(error) verdict
@@ -65,7 +69,8 @@ type oneTable struct {
 // Warnings returns what a person should know about this host as of the last Apply.
 func (t *oneTable) Warnings() []Warning { return t.warnings.get() }
 
-// Apply makes addresses and routes what cfg wants. What it added before a failure is remembered for Undo.
+// Apply makes addresses and routes what cfg wants. What it added before a failure is remembered
+// for Undo.
 func (t *oneTable) Apply(ctx context.Context, cfg Config) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -152,7 +157,8 @@ func (t *oneTable) syncRoutes(cfg Config, table []seenRoute, without6 bool) ([]W
 	return warnings, t.removeRoutes(remove)
 }
 
-// lacksFamily reports whether adding p failed because the host does not speak IPv6 (Windows says "not found").
+// lacksFamily reports whether adding p failed because the host does not speak IPv6 (Windows says
+// "not found").
 func lacksFamily(v verdict, p netip.Prefix) bool {
 	return p.Addr().Is6() && (v == noFamily || v == notThere)
 }
@@ -215,7 +221,8 @@ func (t *oneTable) undo() error {
 	return nil
 }
 
-// present returns the routes of the table that may be ours: stops, and what goes through the device.
+// present returns the routes of the table that may be ours: stops, and what goes through the
+// device.
 func present(table []seenRoute, device string) map[hostRoute]bool {
 	there := make(map[hostRoute]bool, len(table))
 	for _, s := range table {
@@ -230,7 +237,8 @@ func only4(addrs []netip.Prefix) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(addrs), func(p netip.Prefix) bool { return p.Addr().Is6() })
 }
 
-// wantHostRoutes returns the routes for cfg beside what is in the table, stops before those through the TUN.
+// wantHostRoutes returns the routes for cfg beside what is in the table, stops before those
+// through the TUN.
 func wantHostRoutes(cfg Config, table []seenRoute, halves bool) ([]hostRoute, []Warning) {
 	foreign := foreignRoutes(table, cfg.Device)
 	connected := connectedPrefixes(foreign, cfg.Device)
@@ -268,7 +276,8 @@ func wantHostRoutes(cfg Config, table []seenRoute, halves bool) ([]hostRoute, []
 	return uniq(all), warnings
 }
 
-// foreignRoutes returns the routes that are neither ours nor the system's own for loopback, link-local and multicast.
+// foreignRoutes returns the routes that are neither ours nor the system's own for loopback,
+// link-local and multicast.
 func foreignRoutes(table []seenRoute, device string) []mainRoute {
 	var out []mainRoute
 	for _, s := range table {
@@ -288,7 +297,8 @@ func outbiddable(r mainRoute, capture []netip.Prefix) bool {
 	return (r.gateway || !r.byAddress) && slices.ContainsFunc(capture, func(p netip.Prefix) bool { return covers(p, r.dst) })
 }
 
-// networks leaves out the single addresses of connected prefixes (an interface's own and broadcast address).
+// networks leaves out the single addresses of connected prefixes (an interface's own and
+// broadcast address).
 func networks(connected []onlink) []onlink {
 	return slices.DeleteFunc(slices.Clone(connected), func(c onlink) bool { return c.prefix.IsSingleIP() })
 }
@@ -308,8 +318,8 @@ func belowDefault(p netip.Prefix) []netip.Prefix {
 	return []netip.Prefix{p}
 }
 
-// bid returns the prefixes that win over a route for p: p itself where the metric decides, else its halves. A single
-// address has no halves.
+// bid returns the prefixes that win over a route for p: p itself where the metric decides, else
+// its halves. A single address has no halves.
 func bid(p netip.Prefix, halves bool) []netip.Prefix {
 	if !halves || p.IsSingleIP() {
 		return []netip.Prefix{p}
@@ -320,7 +330,8 @@ func bid(p netip.Prefix, halves bool) []netip.Prefix {
 	return []netip.Prefix{netip.PrefixFrom(p.Addr(), p.Bits()+1), netip.PrefixFrom(second, p.Bits()+1)}
 }
 
-// appendThrough appends routes through the TUN for prefixes of a family in which the device has an address.
+// appendThrough appends routes through the TUN for prefixes of a family in which the device has
+// an address.
 func appendThrough(list []hostRoute, cfg Config, prefixes []netip.Prefix) []hostRoute {
 	for _, p := range prefixes {
 		if firstAddr(cfg.Addrs, p.Addr().Is6()).IsValid() {

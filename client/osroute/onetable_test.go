@@ -262,8 +262,8 @@ func TestOneTableWithoutIPv6(t *testing.T) {
 	})
 }
 
-// TestOneTableErrors fails every call with every documented error. Whatever happens, Undo restores the host, and what is
-// harmless does not fail Apply.
+// TestOneTableErrors fails every call with every documented error. Whatever happens, Undo
+// restores the host, and what is harmless does not fail Apply.
 func TestOneTableErrors(t *testing.T) {
 	darwin := []syscall.Errno{darwinEPERM, darwinESRCH, darwinENXIO, darwinENOMEM, darwinEACCES, darwinEEXIST, darwinENODEV, darwinEAFNOSUPPORT, darwinEADDRNOTAVAIL, darwinENETUNREACH, darwinENOBUFS, 22}
 	windows := []syscall.Errno{winFileNotFound, winAccessDenied, winNotEnoughMemory, winNotSupported, winNotFound, winObjectExists, 87}
@@ -303,7 +303,8 @@ func TestOneTableErrors(t *testing.T) {
 	})
 }
 
-// TestOneTableUndoErrors fails each removal once: what is gone is fine, all the rest is tried, and a second Undo finishes.
+// TestOneTableUndoErrors fails each removal once: what is gone is fine, all the rest is tried,
+// and a second Undo finishes.
 func TestOneTableUndoErrors(t *testing.T) {
 	cfg := fakeConfig("172.16.0.0/12", "fd00:7::/48")
 	eachSystem(t, func(t *testing.T, win bool) {

@@ -1,20 +1,22 @@
-// Package osroute gives the TUN device its addresses and takes the captured prefixes off the host, and gives all of it
-// back on exit.
+// Package osroute gives the TUN device its addresses and takes the captured prefixes off the
+// host, and gives all of it back on exit.
 //
 // # What it promises
 //
-// Captured traffic enters the TUN and never another interface: not while the link is down, not while the process
-// restarts, not past a static route of the host. Directly connected prefixes stay with their interface (a warning names
-// a capture that one of them shadows), multicast and link-local traffic stay with the host, and the link's own packets,
-// which carry a firewall mark or are bound to the underlay's interface ([LinkControl]), never enter the TUN. A socket
-// without a source gets the device's address for captured destinations. Answers from any router address are accepted on
-// the TUN, also with strict rp_filter and without a default route.
+// Captured traffic enters the TUN and never another interface: not while the link is down, not
+// while the process restarts, not past a static route of the host. Directly connected prefixes
+// stay with their interface (a warning names a capture that one of them shadows), multicast and
+// link-local traffic stay with the host, and the link's own packets, which carry a firewall mark
+// or are bound to the underlay's interface ([LinkControl]), never enter the TUN. A socket without
+// a source gets the device's address for captured destinations. Answers from any router address
+// are accepted on the TUN, also with strict rp_filter and without a default route.
 //
 // # How
 //
-// What is wanted is computed from [Config] and the host's connected prefixes by pure functions, compared with what is
-// there, and the difference applied; [Router.Undo] removes exactly what was added. One file per system talks to the
-// kernel: router_linux.go (netlink), router_darwin.go (routing socket and ioctls), router_windows.go (IP Helper).
+// What is wanted is computed from [Config] and the host's connected prefixes by pure functions,
+// compared with what is there, and the difference applied; [Router.Undo] removes exactly what was
+// added. One file per system talks to the kernel: router_linux.go (netlink), router_darwin.go
+// (routing socket and ioctls), router_windows.go (IP Helper).
 package osroute
 
 import (
@@ -25,7 +27,8 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 )
 
-// Config says what the host's routing shall look like. Prefixes and addresses of both families may be mixed.
+// Config says what the host's routing shall look like. Prefixes and addresses of both families
+// may be mixed.
 type Config struct {
 	Device  string         // name of the TUN device
 	MTU     int            // of the device in bytes; 0 leaves it alone. Windows needs it, the others set it in tun.Open.
@@ -33,8 +36,8 @@ type Config struct {
 	Capture []netip.Prefix // prefixes taken off the host
 	Hops    []netip.Addr   // hop addresses of the edge: host routes through the device
 
-	// Underlay is where the link's UDP packets go (optional; Linux). With it, a host with strict rp_filter accepts the
-	// edge's answers although the edge lies within a captured prefix.
+	// Underlay is where the link's UDP packets go (optional; Linux). With it, a host with strict
+	// rp_filter accepts the edge's answers although the edge lies within a captured prefix.
 	Underlay []netip.AddrPort
 
 	Mark     uint32 // firewall mark on the link's sockets (Linux); must not be 0 there
@@ -42,17 +45,19 @@ type Config struct {
 	Priority int    // of the first of five consecutive ip rule priorities (Linux); 0 = chosen by the device's name
 }
 
-// DefaultMark is the firewall mark for the link's sockets where none is configured ("1p" in ASCII, shifted out of the
-// low bits that other software likes).
+// DefaultMark is the firewall mark for the link's sockets where none is configured ("1p" in
+// ASCII, shifted out of the low bits that other software likes).
 const DefaultMark uint32 = 0x3170_0000
 
-// Warning is something that a person should know about this host, with what to do about it. Neither ends the client.
+// Warning is something that a person should know about this host, with what to do about it.
+// Neither ends the client.
 type Warning struct {
 	Text string `json:"text"`
 	Hint string `json:"hint"`
 }
 
-// warnings are those of the last Apply. Who asks for them does not wait for the one that runs. The zero value has none.
+// warnings are those of the last Apply. Who asks for them does not wait for the one that runs.
+// The zero value has none.
 type warnings struct {
 	mu   sync.Mutex
 	list []Warning
@@ -97,7 +102,8 @@ func everything(v6 bool) netip.Prefix {
 	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 }
 
-// stays returns the prefixes that no capture takes off the host: loopback, link-local, multicast and broadcast.
+// stays returns the prefixes that no capture takes off the host: loopback, link-local, multicast
+// and broadcast.
 func stays() []netip.Prefix {
 	return []netip.Prefix{
 		netip.MustParsePrefix("127.0.0.0/8"),
@@ -110,8 +116,8 @@ func stays() []netip.Prefix {
 	}
 }
 
-// captured returns the capture prefixes and hop routes of cfg, masked, without duplicates and without those that lie
-// within a prefix of stays, sorted.
+// captured returns the capture prefixes and hop routes of cfg, masked, without duplicates and
+// without those that lie within a prefix of stays, sorted.
 func captured(cfg Config) []netip.Prefix {
 	out, here := make([]netip.Prefix, 0, len(cfg.Capture)+len(cfg.Hops)), stays()
 	add := func(p netip.Prefix) {
@@ -144,7 +150,8 @@ func covers(outer, inner netip.Prefix) bool {
 	return outer.IsValid() && inner.IsValid() && outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr())
 }
 
-// firstAddr returns the device address of a family, the source of captured traffic; the zero address if there is none.
+// firstAddr returns the device address of a family, the source of captured traffic; the zero
+// address if there is none.
 func firstAddr(addrs []netip.Prefix, v6 bool) netip.Addr {
 	for _, p := range addrs {
 		if p.Addr().Is6() == v6 {
@@ -154,8 +161,8 @@ func firstAddr(addrs []netip.Prefix, v6 bool) netip.Addr {
 	return netip.Addr{}
 }
 
-// diff returns what to add to have and what to remove from it, so that it becomes want, in the order of the inputs. The
-// lists may be long: it looks at each element once.
+// diff returns what to add to have and what to remove from it, so that it becomes want, in the
+// order of the inputs. The lists may be long: it looks at each element once.
 func diff[T comparable](have, want []T) (add, remove []T) {
 	there, wanted := setOf(have), setOf(want)
 	for _, w := range uniq(want) {
@@ -192,7 +199,8 @@ func uniq[T comparable](list []T) []T {
 	return out
 }
 
-// shadowed returns a warning for each capture that lies within, or reaches into, a connected prefix.
+// shadowed returns a warning for each capture that lies within, or reaches into, a connected
+// prefix.
 func shadowed(capture []netip.Prefix, connected []onlink) []Warning {
 	var out []Warning
 	for _, c := range connected {

@@ -23,9 +23,9 @@ func New(*zap.Logger) *Router {
 // Adopt has nothing to take over: the first Apply adopts the stop routes that it wants, too.
 func (r *Router) Adopt(Config, string) error { return nil }
 
-// Apply makes addresses and routes what cfg wants: it adds what is missing, first what stops a leak, and removes what is
-// no longer wanted. It may be called again at any time. After an error the rest is undone by Undo or completed by the next
-// Apply.
+// Apply makes addresses and routes what cfg wants: it adds what is missing, first what stops a
+// leak, and removes what is no longer wanted. It may be called again at any time. After an error
+// the rest is undone by Undo or completed by the next Apply.
 func (r *Router) Apply(ctx context.Context, cfg Config) error { return r.table.Apply(ctx, cfg) }
 
 // Warnings returns what a person should know about this host as of the last Apply.
@@ -34,9 +34,9 @@ func (r *Router) Warnings() []Warning { return r.table.Warnings() }
 // Undo removes everything that Apply added. A Router that was never applied does nothing.
 func (r *Router) Undo() error { return r.table.Undo() }
 
-// Watch calls changed once at its start and after each burst of messages on the routing socket (routes, addresses and
-// interfaces), which is when Apply should be called again. It blocks until ctx ends and returns its error, or why it
-// cannot watch.
+// Watch calls changed once at its start and after each burst of messages on the routing socket
+// (routes, addresses and interfaces), which is when Apply should be called again. It blocks until
+// ctx ends and returns its error, or why it cannot watch.
 func (r *Router) Watch(ctx context.Context, changed func()) error {
 	fd, err := unix.Socket(unix.AF_ROUTE, unix.SOCK_RAW, unix.AF_UNSPEC)
 	if err != nil {
@@ -55,10 +55,10 @@ func (r *Router) Watch(ctx context.Context, changed func()) error {
 	})
 }
 
-// LinkControl returns a control function for net.ListenConfig and net.Dialer that binds a socket of the link to the
-// interface of the host's default route (IP_BOUND_IF), so that its packets do not enter the TUN. The mark is for Linux. A
-// socket on a loopback address, and one on a host without default route, stays unbound. After a change of network the
-// link needs a new socket.
+// LinkControl returns a control function for net.ListenConfig and net.Dialer that binds a socket
+// of the link to the interface of the host's default route (IP_BOUND_IF), so that its packets do
+// not enter the TUN. The mark is for Linux. A socket on a loopback address, and one on a host
+// without default route, stays unbound. After a change of network the link needs a new socket.
 func LinkControl(uint32) func(network, address string, c syscall.RawConn) error {
 	return func(network, address string, c syscall.RawConn) error {
 		if ap, err := netip.ParseAddrPort(address); err == nil && ap.Addr().IsLoopback() {
@@ -75,7 +75,8 @@ func LinkControl(uint32) func(network, address string, c syscall.RawConn) error 
 	}
 }
 
-// bindUnderlay binds fd; an IPv6 socket may carry IPv4, too, so the IPv4 default route will do for it.
+// bindUnderlay binds fd; an IPv6 socket may carry IPv4, too, so the IPv4 default route will do
+// for it.
 func bindUnderlay(fd int, v6 bool) error {
 	if !v6 {
 		if index := underlay(false); index != 0 {

@@ -1,7 +1,9 @@
-// Linux: rules and routes by rtnetlink, settings of the device below /proc/sys/net. CAP_NET_ADMIN in the user namespace
-// that owns the network namespace is enough; root of the machine is not needed.
+// Linux: rules and routes by rtnetlink, settings of the device below /proc/sys/net. CAP_NET_ADMIN
+// in the user namespace that owns the network namespace is enough; root of the machine is not
+// needed.
 //
-// Calls, with the errors that rtnetlink(7) and net/core/fib_rules.c, net/ipv4/fib_*.c, net/ipv6/route.c return:
+// Calls, with the errors that rtnetlink(7) and net/core/fib_rules.c, net/ipv4/fib_*.c,
+// net/ipv6/route.c return:
 //
 //	RTM_NEWADDR   EEXIST there already · EACCES IPv6 is disabled on the device · ENODEV device gone · EPERM
 //	RTM_NEWROUTE  EEXIST · ENETDOWN device down · EINVAL source is no address of this host · ENODEV · EPERM
@@ -27,8 +29,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownProtocol marks the rules and routes that are ours (`ip rule`, `ip route` print "proto 117"); 0 to 4 are the kernel's,
-// 186 and up belong to routing daemons.
+// ownProtocol marks the rules and routes that are ours (`ip rule`, `ip route` print "proto 117");
+// 0 to 4 are the kernel's, 186 and up belong to routing daemons.
 const ownProtocol = 117
 
 // Router owns the routing of one TUN device. Its methods may be called concurrently.
@@ -53,9 +55,10 @@ func New(log *zap.Logger) *Router { return &Router{log: log} }
 // Warnings returns what a person should know about this host as of the last Apply.
 func (r *Router) Warnings() []Warning { return r.warnings.get() }
 
-// Apply makes addresses, routes and rules what cfg wants: it adds what is missing, first what stops a leak, and removes
-// what is no longer wanted. It may be called again at any time, also with another cfg for the same device. After an error
-// the rest is still undone by Undo, or completed by the next Apply.
+// Apply makes addresses, routes and rules what cfg wants: it adds what is missing, first what
+// stops a leak, and removes what is no longer wanted. It may be called again at any time, also
+// with another cfg for the same device. After an error the rest is still undone by Undo, or
+// completed by the next Apply.
 func (r *Router) Apply(ctx context.Context, cfg Config) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -144,9 +147,9 @@ func syncTables(cfg Config, connected []onlink, want []tableRoute, stack familie
 	return errors.Join(dropAll(dropRules, dropRule), dropAll(dropRoutes, dropRoute))
 }
 
-// Undo removes everything that Apply added and what Adopt found: rules, routes, addresses; a device that was there before
-// is what it was, another one is left down, to be closed. A Router that was neither applied nor adopted anything does
-// nothing. The device may be gone already.
+// Undo removes everything that Apply added and what Adopt found: rules, routes, addresses; a
+// device that was there before is what it was, another one is left down, to be closed. A Router
+// that was neither applied nor adopted anything does nothing. The device may be gone already.
 func (r *Router) Undo() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -208,9 +211,9 @@ func fail(op string, err error) error {
 	return failure(op, err, hint)
 }
 
-// LinkControl returns a control function for net.ListenConfig and net.Dialer that puts mark on a socket of the link, so
-// that its packets do not enter the TUN. Without the right to do so it changes nothing: who may not set a mark could not
-// make a TUN device either.
+// LinkControl returns a control function for net.ListenConfig and net.Dialer that puts mark on a
+// socket of the link, so that its packets do not enter the TUN. Without the right to do so it
+// changes nothing: who may not set a mark could not make a TUN device either.
 func LinkControl(mark uint32) func(network, address string, c syscall.RawConn) error {
 	return func(_, _ string, c syscall.RawConn) error {
 		if mark == 0 {

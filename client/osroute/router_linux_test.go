@@ -208,8 +208,9 @@ func checksum(b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-// TestKernelReversePath shows that hops are seen with strict rp_filter and without a default route, whatever address the
-// router has: routed, unrouted, or out of a prefix that is connected here.
+// TestKernelReversePath shows that hops are seen with strict rp_filter and without a default
+// route, whatever address the router has: routed, unrouted, or out of a prefix that is connected
+// here.
 func TestKernelReversePath(t *testing.T) {
 	if !namespaced(t) {
 		return
@@ -242,8 +243,8 @@ func TestKernelReversePath(t *testing.T) {
 	}
 }
 
-// TestKernelUnderlay shows that the edge's answers are accepted on the uplink while everything is captured and its
-// rp_filter is strict, and that this needs Config.Underlay.
+// TestKernelUnderlay shows that the edge's answers are accepted on the uplink while everything is
+// captured and its rp_filter is strict, and that this needs Config.Underlay.
 func TestKernelUnderlay(t *testing.T) {
 	if !namespaced(t) {
 		return

@@ -25,9 +25,9 @@ func New(*zap.Logger) *Router {
 // Adopt has nothing to take over: the first Apply adopts the stop routes that it wants, too.
 func (r *Router) Adopt(Config, string) error { return nil }
 
-// Apply makes MTU, addresses and routes what cfg wants: it adds what is missing, first what stops a leak, and removes what
-// is no longer wanted. It may be called again at any time. After an error the rest is undone by Undo or completed by the
-// next Apply.
+// Apply makes MTU, addresses and routes what cfg wants: it adds what is missing, first what stops
+// a leak, and removes what is no longer wanted. It may be called again at any time. After an
+// error the rest is undone by Undo or completed by the next Apply.
 func (r *Router) Apply(ctx context.Context, cfg Config) error { return r.table.Apply(ctx, cfg) }
 
 // Warnings returns what a person should know about this host as of the last Apply.
@@ -36,8 +36,9 @@ func (r *Router) Warnings() []Warning { return r.table.Warnings() }
 // Undo removes everything that Apply added. A Router that was never applied does nothing.
 func (r *Router) Undo() error { return r.table.Undo() }
 
-// Watch calls changed once at its start and after each burst of changes to routes, addresses and interfaces, which is when
-// Apply should be called again. It blocks until ctx ends and returns its error, or why it cannot watch.
+// Watch calls changed once at its start and after each burst of changes to routes, addresses and
+// interfaces, which is when Apply should be called again. It blocks until ctx ends and returns
+// its error, or why it cannot watch.
 func (r *Router) Watch(ctx context.Context, changed func()) error {
 	n := notifier{events: make(chan struct{}, 1), closed: make(chan struct{})}
 	if err := n.register(); err != nil {
@@ -105,10 +106,11 @@ func (n *notifier) stop() error {
 // The socket options of ws2ipdef.h that x/sys does not name.
 const ipUnicastIf, ipv6UnicastIf = 31, 31
 
-// LinkControl returns a control function for net.ListenConfig and net.Dialer that binds a socket of the link to the
-// interface of the host's best default route (IP_UNICAST_IF), so that its packets do not enter the TUN. The mark is for
-// Linux. A socket on a loopback address, and one on a host without default route, stays unbound. After a change of network
-// the link needs a new socket.
+// LinkControl returns a control function for net.ListenConfig and net.Dialer that binds a socket
+// of the link to the interface of the host's best default route (IP_UNICAST_IF), so that its
+// packets do not enter the TUN. The mark is for Linux. A socket on a loopback address, and one on
+// a host without default route, stays unbound. After a change of network the link needs a new
+// socket.
 func LinkControl(uint32) func(network, address string, c syscall.RawConn) error {
 	return func(network, address string, c syscall.RawConn) error {
 		if ap, err := netip.ParseAddrPort(address); err == nil && ap.Addr().IsLoopback() {

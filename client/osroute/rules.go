@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// This file computes the Linux routing wanted for a Config. It is pure, and has no build tag so that it is read and
-// tested everywhere.
+// This file computes the Linux routing wanted for a Config. It is pure, and has no build tag so
+// that it is read and tested everywhere.
 //
-// Two tables. The first holds what is captured, the second a default route for packets that already have the device's
-// address as their source. Both hold, behind each route through the TUN, an "unreachable" of the worst metric that
-// depends on no device, so that a crash (the kernel removes the TUN and its routes) leaves "host unreachable" instead of
-// the default route; and "throw" for what stays with the host.
+// Two tables. The first holds what is captured, the second a default route for packets that
+// already have the device's address as their source. Both hold, behind each route through the
+// TUN, an "unreachable" of the worst metric that depends on no device, so that a crash (the
+// kernel removes the TUN and its routes) leaves "host unreachable" instead of the default route;
+// and "throw" for what stays with the host.
 //
 //	P    from DEVICE-ADDRESS lookup T             packets of the device: the same routes as without a source
 //	P+1  from DEVICE-ADDRESS lookup T+1           what else has that source, and every reverse-path check on the TUN
@@ -23,17 +24,18 @@ import (
 //	P+3  to CONNECTED lookup main suppress_prefixlength BITS-1   connected prefixes win, a default route does not
 //	P+4  not fwmark MARK lookup T                 everything captured
 //
-// Why P: a "packet too big" is learnt for the route of the packet that it quotes, which has a source, and must hold for
-// the next packet of a socket that has none yet: both must find the same route (measured: with P+1 alone ping never
-// learns).
+// Why P: a "packet too big" is learnt for the route of the packet that it quotes, which has a
+// source, and must hold for the next packet of a socket that has none yet: both must find the
+// same route (measured: with P+1 alone ping never learns).
 //
-// Why P+1: the kernel checks the source of a packet that arrives on the TUN by looking up the way back, from the device's
-// address to that source. Loose rp_filter (2) wants any route, strict (1, and conf.all=1 makes it so where the TUN's own
-// value is 0) wants one through the TUN. A router behind the connector may have any address, and a laptop may have no
-// default route; with this rule the answer is always "through the TUN" (measured with rp_filter 0, 1 and 2).
+// Why P+1: the kernel checks the source of a packet that arrives on the TUN by looking up the way
+// back, from the device's address to that source. Loose rp_filter (2) wants any route, strict (1,
+// and conf.all=1 makes it so where the TUN's own value is 0) wants one through the TUN. A router
+// behind the connector may have any address, and a laptop may have no default route; with this
+// rule the answer is always "through the TUN" (measured with rp_filter 0, 1 and 2).
 //
-// Why suppress_prefixlength: after a connected prefix disappears, its rule remains for a moment, and without it the
-// lookup in main would find the default route and leak.
+// Why suppress_prefixlength: after a connected prefix disappears, its rule remains for a moment,
+// and without it the lookup in main would find the default route and leak.
 
 const (
 	baseTable    = 7844
@@ -53,8 +55,8 @@ const (
 	protoUDP = 17
 )
 
-// slot numbers a device name, so that two clients on one machine have tables and priorities of their own, and a
-// restarted client the same ones again: the N of onepingN, else a hash.
+// slot numbers a device name, so that two clients on one machine have tables and priorities of
+// their own, and a restarted client the same ones again: the N of onepingN, else a hash.
 func slot(device string) int {
 	if digits, ok := strings.CutPrefix(device, "oneping"); ok {
 		if n, err := strconv.ParseUint(digits, 10, 8); err == nil && n < 100 {
@@ -71,7 +73,8 @@ func slotClaim(device string, slot int) claim {
 	return claim{Device: device, Table: baseTable + 2*slot, Priority: basePriority + priorities*slot}
 }
 
-// slotOf returns the slot of a rule's priority or a route's table, false for one that is no client's by default.
+// slotOf returns the slot of a rule's priority or a route's table, false for one that is no
+// client's by default.
 func slotOf(number, base, each int) (int, bool) {
 	n := (number - base) / each
 	return n, number >= base && n < slots
@@ -167,7 +170,8 @@ type families struct{ v4, v6 bool }
 
 func (f families) has(v6 bool) bool { return v6 && f.v6 || !v6 && f.v4 }
 
-// wantRules returns the rules for cfg, in the order in which they are to be added: exceptions before the capture.
+// wantRules returns the rules for cfg, in the order in which they are to be added: exceptions
+// before the capture.
 func wantRules(cfg Config, connected []onlink, host families) []rule {
 	var out []rule
 	add := func(r rule) {
@@ -193,9 +197,10 @@ func wantRules(cfg Config, connected []onlink, host families) []rule {
 	return out
 }
 
-// wantRoutes returns the routes of both tables for cfg in the order in which they are to be added: what stops a leak
-// before what captures. A family without a device address is not routed through the device, where its packets would
-// have the source of another interface: it is unreachable.
+// wantRoutes returns the routes of both tables for cfg in the order in which they are to be
+// added: what stops a leak before what captures. A family without a device address is not routed
+// through the device, where its packets would have the source of another interface: it is
+// unreachable.
 func wantRoutes(cfg Config, dev int, gateways []netip.Addr, host families) []tableRoute {
 	var stay, stop, through []tableRoute
 	prefixes := captured(cfg)
@@ -231,9 +236,10 @@ func wantRoutes(cfg Config, dev int, gateways []netip.Addr, host families) []tab
 	return slices.Concat(stay, stop, through)
 }
 
-// nextHops returns the edge's hop addresses that routes may name as their gateway. A TUN has no use for one, but tools have: to
-// nmap a destination without a gateway is a neighbour, whose path it does not trace; and to the kernel each
-// IPv6 destination is a neighbour then, for which it keeps an entry. IPv6 takes no gateway to which the main table knows another way.
+// nextHops returns the edge's hop addresses that routes may name as their gateway. A TUN has no
+// use for one, but tools have: to nmap a destination without a gateway is a neighbour, whose path
+// it does not trace; and to the kernel each IPv6 destination is a neighbour then, for which it
+// keeps an entry. IPv6 takes no gateway to which the main table knows another way.
 func nextHops(cfg Config, main []mainRoute) []netip.Addr {
 	var out []netip.Addr
 	for _, hop := range cfg.Hops {
@@ -264,8 +270,9 @@ type mainRoute struct {
 	byAddress bool // made by the kernel for an address, or by the network manager from a router advertisement or DHCP
 }
 
-// connectedPrefixes returns the directly connected prefixes of interfaces other than the TUN. Static routes are not
-// among them, with or without gateway: a static 172.16.0.0/12 must not win over a capture.
+// connectedPrefixes returns the directly connected prefixes of interfaces other than the TUN.
+// Static routes are not among them, with or without gateway: a static 172.16.0.0/12 must not win
+// over a capture.
 func connectedPrefixes(routes []mainRoute, device string) []onlink {
 	var out []onlink
 	for _, r := range routes {
@@ -290,8 +297,9 @@ type hostFacts struct {
 	failed []string // settings of the device that could not be written
 }
 
-// hostWarnings returns what a person should know about a Linux host with cfg applied. Strict rp_filter on the TUN itself
-// is not among it: the rule for packets from the device's address answers it, see above.
+// hostWarnings returns what a person should know about a Linux host with cfg applied. Strict
+// rp_filter on the TUN itself is not among it: the rule for packets from the device's address
+// answers it, see above.
 func hostWarnings(cfg Config, s hostFacts) []Warning {
 	var out []Warning
 	if len(s.failed) > 0 {

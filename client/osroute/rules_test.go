@@ -213,8 +213,8 @@ func TestDiffOfLongLists(t *testing.T) {
 	}
 }
 
-// TestWatchLoop checks in virtual time that a burst of events is one change, that a change during the callback is another,
-// and how watch ends.
+// TestWatchLoop checks in virtual time that a burst of events is one change, that a change during
+// the callback is another, and how watch ends.
 func TestWatchLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

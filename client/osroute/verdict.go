@@ -54,8 +54,9 @@ func darwinVerdict(err error) verdict {
 	return failed
 }
 
-// windowsVerdict judges the return values of the IP Helper functions. ERROR_NOT_FOUND is what they return for an
-// interface without the address family, and for a row that is not there; noFamily is decided by the caller that knows.
+// windowsVerdict judges the return values of the IP Helper functions. ERROR_NOT_FOUND is what
+// they return for an interface without the address family, and for a row that is not there;
+// noFamily is decided by the caller that knows.
 func windowsVerdict(err error) verdict {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {

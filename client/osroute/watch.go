@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// settleTime is how long Watch collects changes before it reports them: a network change is a burst of messages.
+// settleTime is how long Watch collects changes before it reports them: a network change is a
+// burst of messages.
 const settleTime = 50 * time.Millisecond
 
-// watch calls changed once and after each burst of events until ctx ends, and returns its error, or that of next. next
-// waits for an event and tells whether it matters; it is called by one goroutine, which stop ends by making it fail.
+// watch calls changed once and after each burst of events until ctx ends, and returns its error,
+// or that of next. next waits for an event and tells whether it matters; it is called by one
+// goroutine, which stop ends by making it fail.
 func watch(ctx context.Context, changed func(), stop func() error, next func() (bool, error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	events := make(chan struct{}, 1)

@@ -25,8 +25,8 @@ const (
 	windowsStopMetric = 9999 // the worst metric that the tools of Windows accept
 )
 
-// seen turns a row into what the logic knows. A stop is what AddRoute made of one: on the loopback interface with the
-// metric that only we use.
+// seen turns a row into what the logic knows. A stop is what AddRoute made of one: on the
+// loopback interface with the metric that only we use.
 func (w windowsRoute) seen() seenRoute {
 	gateway := w.nextHop.IsValid() && !w.nextHop.IsUnspecified()
 	return seenRoute{
@@ -57,8 +57,8 @@ func bestDefault(list []defaultRoute) uint32 {
 	return slices.MinFunc(list, func(a, b defaultRoute) int { return cmp.Compare(a.metric, b.metric) }).index
 }
 
-// unicastIf4 returns the option value of IP_UNICAST_IF, which wants the interface index in network byte order, while
-// IPV6_UNICAST_IF wants it in host byte order.
+// unicastIf4 returns the option value of IP_UNICAST_IF, which wants the interface index in
+// network byte order, while IPV6_UNICAST_IF wants it in host byte order.
 func unicastIf4(index uint32) int {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], index)
