@@ -97,6 +97,9 @@ func TestStyle(t *testing.T) {
 		if strings.Contains(s.text, "Copyright") && !strings.Contains(s.text, "SPDX") {
 			t.Errorf("%s: a licence header; LICENSE is one file", s.path)
 		}
+		if os := systemOf(s.path); os != "" && strings.Contains(s.text, "//go:build "+os+"\n") {
+			t.Errorf("%s: the name says %s already: no build tag", s.path, os)
+		}
 		calls(t, s)
 		if !s.isTest() && s.file.Name.Name != "main" {
 			exports(t, s)
@@ -107,6 +110,17 @@ func TestStyle(t *testing.T) {
 			t.Errorf("%s: no package comment", dir)
 		}
 	}
+}
+
+// systemOf returns the operating system that a file's name ends in, "" for none.
+func systemOf(path string) string {
+	name := strings.TrimSuffix(strings.TrimSuffix(path, ".go"), "_test")
+	for _, os := range []string{"linux", "darwin", "windows"} {
+		if strings.HasSuffix(name, "_"+os) {
+			return os
+		}
+	}
+	return ""
 }
 
 // calls reports calls and functions that no file may have.

@@ -58,7 +58,7 @@ func (windowsCalls) Prepare(device string, mtu int, v6 bool) error {
 	if !v6 {
 		return nil
 	}
-	if err := prepareFamily(id, windows.AF_INET6, mtu); err != nil && windowsVerdict(err) != notThere {
+	if err := prepareFamily(id, windows.AF_INET6, mtu); err != nil && windowsFault(err) != notThere {
 		return err // not there: no IPv6, which adding the address reports
 	}
 	return nil

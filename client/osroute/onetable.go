@@ -56,7 +56,7 @@ type calls interface {
 // system cannot tell.
 type oneTable struct {
 	sys    calls
-	judge  func(error) verdict
+	judge  func(error) fault
 	halves bool // one route for a prefix: outbid with halves (macOS)
 
 	mu       sync.Mutex
@@ -159,8 +159,8 @@ func (t *oneTable) syncRoutes(cfg Config, table []seenRoute, without6 bool) ([]W
 
 // lacksFamily reports whether adding p failed because the host does not speak IPv6 (Windows says
 // "not found").
-func lacksFamily(v verdict, p netip.Prefix) bool {
-	return p.Addr().Is6() && (v == noFamily || v == notThere)
+func lacksFamily(f fault, p netip.Prefix) bool {
+	return p.Addr().Is6() && (f == noFamily || f == notThere)
 }
 
 // takenWarning is about a route that somebody else has for the very same prefix.

@@ -33,9 +33,9 @@ func fakeConfig(capture ...string) Config {
 
 func newOneTable(sys *fakeSystem) *oneTable {
 	if sys.windows {
-		return &oneTable{sys: sys, judge: windowsVerdict}
+		return &oneTable{sys: sys, judge: windowsFault}
 	}
-	return &oneTable{sys: sys, judge: darwinVerdict, halves: true}
+	return &oneTable{sys: sys, judge: darwinFault, halves: true}
 }
 
 // eachSystem runs f for both kinds of system.
@@ -351,10 +351,10 @@ func TestOneTableNothing(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	if darwinVerdict(errors.New("x")) != failed || windowsVerdict(errors.New("x")) != failed {
+	if darwinFault(errors.New("x")) != failed || windowsFault(errors.New("x")) != failed {
 		t.Error("an error that is not the system's must be a failure")
 	}
-	if darwinVerdict(syscall.Errno(22)) != failed || windowsVerdict(syscall.Errno(87)) != failed {
+	if darwinFault(syscall.Errno(22)) != failed || windowsFault(syscall.Errno(87)) != failed {
 		t.Error("invalid arguments must be a failure")
 	}
 }

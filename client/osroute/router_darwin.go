@@ -17,7 +17,7 @@ type Router struct{ table oneTable }
 
 // New returns a Router that has done nothing yet.
 func New(*zap.Logger) *Router {
-	return &Router{table: oneTable{sys: darwinCalls{}, judge: darwinVerdict, halves: true}}
+	return &Router{table: oneTable{sys: darwinCalls{}, judge: darwinFault, halves: true}}
 }
 
 // Adopt has nothing to take over: the first Apply adopts the stop routes that it wants, too.

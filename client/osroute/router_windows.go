@@ -19,7 +19,7 @@ type Router struct{ table oneTable }
 
 // New returns a Router that has done nothing yet.
 func New(*zap.Logger) *Router {
-	return &Router{table: oneTable{sys: windowsCalls{}, judge: windowsVerdict}}
+	return &Router{table: oneTable{sys: windowsCalls{}, judge: windowsFault}}
 }
 
 // Adopt has nothing to take over: the first Apply adopts the stop routes that it wants, too.

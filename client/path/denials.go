@@ -12,6 +12,7 @@ const maxDenials = 100
 
 // denials keeps the last hundred denials. The zero value is ready; safe for concurrent use.
 type denials struct {
+	// mu guards what follows.
 	mu   sync.Mutex
 	ring [maxDenials]proto.Denial
 	n    int

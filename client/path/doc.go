@@ -4,9 +4,9 @@
 //
 //  1. [Path.RunDevice] reads a batch of packets from the device and takes one
 //     look at the link for all of them (linkState).
-//  2. outbound.step parses a packet and checks its options and its size. What
-//     the link cannot carry is answered in the edge's name, and so is nothing
-//     that would expire there first.
+//  2. outbound.step parses a packet and checks its options and its size. A
+//     packet that the link cannot carry is answered in the edge's name, unless
+//     it would expire at the edge first.
 //  3. A fragment waits for the others of its packet (reassembler.add) and goes
 //     on as one whole packet.
 //  4. By class: an echo request becomes a packet datagram (asked.echo), a UDP
@@ -19,7 +19,7 @@
 // Opening a flow, in a goroutine of its own:
 //
 //  1. Path.runOpening opens a flow on the link and waits for its answer.
-//  2. heldSYNs.answered turns the answer into an outcome: a reset, an ICMP
+//  2. heldSYNs.conclude turns the answer into an outcome: a reset, an ICMP
 //     error, or the newest SYN for the stack.
 //  3. [Stack.Accept] completes the handshake with the host by that SYN, and the
 //     bytes move until both sides have ended.
@@ -42,8 +42,8 @@
 //
 // Locks: Path.outMu (the device loop for a batch, and the sweep) comes before
 // sessions.mu, heldSYNs.mu and the lock inside asked. These three are never held
-// together, and never while something is sent or written. Path.linkMu is taken
-// alone.
+// together, and never while something is sent or written; heldSYNs.over locks
+// itself inside heldSYNs.mu. Path.linkMu is taken alone.
 //
 // What the client does to the host (device, addresses, routes) is not here: see
 // the parent package.

@@ -23,7 +23,7 @@ func (p *Path) runOpening(ctx context.Context, h *heldSYN) {
 		return
 	}
 	l, st := p.look()
-	o, syn := p.tcp.answered(h, &answer, time.Now(), &st)
+	o, syn := p.tcp.conclude(h, &answer, time.Now(), &st)
 	if r := p.carryOut(l, &o); r != packet.OK { // the segment itself was counted when it came
 		p.counters.Count(r)
 	}
@@ -71,9 +71,9 @@ func (p *Path) carry(ctx context.Context, f *flow.Flow, syn []byte, ttl uint8) {
 	}
 }
 
-// answered returns what the answer to h means for the host. Where there is a
+// conclude returns what the answer to h means for the host. Where there is a
 // syn, it is the newest, and the stack accepts the flow by it; else the flow is of no use.
-func (t *heldSYNs) answered(h *heldSYN, a *proto.FlowAnswer, now time.Time, st *linkState) (o outcome, syn []byte) {
+func (t *heldSYNs) conclude(h *heldSYN, a *proto.FlowAnswer, now time.Time, st *linkState) (o outcome, syn []byte) {
 	syn, r := t.settle(h, a)
 	switch {
 	case syn == nil:

@@ -5,21 +5,21 @@ import (
 	"syscall"
 )
 
-// verdict is what an error of the system means for the next step.
-type verdict int
+// fault is what an error of the system means for the next step.
+type fault int
 
 const (
-	failed       verdict = iota // anything not documented: give up
-	alreadyThere                // to be added, but there
-	notThere                    // to be removed, but not there
-	deviceGone                  // the device was removed
-	denied                      // no right to do so
-	noFamily                    // the host does not speak this address family
-	noMemory                    // the system is short of buffers for the moment
+	failed       fault = iota // anything not documented: give up
+	alreadyThere              // to be added, but there
+	notThere                  // to be removed, but not there
+	deviceGone                // the device was removed
+	denied                    // no right to do so
+	noFamily                  // the host does not speak this address family
+	noMemory                  // the system is short of buffers for the moment
 )
 
 // gone reports whether what was to be removed is not there any more.
-func gone(v verdict) bool { return v == notThere || v == deviceGone }
+func gone(f fault) bool { return f == notThere || f == deviceGone }
 
 // The error numbers are spelled out, because this file is tested on Linux.
 const (
@@ -31,8 +31,8 @@ const (
 	winNotSupported, winNotFound, winObjectExists        = 50, 1168, 5010
 )
 
-// darwinVerdict judges errno values of route(4) writes and of the interface ioctls.
-func darwinVerdict(err error) verdict {
+// darwinFault judges errno values of route(4) writes and of the interface ioctls.
+func darwinFault(err error) fault {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		return failed
@@ -54,10 +54,10 @@ func darwinVerdict(err error) verdict {
 	return failed
 }
 
-// windowsVerdict judges the return values of the IP Helper functions. ERROR_NOT_FOUND is what
+// windowsFault judges the return values of the IP Helper functions. ERROR_NOT_FOUND is what
 // they return for an interface without the address family, and for a row that is not there;
 // noFamily is decided by the caller that knows.
-func windowsVerdict(err error) verdict {
+func windowsFault(err error) fault {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		return failed
@@ -79,7 +79,7 @@ func windowsVerdict(err error) verdict {
 	return failed
 }
 
-// fail makes an *Error with the hint for the verdict.
+// fail makes an *Error with the hint for its fault.
 func (t *oneTable) fail(op string, err error) error {
 	var hint string
 	switch t.judge(err) {
