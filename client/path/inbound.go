@@ -55,8 +55,7 @@ func (in *inbound) step(s *scratch, d []byte, now time.Time, st *linkState) outc
 		if proto.ParseUDPPayload(d, &s.payload) != nil {
 			return outcome{reason: packet.Malformed}
 		}
-		back, r := in.udp.in(s.buf[:0], &s.payload, now)
-		return outcome{reason: r, back: back}
+		return in.udp.in(s.buf[:0], &s.payload, now)
 	case proto.TypeUDPEvent:
 		if proto.ParseUDPEvent(d, &s.event) != nil {
 			return outcome{reason: packet.Malformed}

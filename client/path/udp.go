@@ -118,12 +118,12 @@ func (t *sessions) keep(s *session) {
 }
 
 // in turns a payload from the connector into a UDP packet for the host, appended to buf.
-func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) ([]byte, packet.Reason) {
+func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) outcome {
 	t.mu.Lock()
 	s := t.byID[u.Session]
 	if s == nil {
 		t.mu.Unlock()
-		return nil, packet.UnknownSession
+		return outcome{reason: packet.UnknownSession}
 	}
 	s.used = now
 	s.traffic.Received()
@@ -131,10 +131,10 @@ func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) ([]byte, p
 	key := s.tuple
 	t.mu.Unlock()
 	if limit := maxPayload(key.dst.Addr().Is6()); len(u.Payload) > limit {
-		return nil, packet.TooLarge
+		return outcome{reason: packet.TooLarge}
 	}
 	pkt := packet.UDPPacket{Src: key.dst, Dst: key.src, TTL: u.TTL, TOS: u.Class, DF: u.DF, ID: ipID(u), Payload: u.Payload}
-	return packet.AppendUDP(buf, &pkt), packet.OK
+	return outcome{back: packet.AppendUDP(buf, &pkt)}
 }
 
 // maxPayload is the size of the largest UDP payload that one IP packet holds.
