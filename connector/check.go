@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/term"
 )
@@ -108,7 +109,7 @@ func failed(name string, needed bool, err error, fix string) Finding {
 
 func checkIPv6() Finding {
 	const name = "IPv6"
-	addr, ok := anyAddr(false)
+	addr, ok := host.Global(host.Kernel{}, false)
 	if !ok {
 		return Finding{Name: name, Detail: "this host has no global IPv6 address: IPv4 only"}
 	}

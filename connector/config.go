@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
@@ -91,6 +92,19 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Log = zap.NewNop()
 	}
 	return cfg, nil
+}
+
+// wireRoutes are the routes of a simulation.
+type wireRoutes struct{ sock.Wire }
+
+func (r wireRoutes) Source(dst netip.Addr) (netip.Addr, error) { return r.Wire.Source(dst), nil }
+func (wireRoutes) Networks() []netip.Prefix                    { return nil }
+
+func (cfg *Config) routes() host.Routes {
+	if cfg.Wire != nil {
+		return wireRoutes{cfg.Wire}
+	}
+	return host.Kernel{}
 }
 
 func (cfg *Config) socketPath() string { return node.Socket(proto.RoleConnector, cfg.StateDir) }

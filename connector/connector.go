@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/connector/tcp"
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/flow"
@@ -32,8 +33,7 @@ type Connector struct {
 	boot     string
 	started  time.Time
 	counters packet.Counters
-	host     *host
-	ttls     *lastTTL
+	host     *host.Host
 	up       uplink
 	dispatch dispatch
 	dialer   *tcp.Dialer
@@ -56,19 +56,17 @@ func New(cfg Config) (*Connector, error) {
 	}
 	c := &Connector{
 		cfg: cfg, log: cfg.Log, boot: proto.NewID(), contact: node.NewContact(cfg.Log, time.Now()),
-		host: newHost(cfg.Allow, cfg.Deny), ttls: newLastTTL(), budget: flow.NewBudget(flow.BudgetSize(cfg.Memory)),
+		budget: flow.NewBudget(flow.BudgetSize(cfg.Memory)),
 	}
-	c.host.single = cfg.Hops == HopsSingle
-	if cfg.Wire != nil {
-		c.host.route = func(dst netip.Addr) (netip.Addr, error) { return cfg.Wire.Source(dst), nil }
-		c.host.networks = func() []netip.Prefix { return nil }
-	}
+	c.host = host.New(host.Config{
+		Routes: cfg.routes(), Allow: cfg.Allow, Deny: cfg.Deny, Single: cfg.Hops == HopsSingle, Counters: &c.counters,
+	})
 	for _, e := range cfg.Edges {
 		if ap, err := netip.ParseAddrPort(e); err == nil {
-			c.host.setEdge(ap.Addr().Unmap())
+			c.host.SetEdge(ap.Addr().Unmap())
 		}
 	}
-	c.dispatch = dispatch{host: c.host, limit: newLimiter(), unanswered: newUnanswered(c.counters.Count), up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
+	c.dispatch = dispatch{host: c.host, up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
 	return c, nil
 }
 
@@ -125,8 +123,8 @@ func closeListener(ln net.Listener) error {
 // open starts the rooms. Without ICMP the others still work.
 func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 	sessions, err := udp.Open(udp.Config{
-		Forward: c.dispatch.forward, Reporter: c.dispatch.reporter, Own: c.host.own, Seen: c.ttls.seen,
-		Answered: c.dispatch.unanswered.answered, Deliver: c.dispatch.send, Count: c.counters.Count, Wire: c.cfg.Wire,
+		Forward: c.dispatch.forward, Reporter: c.dispatch.report, Own: c.host.Own, Seen: c.host.Seen,
+		Answered: c.host.Heard, Deliver: c.dispatch.send, Count: c.counters.Count, Wire: c.cfg.Wire,
 	})
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
@@ -138,8 +136,8 @@ func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
 		return nil
 	}
 	c.dialer, err = tcp.Open(tcp.Config{
-		Forward: c.dispatch.forward, Reporter: c.dispatch.reporter, Own: c.host.own, LastTTL: c.ttls.get,
-		Answered: c.dispatch.unanswered.answered, Budget: c.budget,
+		Forward: c.dispatch.forward, Reporter: c.dispatch.report, Own: c.host.Own, LastTTL: c.host.LastTTL,
+		Answered: c.host.Heard, Budget: c.budget,
 	})
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)

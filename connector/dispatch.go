@@ -2,8 +2,8 @@ package connector
 
 import (
 	"net/netip"
-	"time"
 
+	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
@@ -13,14 +13,11 @@ import (
 // dispatch sends what an edge passes on to its room and answers with the
 // errors that the room or this host names.
 type dispatch struct {
-	host     *host
-	limit    *limiter
+	host     *host.Host
 	up       *uplink
 	counters *packet.Counters
 	icmp     *icmpRoom
 	udp      *udp.Sessions
-
-	unanswered *unanswered
 }
 
 // datagram takes one datagram of a link. The reason has been counted already
@@ -69,23 +66,21 @@ func (d *dispatch) packet(b []byte) packet.Reason {
 	if !p.IsEchoRequest() {
 		return packet.Unsupported
 	}
-	if (!packet.Expires(p.TTL) || d.host.own(p.Dst)) && !p.TransportOK() {
+	w := d.host.Way(p.Dst)
+	if (!packet.Expires(p.TTL) || w.Own()) && !p.TransportOK() {
 		return packet.Malformed // routers do not look, but a socket would mend it
 	}
-	ttl, v := d.forward(p.Src, p.Dst, p.TTL)
+	ttl, v := d.host.Forward(&w, p.Src, p.TTL)
 	if v.Reason == packet.OK {
 		v = d.echo(&p, ttl)
 	}
-	return d.answer(&p, v)
+	return d.answer(&p, &w, v)
 }
 
 // forward decides about a packet of client for dst that arrived with ttl: the TTL with which it goes on, or why not.
 func (d *dispatch) forward(client, dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
-	next, v := d.host.forward(dst, ttl)
-	if v.Reason == packet.OK && !d.unanswered.known(dst) && d.host.neighbour(dst) {
-		v = d.unanswered.admit(client, dst, time.Now())
-	}
-	return next, v
+	w := d.host.Way(dst)
+	return d.host.Forward(&w, client, ttl)
 }
 
 // echo hands an echo request to the NAT. Without one the client is told that
@@ -99,11 +94,11 @@ func (d *dispatch) echo(p *packet.Packet, ttl uint8) packet.Verdict {
 }
 
 // answer sends the error that v names, if any, and returns the reason to count.
-func (d *dispatch) answer(p *packet.Packet, v packet.Verdict) packet.Reason {
+func (d *dispatch) answer(p *packet.Packet, w *host.Way, v packet.Verdict) packet.Reason {
 	if v.Answer == packet.NoError {
 		return v.Reason
 	}
-	from, ok := d.reporter(p.Src, p.Dst, v.Reason)
+	from, ok := d.host.Report(w, p.Src, v.Reason)
 	if !ok {
 		return v.Reason
 	}
@@ -132,15 +127,8 @@ func (d *dispatch) event(b []byte) packet.Reason {
 	return packet.UnknownType
 }
 
-// reporter returns the address of an error about dst to client, whose packet ended for why; false where
-// there is none, or where client has had enough: that is counted beside the reason.
-func (d *dispatch) reporter(client, dst netip.Addr, why packet.Reason) (netip.Addr, bool) {
-	if why == packet.NoBuffers && d.unanswered.known(dst) {
-		return netip.Addr{}, false // no neighbour is missing: a queue is full, of which routers say nothing (RFC 6633)
-	}
-	if !d.limit.allow(client, why) {
-		d.counters.Count(packet.RateLimited)
-		return netip.Addr{}, false
-	}
-	return d.host.reporter(dst)
+// report returns the address of an error about dst to client, whose packet ended for why; false where there is none.
+func (d *dispatch) report(client, dst netip.Addr, why packet.Reason) (netip.Addr, bool) {
+	w := d.host.Way(dst)
+	return d.host.Report(&w, client, why)
 }

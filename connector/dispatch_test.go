@@ -4,9 +4,25 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
+
+// oneAddress is a machine that speaks to everybody from one address.
+type oneAddress struct{ netip.Addr }
+
+func (a oneAddress) Source(netip.Addr) (netip.Addr, error) { return a.Addr, nil }
+func (oneAddress) Networks() []netip.Prefix                { return nil }
+
+// testDispatch is a dispatch on a machine with one address, without rooms and link.
+func testDispatch(self netip.Addr) *dispatch {
+	counters := new(packet.Counters)
+	return &dispatch{
+		host: host.New(host.Config{Routes: oneAddress{self}, Counters: counters}), counters: counters,
+		up: &uplink{}, icmp: &icmpRoom{},
+	}
+}
 
 // An echo request with a wrong checksum ends here: a socket would send it on with a right
 // one, and its damage would have an answer.
@@ -14,9 +30,7 @@ func TestDamagedEchoIsNotMended(t *testing.T) {
 	for _, src := range []string{"100.96.0.1", "fd00::1"} {
 		from := netip.MustParseAddr(src)
 		to := netip.MustParseAddr(map[bool]string{true: "172.16.10.120", false: "fd00::120"}[from.Is4()])
-		h := newHost(nil, nil)
-		h.route = func(netip.Addr) (netip.Addr, error) { return from.Next(), nil }
-		d := &dispatch{host: h, icmp: &icmpRoom{}, limit: newLimiter(), up: &uplink{}, unanswered: newUnanswered(func(packet.Reason) {})}
+		d := testDispatch(from.Next())
 		b := proto.AppendPacket(nil, packet.AppendEcho(nil, &packet.Echo{Src: from, Dst: to, TTL: 64, Payload: []byte("whole")}))
 		if r := d.route(b); r == packet.Malformed {
 			t.Errorf("%s: the whole one: %v", src, r)
@@ -25,5 +39,35 @@ func TestDamagedEchoIsNotMended(t *testing.T) {
 		if r := d.route(b); r != packet.Malformed {
 			t.Errorf("%s: the damaged one: %v", src, r)
 		}
+	}
+}
+
+func TestDispatchRefuses(t *testing.T) {
+	edge, server := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("172.16.10.120")
+	d := testDispatch(netip.MustParseAddr("172.16.10.100"))
+	reply := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Reply: true})
+	udp := packet.AppendUDP(nil, &packet.UDPPacket{Src: netip.AddrPortFrom(edge, 1), Dst: netip.AddrPortFrom(server, 2)})
+	request := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Ident: 1, TTL: 62})
+	for _, c := range []struct {
+		name string
+		in   []byte
+		want packet.Reason
+	}{
+		{"nothing", nil, packet.Malformed},
+		{"unknown type", []byte{99}, packet.UnknownType},
+		{"a short packet", []byte{byte(proto.TypePacket), 0x45}, packet.Malformed},
+		{"a short registration", []byte{byte(proto.TypeUDPRegistration)}, packet.Malformed},
+		{"a short payload", []byte{byte(proto.TypeUDPPayload)}, packet.Malformed},
+		{"a short event", []byte{byte(proto.TypeUDPEvent)}, packet.Malformed},
+		{"an echo reply", proto.AppendPacket(nil, reply), packet.Unsupported},
+		{"a UDP packet", proto.AppendPacket(nil, udp), packet.Unsupported},
+		{"a request without ICMP and link", proto.AppendPacket(nil, request), packet.LinkDown},
+	} {
+		if got := d.datagram(nil, c.in); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	if v := d.echo(&packet.Packet{}, 9); v != (packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}) {
+		t.Errorf("without ICMP: %+v", v)
 	}
 }

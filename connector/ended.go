@@ -7,7 +7,7 @@ import "net/netip"
 func (c *Connector) ended(clients []netip.Addr) {
 	nat := c.dispatch.icmp.nat.Load()
 	for _, client := range clients {
-		c.dispatch.unanswered.endClient(client)
+		c.host.EndClient(client)
 		c.dispatch.udp.EndClient(client)
 		if nat != nil {
 			nat.EndClient(client)

@@ -92,7 +92,7 @@ func (c *Connector) awaitICMP(ctx context.Context) (*icmp.NAT, error) {
 // newNAT opens the NAT and gives it to dispatch.
 func (c *Connector) newNAT() (*icmp.NAT, error) {
 	nat, err := icmp.Open(icmp.Config{
-		Mode: c.cfg.ICMP, Own: c.host.own, Seen: c.ttls.seen, Answered: c.dispatch.unanswered.answered,
+		Mode: c.cfg.ICMP, Own: c.host.Own, Seen: c.host.Seen, Answered: c.host.Heard,
 		Deliver: c.dispatch.sendUrgent, Count: c.counters.Count, Wire: c.cfg.Wire,
 	})
 	if err != nil {

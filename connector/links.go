@@ -105,7 +105,7 @@ func (c *Connector) control(l *link.Link, m proto.Control) error {
 
 // welcome opens the link for answers.
 func (c *Connector) welcome(l *link.Link, w *proto.Welcome) {
-	c.host.setEdge(l.Remote().Addr().Unmap())
+	c.host.SetEdge(l.Remote().Addr().Unmap())
 	c.dispatch.udp.LimitIdle(w.IdleSeconds)
 	c.mu.Lock()
 	c.welcomed, c.edge, c.conf = l, w.Edge, w.Config

@@ -30,7 +30,8 @@ var floors = map[string]int{
 
 // rooms lists the rooms of a role that may import other rooms. All others are
 // imported by the role's parent alone. edge/model is plain data, which routes and grants are
-// compiled from, the store stores and the administration shows.
+// compiled from, the store stores and the administration shows. connector/host is what the
+// connector's three rooms are given: one machine, and one way back to the edge.
 var rooms = map[string][]string{
 	"edge/route":    {"edge/model"},
 	"edge/policy":   {"edge/model"},
@@ -38,6 +39,10 @@ var rooms = map[string][]string{
 	"edge/relay":    {"edge/model", "edge/route", "edge/policy"},
 	"edge/identity": {"edge/model", "edge/state"},
 	"edge/admin":    {"edge/model", "edge/state", "edge/policy", "edge/identity"},
+
+	"connector/icmp": {"connector/host"},
+	"connector/udp":  {"connector/host"},
+	"connector/tcp":  {"connector/host"},
 }
 
 // owners names the rooms that may import a heavy module: anyone else asks them.

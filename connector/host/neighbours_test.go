@@ -1,4 +1,4 @@
-package connector
+package host
 
 import (
 	"net/netip"
@@ -15,7 +15,7 @@ func dead(n int) netip.Addr { return netip.AddrFrom4([4]byte{172, 17, byte(n >> 
 func TestUnansweredIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var counters packet.Counters
-		u := newUnanswered(counters.Count)
+		u := newNeighbours(&counters)
 		next := 0
 		// ask asks n further destinations and returns how many were let through.
 		ask := func(client netip.Addr, n int) (ok int) {
@@ -48,8 +48,8 @@ func TestUnansweredIsBounded(t *testing.T) {
 		if v := u.admit(clients[0], missing, time.Now()); v.Reason != packet.OK {
 			t.Errorf("a destination that is asked already: %v", v.Reason)
 		}
-		u.answered(missing, self) // a neighbour that is not there, says this host
-		u.answered(there, there)  // an answer of its own
+		u.settle(missing, self) // a neighbour that is not there, says this host
+		u.settle(there, there)  // an answer of its own
 		if got := ask(clients[4], 9); got != 2 {
 			t.Errorf("after two answers: %d, want 2", got)
 		}
@@ -70,28 +70,34 @@ func TestUnansweredIsBounded(t *testing.T) {
 	})
 }
 
-func TestUnansweredForgetsInTime(t *testing.T) {
-	u := newUnanswered(func(packet.Reason) {})
-	for i := range 3 * maxHeard {
-		u.answered(dead(i), dead(i))
+// One more that answers than can be remembered: the idlest is a stranger again, and nobody else.
+func TestOneNeighbourTooMany(t *testing.T) {
+	u := newNeighbours(new(packet.Counters))
+	for i := range maxHeard + 1 {
+		u.settle(dead(i), dead(i))
 	}
-	if len(u.heard) > maxHeard {
-		t.Errorf("%d destinations are remembered", len(u.heard))
+	known := 0
+	for i := range maxHeard + 1 {
+		if u.known(dead(i)) {
+			known++
+		}
+	}
+	if known != maxHeard || u.known(dead(0)) {
+		t.Errorf("%d of %d are known, want all but the first", known, maxHeard+1)
 	}
 }
 
 // Only destinations in this host's own networks are bounded, and never its own addresses.
 func TestForwardCountsNeighbours(t *testing.T) {
-	h := testHost("", "")
-	h.networks = func() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("172.16.10.0/24")} }
-	d := dispatch{host: h, unanswered: newUnanswered(func(packet.Reason) {})}
+	h, r, _ := testHost("", "")
+	r.networks = []netip.Prefix{netip.MustParsePrefix("172.16.10.0/24")}
 	refused := func(dst netip.Addr) (n int) {
 		for i := range 100 {
 			to := dst
 			for range i {
 				to = to.Next()
 			}
-			if _, v := d.forward(edge, to, 62); v.Reason == packet.Unanswered {
+			if _, v := h.forward(to, 62); v.Reason == packet.Unanswered {
 				n++
 			}
 		}
@@ -104,7 +110,7 @@ func TestForwardCountsNeighbours(t *testing.T) {
 		t.Errorf("neighbours: %d refused, want 35", n)
 	}
 	for range 2 * maxUnanswered {
-		if _, v := d.forward(edge, self, 62); v.Reason != packet.OK {
+		if _, v := h.forward(self, 62); v.Reason != packet.OK {
 			t.Fatal(v.Reason)
 		}
 	}

@@ -1,4 +1,4 @@
-package connector
+package host
 
 import (
 	"net/netip"
@@ -7,7 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -16,6 +15,7 @@ var (
 	server = netip.MustParseAddr("172.16.10.120")
 	outer  = netip.MustParseAddr("203.0.113.2") // this host's other address, toward the edge
 	edge   = netip.MustParseAddr("192.0.2.1")
+	alice  = netip.MustParseAddr("100.96.0.1")
 )
 
 // refusingRoutes are destinations for which connect fails otherwise than without a route.
@@ -26,29 +26,49 @@ var refusingRoutes = map[netip.Addr]error{
 	netip.MustParseAddr("10.1.0.3"): syscall.EINVAL,
 }
 
-// testHost has two addresses and a route to its subnet and to the edge.
-func testHost(allow, deny string) *host {
+// testRoutes has two addresses and a route to its subnet and to the edge, and is attached to networks. asked counts
+// how often a route was asked for; refuse, where it is set, is why there is none to anywhere.
+type testRoutes struct {
+	networks []netip.Prefix
+	refuse   error
+	asked    int
+}
+
+func (r *testRoutes) Networks() []netip.Prefix { return r.networks }
+
+func (r *testRoutes) Source(dst netip.Addr) (netip.Addr, error) {
+	r.asked++
+	switch {
+	case r.refuse != nil:
+		return netip.Addr{}, r.refuse
+	case dst == self || dst == outer || dst.IsLoopback():
+		return dst, nil // a host speaks to itself from the same address
+	case netip.MustParsePrefix("172.16.10.0/24").Contains(dst), dst.IsLinkLocalUnicast():
+		return self, nil
+	case dst == edge:
+		return outer, nil
+	}
+	return netip.Addr{}, refusingRoutes[dst]
+}
+
+// testHost is a host with testRoutes.
+func testHost(allow, deny string) (*Host, *testRoutes, *packet.Counters) {
 	parse := func(s string) []netip.Prefix {
 		if s == "" {
 			return nil
 		}
 		return []netip.Prefix{netip.MustParsePrefix(s)}
 	}
-	h := newHost(parse(allow), parse(deny))
-	h.route = func(dst netip.Addr) (netip.Addr, error) {
-		switch {
-		case dst == self || dst == outer || dst.IsLoopback():
-			return dst, nil // a host speaks to itself from the same address
-		case netip.MustParsePrefix("172.16.10.0/24").Contains(dst), dst.IsLinkLocalUnicast():
-			return self, nil
-		case dst == edge:
-			return outer, nil
-		}
-		return netip.Addr{}, refusingRoutes[dst]
-	}
-	h.networks = func() []netip.Prefix { return nil }
-	h.setEdge(edge)
-	return h
+	r, counters := new(testRoutes), new(packet.Counters)
+	h := New(Config{Routes: r, Allow: parse(allow), Deny: parse(deny), Counters: counters})
+	h.SetEdge(edge)
+	return h, r, counters
+}
+
+// forward is Forward for dst of a client.
+func (h *Host) forward(dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
+	w := h.Way(dst)
+	return h.Forward(&w, alice, ttl)
 }
 
 func TestForward(t *testing.T) {
@@ -80,7 +100,8 @@ func TestForward(t *testing.T) {
 		{"denied", "", "172.16.10.0/24", server, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 		{"denied wins", "172.16.0.0/12", "172.16.10.120/32", server, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 	} {
-		ttl, v := testHost(c.allow, c.deny).forward(c.dst, c.ttl)
+		h, _, _ := testHost(c.allow, c.deny)
+		ttl, v := h.forward(c.dst, c.ttl)
 		if ttl != c.want || v != c.verdict {
 			t.Errorf("%s: TTL %d, %+v, want %d, %+v", c.name, ttl, v, c.want, c.verdict)
 		}
@@ -89,10 +110,10 @@ func TestForward(t *testing.T) {
 
 // RFC 1812 §4.3.2.7, RFC 1122 §3.2.2: nothing is said of a packet for the broadcast address of a network of ours.
 func TestBroadcastIsSilent(t *testing.T) {
-	h := testHost("", "172.16.10.255/32")
-	h.route = func(netip.Addr) (netip.Addr, error) { return netip.Addr{}, syscall.EACCES } // as connect says of it
-	h.networks = func() []netip.Prefix {
-		return []netip.Prefix{netip.MustParsePrefix("172.16.10.100/24"), netip.MustParsePrefix("10.2.0.0/31"), netip.MustParsePrefix("fd00::1/120")}
+	h, r, _ := testHost("", "172.16.10.255/32")
+	r.refuse = syscall.EACCES // as connect says of it
+	r.networks = []netip.Prefix{
+		netip.MustParsePrefix("172.16.10.100/24"), netip.MustParsePrefix("10.2.0.0/31"), netip.MustParsePrefix("fd00::1/120"),
 	}
 	want := packet.Verdict{Reason: packet.Multicast}
 	for _, ttl := range []uint8{1, 62} {
@@ -108,8 +129,8 @@ func TestBroadcastIsSilent(t *testing.T) {
 }
 
 func TestForwardAsOneHop(t *testing.T) {
-	h := testHost("", "")
-	h.single = true
+	h, _, _ := testHost("", "")
+	h.cfg.Single = true
 	for _, c := range []struct {
 		name      string
 		dst       netip.Addr
@@ -128,13 +149,14 @@ func TestForwardAsOneHop(t *testing.T) {
 }
 
 func TestReporter(t *testing.T) {
-	h := testHost("", "")
+	h, _, _ := testHost("", "")
 	for dst, want := range map[netip.Addr]netip.Addr{
 		server:                            self,
 		netip.MustParseAddr("10.9.9.9"):   outer, // no route: the address that faces the edge
 		netip.MustParseAddr("172.16.0.1"): outer,
 	} {
-		if got, ok := h.reporter(dst); !ok || got != want {
+		w := h.Way(dst)
+		if got, ok := h.Report(&w, alice, packet.NoRoute); !ok || got != want {
 			t.Errorf("toward %v: %v, want %v", dst, got, want)
 		}
 	}
@@ -142,17 +164,52 @@ func TestReporter(t *testing.T) {
 
 func TestWaysAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, asked := newHost(nil, nil), 0
-		h.route = func(netip.Addr) (netip.Addr, error) { asked++; return self, nil }
+		h, r, _ := testHost("", "")
 		for range 3 {
-			h.source(server)
+			h.Way(server)
 		}
 		time.Sleep(wayLife + time.Millisecond)
-		h.source(server)
-		if asked != 2 {
-			t.Errorf("asked the routing table %d times, want 2", asked)
+		h.Way(server)
+		if r.asked != 2 {
+			t.Errorf("asked the routing table %d times, want 2", r.asked)
 		}
 	})
+}
+
+// One way more than there is room for costs the idlest one, and no other is asked for again.
+func TestOneWayTooMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, r, _ := testHost("", "")
+		for i := range maxWays + 1 {
+			h.Way(dead(i))
+		}
+		r.asked = 0
+		for i := range maxWays {
+			h.Way(dead(i + 1))
+		}
+		if r.asked != 0 {
+			t.Errorf("the newcomer made %d others forgotten, want the first alone", r.asked)
+		}
+	})
+}
+
+// A TTL that cannot be remembered any more is that of the address that was silent for longest.
+func TestOneTTLTooMany(t *testing.T) {
+	h, _, _ := testHost("", "")
+	for i := range maxTTLs {
+		h.Seen(dead(i), 60)
+	}
+	h.Seen(dead(0), 59) // heard again
+	h.Seen(dead(maxTTLs), 61)
+	forgotten := 0
+	for i := range maxTTLs + 1 {
+		if h.LastTTL(dead(i)) == 0 {
+			forgotten++
+		}
+	}
+	if forgotten != 1 || h.LastTTL(dead(1)) != 0 || h.LastTTL(dead(0)) != 59 || h.LastTTL(dead(maxTTLs)) != 61 {
+		t.Errorf("%d are forgotten, want the idlest alone", forgotten)
+	}
 }
 
 func TestLimiter(t *testing.T) {
@@ -195,31 +252,22 @@ func TestLimiter(t *testing.T) {
 	})
 }
 
-func TestDispatchRefuses(t *testing.T) {
-	d := dispatch{host: testHost("", ""), limit: newLimiter(), unanswered: newUnanswered(func(packet.Reason) {}), up: &uplink{}, counters: &packet.Counters{}, icmp: &icmpRoom{}}
-	reply := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Reply: true})
-	udp := packet.AppendUDP(nil, &packet.UDPPacket{Src: netip.AddrPortFrom(edge, 1), Dst: netip.AddrPortFrom(server, 2)})
-	request := packet.AppendEcho(nil, &packet.Echo{Src: edge, Dst: server, Ident: 1, TTL: 62})
-	for _, c := range []struct {
-		name string
-		in   []byte
-		want packet.Reason
-	}{
-		{"nothing", nil, packet.Malformed},
-		{"unknown type", []byte{99}, packet.UnknownType},
-		{"a short packet", []byte{byte(proto.TypePacket), 0x45}, packet.Malformed},
-		{"a short registration", []byte{byte(proto.TypeUDPRegistration)}, packet.Malformed},
-		{"a short payload", []byte{byte(proto.TypeUDPPayload)}, packet.Malformed},
-		{"a short event", []byte{byte(proto.TypeUDPEvent)}, packet.Malformed},
-		{"an echo reply", proto.AppendPacket(nil, reply), packet.Unsupported},
-		{"a UDP packet", proto.AppendPacket(nil, udp), packet.Unsupported},
-		{"a request without ICMP and link", proto.AppendPacket(nil, request), packet.LinkDown},
-	} {
-		if got := d.datagram(nil, c.in); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+// One client too many gives nobody who has just spent it a burst anew.
+func TestOneClientTooMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter()
+		for range errorBurst {
+			l.allow(alice, packet.TTLExpired)
 		}
-	}
-	if v := d.echo(&packet.Packet{}, 9); v != (packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}) {
-		t.Errorf("without ICMP: %+v", v)
-	}
+		for i := range maxLimited - 1 {
+			l.allow(dead(i), packet.TTLExpired)
+		}
+		if l.allow(alice, packet.TTLExpired) {
+			t.Error("the burst is spent")
+		}
+		l.allow(dead(maxLimited), packet.TTLExpired)
+		if l.allow(alice, packet.TTLExpired) {
+			t.Error("a newcomer gave another its burst anew")
+		}
+	})
 }

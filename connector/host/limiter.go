@@ -1,4 +1,4 @@
-package connector
+package host
 
 import (
 	"net/netip"
@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -21,31 +22,31 @@ const (
 
 // limiter bounds the errors to each client. Safe for concurrent use.
 type limiter struct {
+	// guarded by mu
 	mu      sync.Mutex
-	clients map[netip.Addr]*rate.Limiter // guarded by mu
+	clients *table.Recent[netip.Addr, *rate.Limiter]
 }
 
-func newLimiter() *limiter { return &limiter{clients: make(map[netip.Addr]*rate.Limiter)} }
+func newLimiter() *limiter {
+	return &limiter{clients: table.NewRecent[netip.Addr, *rate.Limiter](maxLimited)}
+}
 
 // allow says whether client may now be sent another error about a packet that ended for why.
 func (l *limiter) allow(client netip.Addr, why packet.Reason) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.clients[client]
-	if c == nil {
-		if len(l.clients) >= maxLimited {
-			clear(l.clients) // full buckets for all: harmless
-		}
+	c, ok := l.clients.Get(client)
+	if !ok {
 		c = rate.NewLimiter(errorRate, errorBurst)
-		l.clients[client] = c
+		l.clients.Put(client, c) // the client that has had no error for longest makes room: its burst is full again
 	}
-	if noRoom(why) && c.Tokens() < pathReserve+1 {
+	if wantOfRoom(why) && c.Tokens() < pathReserve+1 {
 		return false
 	}
 	return c.Allow()
 }
 
-// noRoom says whether why is that something was full, of which there may be one for each packet of a sweep.
-func noRoom(why packet.Reason) bool {
+// wantOfRoom says whether why is that something was full, of which there may be one for each packet of a sweep.
+func wantOfRoom(why packet.Reason) bool {
 	return why == packet.Unanswered || why == packet.TableFull || why == packet.NoBuffers
 }
