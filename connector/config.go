@@ -11,11 +11,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
-	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -39,8 +37,8 @@ type Config struct {
 
 	// Socket is used for the link instead of a kernel UDP socket: simulation.
 	Socket net.PacketConn
-	// Wire is used instead of this host's sockets and routes, and there is no TCP: simulation.
-	Wire sock.Wire
+	// System is what packets go out to; this machine when nil.
+	System System
 	// KeepAlive of the link; 0 = 1 s.
 	KeepAlive time.Duration
 
@@ -85,6 +83,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	case cfg.TLS == nil:
 		return cfg, errors.New("configure connector: no TLS configuration")
 	}
+	if cfg.System == nil {
+		cfg.System = kernel{}
+	}
 	if cfg.Hops == "" {
 		cfg.Hops = HopsTrue
 	}
@@ -92,19 +93,6 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Log = zap.NewNop()
 	}
 	return cfg, nil
-}
-
-// wireRoutes are the routes of a simulation.
-type wireRoutes struct{ sock.Wire }
-
-func (r wireRoutes) Source(dst netip.Addr) (netip.Addr, error) { return r.Wire.Source(dst), nil }
-func (wireRoutes) Networks() []netip.Prefix                    { return nil }
-
-func (cfg *Config) routes() host.Routes {
-	if cfg.Wire != nil {
-		return wireRoutes{cfg.Wire}
-	}
-	return host.Kernel{}
 }
 
 func (cfg *Config) socketPath() string { return node.Socket(proto.RoleConnector, cfg.StateDir) }

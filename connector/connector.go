@@ -36,7 +36,6 @@ type Connector struct {
 	host     *host.Host
 	up       uplink
 	dispatch dispatch
-	dialer   *tcp.Dialer
 	budget   *flow.Budget // of the memory of TCP flows
 	ready    sync.Once
 
@@ -59,14 +58,15 @@ func New(cfg Config) (*Connector, error) {
 		budget: flow.NewBudget(flow.BudgetSize(cfg.Memory)),
 	}
 	c.host = host.New(host.Config{
-		Routes: cfg.routes(), Allow: cfg.Allow, Deny: cfg.Deny, Single: cfg.Hops == HopsSingle, Counters: &c.counters,
+		Routes: cfg.System, Allow: cfg.Allow, Deny: cfg.Deny, Single: cfg.Hops == HopsSingle, Counters: &c.counters,
 	})
 	for _, e := range cfg.Edges {
 		if ap, err := netip.ParseAddrPort(e); err == nil {
 			c.host.SetEdge(ap.Addr().Unmap())
 		}
 	}
-	c.dispatch = dispatch{host: c.host, up: &c.up, counters: &c.counters, icmp: &icmpRoom{}}
+	c.up.counters = &c.counters
+	c.dispatch = dispatch{host: c.host, up: &c.up, counters: &c.counters, icmp: new(icmpNAT)}
 	return c, nil
 }
 
@@ -122,27 +122,18 @@ func closeListener(ln net.Listener) error {
 
 // open starts the rooms. Without ICMP the others still work.
 func (c *Connector) open(ctx context.Context, g *errgroup.Group) error {
-	sessions, err := udp.Open(udp.Config{
-		Forward: c.dispatch.forward, Reporter: c.dispatch.report, Own: c.host.Own, Seen: c.host.Seen,
-		Answered: c.host.Heard, Deliver: c.dispatch.send, Count: c.counters.Count, Wire: c.cfg.Wire,
-	})
+	sessions, err := c.cfg.System.UDP()
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
 	}
-	c.dispatch.udp = sessions
-	g.Go(func() error { return sessions.Run(ctx) })
-	if c.cfg.Wire != nil { // no kernel, no TCP
-		c.openICMP(ctx, g)
-		return nil
-	}
-	c.dialer, err = tcp.Open(tcp.Config{
-		Forward: c.dispatch.forward, Reporter: c.dispatch.report, Own: c.host.Own, LastTTL: c.host.LastTTL,
-		Answered: c.host.Heard, Budget: c.budget,
-	})
+	c.dispatch.udp = udp.New(sessions, udp.Config{Host: c.host, Back: &c.up})
+	g.Go(func() error { return c.dispatch.udp.Run(ctx) })
+	flows, err := c.cfg.System.TCP()
 	if err != nil {
 		return fmt.Errorf("start connector: %w", err)
 	}
-	g.Go(func() error { return c.dialer.Run(ctx) })
+	c.dispatch.tcp = tcp.New(flows, tcp.Config{Host: c.host, Budget: c.budget})
+	g.Go(func() error { return c.dispatch.tcp.Run(ctx) })
 	g.Go(func() error { return c.budget.Run(ctx) })
 	c.openICMP(ctx, g)
 	return nil

@@ -1,34 +1,45 @@
 package connector
 
 import (
+	"context"
 	"net/netip"
 
 	"github.com/oneping/oneping/connector/host"
+	"github.com/oneping/oneping/connector/tcp"
 	"github.com/oneping/oneping/connector/udp"
+	"github.com/oneping/oneping/internal/flow"
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// dispatch sends what an edge passes on to its room and answers with the
-// errors that the room or this host names.
+// dispatch takes what an edge passes on. Each packet, payload and flow goes the same way:
+//
+//  1. parse it, and look up the way to its destination, once (Host.Way);
+//  2. ask the host whether it may go on, and with which TTL (Host.Forward);
+//  3. give it to its room, which sends it: icmp, udp or tcp;
+//  4. where 2 or 3 says no with an answer, answer it in the name of this host (Host.Refuse), as a packet, as the event
+//     of a session, as the answer of a flow.
 type dispatch struct {
 	host     *host.Host
 	up       *uplink
 	counters *packet.Counters
-	icmp     *icmpRoom
+	icmp     *icmpNAT
 	udp      *udp.Sessions
+	tcp      *tcp.Dialer
 }
 
 // datagram takes one datagram of a link. The reason has been counted already
 // in the connector's own counters.
 func (d *dispatch) datagram(_ *link.Link, b []byte) packet.Reason {
-	r := d.route(b)
+	r := d.demux(b)
 	d.counters.Count(r)
 	return r
 }
 
-func (d *dispatch) route(b []byte) packet.Reason {
+// demux finds out what a datagram is.
+func (d *dispatch) demux(b []byte) packet.Reason {
 	if len(b) == 0 {
 		return packet.Malformed
 	}
@@ -36,17 +47,9 @@ func (d *dispatch) route(b []byte) packet.Reason {
 	case proto.TypePacket:
 		return d.packet(b)
 	case proto.TypeUDPRegistration:
-		var r proto.UDPRegistration
-		if proto.ParseUDPRegistration(b, &r) != nil {
-			return packet.Malformed
-		}
-		return d.udp.Register(&r)
+		return d.registration(b)
 	case proto.TypeUDPPayload:
-		var p proto.UDPPayload
-		if proto.ParseUDPPayload(b, &p) != nil {
-			return packet.Malformed
-		}
-		return d.udp.Payload(&p)
+		return d.payload(b)
 	case proto.TypeUDPEvent:
 		return d.event(b)
 	}
@@ -74,13 +77,8 @@ func (d *dispatch) packet(b []byte) packet.Reason {
 	if v.Reason == packet.OK {
 		v = d.echo(&p, ttl)
 	}
-	return d.answer(&p, &w, v)
-}
-
-// forward decides about a packet of client for dst that arrived with ttl: the TTL with which it goes on, or why not.
-func (d *dispatch) forward(client, dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
-	w := d.host.Way(dst)
-	return d.host.Forward(&w, client, ttl)
+	refusal := d.host.Refuse(&w, p.Src, p.TTL, v)
+	return d.answer(&p, &refusal)
 }
 
 // echo hands an echo request to the NAT. Without one the client is told that
@@ -93,25 +91,67 @@ func (d *dispatch) echo(p *packet.Packet, ttl uint8) packet.Verdict {
 	return nat.Send(p, ttl)
 }
 
-// answer sends the error that v names, if any, and returns the reason to count.
-func (d *dispatch) answer(p *packet.Packet, w *host.Way, v packet.Verdict) packet.Reason {
-	if v.Answer == packet.NoError {
-		return v.Reason
-	}
-	from, ok := d.host.Report(w, p.Src, v.Reason)
+// answer sends the error that r is about p, if any, and returns the reason to count.
+func (d *dispatch) answer(p *packet.Packet, r *hop.Refusal) packet.Reason {
+	var buf [proto.PacketOverhead + packet.MaxError]byte
+	out, ok := r.AppendPacket(append(buf[:0], byte(proto.TypePacket)), p)
 	if !ok {
-		return v.Reason
+		return r.Reason
 	}
-	typ, code := v.Answer.TypeCode(p.V6)
-	var buf [1 + 1280]byte // RFC 4443 §2.4 c: no error is longer
-	out, ok := packet.AppendError(append(buf[:0], byte(proto.TypePacket)), packet.Error{Src: from, Type: typ, Code: code, MTU: v.MTU}, p)
+	if why := d.up.Deliver(p.Src, link.Urgent, out); why != packet.OK {
+		return why
+	}
+	return r.Reason
+}
+
+// registration takes the first payload of a UDP session, or any until the client knows that the session is open.
+func (d *dispatch) registration(b []byte) packet.Reason {
+	var r proto.UDPRegistration
+	if proto.ParseUDPRegistration(b, &r) != nil {
+		return packet.Malformed
+	}
+	client := r.Src.Addr()
+	w := d.host.Way(r.Dst.Addr())
+	ttl, v := d.host.Forward(&w, client, r.TTL)
+	if v.Reason == packet.OK {
+		v = d.udp.Register(&r, ttl)
+	}
+	refusal := d.host.Refuse(&w, client, r.TTL, v)
+	return d.udp.Refused(client, r.Session, r.Tag, &refusal)
+}
+
+// payload takes a payload of a UDP session.
+func (d *dispatch) payload(b []byte) packet.Reason {
+	var p proto.UDPPayload
+	if proto.ParseUDPPayload(b, &p) != nil {
+		return packet.Malformed
+	}
+	s, ok := d.udp.Session(p.Session)
 	if !ok {
-		return v.Reason
+		return d.udp.Unknown(p.Session, p.Tag)
 	}
-	if r := d.sendUrgent(out); r != packet.OK {
-		return r
+	w := d.host.Way(s.Dst().Addr())
+	ttl, v := d.host.Forward(&w, s.Client(), p.TTL)
+	if v.Reason == packet.OK {
+		v = d.udp.Send(s, ttl, &p)
 	}
-	return v.Reason
+	refusal := d.host.Refuse(&w, s.Client(), p.TTL, v)
+	return d.udp.Refused(s.Client(), p.Session, p.Tag, &refusal)
+}
+
+// flow takes a TCP flow and returns when it has ended. It owns s.
+func (d *dispatch) flow(ctx context.Context, s *link.Stream, h *proto.FlowHeader) packet.Reason {
+	client := h.Src.Addr()
+	w := d.host.Way(h.Dst.Addr())
+	ttl, v := d.host.Forward(&w, client, h.TTL)
+	if v.Reason == packet.OK {
+		if v = d.tcp.Serve(ctx, s, h, ttl); v.Answer == packet.NoError {
+			return v.Reason // it has been answered
+		}
+	}
+	refusal := d.host.Refuse(&w, client, h.TTL, v)
+	flow.Refuse(s, refusal.Answer())
+	return refusal.Reason
 }
 
 // event takes an event of the edge: it ends sessions that policy no longer allows.
@@ -127,8 +167,26 @@ func (d *dispatch) event(b []byte) packet.Reason {
 	return packet.UnknownType
 }
 
-// report returns the address of an error about dst to client, whose packet ended for why; false where there is none.
-func (d *dispatch) report(client, dst netip.Addr, why packet.Reason) (netip.Addr, bool) {
-	w := d.host.Way(dst)
-	return d.host.Report(&w, client, why)
+// owner says whose datagram b is, which an edge has passed on: those of many wait side by side. What nobody can be found
+// for is the link's own: it ends soon.
+func (d *dispatch) owner(b []byte) link.Owner {
+	src, id := proto.Peek(b)
+	if id != 0 {
+		src = d.udp.Client(id)
+	}
+	return ownerOf(src)
+}
+
+// end ends all that is open for clients whose devices were revoked or deleted: their sessions, mappings and flows would
+// live on here while an origin speaks to them.
+func (d *dispatch) end(clients []netip.Addr) {
+	nat := d.icmp.nat.Load()
+	for _, client := range clients {
+		d.host.EndClient(client)
+		d.udp.EndClient(client)
+		d.tcp.EndClient(client)
+		if nat != nil {
+			nat.EndClient(client)
+		}
+	}
 }

@@ -4,23 +4,16 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/oneping/oneping/connector/host"
+	"github.com/oneping/oneping/connector/host/hosttest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
-
-// oneAddress is a machine that speaks to everybody from one address.
-type oneAddress struct{ netip.Addr }
-
-func (a oneAddress) Source(netip.Addr) (netip.Addr, error) { return a.Addr, nil }
-func (oneAddress) Networks() []netip.Prefix                { return nil }
 
 // testDispatch is a dispatch on a machine with one address, without rooms and link.
 func testDispatch(self netip.Addr) *dispatch {
 	counters := new(packet.Counters)
 	return &dispatch{
-		host: host.New(host.Config{Routes: oneAddress{self}, Counters: counters}), counters: counters,
-		up: &uplink{}, icmp: &icmpRoom{},
+		host: hosttest.New(self, counters), counters: counters, up: &uplink{counters: counters}, icmp: new(icmpNAT),
 	}
 }
 
@@ -32,11 +25,11 @@ func TestDamagedEchoIsNotMended(t *testing.T) {
 		to := netip.MustParseAddr(map[bool]string{true: "172.16.10.120", false: "fd00::120"}[from.Is4()])
 		d := testDispatch(from.Next())
 		b := proto.AppendPacket(nil, packet.AppendEcho(nil, &packet.Echo{Src: from, Dst: to, TTL: 64, Payload: []byte("whole")}))
-		if r := d.route(b); r == packet.Malformed {
+		if r := d.demux(b); r == packet.Malformed {
 			t.Errorf("%s: the whole one: %v", src, r)
 		}
 		b[len(b)-1] ^= 1
-		if r := d.route(b); r != packet.Malformed {
+		if r := d.demux(b); r != packet.Malformed {
 			t.Errorf("%s: the damaged one: %v", src, r)
 		}
 	}

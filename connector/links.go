@@ -34,7 +34,7 @@ func (c *Connector) serve(ctx context.Context, l *link.Link) error {
 	}
 	err := l.Run(ctx, link.Handler{
 		Datagram: c.dispatch.datagram,
-		Owner:    c.dispatch.asker,
+		Owner:    c.dispatch.owner,
 		Flow:     c.flow,
 		Control:  c.control,
 	})
@@ -68,11 +68,7 @@ func (c *Connector) down(l *link.Link) {
 
 // flow serves one TCP flow.
 func (c *Connector) flow(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
-	if c.dialer == nil { // a simulation has no TCP
-		s.Reset(proto.CodeRefused)
-		return
-	}
-	c.counters.Count(c.dialer.Serve(ctx, s, h))
+	c.counters.Count(c.dispatch.flow(ctx, s, &h))
 }
 
 // control handles one message of the edge.
@@ -86,7 +82,7 @@ func (c *Connector) control(l *link.Link, m proto.Control) error {
 		c.conf = *m.Config
 		c.mu.Unlock()
 	case m.Ended != nil:
-		c.ended(m.Ended.Addrs)
+		c.dispatch.end(m.Ended.Addrs)
 	case m.Renewed != nil && c.cfg.Node != nil:
 		if err := c.cfg.Node.Renewed(*m.Renewed); err != nil {
 			c.log.Warn("cannot renew the certificate", zap.Error(err), obs.Hint(err))

@@ -198,11 +198,11 @@ func (s *stage) flows(n int) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	end := time.After(2 * time.Second)
-	for s.conn.dialer.Flows() != n {
+	for s.conn.dispatch.tcp.Flows() != n {
 		select {
 		case <-tick.C:
 		case <-end:
-			return want("flows", s.conn.dialer.Flows(), n)
+			return want("flows", s.conn.dispatch.tcp.Flows(), n)
 		}
 	}
 	return nil

@@ -50,11 +50,8 @@ func (c *Connector) Status() Status {
 	s := Status{
 		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
-		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Reasons: c.counters.Snapshot(),
+		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Flows: c.dispatch.tcp.Flows(), Reasons: c.counters.Snapshot(),
 		Unanswered: c.host.Unanswered(), Memory: c.budget.Usage(time.Now()),
-	}
-	if c.dialer != nil { // a simulation has no TCP
-		s.Flows = c.dialer.Flows()
 	}
 	if nat := c.dispatch.icmp.nat.Load(); nat != nil {
 		s.Mappings = nat.Mappings()

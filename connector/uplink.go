@@ -1,15 +1,21 @@
 package connector
 
 import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
 	"sync/atomic"
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// uplink is where the rooms' answers go: the newest link. Mappings and sessions
+// uplink is the way back of the rooms (host.Back): the newest link. Mappings and sessions
 // outlive links and answer over whatever is there.
-type uplink struct{ link atomic.Pointer[link.Link] }
+type uplink struct {
+	counters *packet.Counters
+	link     atomic.Pointer[link.Link]
+}
 
 // set makes l the newest link.
 func (u *uplink) set(l *link.Link) { u.link.Store(l) }
@@ -17,11 +23,23 @@ func (u *uplink) set(l *link.Link) { u.link.Store(l) }
 // unset forgets l, unless a newer one has come.
 func (u *uplink) unset(l *link.Link) { u.link.CompareAndSwap(l, nil) }
 
-// send sends a datagram of o to the edge; d may be reused afterwards.
-func (u *uplink) send(o link.Owner, c link.Class, d []byte) packet.Reason {
+// Deliver sends a datagram to the edge, in the queue of the client that it is for.
+func (u *uplink) Deliver(client netip.Addr, c link.Class, d []byte) packet.Reason {
 	l := u.link.Load()
 	if l == nil {
 		return packet.LinkDown
 	}
-	return l.SendFor(o, c, d)
+	return l.SendFor(ownerOf(client), c, d)
+}
+
+// Count counts what ended on the way back.
+func (u *uplink) Count(r packet.Reason) { u.counters.Count(r) }
+
+// ownerOf makes a number of a client's address, 0 of none.
+func ownerOf(a netip.Addr) link.Owner {
+	if !a.IsValid() {
+		return 0
+	}
+	b := a.As16()
+	return link.Owner(binary.BigEndian.Uint64(b[8:]) ^ bits.RotateLeft64(binary.BigEndian.Uint64(b[:8]), 32))
 }

@@ -43,6 +43,8 @@ var rooms = map[string][]string{
 	"connector/icmp": {"connector/host"},
 	"connector/udp":  {"connector/host"},
 	"connector/tcp":  {"connector/host"},
+
+	"connector/host/hosttest": {"connector/host"},
 }
 
 // owners names the rooms that may import a heavy module: anyone else asks them.

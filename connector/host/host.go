@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -29,7 +30,7 @@ type Host struct {
 	ways       *table.Recent[netip.Addr, Way]
 	ttls       *table.Recent[netip.Addr, uint8] // with which an address was last heard, as it arrived here
 	neighbours *neighbours
-	limit      *limiter
+	limits     *hop.ErrorLimits
 
 	// guarded by mu
 	mu    sync.Mutex
@@ -41,11 +42,18 @@ const (
 	maxEdges = 8
 )
 
+// The limit of the ICMP errors that a connector makes itself, for each client (hop.ErrorLimits).
+const (
+	errorsPerSecond = 100
+	errorBurst      = 200
+	maxLimited      = 4096 // clients with a limit of their own
+)
+
 // New returns the host of cfg.
 func New(cfg Config) *Host {
 	return &Host{
 		cfg: cfg, ways: table.NewRecent[netip.Addr, Way](maxWays), ttls: table.NewRecent[netip.Addr, uint8](maxTTLs),
-		neighbours: newNeighbours(cfg.Counters), limit: newLimiter(),
+		neighbours: newNeighbours(cfg.Counters), limits: hop.NewErrorLimits(hop.ErrorRate{PerSecond: errorsPerSecond, Burst: errorBurst}, maxLimited),
 	}
 }
 
@@ -99,25 +107,15 @@ func (h *Host) Own(a netip.Addr) bool {
 	return w.Own()
 }
 
-// Back returns the TTL with which what from has sent leaves this machine toward the client, and notes the one with which
-// it came, 0 = unknown: as if the sender were next to us. What the machine itself says did not cross it as a router.
-// False: it expires here.
-func (h *Host) Back(from netip.Addr, ttl uint8) (next uint8, own, ok bool) {
-	if own = h.Own(from); !own && ttl != 0 {
+// Seen notes with which TTL, 0 = unknown, something of from arrived here, and says whether from is this machine itself:
+// what it says did not cross it as a router.
+func (h *Host) Seen(from netip.Addr, ttl uint8) (own bool) {
+	own = h.Own(from)
+	if !own && ttl != 0 {
 		h.ttls.Put(from, ttl) // the idlest that makes room is taken for a neighbour again
 	}
-	if ttl == 0 {
-		ttl = packet.DefaultTTL
-	}
-	if own {
-		return ttl, true, true
-	}
-	next, ok = packet.NextTTL(ttl)
-	return next, false, ok
+	return own
 }
-
-// Seen notes the TTL with which from was heard.
-func (h *Host) Seen(from netip.Addr, ttl uint8) { h.ttls.Put(from, ttl) }
 
 // LastTTL returns the TTL with which a was last heard, 0 for none.
 func (h *Host) LastTTL(a netip.Addr) uint8 {
@@ -129,34 +127,45 @@ func (h *Host) LastTTL(a netip.Addr) uint8 {
 // from is zero where it is this machine's kernel that says so.
 func (h *Host) Heard(dst, from netip.Addr) { h.neighbours.settle(dst, from) }
 
-// Report returns the address from which this machine reports an error to client about a packet that goes by w and ended
-// for why. False where it says nothing: it has no address, or client has had enough, which is counted beside the reason.
-func (h *Host) Report(w *Way, client netip.Addr, why packet.Reason) (netip.Addr, bool) {
+// Refuse returns what this machine says to client about its packet, which came with ttl, goes by w and ended for v: an
+// error from the address that faces the destination, or nothing. Who has had enough errors hears none, which is counted
+// beside the reason.
+func (h *Host) Refuse(w *Way, client netip.Addr, ttl uint8, v packet.Verdict) hop.Refusal {
+	var from netip.Addr
+	if v.Answer != packet.NoError && h.speaks(w, client, v.Reason) {
+		from = h.reporter(w)
+	}
+	return hop.Refuse(v, from, max(ttl, 1))
+}
+
+// speaks says whether client is told of a packet that goes by w and ended for why.
+func (h *Host) speaks(w *Way, client netip.Addr, why packet.Reason) bool {
 	if why == packet.NoBuffers && h.neighbours.known(w.dst) {
-		return netip.Addr{}, false // no neighbour is missing: a queue is full, of which routers say nothing (RFC 6633)
+		return false // no neighbour is missing: a queue is full, of which routers say nothing (RFC 6633)
 	}
-	if !h.limit.allow(client, why) {
+	if !h.limits.Allow(client, why, time.Now()) {
 		h.cfg.Counters.Count(packet.RateLimited)
-		return netip.Addr{}, false
+		return false
 	}
-	return h.reporter(w)
+	return true
 }
 
 // reporter returns the address from which an error about a packet that goes by w comes: the one that is used toward its
-// destination, without a route the one that faces the edge, else any of the family; never a link-local one.
-func (h *Host) reporter(w *Way) (netip.Addr, bool) {
+// destination, without a route the one that faces the edge, else any of the family, zero for none; never a link-local one.
+func (h *Host) reporter(w *Way) netip.Addr {
 	if w.src.IsValid() && !w.src.IsLinkLocalUnicast() {
-		return w.src, true
+		return w.src
 	}
 	h.mu.Lock()
 	edges := h.edges
 	h.mu.Unlock()
 	for _, e := range edges {
 		if src := h.Way(e).src; src.IsValid() && src.Is4() == w.dst.Is4() && !src.IsLinkLocalUnicast() {
-			return src, true
+			return src
 		}
 	}
-	return Global(h.cfg.Routes, w.dst.Is4())
+	a, _ := Global(h.cfg.Routes, w.dst.Is4())
+	return a
 }
 
 // SetEdge notes the address of the edge of the newest link.

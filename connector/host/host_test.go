@@ -156,8 +156,8 @@ func TestReporter(t *testing.T) {
 		netip.MustParseAddr("172.16.0.1"): outer,
 	} {
 		w := h.Way(dst)
-		if got, ok := h.Report(&w, alice, packet.NoRoute); !ok || got != want {
-			t.Errorf("toward %v: %v, want %v", dst, got, want)
+		if r := h.Refuse(&w, alice, 9, packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}); r.Error.Src != want {
+			t.Errorf("toward %v: %v, want %v", dst, r.Error.Src, want)
 		}
 	}
 }
@@ -214,10 +214,11 @@ func TestOneTTLTooMany(t *testing.T) {
 
 func TestLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter()
+		h, _, counters := testHost("", "")
+		w := h.Way(server)
 		burst := func(client netip.Addr, why packet.Reason) (n int) {
 			for range 1000 {
-				if l.allow(client, why) {
+				if h.speaks(&w, client, why) {
 					n++
 				}
 			}
@@ -231,23 +232,26 @@ func TestLimiter(t *testing.T) {
 				t.Errorf("%d errors for %v: the burst is spent", n, full)
 			}
 		}
-		if n := burst(server, packet.Unanswered); n != errorBurst-pathReserve {
-			t.Errorf("another client, in a sweep: %d, want %d", n, errorBurst-pathReserve)
+		if n := burst(server, packet.Unanswered); n != errorBurst/2 {
+			t.Errorf("another client, in a sweep: %d, want %d", n, errorBurst/2)
 		}
-		if n := burst(server, packet.TTLExpired); n != pathReserve {
-			t.Errorf("its traceroute: %d, want %d", n, pathReserve)
+		if n := burst(server, packet.TTLExpired); n != errorBurst/2 {
+			t.Errorf("its traceroute: %d, want %d", n, errorBurst/2)
 		}
 		time.Sleep(time.Second)
-		if n := burst(self, packet.TTLExpired); n != errorRate {
-			t.Errorf("%d a second later, want %d", n, errorRate)
+		if n := burst(self, packet.TTLExpired); n != errorsPerSecond {
+			t.Errorf("%d a second later, want %d", n, errorsPerSecond)
 		}
 		time.Sleep(time.Minute)
-		if n := burst(self, packet.Unanswered); n != errorBurst-pathReserve {
-			t.Errorf("a sweep: %d at once, want %d", n, errorBurst-pathReserve)
+		if n := burst(self, packet.Unanswered); n != errorBurst/2 {
+			t.Errorf("a sweep: %d at once, want %d", n, errorBurst/2)
 		}
 		time.Sleep(time.Second)
-		if n := burst(self, packet.Unanswered); n != errorRate {
-			t.Errorf("a sweep goes on: %d in a second, want %d", n, errorRate)
+		if n := burst(self, packet.Unanswered); n != errorsPerSecond {
+			t.Errorf("a sweep goes on: %d in a second, want %d", n, errorsPerSecond)
+		}
+		if counters.Get(packet.RateLimited) == 0 {
+			t.Error("what was not said is not counted")
 		}
 	})
 }
@@ -255,18 +259,16 @@ func TestLimiter(t *testing.T) {
 // One client too many gives nobody who has just spent it a burst anew.
 func TestOneClientTooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter()
+		h, _, _ := testHost("", "")
+		w := h.Way(server)
 		for range errorBurst {
-			l.allow(alice, packet.TTLExpired)
+			h.speaks(&w, alice, packet.TTLExpired)
 		}
 		for i := range maxLimited - 1 {
-			l.allow(dead(i), packet.TTLExpired)
+			h.speaks(&w, dead(i), packet.TTLExpired)
 		}
-		if l.allow(alice, packet.TTLExpired) {
-			t.Error("the burst is spent")
-		}
-		l.allow(dead(maxLimited), packet.TTLExpired)
-		if l.allow(alice, packet.TTLExpired) {
+		h.speaks(&w, dead(maxLimited), packet.TTLExpired)
+		if h.speaks(&w, alice, packet.TTLExpired) {
 			t.Error("a newcomer gave another its burst anew")
 		}
 	})

@@ -28,7 +28,7 @@ type Way struct {
 // Own says whether the destination is an address of this machine: it speaks to itself from the same address.
 func (w *Way) Own() bool { return w.src.IsValid() && w.src == w.dst }
 
-// Way returns what the routing table says about dst. It is asked once a packet: Forward and Report take the answer.
+// Way returns what the routing table says about dst. It is asked once a packet: Forward and Refuse take the answer.
 func (h *Host) Way(dst netip.Addr) Way {
 	now := time.Now()
 	w, ok := h.ways.Get(dst)

@@ -3,7 +3,6 @@
 package icmp
 
 import (
-	"net/netip"
 	"testing"
 
 	"github.com/oneping/oneping/proto/packet"
@@ -12,8 +11,7 @@ import (
 // The race detector makes pools forget on purpose, so this holds without it only.
 func TestAllocs(t *testing.T) {
 	b := newBench(t, Config{})
-	b.cfg.Deliver = func([]byte) packet.Reason { return packet.OK }
-	b.cfg.Seen = func(netip.Addr, uint8) {}
+	b.cfg.Back = deaf{b}
 	p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: make([]byte, 56)})
 	b.fake.sent = make([]sentEcho, 0, 10_000)
 	for range ringSize {
@@ -22,11 +20,14 @@ func TestAllocs(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { b.Send(&p, 9) }); n != 0 {
 		t.Errorf("%v allocations for a request", n)
 	}
-	a := &arrived{out: outer{ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}
+	a := &reply{out: Outer{Ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}
 	if n := testing.AllocsPerRun(1000, func() { b.reply(a) }); n != 0 {
 		t.Errorf("%v allocations for a reply", n)
 	}
-	router := report{dst: server4, from: router4, typ: packet.TypeTimeExceeded, ttl: 63, quoted: icmpOf(p, outer{ident: 7}), ident: 7, seq: 1}
+	router := icmpError{
+		Error: packet.Error{Src: router4, Type: packet.TypeTimeExceeded, TTL: 63},
+		Outer: Outer{Ident: 7}, dst: server4, quoted: icmpOf(p, Outer{Ident: 7}), seq: 1,
+	}
 	if n := testing.AllocsPerRun(1000, func() { b.fail(&router) }); n != 0 {
 		t.Errorf("%v allocations for an error", n)
 	}

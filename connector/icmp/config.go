@@ -2,14 +2,12 @@ package icmp
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
-	"github.com/oneping/oneping/internal/sock"
-	"github.com/oneping/oneping/proto/packet"
+	"github.com/oneping/oneping/connector/host"
 )
 
-// Mode chooses a transport.
+// Mode chooses a transport: see NewTransport.
 type Mode string
 
 // The modes of `--icmp`. Auto takes the first that this host allows, in the
@@ -28,23 +26,10 @@ const (
 	Lifetime = 60 * time.Second
 )
 
-// Config is what the NAT needs of the connector. All functions are required,
-// are called from several goroutines and must not block.
+// Config is what the NAT needs of the connector.
 type Config struct {
-	Mode Mode // Auto when empty
-	// Own says whether an address is one of this host's.
-	Own func(netip.Addr) bool
-	// Answered is told of each answer about a destination: its own, or an error that from sent.
-	Answered func(dst, from netip.Addr)
-	// Deliver takes a packet datagram (proto.AppendPacket) for the edge; d is valid until it returns.
-	Deliver func(d []byte) packet.Reason
-	// Seen is told the TTL of a reply as it arrived here.
-	Seen func(from netip.Addr, ttl uint8)
-	// Count counts what ends on the way back.
-	Count func(packet.Reason)
-
-	// Wire is used instead of this host's sockets: simulation.
-	Wire sock.Wire
+	Host *host.Host
+	Back host.Back
 
 	MaxMappings, MaxPerClient int // 0 = the bounds above
 }

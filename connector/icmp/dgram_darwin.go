@@ -39,8 +39,8 @@ const (
 	ip6DontFrag     = 62
 )
 
-// newTransport returns the table strategy over datagram sockets. There is no choice on macOS.
-func newTransport(mode Mode) (transport, error) {
+// NewTransport returns the table strategy over datagram sockets. There is no choice on macOS.
+func NewTransport(mode Mode) (Transport, error) {
 	if mode == Raw {
 		return nil, newOff(errors.New("raw sockets are not used on macOS"), "leave --icmp out")
 	}
@@ -68,12 +68,12 @@ func TryPing(v6 bool) error {
 // GroupRangeCommand is empty: macOS restricts ICMP sockets to no group.
 func GroupRangeCommand() string { return "" }
 
-// dgram is the port of one family.
+// dgram is the socket of one family.
 type dgram struct {
 	ip6  bool
 	file *os.File
 	fd   int // of file, for write
-	last sending
+	last Header
 }
 
 func openDgram(v6 bool) (*dgram, error) {
@@ -100,41 +100,41 @@ func openDgram(v6 bool) (*dgram, error) {
 	return &dgram{ip6: v6, fd: fd, file: os.NewFile(uintptr(fd), "icmp")}, nil
 }
 
-func (d *dgram) write(icmp []byte, to sending) packet.Verdict {
+func (d *dgram) write(icmp []byte, to Header) packet.Verdict {
 	if err := d.set(to); err != nil {
 		return packet.Verdict{Reason: packet.SendFailed}
 	}
 	var sa unix.Sockaddr
 	if d.ip6 {
-		sa = &unix.SockaddrInet6{Addr: to.dst.As16()}
+		sa = &unix.SockaddrInet6{Addr: to.Dst.As16()}
 	} else {
-		sa = &unix.SockaddrInet4{Addr: to.dst.As4()}
+		sa = &unix.SockaddrInet4{Addr: to.Dst.As4()}
 	}
 	return dgramVerdict(unix.Sendto(d.fd, icmp, 0, sa))
 }
 
 // set makes the socket send as to says, where it does not yet.
-func (d *dgram) set(to sending) error {
+func (d *dgram) set(to Header) error {
 	level, ttl, tos := unix.IPPROTO_IP, unix.IP_TTL, unix.IP_TOS
 	if d.ip6 {
 		level, ttl, tos = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ip6TClass
 	}
-	if to.ttl != d.last.ttl {
-		if err := unix.SetsockoptInt(d.fd, level, ttl, int(to.ttl)); err != nil {
+	if to.TTL != d.last.TTL {
+		if err := unix.SetsockoptInt(d.fd, level, ttl, int(to.TTL)); err != nil {
 			return err
 		}
 	}
-	if to.tos != d.last.tos {
-		if err := unix.SetsockoptInt(d.fd, level, tos, int(to.tos)); err != nil {
+	if to.TOS != d.last.TOS {
+		if err := unix.SetsockoptInt(d.fd, level, tos, int(to.TOS)); err != nil {
 			return err
 		}
 	}
-	if to.df != d.last.df {
+	if to.DF != d.last.DF {
 		option, v := ipDontFrag, 0
 		if d.ip6 {
 			option = ip6DontFrag
 		}
-		if to.df {
+		if to.DF {
 			v = 1
 		}
 		_ = unix.SetsockoptInt(d.fd, level, option, v) // IPv4: refused before macOS 11
@@ -190,14 +190,14 @@ func (d *dgram) read(ctx context.Context, n *NAT) error {
 		if !d.ip6 {
 			n.incoming4(buf[:size])
 		} else if sa, ok := from.(*unix.SockaddrInet6); ok {
-			n.incoming(buf[:size], message6(netip.AddrFrom16(sa.Addr), oob[:oobSize]))
+			n.Incoming(buf[:size], message6(netip.AddrFrom16(sa.Addr), oob[:oobSize]))
 		}
 	}
 }
 
 // message6 reads hop limit and class out of control messages.
-func message6(from netip.Addr, oob []byte) message {
-	m := message{from: from}
+func message6(from netip.Addr, oob []byte) Message {
+	m := Message{From: from}
 	msgs, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
 		return m
@@ -208,9 +208,9 @@ func message6(from netip.Addr, oob []byte) message {
 		}
 		switch c.Header.Type { // int, little endian on all of Apple's processors
 		case ip6HopLimit:
-			m.ttl = c.Data[0]
+			m.TTL = c.Data[0]
 		case ip6TClass:
-			m.tos = c.Data[0]
+			m.TOS = c.Data[0]
 		}
 	}
 	return m

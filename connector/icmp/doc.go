@@ -3,13 +3,13 @@
 // for it, reply or error, goes to that client with its own identifier and, in an
 // error, with its own packet quoted.
 //
-// The NAT (nat.go, mapping.go, report.go, incoming.go) is pure: it decides,
-// remembers and writes packets. A transport only sends and receives:
+// The NAT (nat.go, mapping.go, reply.go, error.go, incoming.go) is pure: it decides,
+// remembers and writes packets. A Transport (transport.go) only sends
+// and receives; test/sim has one in memory:
 //
 //	ping    Linux: a ping socket for each mapping, with its error queue      ping_linux.go
-//	shared  the table strategy: one port a family sees everything            shared.go
+//	shared  the table strategy: one socket a family sees everything            shared.go
 //	          Linux with CAP_NET_RAW: raw sockets                            raw_linux.go
 //	          macOS: datagram sockets                                        dgram_darwin.go
 //	echo    Windows: the system's echo calls, which complete by events       echo.go, echo_windows.go
-//	wire    a simulation: packets in memory                                  wire.go
 package icmp

@@ -1,7 +1,9 @@
 package icmp
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"sync"
 	"time"
 
@@ -21,12 +23,8 @@ type echoAPI interface {
 
 // echoRequest is one request on its way.
 type echoRequest struct {
-	out      outer
-	packet   []byte // the client's ICMP message, header included
-	p        packet.Packet
-	ttl, tos uint8
-	df       bool
-	handle   any // of the API
+	Request
+	handle any // of the API
 }
 
 const (
@@ -53,18 +51,19 @@ func newEchoes(api echoAPI) *echoes {
 	return &echoes{idents: newIdents(), api: api, done: make(chan *echoRequest, maxEchoes)}
 }
 
-func (t *echoes) name() string  { return "echo" }
-func (t *echoes) attach(n *NAT) { t.nat = n }
+func (t *echoes) Name() string  { return "echo" }
+func (t *echoes) Attach(n *NAT) { t.nat = n }
 
-func (t *echoes) open(v6 bool, want uint16) (uint16, error) { return t.acquire(v6, want) }
+func (t *echoes) Open(v6 bool, want uint16) (uint16, error) { return t.acquire(v6, want) }
 
-func (t *echoes) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
+func (t *echoes) Send(r Request) packet.Verdict {
 	if !t.take() {
 		return packet.Verdict{Reason: packet.NoBuffers, Answer: packet.HostUnreachable}
 	}
-	r := &echoRequest{out: out, packet: append([]byte(nil), p.Transport()...), ttl: ttl, tos: p.TOS, df: p.DF && !p.V6}
-	r.p = packet.Packet{Src: p.Src, Dst: p.Dst, V6: p.V6, Seq: p.Seq}
-	if status := t.api.start(r, t.finished); status != 0 {
+	e := &echoRequest{Request: r}
+	e.ICMP = bytes.Clone(r.ICMP)
+	e.DF = r.DF && !r.V6
+	if status := t.api.start(e, t.finished); status != 0 {
 		t.give()
 		return statusVerdict(status)
 	}
@@ -92,7 +91,7 @@ func (t *echoes) give() {
 func (t *echoes) finished(r *echoRequest) { t.done <- r }
 
 // run hands on what comes until ctx ends, then waits for the requests on their way: their buffers belong to the system until then.
-func (t *echoes) run(ctx context.Context) error {
+func (t *echoes) Run(ctx context.Context) error {
 	for {
 		select {
 		case r := <-t.done:
@@ -122,22 +121,23 @@ func (t *echoes) handle(r *echoRequest) {
 		return // nothing came
 	}
 	if got.status == statusSuccess {
-		t.nat.reply(&arrived{out: r.out, from: got.from, seq: r.p.Seq, ttl: got.ttl, tos: got.tos, payload: got.data})
+		seq := binary.BigEndian.Uint16(r.ICMP[6:])
+		t.nat.reply(&reply{out: r.Outer, from: got.from, seq: seq, ttl: got.ttl, tos: got.tos, payload: got.data})
 		return
 	}
-	typ, code, ok := statusTypeCode(got.status, r.p.V6)
+	typ, code, ok := statusTypeCode(got.status, r.V6)
 	if !ok || !got.from.IsValid() || got.from.IsUnspecified() {
 		if v := statusVerdict(got.status); v.Reason != packet.OK {
-			t.nat.cfg.Count(v.Reason)
+			t.nat.cfg.Back.Count(v.Reason)
 		}
 		return
 	}
-	report, ok := newReport(r.p.V6, r.packet)
+	e, ok := errorAbout(r.V6, r.ICMP)
 	if !ok {
 		return
 	}
-	report.ident, report.dst, report.from, report.typ, report.code, report.ttl = r.out.ident, r.p.Dst, got.from, typ, code, got.ttl
-	t.nat.fail(&report)
+	e.Outer, e.dst, e.Error = r.Outer, r.Dst, packet.Error{Src: got.from, Type: typ, Code: code, TTL: got.ttl}
+	t.nat.fail(&e)
 }
 
-func (t *echoes) close() { t.api.close() }
+func (t *echoes) Close() { t.api.close() }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,7 +34,7 @@ func (a *fakeAPI) start(r *echoRequest, done func(*echoRequest)) uint32 {
 		return a.refuse
 	}
 	a.started = append(a.started, r)
-	a.flying[r.p.Seq] = func(got echoReplied, ok bool) {
+	a.flying[binary.BigEndian.Uint16(r.ICMP[6:])] = func(got echoReplied, ok bool) {
 		r.handle = fakeEnd{got, ok}
 		done(r)
 	}
@@ -53,9 +52,7 @@ func (a *fakeAPI) close() { a.closed = true }
 func echoBench(t *testing.T) (*bench, *echoes, *fakeAPI) {
 	api := newFakeAPI()
 	tr := newEchoes(api)
-	b := &bench{t: t, seen: make(map[netip.Addr]uint8)}
-	b.NAT = newNAT(b.config(Config{}), tr)
-	return b, tr, api
+	return benchOver(t, tr, Config{}), tr, api
 }
 
 func TestEchoReplies(t *testing.T) {
@@ -71,7 +68,7 @@ func TestEchoReplies(t *testing.T) {
 				t.Fatal(v)
 			}
 		}
-		if r := api.started[2]; r.ttl != 32 || r.tos != 0x48 || !r.df || string(r.packet[8:]) != "live" {
+		if r := api.started[2]; r.TTL != 32 || r.TOS != 0x48 || !r.DF || string(r.ICMP[8:]) != "live" {
 			t.Errorf("asked the system for %+v", r)
 		}
 		for _, seq := range []uint16{2, 1} { // 0 is a dead target: nobody waits for it

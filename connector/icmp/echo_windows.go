@@ -71,8 +71,8 @@ const (
 	invalidHandle = ^uintptr(0)
 )
 
-// newTransport returns the echo API. There is no choice on Windows.
-func newTransport(mode Mode) (transport, error) {
+// NewTransport returns the echo API. There is no choice on Windows.
+func NewTransport(mode Mode) (Transport, error) {
 	if mode == Raw {
 		return nil, newOff(errors.New("raw sockets are not used on Windows"), "leave --icmp out")
 	}
@@ -136,16 +136,16 @@ func create(p *windows.LazyProc) (uintptr, error) {
 }
 
 func (a *winEcho) start(r *echoRequest, done func(*echoRequest)) uint32 {
-	if r.p.V6 && a.file6 == 0 {
+	if r.V6 && a.file6 == 0 {
 		return uint32(windows.ERROR_NOT_SUPPORTED)
 	}
 	event, err := windows.CreateEvent(nil, 1, 0, nil)
 	if err != nil {
 		return uint32(windows.ERROR_NOT_ENOUGH_MEMORY)
 	}
-	h := &winHandle{event: event, data: r.packet[8:]}
-	h.options = ipOptionInformation{ttl: r.ttl, tos: r.tos}
-	if r.df {
+	h := &winHandle{event: event, data: r.ICMP[8:]}
+	h.options = ipOptionInformation{ttl: r.TTL, tos: r.TOS}
+	if r.DF {
 		h.options.flags = ipFlagDF
 	}
 	h.reply = make([]byte, echoReplySize+len(h.data)+echoExtra)
@@ -186,12 +186,12 @@ func (a *winEcho) send(r *echoRequest, h *winHandle) uint32 {
 	}
 	options, reply, timeout := uintptr(unsafe.Pointer(&h.options)), uintptr(unsafe.Pointer(&h.reply[0])), uintptr(echoTimeout.Milliseconds())
 	var err error
-	if r.p.V6 {
-		h.src.Family, h.dst.Family, h.dst.Addr = windows.AF_INET6, windows.AF_INET6, r.p.Dst.As16()
+	if r.V6 {
+		h.src.Family, h.dst.Family, h.dst.Addr = windows.AF_INET6, windows.AF_INET6, r.Dst.As16()
 		_, _, err = a.send6.Call(a.file6, uintptr(h.event), 0, 0, uintptr(unsafe.Pointer(&h.src)), uintptr(unsafe.Pointer(&h.dst)),
 			data, uintptr(len(h.data)), options, reply, uintptr(len(h.reply)), timeout)
 	} else {
-		dst := r.p.Dst.As4()
+		dst := r.Dst.As4()
 		_, _, err = a.send4.Call(a.file4, uintptr(h.event), 0, 0, 0, uintptr(*(*uint32)(unsafe.Pointer(&dst))),
 			data, uintptr(len(h.data)), options, reply, uintptr(len(h.reply)), timeout)
 	}
@@ -228,7 +228,7 @@ func (a *winEcho) finish(r *echoRequest) (echoReplied, bool) {
 	}
 	defer a.release(h)
 	parse := a.parse4
-	if r.p.V6 {
+	if r.V6 {
 		parse = a.parse6
 	}
 	n, _, err := parse.Call(uintptr(unsafe.Pointer(&h.reply[0])), uintptr(len(h.reply)))
@@ -236,7 +236,7 @@ func (a *winEcho) finish(r *echoRequest) (echoReplied, bool) {
 		status := errno(err)
 		return echoReplied{status: status}, status != statusTimedOut
 	}
-	if r.p.V6 {
+	if r.V6 {
 		return parseEchoReply6(h.reply, len(h.data))
 	}
 	return parseEchoReply(h.reply, uint64(uintptr(unsafe.Pointer(&h.reply[0]))))

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/connector/host/hosttest"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -23,18 +25,11 @@ type winBed struct {
 func newWinBed(t *testing.T) *winBed {
 	t.Helper()
 	b := &winBed{t: t, back: make(chan packet.Packet, 16)}
-	nat, err := Open(Config{
-		Own: func(netip.Addr) bool { return false }, Seen: func(netip.Addr, uint8) {}, Answered: func(_, _ netip.Addr) {}, Count: func(packet.Reason) {},
-		Deliver: func(d []byte) packet.Reason {
-			var p packet.Packet
-			r := packet.Parse(bytes.Clone(d[1:]), &p)
-			b.back <- p
-			return r
-		},
-	})
+	api, err := NewTransport(Auto)
 	if err != nil {
 		t.Fatal(err)
 	}
+	nat := New(api, Config{Host: hosttest.New(netip.Addr{}, new(packet.Counters)), Back: b})
 	b.NAT = nat
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -47,6 +42,17 @@ func newWinBed(t *testing.T) *winBed {
 	})
 	return b
 }
+
+// Deliver hands a packet to the test.
+func (b *winBed) Deliver(_ netip.Addr, _ link.Class, d []byte) packet.Reason {
+	var p packet.Packet
+	r := packet.Parse(bytes.Clone(d[1:]), &p)
+	b.back <- p
+	return r
+}
+
+// Count leaves what ended.
+func (b *winBed) Count(packet.Reason) {}
 
 // ask sends alice's echo request to dst.
 func (b *winBed) ask(dst netip.Addr, seq uint16, ttl uint8, payload []byte) {

@@ -1,10 +1,15 @@
 package icmp
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"net/netip"
 	"testing"
 
+	"github.com/oneping/oneping/connector/host"
+	"github.com/oneping/oneping/connector/host/hosttest"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -22,7 +27,7 @@ var (
 
 // sentEcho is what a fake transport was asked to send.
 type sentEcho struct {
-	out outer
+	out Outer
 	dst netip.Addr
 	seq uint16
 	ttl uint8
@@ -36,11 +41,11 @@ type fakeTransport struct {
 	openErr error
 }
 
-func (t *fakeTransport) name() string { return "fake" }
-func (t *fakeTransport) attach(*NAT)  {}
-func (t *fakeTransport) close()       {}
+func (t *fakeTransport) Name() string { return "fake" }
+func (t *fakeTransport) Attach(*NAT)  {}
+func (t *fakeTransport) Close()       {}
 
-func (t *fakeTransport) open(v6 bool, want uint16) (uint16, error) {
+func (t *fakeTransport) Open(v6 bool, want uint16) (uint16, error) {
 	if t.openErr != nil {
 		return 0, t.openErr
 	}
@@ -48,12 +53,12 @@ func (t *fakeTransport) open(v6 bool, want uint16) (uint16, error) {
 	return t.acquire(v6, want)
 }
 
-func (t *fakeTransport) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
-	t.sent = append(t.sent, sentEcho{out: out, dst: p.Dst, seq: p.Seq, ttl: ttl})
+func (t *fakeTransport) Send(r Request) packet.Verdict {
+	t.sent = append(t.sent, sentEcho{out: r.Outer, dst: r.Dst, seq: binary.BigEndian.Uint16(r.ICMP[6:]), ttl: r.TTL})
 	return packet.Verdict{}
 }
 
-func (t *fakeTransport) run(ctx context.Context) error {
+func (t *fakeTransport) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
@@ -65,26 +70,38 @@ type bench struct {
 	fake     *fakeTransport
 	back     [][]byte
 	counters packet.Counters
-	seen     map[netip.Addr]uint8
+	host     *host.Host
 }
 
 func newBench(t *testing.T, cfg Config) *bench {
-	b := &bench{t: t, fake: &fakeTransport{idents: newIdents()}, seen: make(map[netip.Addr]uint8)}
-	b.NAT = newNAT(b.config(cfg), b.fake)
+	fake := &fakeTransport{idents: newIdents()}
+	b := benchOver(t, fake, cfg)
+	b.fake = fake
 	return b
 }
 
-func (b *bench) config(cfg Config) Config {
-	cfg.Own = func(a netip.Addr) bool { return a == self4 }
-	cfg.Seen = func(a netip.Addr, ttl uint8) { b.seen[a] = ttl }
-	cfg.Answered = func(_, _ netip.Addr) {}
-	cfg.Count = b.counters.Count
-	cfg.Deliver = func(d []byte) packet.Reason {
-		b.back = append(b.back, append([]byte(nil), d...))
-		return packet.OK
-	}
-	return cfg
+// benchOver is a bench over another transport.
+func benchOver(t *testing.T, over Transport, cfg Config) *bench {
+	b := &bench{t: t}
+	b.host = hosttest.New(self4, &b.counters)
+	cfg.Host, cfg.Back = b.host, b
+	b.NAT = New(over, cfg)
+	return b
 }
+
+// Deliver keeps what comes back.
+func (b *bench) Deliver(_ netip.Addr, _ link.Class, d []byte) packet.Reason {
+	b.back = append(b.back, bytes.Clone(d))
+	return packet.OK
+}
+
+// Count counts.
+func (b *bench) Count(r packet.Reason) { b.counters.Count(r) }
+
+// deaf is a bench that keeps nothing.
+type deaf struct{ *bench }
+
+func (deaf) Deliver(netip.Addr, link.Class, []byte) packet.Reason { return packet.OK }
 
 // echoOf parses an echo request of e.
 func echoOf(t testing.TB, e packet.Echo) packet.Packet {
@@ -97,7 +114,7 @@ func echoOf(t testing.TB, e packet.Echo) packet.Packet {
 }
 
 // ask sends an echo request and returns it and the identifier that left.
-func (b *bench) ask(e packet.Echo) (packet.Packet, outer) {
+func (b *bench) ask(e packet.Echo) (packet.Packet, Outer) {
 	b.t.Helper()
 	p := echoOf(b.t, e)
 	if v := b.Send(&p, max(e.TTL, 2)-1); v.Reason != packet.OK {
@@ -107,10 +124,10 @@ func (b *bench) ask(e packet.Echo) (packet.Packet, outer) {
 }
 
 // pinged is ask with a reply that goes back.
-func (b *bench) pinged(e packet.Echo) (packet.Packet, outer) {
+func (b *bench) pinged(e packet.Echo) (packet.Packet, Outer) {
 	b.t.Helper()
 	p, out := b.ask(e)
-	b.reply(&arrived{out: out, from: e.Dst, seq: e.Seq, ttl: 60, payload: e.Payload})
+	b.reply(&reply{out: out, from: e.Dst, seq: e.Seq, ttl: 60, payload: e.Payload})
 	if reply := b.took(); reply.Ident != e.Ident || reply.Src != e.Dst {
 		b.t.Fatalf("no reply of %v to %d", e.Dst, e.Ident)
 	}
@@ -140,9 +157,9 @@ func (b *bench) took() packet.Packet {
 }
 
 // icmpOf returns the ICMP message of p under another identifier, as a router quotes it.
-func icmpOf(p packet.Packet, out outer) []byte {
+func icmpOf(p packet.Packet, out Outer) []byte {
 	raw := append([]byte(nil), p.Raw...)
 	p.Raw = raw
-	p.SetIdent(out.ident)
+	p.SetIdent(out.Ident)
 	return p.Transport()
 }

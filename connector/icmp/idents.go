@@ -7,18 +7,18 @@ import "sync"
 // MaxMappings of 65,535 in use there is always a free one.
 type idents struct {
 	mu   sync.Mutex
-	used map[outer]struct{} // guarded by mu
+	used map[Outer]struct{} // guarded by mu
 	next uint16             // guarded by mu
 }
 
-func newIdents() *idents { return &idents{used: make(map[outer]struct{})} }
+func newIdents() *idents { return &idents{used: make(map[Outer]struct{})} }
 
 // acquire returns want where it is free and not 0, else another.
 func (i *idents) acquire(v6 bool, want uint16) (uint16, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for range 1 << 16 {
-		if o := (outer{v6: v6, ident: want}); want != 0 {
+		if o := (Outer{V6: v6, Ident: want}); want != 0 {
 			if _, taken := i.used[o]; !taken {
 				i.used[o] = struct{}{}
 				return want, nil
@@ -30,7 +30,7 @@ func (i *idents) acquire(v6 bool, want uint16) (uint16, error) {
 	return 0, errBusy
 }
 
-func (i *idents) release(o outer) {
+func (i *idents) Release(o Outer) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	delete(i.used, o)

@@ -19,26 +19,20 @@ func (n *NAT) incoming4(b []byte) {
 	if ihl < 20 || len(b) < ihl+8 || packet.Checksum(b[ihl:], 0) != 0 {
 		return
 	}
-	n.incoming(b[ihl:], message{from: netip.AddrFrom4([4]byte(b[12:16])), ttl: b[8], tos: b[1]})
+	n.Incoming(b[ihl:], Message{From: netip.AddrFrom4([4]byte(b[12:16])), TTL: b[8], TOS: b[1]})
 }
 
-// message is what is known of an ICMP message beside its bytes.
-type message struct {
-	from     netip.Addr
-	ttl, tos uint8
-}
-
-// incoming takes an ICMP message from such a socket. What has nothing to do with
+// Incoming takes an ICMP message from a transport that sees all ICMP of its host. What has nothing to do with
 // a mapping belongs to another program and is ignored.
-func (n *NAT) incoming(icmp []byte, m message) {
+func (n *NAT) Incoming(icmp []byte, m Message) {
 	if len(icmp) < 8 {
 		return
 	}
-	p := packet.Packet{Raw: icmp, V6: m.from.Is6(), Class: packet.ClassICMP, Type: icmp[0], Code: icmp[1]}
+	p := packet.Packet{Raw: icmp, V6: m.From.Is6(), Class: packet.ClassICMP, Type: icmp[0], Code: icmp[1]}
 	if p.IsEchoReply() {
-		a := arrived{
-			out:  outer{v6: p.V6, ident: binary.BigEndian.Uint16(icmp[4:])},
-			from: m.from, seq: binary.BigEndian.Uint16(icmp[6:]), ttl: m.ttl, tos: m.tos, payload: icmp[8:],
+		a := reply{
+			out:  Outer{V6: p.V6, Ident: binary.BigEndian.Uint16(icmp[4:])},
+			from: m.From, seq: binary.BigEndian.Uint16(icmp[6:]), ttl: m.TTL, tos: m.TOS, payload: icmp[8:],
 		}
 		if n.knows(a.out) {
 			n.reply(&a)
@@ -49,22 +43,22 @@ func (n *NAT) incoming(icmp []byte, m message) {
 	if !p.Quoted(&q) || q.Class != packet.ClassICMP {
 		return
 	}
-	r, ok := newReport(p.V6, q.Transport())
-	if !ok || !n.knows(outer{v6: p.V6, ident: r.ident}) {
+	e, ok := errorAbout(p.V6, q.Transport())
+	if !ok || !n.knows(e.Outer) {
 		return
 	}
-	r.dst, r.from, r.typ, r.code, r.ttl, r.info = q.Dst, m.from, p.Type, p.Code, m.ttl, p.MTU()
+	e.dst, e.Error = q.Dst, packet.Error{Src: m.From, Type: p.Type, Code: p.Code, TTL: m.TTL, MTU: p.MTU()}
 	switch {
 	case p.V6 && p.Type == packet.Type6ParamProblem:
-		r.info = binary.BigEndian.Uint32(icmp[4:])
+		e.Pointer = binary.BigEndian.Uint32(icmp[4:])
 	case !p.V6 && p.Type == packet.TypeParamProblem:
-		r.info = uint32(icmp[4])
+		e.Pointer = uint32(icmp[4])
 	}
-	n.fail(&r)
+	n.fail(&e)
 }
 
 // knows says whether o belongs to a mapping.
-func (n *NAT) knows(o outer) bool {
+func (n *NAT) knows(o Outer) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.outer[o] != nil

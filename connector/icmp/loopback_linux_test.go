@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/oneping/oneping/connector/host/hosttest"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -43,6 +45,19 @@ func ownNetwork(tb testing.TB) {
 	}
 }
 
+// counted is a way back that counts what is delivered, and fails where anything else is counted.
+type counted struct {
+	tb        testing.TB
+	delivered int
+}
+
+func (c *counted) Deliver(netip.Addr, link.Class, []byte) packet.Reason {
+	c.delivered++
+	return packet.OK
+}
+
+func (c *counted) Count(r packet.Reason) { c.tb.Error(r) }
+
 // steady returns one pass of the packet path over a real ping socket: an echo request leaves to the loopback, and the
 // kernel's reply is read, matched and delivered. Nobody else reads: there is no Run.
 func steady(tb testing.TB, v6 bool) func() {
@@ -52,38 +67,32 @@ func steady(tb testing.TB, v6 bool) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(t.close)
+	tb.Cleanup(t.Close)
 	src, dst := alice4, netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	if v6 {
 		src, dst = alice6, netip.IPv6Loopback()
 	}
-	delivered := 0
-	n := newNAT(Config{
-		Own:      func(netip.Addr) bool { return false },
-		Seen:     func(netip.Addr, uint8) {},
-		Answered: func(_, _ netip.Addr) {},
-		Count:    func(r packet.Reason) { tb.Error(r) },
-		Deliver:  func([]byte) packet.Reason { delivered++; return packet.OK },
-	}, t)
+	back := &counted{tb: tb}
+	n := New(t, Config{Host: hosttest.New(self4, new(packet.Counters)), Back: back})
 	p := echoOf(tb, packet.Echo{Src: src, Dst: dst, Ident: 7, Seq: 1, Payload: make([]byte, 56)})
 	out, reason := n.admit(&p)
 	if reason != packet.OK {
 		tb.Fatal(reason)
 	}
-	tb.Cleanup(func() { t.release(out) })
+	tb.Cleanup(func() { t.Release(out) })
 	s := t.sockets[out]
 	ready := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
 	return func() {
 		if v := n.Send(&p, 64); v.Reason != packet.OK {
 			tb.Fatal(v.Reason)
 		}
-		before := delivered
+		before := back.delivered
 		if _, err := unix.Poll(ready, 5000); err != nil && err != unix.EINTR {
 			tb.Fatal(err)
 		}
 		t.event(s, sock.Events{Readable: true})
-		if delivered != before+1 {
-			tb.Fatalf("%d replies delivered", delivered-before)
+		if back.delivered != before+1 {
+			tb.Fatalf("%d replies delivered", back.delivered-before)
 		}
 	}
 }

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	ringSize = 64               // requests that a mapping remembers, answered or not
-	ringMost = 1024             // as many where they still wait: a sweep, a burst, a slow path
-	ringWait = 10 * time.Second // how long one that waits keeps its place; a dead neighbour takes 3 s
-	ringRoom = 1 << 16          // requests by which all rings together may grow
-	headSize = 128              // bytes that it keeps of each: all headers and the start of the payload
+	ringSize  = 64               // requests that a mapping remembers, answered or not
+	ringMost  = 1024             // as many where they still wait: a sweep, a burst, a slow path
+	ringWait  = 10 * time.Second // how long one that waits keeps its place; a dead neighbour takes 3 s
+	ringSpare = 1 << 16          // requests by which all rings together may grow
+	headSize  = 128              // bytes that it keeps of each: all headers and the start of the payload
 )
 
 // request is an echo request of a client, as it arrived here.
@@ -38,30 +38,24 @@ type key struct {
 	ident  uint16
 }
 
-// outer names a mapping on the other side: the identifier that leaves this host.
-type outer struct {
-	v6    bool
-	ident uint16
-}
-
 // mapping is one (client, identifier) and its last requests.
 type mapping struct {
 	key
-	out   outer
+	out   Outer     // as it leaves this host
 	ring  []request // grows to limit, then round and round
 	next  int
 	limit int // ringSize, or more
 
-	answered bool // has had a reply
+	confirmed bool // has had a reply
 }
 
 // remember notes a request before it is sent. False where its headers are too
-// long to be kept. The ring may grow by room, from which it takes what it needs.
-func (m *mapping) remember(p *packet.Packet, now time.Time, room *int) bool {
+// long to be kept. The ring may grow by spare, from which it takes what it needs.
+func (m *mapping) remember(p *packet.Packet, now time.Time, spare *int) bool {
 	if p.Hdr+8 > headSize {
 		return false
 	}
-	q := m.slot(now, room)
+	q := m.slot(now, spare)
 	q.at, q.dst, q.seq, q.ttl, q.hdr, q.done = now, p.Dst, p.Seq, p.TTL, uint8(p.Hdr), false
 	q.size = uint8(copy(q.head[:], p.Raw))
 	return true
@@ -69,10 +63,10 @@ func (m *mapping) remember(p *packet.Packet, now time.Time, room *int) bool {
 
 // slot returns where the next request goes: behind the newest, in the oldest's
 // place, or, where that still waits for its answer, in a larger ring.
-func (m *mapping) slot(now time.Time, room *int) *request {
+func (m *mapping) slot(now time.Time, spare *int) *request {
 	if len(m.ring) == m.limit {
 		if oldest := &m.ring[m.next]; !oldest.done && now.Sub(oldest.at) < ringWait {
-			m.grow(room)
+			m.grow(spare)
 		}
 	}
 	at := m.next
@@ -84,13 +78,13 @@ func (m *mapping) slot(now time.Time, room *int) *request {
 	return &m.ring[at]
 }
 
-// grow doubles the ring as far as there is room.
-func (m *mapping) grow(room *int) {
-	more := min(m.limit, ringMost-m.limit, *room)
+// grow doubles the ring as far as spare allows.
+func (m *mapping) grow(spare *int) {
+	more := min(m.limit, ringMost-m.limit, *spare)
 	if more <= 0 {
 		return
 	}
-	*room -= more
+	*spare -= more
 	m.limit += more
 	ring := make([]request, 0, m.limit)
 	m.ring = append(append(ring, m.ring[m.next:]...), m.ring[:m.next]...)

@@ -9,70 +9,32 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/table"
-	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
-
-// errBusy is returned by a transport's open when the host has no identifier or descriptor left, errNoFamily
-// when it does not speak the mapping's family.
-var (
-	errBusy     = errors.New("no identifier or descriptor left")
-	errNoFamily = errors.New("this host has no IPv6")
-)
-
-// transport sends and receives on one platform. The NAT calls open with its
-// lock held, everything else without: a transport may hold locks of its own while it calls the NAT.
-type transport interface {
-	// name is the mode's name in status and Hello.
-	name() string
-	// attach names the NAT whose reply and fail take what arrives, before any other call.
-	attach(n *NAT)
-	// open acquires an identifier, want where it is free. errBusy where there is none.
-	open(v6 bool, want uint16) (uint16, error)
-	release(out outer)
-	// send sends one echo request under out's identifier.
-	send(out outer, p *packet.Packet, ttl uint8) packet.Verdict
-	// run receives until ctx ends. Never nil.
-	run(ctx context.Context) error
-	// close frees what newTransport made, when run has returned.
-	close()
-}
 
 // NAT maps clients' echo requests to this host's identifiers and back.
 type NAT struct {
 	cfg Config
-	t   transport
+	t   Transport
 	ids atomic.Uint32 // IPv4 identification of the replies that we write
 
 	table *table.Table[key, netip.Addr, *mapping]
 
-	mu    sync.Mutex
-	outer map[outer]*mapping // guarded by mu
-	dead  []outer            // guarded by mu: evicted, to be released without the lock
-	room  int                // guarded by mu: requests by which rings may still grow
-	bufs  sync.Pool          // *scratch
-
+	bufs sync.Pool                // *scratch
 	shut atomic.Pointer[OffError] // what the last mapping was refused for
+
+	// guarded by mu, which is held around calls of table and of the transport's Open
+	mu    sync.Mutex
+	outer map[Outer]*mapping
+	dead  []Outer // evicted, to be released without the lock
+	spare int     // requests by which rings may still grow
 }
 
 // scratch is the memory for one packet on its way back.
 type scratch struct{ quote, out []byte }
 
-// Open tries the transports that cfg allows and returns a NAT over the first that works. The
-// error says in its Hint what opens ICMP on this host. Run must be called for answers to
-// arrive, and frees everything.
-func Open(cfg Config) (*NAT, error) {
-	if cfg.Wire != nil {
-		return newNAT(cfg, newWired(cfg.Wire)), nil
-	}
-	t, err := newTransport(cfg.Mode)
-	if err != nil {
-		return nil, err
-	}
-	return newNAT(cfg, t), nil
-}
-
-func newNAT(cfg Config, t transport) *NAT {
+// New returns a NAT over a transport of its own. Run must be called for answers to arrive, and frees everything.
+func New(t Transport, cfg Config) *NAT {
 	if cfg.MaxMappings == 0 {
 		cfg.MaxMappings = MaxMappings
 	}
@@ -81,19 +43,19 @@ func newNAT(cfg Config, t transport) *NAT {
 	}
 	n := &NAT{
 		cfg: cfg, t: t,
-		outer: make(map[outer]*mapping),
-		room:  ringRoom,
+		outer: make(map[Outer]*mapping),
+		spare: ringSpare,
 		bufs:  sync.Pool{New: func() any { return new(scratch) }},
 	}
 	n.table = table.New[key, netip.Addr](table.Config[key, *mapping]{
 		Max: cfg.MaxMappings, MaxPerOwner: cfg.MaxPerClient, Keep: Lifetime, Tentative: true, OnEvict: n.evicted,
 	})
-	t.attach(n)
+	t.Attach(n)
 	return n
 }
 
-// Mode returns how ICMP is sent: "ping", "raw", "echo", "wire".
-func (n *NAT) Mode() string { return n.t.name() }
+// Mode returns how ICMP is sent: "ping", "raw", "echo".
+func (n *NAT) Mode() string { return n.t.Name() }
 
 // closed notes that the host has closed ICMP since Open.
 func (n *NAT) closed(err error) {
@@ -110,11 +72,11 @@ func (n *NAT) Off() error {
 	if off == nil {
 		return nil
 	}
-	ident, err := n.t.open(false, 0)
+	ident, err := n.t.Open(false, 0)
 	if err != nil {
 		return off
 	}
-	n.t.release(outer{ident: ident})
+	n.t.Release(Outer{Ident: ident})
 	n.shut.CompareAndSwap(off, nil)
 	return nil
 }
@@ -130,11 +92,11 @@ func (n *NAT) Run(ctx context.Context) error {
 		defer close(done)
 		n.expireAll(ctx)
 	}()
-	err := n.t.run(ctx)
+	err := n.t.Run(ctx)
 	cancel(err)
 	<-done
 	n.expire(time.Now().Add(2 * Lifetime)) // all of them
-	n.t.close()
+	n.t.Close()
 	return err
 }
 
@@ -161,7 +123,7 @@ func (n *NAT) expire(now time.Time) {
 // evicted forgets a mapping that the table has let go; mu is held. Its identifier is freed by unlock.
 func (n *NAT) evicted(_ key, m *mapping, why packet.Reason) {
 	if why == packet.Superseded {
-		n.cfg.Count(why)
+		n.cfg.Back.Count(why)
 	}
 	n.forget(m)
 }
@@ -178,7 +140,7 @@ func (n *NAT) EndClient(client netip.Addr) {
 // forget drops what is kept of a mapping beside the table; mu is held.
 func (n *NAT) forget(m *mapping) {
 	delete(n.outer, m.out)
-	n.room += m.limit - ringSize
+	n.spare += m.limit - ringSize
 	n.dead = append(n.dead, m.out)
 }
 
@@ -188,7 +150,7 @@ func (n *NAT) unlock() {
 	n.dead = nil
 	n.mu.Unlock()
 	for _, out := range dead {
-		n.t.release(out)
+		n.t.Release(out)
 	}
 }
 
@@ -205,11 +167,11 @@ func (n *NAT) Send(p *packet.Packet, ttl uint8) packet.Verdict {
 	default:
 		return packet.Verdict{Reason: reason}
 	}
-	return n.t.send(out, p, ttl)
+	return n.t.Send(Request{Outer: out, Header: Header{Dst: p.Dst, TTL: ttl, TOS: p.TOS, DF: p.DF}, ICMP: p.Transport()})
 }
 
 // admit finds or makes the mapping for p and remembers p in it.
-func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
+func (n *NAT) admit(p *packet.Packet) (Outer, packet.Reason) {
 	n.mu.Lock()
 	defer n.unlock()
 	now := time.Now()
@@ -218,11 +180,11 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 	if !ok {
 		var reason packet.Reason
 		if m, reason = n.create(k, now); reason != packet.OK {
-			return outer{}, reason
+			return Outer{}, reason
 		}
 	}
-	if !m.remember(p, now, &n.room) {
-		return outer{}, packet.Unsupported
+	if !m.remember(p, now, &n.spare) {
+		return Outer{}, packet.Unsupported
 	}
 	return m.out, packet.OK
 }
@@ -233,11 +195,11 @@ func (n *NAT) admit(p *packet.Packet) (outer, packet.Reason) {
 // Lifetime after its last request (RFC 5508 REQ-2), unless its client has most of a full table and another less than a
 // fair share (table.Shares).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
-	m := &mapping{key: k, out: outer{v6: k.client.Is6()}, limit: ringSize}
+	m := &mapping{key: k, out: Outer{V6: k.client.Is6()}, limit: ringSize}
 	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {
 		return nil, r
 	}
-	ident, err := n.t.open(m.out.v6, k.ident)
+	ident, err := n.t.Open(m.out.V6, k.ident)
 	if err != nil {
 		n.table.Delete(k)
 		if errors.Is(err, errBusy) {
@@ -247,69 +209,7 @@ func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
 		return nil, packet.ICMPOff
 	}
 	n.shut.Store(nil)
-	m.out.ident = ident
+	m.out.Ident = ident
 	n.outer[m.out] = m
 	return m, packet.OK
-}
-
-// arrived is an echo reply as a transport received it.
-type arrived struct {
-	out      outer
-	from     netip.Addr
-	seq      uint16
-	ttl, tos uint8 // ttl 0 = unknown
-	payload  []byte
-}
-
-// reply hands an echo reply to its client, if it answers a request.
-func (n *NAT) reply(a *arrived) {
-	if r := n.tryReply(a); r != packet.OK {
-		n.cfg.Count(r)
-	}
-}
-
-func (n *NAT) tryReply(a *arrived) packet.Reason {
-	n.mu.Lock()
-	m := n.outer[a.out]
-	if m == nil {
-		n.mu.Unlock()
-		return packet.Unsolicited
-	}
-	q := m.find(a.from, a.seq, a.payload, time.Now())
-	if q == nil {
-		n.mu.Unlock()
-		return packet.Unsolicited
-	}
-	q.done = true
-	if !m.answered {
-		m.answered = true
-		n.table.Confirm(m.key)
-	}
-	client := m.key
-	n.mu.Unlock()
-	n.cfg.Answered(a.from, a.from)
-	ttl, ok := n.backTTL(a.from, a.ttl)
-	if !ok {
-		return packet.TTLExpired
-	}
-	s := n.bufs.Get().(*scratch)
-	defer n.bufs.Put(s)
-	s.out = packet.AppendEcho(append(s.out[:0], byte(proto.TypePacket)), &packet.Echo{
-		Src: a.from, Dst: client.client, Ident: client.ident, Seq: a.seq, TTL: ttl, TOS: a.tos,
-		ID: uint16(n.ids.Add(1)), Reply: true, Payload: a.payload,
-	})
-	return n.cfg.Deliver(s.out)
-}
-
-// backTTL returns the TTL with which something from an address leaves us. What
-// our own host says did not cross us as a router.
-func (n *NAT) backTTL(from netip.Addr, ttl uint8) (uint8, bool) {
-	if ttl == 0 { // unknown: as if the sender were next to us
-		ttl = packet.DefaultTTL
-	}
-	if n.cfg.Own(from) {
-		return ttl, true
-	}
-	n.cfg.Seen(from, ttl)
-	return packet.NextTTL(ttl)
 }

@@ -16,15 +16,15 @@ func TestReplyGoesToItsClient(t *testing.T) {
 	b := newBench(t, Config{})
 	_, a := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, TTL: 62, Payload: []byte("alice")})
 	_, c := b.ask(packet.Echo{Src: bob4, Dst: server4, Ident: 7, Seq: 1, TTL: 62, Payload: []byte("bob")})
-	if a.ident != 7 || c.ident == 7 {
-		t.Fatalf("identifiers %d, %d: the first is free, the second is not", a.ident, c.ident)
+	if a.Ident != 7 || c.Ident == 7 {
+		t.Fatalf("identifiers %d, %d: the first is free, the second is not", a.Ident, c.Ident)
 	}
 	for _, want := range []struct {
-		out     outer
+		out     Outer
 		client  netip.Addr
 		payload string
 	}{{c, bob4, "bob"}, {a, alice4, "alice"}} {
-		b.reply(&arrived{out: want.out, from: server4, seq: 1, ttl: 60, tos: 0x48, payload: []byte(want.payload)})
+		b.reply(&reply{out: want.out, from: server4, seq: 1, ttl: 60, tos: 0x48, payload: []byte(want.payload)})
 		p := b.took()
 		got := []any{p.Src, p.Dst, p.Ident, p.Seq, p.TTL, p.TOS, p.IsEchoReply(), string(p.Payload())}
 		exp := []any{server4, want.client, uint16(7), uint16(1), uint8(59), uint8(0x48), true, want.payload}
@@ -35,31 +35,31 @@ func TestReplyGoesToItsClient(t *testing.T) {
 			}
 		}
 	}
-	if b.seen[server4] != 60 {
-		t.Errorf("seen TTL %d, want 60", b.seen[server4])
+	if got := b.host.LastTTL(server4); got != 60 {
+		t.Errorf("seen TTL %d, want 60", got)
 	}
 }
 
 func TestOwnAddressKeepsItsTTL(t *testing.T) {
 	b := newBench(t, Config{})
 	_, out := b.ask(packet.Echo{Src: alice4, Dst: self4, Ident: 7, TTL: 1})
-	b.reply(&arrived{out: out, from: self4, ttl: 64})
+	b.reply(&reply{out: out, from: self4, ttl: 64})
 	if p := b.took(); p.TTL != 64 {
 		t.Errorf("TTL %d, want 64: this host did not cross itself", p.TTL)
 	}
 }
 
 func TestUnsolicited(t *testing.T) {
-	for name, change := range map[string]func(a *arrived){
-		"another host":       func(a *arrived) { a.from = router4 },
-		"another sequence":   func(a *arrived) { a.seq++ },
-		"another identifier": func(a *arrived) { a.out.ident++ },
-		"another family":     func(a *arrived) { a.out.v6 = true },
-		"another payload":    func(a *arrived) { a.payload = []byte("forged!") },
+	for name, change := range map[string]func(a *reply){
+		"another host":       func(a *reply) { a.from = router4 },
+		"another sequence":   func(a *reply) { a.seq++ },
+		"another identifier": func(a *reply) { a.out.Ident++ },
+		"another family":     func(a *reply) { a.out.V6 = true },
+		"another payload":    func(a *reply) { a.payload = []byte("forged!") },
 	} {
 		b := newBench(t, Config{})
 		_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: []byte("genuine")})
-		a := &arrived{out: out, from: server4, seq: 1, ttl: 60, payload: []byte("genuine")}
+		a := &reply{out: out, from: server4, seq: 1, ttl: 60, payload: []byte("genuine")}
 		change(a)
 		b.reply(a)
 		if len(b.back) != 0 || b.counters.Get(packet.Unsolicited) != 1 {
@@ -71,7 +71,7 @@ func TestUnsolicited(t *testing.T) {
 func TestReplyCutShort(t *testing.T) { // some hosts return less than they were sent
 	b := newBench(t, Config{})
 	_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Payload: bytes.Repeat([]byte("x"), 1000)})
-	b.reply(&arrived{out: out, from: server4, ttl: 60, payload: []byte("xxxx")})
+	b.reply(&reply{out: out, from: server4, ttl: 60, payload: []byte("xxxx")})
 	if p := b.took(); string(p.Payload()) != "xxxx" {
 		t.Errorf("payload %q", p.Payload())
 	}
@@ -80,7 +80,7 @@ func TestReplyCutShort(t *testing.T) { // some hosts return less than they were 
 func TestReplyExpires(t *testing.T) {
 	b := newBench(t, Config{})
 	_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7})
-	b.reply(&arrived{out: out, from: server4, ttl: 1})
+	b.reply(&reply{out: out, from: server4, ttl: 1})
 	if len(b.back) != 0 || b.counters.Get(packet.TTLExpired) != 1 {
 		t.Errorf("%d delivered, %v", len(b.back), b.counters.Snapshot())
 	}
@@ -93,8 +93,8 @@ func TestRequestsAreForgotten(t *testing.T) {
 		time.Sleep(50 * time.Second)
 		b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 2})
 		time.Sleep(11 * time.Second)
-		b.reply(&arrived{out: out, from: server4, seq: 1, ttl: 60}) // 61 s old
-		b.reply(&arrived{out: out, from: server4, seq: 2, ttl: 60}) // 11 s old
+		b.reply(&reply{out: out, from: server4, seq: 1, ttl: 60}) // 61 s old
+		b.reply(&reply{out: out, from: server4, seq: 2, ttl: 60}) // 11 s old
 		if p := b.took(); p.Seq != 2 {
 			t.Errorf("sequence %d, want 2", p.Seq)
 		}
@@ -109,13 +109,13 @@ func TestRequestsAreForgotten(t *testing.T) {
 func TestRingRemembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
-		var out outer
+		var out Outer
 		ask := func(seq int) {
 			_, out = b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: uint16(seq)})
 		}
 		replies := func(seq int) int {
 			before := len(b.back)
-			b.reply(&arrived{out: out, from: server4, seq: uint16(seq), ttl: 60})
+			b.reply(&reply{out: out, from: server4, seq: uint16(seq), ttl: 60})
 			return len(b.back) - before
 		}
 		for i := range ringSize + 1 {
@@ -131,8 +131,8 @@ func TestRingRemembers(t *testing.T) {
 		for i := range ringMost + 1 {
 			ask(first + i)
 		}
-		if b.room != ringRoom-(ringMost-ringSize) {
-			t.Errorf("room for %d left, want %d", b.room, ringRoom-(ringMost-ringSize))
+		if b.spare != ringSpare-(ringMost-ringSize) {
+			t.Errorf("room for %d left, want %d", b.spare, ringSpare-(ringMost-ringSize))
 		}
 		if replies(first) != 0 {
 			t.Error("the 1025th last request was remembered")
@@ -144,8 +144,8 @@ func TestRingRemembers(t *testing.T) {
 		}
 		time.Sleep(2 * Lifetime)
 		b.expire(time.Now())
-		if b.room != ringRoom || b.Mappings() != 0 {
-			t.Errorf("room for %d and %d mappings after the end, want %d and 0", b.room, b.Mappings(), ringRoom)
+		if b.spare != ringSpare || b.Mappings() != 0 {
+			t.Errorf("room for %d and %d mappings after the end, want %d and 0", b.spare, b.Mappings(), ringSpare)
 		}
 	})
 }
@@ -237,15 +237,15 @@ func TestEndClient(t *testing.T) {
 	_, out := b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: 1})
 	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 2})
 	b.pinged(packet.Echo{Src: bob4, Dst: server4, Ident: 1})
-	room := b.room
+	room := b.spare
 	for i := range 2 * ringSize { // grows the ring
 		b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 2, Seq: uint16(i)})
 	}
 	b.EndClient(alice4)
-	if n, sockets := b.Mappings(), len(b.fake.used); n != 1 || sockets != 1 || b.room != room {
-		t.Errorf("%d mappings, %d sockets, room %d; want 1, 1, %d", n, sockets, b.room, room)
+	if n, sockets := b.Mappings(), len(b.fake.used); n != 1 || sockets != 1 || b.spare != room {
+		t.Errorf("%d mappings, %d sockets, room %d; want 1, 1, %d", n, sockets, b.spare, room)
 	}
-	b.reply(&arrived{out: out, from: server4, ttl: 60})
+	b.reply(&reply{out: out, from: server4, ttl: 60})
 	if p := b.took(); p.Raw != nil || b.counters.Get(packet.Unsolicited) != 1 {
 		t.Error("a reply reached a client that has ended")
 	}
@@ -267,7 +267,7 @@ func TestSweepMakesRoomForItself(t *testing.T) {
 	if n := b.counters.Get(packet.Superseded); n != sweep-(MaxPerClient-1) {
 		t.Errorf("%d superseded, want %d", n, sweep-(MaxPerClient-1))
 	}
-	b.reply(&arrived{out: out, from: server4, seq: 1, ttl: 60}) // a duplicate
+	b.reply(&reply{out: out, from: server4, seq: 1, ttl: 60}) // a duplicate
 	if p := b.took(); p.Ident != first.Ident {
 		t.Error("the mapping of a ping that is answered is gone")
 	}
@@ -347,12 +347,10 @@ func TestRunExpiresAndFrees(t *testing.T) {
 
 func BenchmarkRoundTrip(b *testing.B) {
 	n := newBench(&testing.T{}, Config{})
-	n.cfg.Deliver = func([]byte) packet.Reason { return packet.OK }
-	n.cfg.Seen = func(netip.Addr, uint8) {}
-	n.cfg.Answered = func(_, _ netip.Addr) {}
+	n.cfg.Back = deaf{n}
 	var p packet.Packet
 	packet.Parse(packet.AppendEcho(nil, &packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: make([]byte, 56)}), &p)
-	a := &arrived{out: outer{ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}
+	a := &reply{out: Outer{Ident: 7}, from: server4, seq: 1, ttl: 60, payload: make([]byte, 56)}
 	b.ReportAllocs()
 	for b.Loop() {
 		n.fake.sent = n.fake.sent[:0]

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newTransport returns the first transport of mode that this host allows.
-func newTransport(mode Mode) (transport, error) {
+// NewTransport returns the first transport of mode that this host allows.
+func NewTransport(mode Mode) (Transport, error) {
 	switch mode {
 	case Ping:
 		t, err := newPing()
@@ -28,7 +28,7 @@ func newTransport(mode Mode) (transport, error) {
 	return nil, fmt.Errorf("choose ICMP mode: %q is none of auto, ping, raw", mode)
 }
 
-func firstTransport() (transport, error) {
+func firstTransport() (Transport, error) {
 	ping, err := newPing()
 	if err == nil {
 		return ping, nil

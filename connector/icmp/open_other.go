@@ -4,8 +4,8 @@ package icmp
 
 import "errors"
 
-// newTransport says no: this system's way to send echo requests is not known here.
-func newTransport(Mode) (transport, error) {
+// NewTransport says no: this system's way to send echo requests is not known here.
+func NewTransport(Mode) (Transport, error) {
 	return nil, newOff(errors.ErrUnsupported, "")
 }
 

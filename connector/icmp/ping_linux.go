@@ -36,13 +36,13 @@ type pingSockets struct {
 	nat    *NAT
 
 	mu      sync.Mutex
-	sockets map[outer]*pingSocket // guarded by mu
+	sockets map[Outer]*pingSocket // guarded by mu
 }
 
 // pingSocket is one socket. Its sender and its reader exclude each other: a
 // pending error that one of them has not read fails the other's next call.
 type pingSocket struct {
-	out    outer
+	out    Outer
 	ticket sock.Ticket
 
 	mu  sync.Mutex
@@ -61,7 +61,7 @@ func newPing() (*pingSockets, error) {
 		return nil, err
 	}
 	return &pingSockets{
-		poller: p, sockets: make(map[outer]*pingSocket),
+		poller: p, sockets: make(map[Outer]*pingSocket),
 		msgs: sync.Pool{New: func() any { return sock.NewMessage(0, sock.MaxPayload) }},
 	}, nil
 }
@@ -123,10 +123,10 @@ func enlarge(fd int) {
 
 const wantBuffer = 4 << 20
 
-func (t *pingSockets) name() string { return string(Ping) }
+func (t *pingSockets) Name() string { return string(Ping) }
 
 // open makes a socket and binds it to the identifier want, or to any.
-func (t *pingSockets) open(v6 bool, want uint16) (uint16, error) {
+func (t *pingSockets) Open(v6 bool, want uint16) (uint16, error) {
 	fd, err := openPing(v6)
 	switch {
 	case errors.Is(err, unix.EACCES): // the group range was closed meanwhile
@@ -134,8 +134,8 @@ func (t *pingSockets) open(v6 bool, want uint16) (uint16, error) {
 	case err != nil:
 		return 0, busy(err)
 	}
-	s := &pingSocket{fd: fd, out: outer{v6: v6}}
-	if s.out.ident, err = bindIdent(fd, v6, want); err != nil {
+	s := &pingSocket{fd: fd, out: Outer{V6: v6}}
+	if s.out.Ident, err = bindIdent(fd, v6, want); err != nil {
 		_ = unix.Close(fd)
 		return 0, busy(err)
 	}
@@ -150,7 +150,7 @@ func (t *pingSockets) open(v6 bool, want uint16) (uint16, error) {
 		return 0, busy(err)
 	}
 	t.sockets[s.out] = s
-	return s.out.ident, nil
+	return s.out.Ident, nil
 }
 
 func busy(err error) error {
@@ -180,7 +180,7 @@ func bindIdent(fd int, v6 bool, want uint16) (uint16, error) {
 	return ap.Port(), err
 }
 
-func (t *pingSockets) release(out outer) {
+func (t *pingSockets) Release(out Outer) {
 	t.mu.Lock()
 	s := t.sockets[out]
 	delete(t.sockets, out)
@@ -195,11 +195,11 @@ func (t *pingSockets) release(out outer) {
 	s.fd = -1
 }
 
-func (t *pingSockets) attach(n *NAT) { t.nat = n }
+func (t *pingSockets) Attach(n *NAT) { t.nat = n }
 
-func (t *pingSockets) send(out outer, p *packet.Packet, ttl uint8) packet.Verdict {
+func (t *pingSockets) Send(r Request) packet.Verdict {
 	t.mu.Lock()
-	s := t.sockets[out]
+	s := t.sockets[r.Outer]
 	t.mu.Unlock()
 	if s == nil {
 		return packet.Verdict{Reason: packet.Closed}
@@ -211,14 +211,14 @@ func (t *pingSockets) send(out outer, p *packet.Packet, ttl uint8) packet.Verdic
 	if s.fd < 0 {
 		return packet.Verdict{Reason: packet.Closed}
 	}
-	if p.DF != s.df {
-		if err := sock.SetDF(s.fd, p.V6, p.DF); err != nil {
+	if r.DF != s.df {
+		if err := sock.SetDF(s.fd, r.V6, r.DF); err != nil {
 			return packet.Verdict{Reason: packet.SendFailed}
 		}
-		s.df = p.DF
+		s.df = r.DF
 	}
-	to := sock.Send{Dst: netip.AddrPortFrom(p.Dst, 0), V6: p.V6, TTL: ttl, TOS: p.TOS}
-	return sock.Verdict(t.sendLocked(s, m, p.Transport(), to), s.mtu)
+	to := sock.Send{Dst: netip.AddrPortFrom(r.Dst, 0), V6: r.V6, TTL: r.TTL, TOS: r.TOS}
+	return sock.Verdict(t.sendLocked(s, m, r.ICMP, to), s.mtu)
 }
 
 // sendTries bounds how often a send is repeated that failed with the error of an earlier packet.
@@ -276,7 +276,7 @@ func (t *pingSockets) receive(s *pingSocket, m *sock.Message) {
 		if len(r.Data) < 8 {
 			continue
 		}
-		t.nat.reply(&arrived{
+		t.nat.reply(&reply{
 			out: s.out, from: r.From.Addr(), seq: binary.BigEndian.Uint16(r.Data[6:]),
 			ttl: r.TTL, tos: r.TOS, payload: r.Data[8:],
 		})
@@ -301,18 +301,18 @@ func (t *pingSockets) drain(s *pingSocket, m *sock.Message) (read, local bool) {
 			}
 			continue
 		}
-		r, ok := newReport(s.out.v6, e.Data)
+		r, ok := errorAbout(s.out.V6, e.Data)
 		if !ok || !e.From.IsValid() {
-			t.nat.cfg.Count(packet.Unsolicited)
+			t.nat.cfg.Back.Count(packet.Unsolicited)
 			continue
 		}
-		r.ident = s.out.ident
-		r.dst, r.from, r.typ, r.code, r.ttl, r.info = e.Dst.Addr(), e.From, e.Type, e.Code, e.TTL, e.Info
+		r.Ident, r.dst = s.out.Ident, e.Dst.Addr()
+		r.Error = packet.Error{Src: e.From, Type: e.Type, Code: e.Code, TTL: e.TTL, MTU: e.Info, Pointer: e.Info}
 		t.nat.fail(&r)
 	}
 	return read, local
 }
 
-func (t *pingSockets) run(ctx context.Context) error { return t.poller.Run(ctx) }
+func (t *pingSockets) Run(ctx context.Context) error { return t.poller.Run(ctx) }
 
-func (t *pingSockets) close() { t.poller.Close() }
+func (t *pingSockets) Close() { t.poller.Close() }

@@ -25,7 +25,7 @@ import (
 //	recvmsg(2)    EAGAIN when empty
 
 // newRaw returns the table strategy over raw sockets where this process has the capability.
-func newRaw() (transport, error) {
+func newRaw() (Transport, error) {
 	v4, err := openRaw(false)
 	if err != nil {
 		return nil, err
@@ -45,12 +45,12 @@ func newRaw() (transport, error) {
 func TryRaw() error {
 	t, err := newRaw()
 	if err == nil {
-		t.close()
+		t.Close()
 	}
 	return err
 }
 
-// rawSocket is the port of one family.
+// rawSocket is the socket of one family.
 type rawSocket struct {
 	ip6    bool
 	fd     int
@@ -101,17 +101,17 @@ func filter(fd int, v6 bool) error {
 	)
 }
 
-func (s *rawSocket) write(icmp []byte, to sending) packet.Verdict {
-	if to.df != s.df {
-		if err := sock.SetDF(s.fd, s.ip6, to.df); err != nil {
+func (s *rawSocket) write(icmp []byte, to Header) packet.Verdict {
+	if to.DF != s.df {
+		if err := sock.SetDF(s.fd, s.ip6, to.DF); err != nil {
 			return packet.Verdict{Reason: packet.SendFailed}
 		}
-		s.df = to.df
+		s.df = to.DF
 	}
-	err := s.msg.SendTo(s.fd, icmp, sock.Send{Dst: netip.AddrPortFrom(to.dst, 0), V6: s.ip6, TTL: to.ttl, TOS: to.tos})
+	err := s.msg.SendTo(s.fd, icmp, sock.Send{Dst: netip.AddrPortFrom(to.Dst, 0), V6: s.ip6, TTL: to.TTL, TOS: to.TOS})
 	var mtu uint32
 	if err == unix.EMSGSIZE {
-		mtu = linkMTU(to.dst)
+		mtu = linkMTU(to.Dst)
 	}
 	return sock.Verdict(err, mtu)
 }
@@ -163,7 +163,7 @@ func (s *rawSocket) receive(m *sock.Message, n *NAT) {
 			return
 		}
 		if s.ip6 {
-			n.incoming(r.Data, message{from: r.From.Addr(), ttl: r.TTL, tos: r.TOS})
+			n.Incoming(r.Data, Message{From: r.From.Addr(), TTL: r.TTL, TOS: r.TOS})
 		} else {
 			n.incoming4(r.Data)
 		}

@@ -11,32 +11,30 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// fakePort records what is written.
-type fakePort struct {
+// fakeSocket records what is written.
+type fakeSocket struct {
 	wrote  []byte
-	to     sending
+	to     Header
 	fails  packet.Verdict
 	closed bool
 }
 
-func (f *fakePort) write(icmp []byte, to sending) packet.Verdict {
+func (f *fakeSocket) write(icmp []byte, to Header) packet.Verdict {
 	f.wrote, f.to = append([]byte(nil), icmp...), to
 	return f.fails
 }
 
-func (f *fakePort) read(ctx context.Context, _ *NAT) error {
+func (f *fakeSocket) read(ctx context.Context, _ *NAT) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
 
-func (f *fakePort) close() { f.closed = true }
+func (f *fakeSocket) close() { f.closed = true }
 
 // sharedBench is a NAT over the table strategy.
-func sharedBench(t *testing.T, v6 port) (*bench, *fakePort) {
-	b := &bench{t: t, seen: make(map[netip.Addr]uint8)}
-	v4 := &fakePort{}
-	b.NAT = newNAT(b.config(Config{}), newShared(Raw, v4, v6))
-	return b, v4
+func sharedBench(t *testing.T, v6 socket) (*bench, *fakeSocket) {
+	v4 := &fakeSocket{}
+	return benchOver(t, newShared(Raw, v4, v6), Config{}), v4
 }
 
 func TestSharedWritesItsOwnIdentifier(t *testing.T) {
@@ -53,7 +51,7 @@ func TestSharedWritesItsOwnIdentifier(t *testing.T) {
 		if packet.Checksum(v4.wrote, 0) != 0 {
 			t.Errorf("client %d: checksum of %x", i, v4.wrote)
 		}
-		if want := (sending{dst: server4, ttl: uint8(40 + i), tos: 0x48, df: i == 1}); v4.to != want {
+		if want := (Header{Dst: server4, TTL: uint8(40 + i), TOS: 0x48, DF: i == 1}); v4.to != want {
 			t.Errorf("client %d: sent %+v, want %+v", i, v4.to, want)
 		}
 	}
@@ -68,7 +66,7 @@ func TestSharedWithoutIPv6(t *testing.T) {
 }
 
 func TestSharedRunsAndCloses(t *testing.T) {
-	v6 := &fakePort{}
+	v6 := &fakeSocket{}
 	b, v4 := sharedBench(t, v6)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -76,7 +74,7 @@ func TestSharedRunsAndCloses(t *testing.T) {
 		t.Errorf("Run: %v", err)
 	}
 	if !v4.closed || !v6.closed {
-		t.Error("a port is still open")
+		t.Error("a socket is still open")
 	}
 }
 
@@ -127,16 +125,16 @@ func TestIncomingOfOthers(t *testing.T) { // another program's ping on this host
 }
 
 func TestIncoming6(t *testing.T) {
-	b, _ := sharedBench(t, &fakePort{})
+	b, _ := sharedBench(t, &fakeSocket{})
 	p := echoOf(t, packet.Echo{Src: alice6, Dst: server6, Ident: 7, Seq: 3})
 	b.Send(&p, 9)
 	tooBig, _ := packet.AppendError(nil, packet.Error{Src: router6, Type: packet.Type6TooBig, MTU: 1300}, &p)
-	b.incoming(tooBig[40:], message{from: router6, ttl: 64})
+	b.Incoming(tooBig[40:], Message{From: router6, TTL: 64})
 	if got := b.took(); got.MTU() != 1300 || got.TTL != 63 || got.Dst != alice6 {
 		t.Errorf("too big %+v", got)
 	}
 	pointer, _ := packet.AppendError(nil, packet.Error{Src: router6, Type: packet.Type6ParamProblem, Pointer: 40}, &p)
-	b.incoming(pointer[40:], message{from: router6, ttl: 64})
+	b.Incoming(pointer[40:], Message{From: router6, TTL: 64})
 	if got := b.took(); got.Transport()[7] != 40 {
 		t.Errorf("parameter problem %x", got.Transport()[:8])
 	}
@@ -153,16 +151,15 @@ func FuzzIncoming(f *testing.F) {
 			f.Add(good[:n])
 		}
 	}
-	b := &bench{seen: make(map[netip.Addr]uint8)}
-	b.NAT = newNAT(b.config(Config{}), newShared(Raw, &fakePort{}, &fakePort{}))
+	b := benchOver(nil, newShared(Raw, &fakeSocket{}, &fakeSocket{}), Config{})
 	f.Fuzz(func(_ *testing.T, in []byte) {
 		b.back = nil
 		fresh := q
 		fresh.Raw = append([]byte(nil), q.Raw...)
 		b.Send(&fresh, 9)
 		b.incoming4(in)
-		b.incoming(in, message{from: router4, ttl: 64})
-		b.incoming(in, message{from: router6, ttl: 64})
+		b.Incoming(in, Message{From: router4, TTL: 64})
+		b.Incoming(in, Message{From: router6, TTL: 64})
 		for _, d := range b.back {
 			var p packet.Packet
 			if r := packet.Parse(d[1:], &p); r != packet.OK && r != packet.Multicast {

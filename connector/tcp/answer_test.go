@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/oneping/oneping/connector/host/hosttest"
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
 var (
@@ -14,46 +16,40 @@ var (
 )
 
 func testDialer() *Dialer {
-	return &Dialer{cfg: Config{
-		Own: func(a netip.Addr) bool { return a == self },
-		LastTTL: func(a netip.Addr) uint8 {
-			if a == server.Addr() {
-				return 60
-			}
-			return 0
-		},
-	}}
+	h := hosttest.New(self, new(packet.Counters))
+	h.Seen(server.Addr(), 60)
+	return &Dialer{cfg: Config{Host: h}}
 }
 
-func TestReported(t *testing.T) {
-	h := proto.FlowHeader{Dst: server, TTL: 62}
+func TestHeard(t *testing.T) {
+	h := &proto.FlowHeader{Dst: server, TTL: 62}
 	for name, c := range map[string]struct {
-		r    report
+		e    packet.Error
 		want proto.FlowAnswer
 	}{
 		"time exceeded": {
-			report{from: router, typ: 11, ttl: 63},
+			packet.Error{Src: router, Type: 11, TTL: 63},
 			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 11, TTL: 62, QuotedTTL: 1, Reporter: router},
 		},
 		"prohibited": {
-			report{from: router, typ: 3, code: 13, ttl: 253},
+			packet.Error{Src: router, Type: 3, Code: 13, TTL: 253},
 			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 13, TTL: 252, QuotedTTL: 58, Reporter: router},
 		},
 		"too big": {
-			report{from: router, typ: 3, code: 4, ttl: 64, mtu: 1400},
+			packet.Error{Src: router, Type: 3, Code: 4, TTL: 64, MTU: 1400},
 			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 4, TTL: 63, QuotedTTL: 61, MTU: 1400, Reporter: router},
 		},
 		"this host": {
-			report{from: self, typ: 3, code: 1, ttl: 64},
+			packet.Error{Src: self, Type: 3, Code: 1, TTL: 64},
 			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 64, QuotedTTL: 61, Reporter: self},
 		},
 		"TTL unknown": {
-			report{from: router, typ: 3, code: 1},
+			packet.Error{Src: router, Type: 3, Code: 1},
 			proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 3, ICMPCode: 1, TTL: 63, QuotedTTL: 60, Reporter: router},
 		},
-		"expires here": {report{from: router, typ: 3, code: 1, ttl: 1}, proto.FlowAnswer{Kind: proto.AnswerSilent}},
+		"expires here": {packet.Error{Src: router, Type: 3, Code: 1, TTL: 1}, proto.FlowAnswer{Kind: proto.AnswerSilent}},
 	} {
-		if got := testDialer().reported(h, &c.r); got != c.want {
+		if got := testDialer().heard(h, c.e); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
 	}
@@ -70,7 +66,7 @@ func TestSynAckTTL(t *testing.T) {
 		{router, 0, 63},         // never heard: as if next to us
 		{self, 0, 64},           // this host itself
 	} {
-		h := proto.FlowHeader{Dst: netip.AddrPortFrom(c.dst, 22)}
+		h := &proto.FlowHeader{Dst: netip.AddrPortFrom(c.dst, 22)}
 		if got := testDialer().synAckTTL(h, c.seen); got != c.want {
 			t.Errorf("%v, seen %d: %d, want %d", c.dst, c.seen, got, c.want)
 		}

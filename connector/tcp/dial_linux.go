@@ -25,56 +25,57 @@ import (
 //	connect(2) EINPROGRESS; at once: ENETUNREACH, EHOSTUNREACH, EACCES, EADDRNOTAVAIL (no free port)
 //	SO_ERROR   ECONNREFUSED: reset; ETIMEDOUT: silence; EHOSTUNREACH and others: read the queue
 
-// system is the platform's part of the dialer.
-type system struct{ poller *sock.Poller }
+// kernel makes connections of this machine.
+type kernel struct{ poller *sock.Poller }
 
-func newSystem() (*system, error) {
+// Kernel returns the sockets of this machine.
+func Kernel() (Sockets, error) {
 	p, err := sock.NewPoller()
 	if err != nil {
 		return nil, fmt.Errorf("open TCP dialer: %w", err)
 	}
-	return &system{poller: p}, nil
+	return &kernel{poller: p}, nil
 }
 
-func (y *system) run(ctx context.Context) error {
-	err := y.poller.Run(ctx)
-	y.poller.Close()
+func (k *kernel) Run(ctx context.Context) error {
+	err := k.poller.Run(ctx)
+	k.poller.Close()
 	return err
 }
 
-// dial connects. An error means that ctx ended first or that nothing came.
-func (y *system) dial(ctx context.Context, t target) (outcome, error) {
+// Dial connects. An error means that ctx ended first or that nothing came.
+func (k *kernel) Dial(ctx context.Context, t Target) (Outcome, error) {
 	fd, err := openFor(t)
 	if err != nil {
 		return failed(err), nil
 	}
-	file := os.NewFile(uintptr(fd), "tcp "+t.dst.String())
+	file := os.NewFile(uintptr(fd), "tcp "+t.Dst.String())
 	defer func() { _ = file.Close() }() // net.FileConn works on a copy
-	switch err := unix.Connect(fd, sock.Sockaddr(t.dst)); err {
+	switch err := unix.Connect(fd, sock.Sockaddr(t.Dst)); err {
 	case nil:
 		return connected(file, fd, t)
 	case unix.EINPROGRESS:
 	default:
-		return refused(fd, t, err)
+		return refused(fd, err)
 	}
-	if err := y.wait(ctx, fd); err != nil {
-		return outcome{}, err
+	if err := k.wait(ctx, fd); err != nil {
+		return Outcome{}, err
 	}
 	if err := sock.ClearError(fd); err != 0 {
-		return refused(fd, t, err)
+		return refused(fd, err)
 	}
 	return connected(file, fd, t)
 }
 
 // openFor returns a socket whose SYN will look as t says.
-func openFor(t target) (int, error) {
-	v6 := t.dst.Addr().Is6()
+func openFor(t Target) (int, error) {
+	v6 := t.Dst.Addr().Is6()
 	fd, err := sock.Open(v6, unix.SOCK_STREAM, unix.IPPROTO_TCP)
 	if err != nil {
 		return -1, err
 	}
-	if err = sock.SetTTL(fd, v6, t.ttl); err == nil {
-		err = sock.SetTOS(fd, v6, t.tos)
+	if err = sock.SetTTL(fd, v6, t.TTL); err == nil {
+		err = sock.SetTOS(fd, v6, t.TOS)
 	}
 	if err != nil {
 		_ = unix.Close(fd)
@@ -84,13 +85,13 @@ func openFor(t target) (int, error) {
 }
 
 // wait returns when fd is connected or has failed.
-func (y *system) wait(ctx context.Context, fd int) error {
+func (k *kernel) wait(ctx context.Context, fd int) error {
 	ready := make(chan struct{}, 1)
-	ticket, err := y.poller.AddWrite(fd, func(sock.Events) { ready <- struct{}{} })
+	ticket, err := k.poller.AddWrite(fd, func(sock.Events) { ready <- struct{}{} })
 	if err != nil {
 		return fmt.Errorf("wait for connection: %w", err)
 	}
-	defer y.poller.Remove(fd, ticket)
+	defer k.poller.Remove(fd, ticket)
 	select {
 	case <-ready:
 		return nil
@@ -100,15 +101,15 @@ func (y *system) wait(ctx context.Context, fd int) error {
 }
 
 // failed is the outcome where no socket could be made.
-func failed(err error) outcome {
+func failed(err error) Outcome {
 	if sock.Exhausted(err) {
-		return outcome{verdict: packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}}
+		return Outcome{Verdict: packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}}
 	}
-	return outcome{verdict: sock.Verdict(err, 0)}
+	return Outcome{Verdict: sock.Verdict(err, 0)}
 }
 
 // refused looks for the reason on the error queue.
-func refused(fd int, _ target, cause error) (outcome, error) {
+func refused(fd int, cause error) (Outcome, error) {
 	m := sock.NewMessage(0, 2048)
 	for {
 		var e sock.Report
@@ -116,21 +117,21 @@ func refused(fd int, _ target, cause error) (outcome, error) {
 			break
 		}
 		if !e.Local && e.From.IsValid() {
-			return outcome{report: &report{from: e.From, typ: e.Type, code: e.Code, ttl: e.TTL, mtu: e.Info}}, nil
+			return Outcome{Error: &packet.Error{Src: e.From, Type: e.Type, Code: e.Code, TTL: e.TTL, MTU: e.Info, Pointer: e.Info}}, nil
 		}
 	}
 	switch cause {
 	case unix.ECONNREFUSED, unix.ECONNRESET:
-		return outcome{refused: true}, nil
+		return Outcome{Refused: true}, nil
 	case unix.ETIMEDOUT:
-		return outcome{}, cause
+		return Outcome{}, cause
 	}
 	return failed(cause), nil
 }
 
 // connected hands the connection to package net, from now on with an ordinary TTL and deaf to ICMP errors that may pass.
-func connected(file *os.File, fd int, t target) (outcome, error) {
-	v6 := t.dst.Addr().Is6()
+func connected(file *os.File, fd int, t Target) (Outcome, error) {
+	v6 := t.Dst.Addr().Is6()
 	ttl := uint8(0)
 	if v6 {
 		ttl = hopLimit(fd)
@@ -145,9 +146,9 @@ func connected(file *os.File, fd int, t target) (outcome, error) {
 	conn, ok := c.(*net.TCPConn)
 	if !ok {
 		_ = c.Close()
-		return outcome{verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
+		return Outcome{Verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
 	}
-	return outcome{conn: conn, ttl: ttl}, nil
+	return Outcome{Conn: conn, TTL: ttl}, nil
 }
 
 // ipv6PktOptions is IPV6_2292PKTOPTIONS: the control messages of the last

@@ -14,16 +14,16 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// running returns a system whose poller runs until the test ends.
-func running(t *testing.T) *system {
+// running returns sockets whose poller runs until the test ends.
+func running(t *testing.T) Sockets {
 	t.Helper()
-	y, err := newSystem()
+	y, err := Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- y.run(ctx) }()
+	go func() { ended <- y.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -59,14 +59,14 @@ func TestDialConnects(t *testing.T) {
 	y := running(t)
 	for _, a := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
 		_, at := listening(t, a, 5)
-		o, err := y.dial(t.Context(), target{dst: at, ttl: 3, tos: 0x48})
-		if err != nil || o.conn == nil {
+		o, err := y.Dial(t.Context(), Target{Dst: at, TTL: 3, TOS: 0x48})
+		if err != nil || o.Conn == nil {
 			t.Fatalf("%v: %+v, %v", a, o, err)
 		}
-		if want := (map[bool]uint8{true: 64, false: 0})[a.Is6()]; o.ttl != want { // IPv4 does not tell
-			t.Errorf("%v: TTL of the SYN-ACK %d, want %d", a, o.ttl, want)
+		if want := (map[bool]uint8{true: 64, false: 0})[a.Is6()]; o.TTL != want { // IPv4 does not tell
+			t.Errorf("%v: TTL of the SYN-ACK %d, want %d", a, o.TTL, want)
 		}
-		raw, err := o.conn.SyscallConn()
+		raw, err := o.Conn.SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,8 +92,8 @@ func TestDialConnects(t *testing.T) {
 		if err != nil || errs != 0 {
 			t.Errorf("%v: error queue %d, %v: any ICMP error ends the connection", a, errs, err)
 		}
-		newEndpoint(o.conn).Abort()
-		newEndpoint(o.conn).Abort() // twice is fine
+		newEndpoint(o.Conn).Abort()
+		newEndpoint(o.Conn).Abort() // twice is fine
 	}
 }
 
@@ -102,7 +102,7 @@ func TestDialRefused(t *testing.T) {
 	for _, a := range []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()} {
 		fd, at := listening(t, a, 1)
 		_ = unix.Close(fd)
-		if o, err := y.dial(t.Context(), target{dst: at, ttl: 64}); err != nil || !o.refused {
+		if o, err := y.Dial(t.Context(), Target{Dst: at, TTL: 64}); err != nil || !o.Refused {
 			t.Errorf("%v: %+v, %v", a, o, err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestDialGivesUp(t *testing.T) {
 	defer func() { _ = first.Close() }()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if o, err := y.dial(ctx, target{dst: at, ttl: 64}); !errors.Is(err, context.DeadlineExceeded) {
+	if o, err := y.Dial(ctx, Target{Dst: at, TTL: 64}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }

@@ -27,19 +27,20 @@ import (
 //	socket, setsockopt EMFILE, ENOBUFS; ENOPROTOOPT, EINVAL
 //	connect            ECONNREFUSED (reset), ETIMEDOUT (silence), ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL; on Windows WSAE…
 
-// system is the platform's part of the dialer: package net.
-type system struct{}
+// kernel makes connections of this machine by package net.
+type kernel struct{}
 
-func newSystem() (*system, error) { return &system{}, nil }
+// Kernel returns the sockets of this machine.
+func Kernel() (Sockets, error) { return &kernel{}, nil }
 
-func (y *system) run(ctx context.Context) error {
+func (k *kernel) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
 
-// dial connects. An error means that ctx ended first or that nothing came.
-func (y *system) dial(ctx context.Context, t target) (outcome, error) {
-	v6 := t.dst.Addr().Is6()
+// Dial connects. An error means that ctx ended first or that nothing came.
+func (k *kernel) Dial(ctx context.Context, t Target) (Outcome, error) {
+	v6 := t.Dst.Addr().Is6()
 	d := net.Dialer{
 		Timeout:       Patience,
 		FallbackDelay: -1 * time.Millisecond,
@@ -52,14 +53,14 @@ func (y *system) dial(ctx context.Context, t target) (outcome, error) {
 			return serr
 		},
 	}
-	c, err := d.DialContext(ctx, "tcp", t.dst.String())
+	c, err := d.DialContext(ctx, "tcp", t.Dst.String())
 	if err != nil {
 		return refusal(ctx, err)
 	}
 	conn, ok := c.(*net.TCPConn)
 	if !ok {
 		_ = c.Close()
-		return outcome{verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
+		return Outcome{Verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
 	}
 	if v6 {
 		err = ipv6.NewConn(conn).SetHopLimit(packet.DefaultTTL)
@@ -68,28 +69,28 @@ func (y *system) dial(ctx context.Context, t target) (outcome, error) {
 	}
 	if err != nil {
 		_ = conn.Close()
-		return outcome{verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
+		return Outcome{Verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
 	}
-	return outcome{conn: conn}, nil
+	return Outcome{Conn: conn}, nil
 }
 
 // refusal turns the error of a connect into an outcome.
-func refusal(ctx context.Context, err error) (outcome, error) {
+func refusal(ctx context.Context, err error) (Outcome, error) {
 	switch {
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT), isAny(err, winTimedOut):
-		return outcome{}, err
+		return Outcome{}, err
 	case errors.Is(err, syscall.ECONNREFUSED), isAny(err, winRefused):
-		return outcome{refused: true}, nil
+		return Outcome{Refused: true}, nil
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), isAny(err, winNetUnreachable):
-		return outcome{verdict: packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}}, nil
+		return Outcome{Verdict: packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}}, nil
 	case errors.Is(err, syscall.EHOSTUNREACH), isAny(err, winHostUnreachable):
-		return outcome{verdict: packet.Verdict{Reason: packet.Unreachable, Answer: packet.HostUnreachable}}, nil
+		return Outcome{Verdict: packet.Verdict{Reason: packet.Unreachable, Answer: packet.HostUnreachable}}, nil
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS):
-		return outcome{verdict: packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}}, nil
+		return Outcome{Verdict: packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}}, nil
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return outcome{verdict: packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}}, nil
+		return Outcome{Verdict: packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}}, nil
 	}
-	return outcome{verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
+	return Outcome{Verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
 }
 
 // Numbers of winsock2.h. Windows' syscall.ECONNREFUSED and its like are

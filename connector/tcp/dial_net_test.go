@@ -15,7 +15,7 @@ import (
 )
 
 func TestDialOnLoopback(t *testing.T) {
-	y, err := newSystem()
+	y, err := Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,15 +25,15 @@ func TestDialOnLoopback(t *testing.T) {
 	}
 	at := ln.Addr().(*net.TCPAddr).AddrPort()
 	at = netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-	o, err := y.dial(t.Context(), target{dst: at, ttl: 3, tos: 0x48})
-	if err != nil || o.conn == nil {
+	o, err := y.Dial(t.Context(), Target{Dst: at, TTL: 3, TOS: 0x48})
+	if err != nil || o.Conn == nil {
 		t.Fatalf("%+v, %v", o, err)
 	}
-	newEndpoint(o.conn).Abort()
+	newEndpoint(o.Conn).Abort()
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if o, err := y.dial(t.Context(), target{dst: at, ttl: 3}); err != nil || !o.refused {
+	if o, err := y.Dial(t.Context(), Target{Dst: at, TTL: 3}); err != nil || !o.Refused {
 		t.Errorf("closed port: %+v, %v", o, err)
 	}
 }
@@ -46,14 +46,14 @@ func TestRefusal(t *testing.T) {
 	dead := packet.Verdict{Reason: packet.Unreachable, Answer: packet.HostUnreachable}
 	for _, c := range []struct {
 		err  syscall.Errno
-		want outcome
+		want Outcome
 	}{
-		{syscall.ECONNREFUSED, outcome{refused: true}},
-		{winRefused, outcome{refused: true}},
-		{syscall.ENETUNREACH, outcome{verdict: none}},
-		{winNetUnreachable, outcome{verdict: none}},
-		{syscall.EHOSTUNREACH, outcome{verdict: dead}},
-		{winHostUnreachable, outcome{verdict: dead}},
+		{syscall.ECONNREFUSED, Outcome{Refused: true}},
+		{winRefused, Outcome{Refused: true}},
+		{syscall.ENETUNREACH, Outcome{Verdict: none}},
+		{winNetUnreachable, Outcome{Verdict: none}},
+		{syscall.EHOSTUNREACH, Outcome{Verdict: dead}},
+		{winHostUnreachable, Outcome{Verdict: dead}},
 	} {
 		if got, err := refusal(t.Context(), dial(c.err)); err != nil || got != c.want {
 			t.Errorf("%v: %+v, %v, want %+v", c.err, got, err, c.want)

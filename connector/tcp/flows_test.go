@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/connector/host"
+	"github.com/oneping/oneping/connector/host/hosttest"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
@@ -29,6 +31,7 @@ const patience = 20 * time.Second
 type bench struct {
 	*Dialer
 	t       *testing.T
+	host    *host.Host
 	edge    *link.Link
 	origin  net.Listener
 	reasons chan packet.Reason // of each flow that has ended
@@ -42,17 +45,12 @@ func newBench(t *testing.T, maxFlows int) *bench {
 	}
 	t.Cleanup(func() { _ = origin.Close() })
 	b := &bench{t: t, origin: origin, reasons: make(chan packet.Reason, 64)}
-	b.Dialer, err = Open(Config{
-		Forward:  func(_, _ netip.Addr, ttl uint8) (uint8, packet.Verdict) { return ttl, packet.Verdict{} },
-		Reporter: func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return self, true },
-		Own:      func(netip.Addr) bool { return true },
-		Answered: func(_, _ netip.Addr) {},
-		LastTTL:  func(netip.Addr) uint8 { return 0 },
-		MaxFlows: maxFlows,
-	})
+	sys, err := Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.host = hosttest.New(self, new(packet.Counters))
+	b.Dialer = New(sys, Config{Host: b.host, MaxFlows: maxFlows})
 	b.connect()
 	return b
 }
@@ -78,7 +76,7 @@ func (b *bench) connect() {
 	go func() { ended <- b.edge.Run(ctx, link.Handler{}) }()
 	go func() {
 		ended <- near.Run(ctx, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
-			b.reasons <- b.Serve(ctx, s, h)
+			b.reasons <- b.serve(ctx, s, &h)
 		}})
 	}()
 	b.t.Cleanup(func() {
@@ -88,6 +86,17 @@ func (b *bench) connect() {
 		}
 		_ = ln.Close()
 	})
+}
+
+// serve is Serve as the connector calls it: the host answers where nothing was said.
+func (b *bench) serve(ctx context.Context, s *link.Stream, h *proto.FlowHeader) packet.Reason {
+	v := b.Serve(ctx, s, h, h.TTL)
+	if v.Answer != packet.NoError {
+		w := b.host.Way(h.Dst.Addr())
+		r := b.host.Refuse(&w, h.Src.Addr(), h.TTL, v)
+		flow.Refuse(s, r.Answer())
+	}
+	return v.Reason
 }
 
 func selfSigned(t *testing.T) tls.Certificate {

@@ -6,11 +6,11 @@ import "syscall"
 const ip6TClass = 36
 
 // setSYN sets what the SYN's IP header will say.
-func setSYN(fd uintptr, v6 bool, t target) error {
+func setSYN(fd uintptr, v6 bool, t Target) error {
 	if v6 {
-		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, ip6TClass, int(t.tos)) // for looks
-		return syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_UNICAST_HOPS, int(t.ttl))
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, ip6TClass, int(t.TOS)) // for looks
+		return syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IPV6, syscall.IPV6_UNICAST_HOPS, int(t.TTL))
 	}
-	_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, syscall.IP_TOS, int(t.tos)) // for looks
-	return syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, syscall.IP_TTL, int(t.ttl))
+	_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, syscall.IP_TOS, int(t.TOS)) // for looks
+	return syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, syscall.IP_TTL, int(t.TTL))
 }

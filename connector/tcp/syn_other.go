@@ -5,4 +5,4 @@ package tcp
 import "errors"
 
 // setSYN says no.
-func setSYN(uintptr, bool, target) error { return errors.ErrUnsupported }
+func setSYN(uintptr, bool, Target) error { return errors.ErrUnsupported }

@@ -7,11 +7,22 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/oneping/oneping/connector/host/hosttest"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/sock"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
+
+// counted is a way back that counts what is delivered.
+type counted struct{ delivered int }
+
+func (c *counted) Deliver(netip.Addr, link.Class, []byte) packet.Reason {
+	c.delivered++
+	return packet.OK
+}
+
+func (*counted) Count(packet.Reason) {}
 
 // steady returns one pass of a session's packet path over real sockets: a payload leaves to an echo server, and
 // its answer is read and delivered. Nobody else reads: there is no Run.
@@ -21,39 +32,33 @@ func steady(tb testing.TB) func() {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { echo.Close() })
-	delivered := 0
-	sessions, err := Open(Config{
-		Forward:  func(_, _ netip.Addr, ttl uint8) (uint8, packet.Verdict) { return ttl, packet.Verdict{} },
-		Reporter: func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return netip.Addr{}, false },
-		Own:      func(netip.Addr) bool { return false },
-		Seen:     func(netip.Addr, uint8) {},
-		Answered: func(_, _ netip.Addr) {},
-		Count:    func(packet.Reason) {},
-		Deliver:  func(link.Class, []byte) packet.Reason { delivered++; return packet.OK },
-	})
+	sys, err := Kernel()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(sessions.sys.close)
+	back := new(counted)
+	sessions := New(sys, Config{Host: hosttest.New(self, new(packet.Counters)), Back: back})
+	tb.Cleanup(sys.Close)
 	dst := echo.LocalAddr().(*net.UDPAddr).AddrPort()
 	s, v := sessions.find(&proto.UDPRegistration{Session: 1, Src: client, Dst: dst})
 	if v.Reason != packet.OK {
 		tb.Fatal(v.Reason)
 	}
 	tb.Cleanup(func() { sessions.close(s) })
-	y, payload, buf := sessions.sys.(*system), &proto.UDPPayload{Session: 1, TTL: 61, Payload: make([]byte, 1000)}, make([]byte, 2000)
+	y, payload, buf := s.sock.(*socket), &proto.UDPPayload{Session: 1, TTL: 61, Payload: make([]byte, 1000)}, make([]byte, 2000)
 	return func() {
-		if r := sessions.Payload(payload); r != packet.OK {
-			tb.Fatal(r)
+		s, _ := sessions.Session(1)
+		if v := sessions.Send(s, 60, payload); v.Reason != packet.OK {
+			tb.Fatal(v.Reason)
 		}
 		n, from, err := echo.ReadFromUDPAddrPort(buf)
 		if err == nil {
 			_, err = echo.WriteToUDPAddrPort(buf[:n], from)
 		}
-		before := delivered
-		y.event(s, sock.Events{Readable: true})
-		if err != nil || delivered != before+1 {
-			tb.Fatalf("%v, %d delivered", err, delivered-before)
+		before := back.delivered
+		y.event(sock.Events{Readable: true})
+		if err != nil || back.delivered != before+1 {
+			tb.Fatalf("%v, %d delivered", err, back.delivered-before)
 		}
 	}
 }

@@ -34,33 +34,33 @@ type held struct {
 	proto.UDPPayload
 }
 
-// patience returns how long an answer to a packet of s is waited for; s.mu is held.
-func (s *session) patience() time.Duration {
+// patience returns how long an answer to a packet of s is waited for; s is locked.
+func (s *Session) patience() time.Duration {
 	if s.slowest == 0 {
 		return firstPatience
 	}
 	return min(max(3*s.slowest, minPatience), maxPatience)
 }
 
-// awaitedSince returns from when on packets of s still await their answers; s.mu is held.
-func (s *session) awaitedSince(now time.Time) time.Duration { return now.Sub(s.began) - s.patience() }
+// awaitedSince returns from when on packets of s still await their answers; s is locked.
+func (s *Session) awaitedSince(now time.Time) time.Duration { return now.Sub(s.began) - s.patience() }
 
-// answeredIn notes how long an error about a packet of s took; s.mu is held. What takes longer than anything is waited for
+// tookFor notes how long an error about a packet of s took; s is locked. What takes longer than anything is waited for
 // came from elsewhere: a dead neighbour is reported after three seconds.
-func (s *session) answeredIn(d time.Duration) {
+func (s *Session) tookFor(d time.Duration) {
 	if d <= maxPatience {
 		s.slowest = max(s.slowest, d)
 	}
 }
 
-// mustWait says whether a packet goes out later; s.mu is held.
-func (s *session) mustWait(p *proto.UDPPayload, now time.Time) bool {
+// mustWait says whether a packet goes out later; s is locked.
+func (s *Session) mustWait(p *proto.UDPPayload, now time.Time) bool {
 	twin := func(h held) bool { return len(h.Payload) == len(p.Payload) && string(h.Payload) == string(p.Payload) }
 	return s.ring.confuses(p.TTL, p.Payload, s.awaitedSince(now)) || len(s.held) > 0 && slices.ContainsFunc(s.held, twin)
 }
 
-// hold keeps a packet for later; s.mu is held.
-func (t *Sessions) hold(s *session, ttl uint8, p *proto.UDPPayload) packet.Reason {
+// hold keeps a packet for later; s is locked.
+func (t *Sessions) hold(s *Session, ttl uint8, p *proto.UDPPayload) packet.Reason {
 	if len(s.held) >= maxHeld || !t.waiting.take(s, len(p.Payload)) {
 		return packet.QueueFull
 	}
@@ -70,8 +70,15 @@ func (t *Sessions) hold(s *session, ttl uint8, p *proto.UDPPayload) packet.Reaso
 	return packet.OK
 }
 
-// advance sends what has waited for an answer that has come, or long enough; s.mu is held.
-func (t *Sessions) advance(s *session, now time.Time) {
+// Advance sends what has waited for an answer that has come, or long enough; s is locked. Who reads the socket calls it
+// when he has read.
+func (s *Session) Advance() {
+	if len(s.held) > 0 {
+		s.advance(time.Now())
+	}
+}
+
+func (s *Session) advance(now time.Time) {
 	for i := 0; i < len(s.held); {
 		h := s.held[i]
 		if s.ring.confuses(h.TTL, h.Payload, s.awaitedSince(now)) {
@@ -79,15 +86,22 @@ func (t *Sessions) advance(s *session, now time.Time) {
 			continue
 		}
 		s.held = slices.Delete(s.held, i, i+1)
-		t.waiting.give(s, len(h.Payload), len(s.held) == 0)
-		if v := t.sendNow(s, now, h.ttl, &h.UDPPayload); v.Reason != packet.OK {
-			t.cfg.Count(t.answer(s.id, s.src, s.dst, h.Tag, h.UDPPayload.TTL, v))
+		s.of.waiting.give(s, len(h.Payload), len(s.held) == 0)
+		if v := s.send(now, h.ttl, &h.UDPPayload); v.Reason != packet.OK {
+			s.of.cfg.Back.Count(s.of.refuse(s, &h.UDPPayload, v))
 		}
 	}
 }
 
-// forgetHeld drops what waits, at the end of a session; s.mu is held.
-func (t *Sessions) forgetHeld(s *session) {
+// refuse tells the client what v says about its packet p, which has waited, and returns the reason to count.
+func (t *Sessions) refuse(s *Session, p *proto.UDPPayload, v packet.Verdict) packet.Reason {
+	w := t.cfg.Host.Way(s.dst.Addr())
+	r := t.cfg.Host.Refuse(&w, s.src.Addr(), p.TTL, v)
+	return t.Refused(s.src.Addr(), s.id, p.Tag, &r)
+}
+
+// forgetHeld drops what waits, at the end of a session; s is locked.
+func (t *Sessions) forgetHeld(s *Session) {
 	for _, h := range s.held {
 		t.waiting.give(s, len(h.Payload), true)
 	}
@@ -111,7 +125,7 @@ func (t *Sessions) advanceAll(ctx context.Context) {
 			case now := <-tick.C:
 				for _, s := range all {
 					s.mu.Lock()
-					t.advance(s, now)
+					s.advance(now)
 					s.mu.Unlock()
 				}
 			}
@@ -123,17 +137,18 @@ func (t *Sessions) advanceAll(ctx context.Context) {
 type waiting struct {
 	some chan struct{} // has one element when a session has been added
 
+	// guarded by mu
 	mu       sync.Mutex
-	bytes    int                   // guarded by mu
-	sessions map[*session]struct{} // guarded by mu
+	bytes    int
+	sessions map[*Session]struct{}
 }
 
 func newWaiting() *waiting {
-	return &waiting{some: make(chan struct{}, 1), sessions: make(map[*session]struct{})}
+	return &waiting{some: make(chan struct{}, 1), sessions: make(map[*Session]struct{})}
 }
 
 // take makes room for n bytes of s; false where there is none.
-func (w *waiting) take(s *session, n int) bool {
+func (w *waiting) take(s *Session, n int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.bytes+n > maxHeldBytes {
@@ -149,7 +164,7 @@ func (w *waiting) take(s *session, n int) bool {
 }
 
 // give returns n bytes of s, of which nothing more waits where last is set.
-func (w *waiting) give(s *session, n int, last bool) {
+func (w *waiting) give(s *Session, n int, last bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.bytes -= n
@@ -158,10 +173,10 @@ func (w *waiting) give(s *session, n int, last bool) {
 	}
 }
 
-func (w *waiting) all() []*session {
+func (w *waiting) all() []*Session {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]*session, 0, len(w.sessions))
+	all := make([]*Session, 0, len(w.sessions))
 	for s := range w.sessions {
 		all = append(all, s)
 	}

@@ -43,13 +43,7 @@ func (b *bench) wantLeft(what string, want ...uint8) {
 // expired lets a router say that the probe which left with ttl has expired.
 func (b *bench) expired(ttl uint8, payload string) {
 	b.t.Helper()
-	p := b.packetOf(payload)
-	e, ok := packet.AppendError(nil, packet.Error{Src: router, Type: packet.TypeTimeExceeded, TTL: 64 - ttl}, &p)
-	if !ok {
-		b.t.Fatal("no error")
-	}
-	b.wire.in <- e
-	synctest.Wait()
+	b.fails(b.packetOf(payload), packet.Error{Src: router, Type: packet.TypeTimeExceeded, TTL: 64 - ttl})
 }
 
 // packetOf returns a packet of session 1 as it arrives somewhere.

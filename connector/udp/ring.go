@@ -15,13 +15,13 @@ const (
 
 // sent is a packet of a session on its way.
 type sent struct {
-	at       time.Duration // since the session began
-	tag      uint16
-	length   uint16
-	ttl      uint8 // as it arrived here
-	known    uint8 // bytes in prefix
-	answered bool  // an error has named it
-	prefix   [prefixSize]byte
+	at     time.Duration // since the session began
+	tag    uint16
+	length uint16
+	ttl    uint8 // as it arrived here
+	known  uint8 // bytes in prefix
+	named  bool  // by an error
+	prefix [prefixSize]byte
 }
 
 // twin says whether an error that quotes payload could be about this packet.
@@ -75,7 +75,7 @@ func (r *ring) confuses(ttl uint8, payload []byte, since time.Duration) bool {
 		if s.at < since || s.at <= r.replied {
 			return false
 		}
-		if s.ttl != ttl && !s.answered && s.twin(payload) {
+		if s.ttl != ttl && !s.named && s.twin(payload) {
 			return true
 		}
 	}
@@ -95,13 +95,13 @@ func (r *ring) match(data []byte, since time.Duration) *sent {
 		if !bytes.Equal(s.prefix[:n], data[:n]) {
 			continue
 		}
-		k := rank{bytes: n, whole: len(data) == int(s.length), open: !s.answered, awaited: !s.answered && s.at >= since}
+		k := rank{bytes: n, whole: len(data) == int(s.length), open: !s.named, awaited: !s.named && s.at >= since}
 		if best == nil || k.above(bestRank) {
 			best, bestRank = s, k
 		}
 	}
 	if best != nil {
-		best.answered = true
+		best.named = true
 	}
 	return best
 }

@@ -16,36 +16,27 @@ import (
 // Sessions is the table of live sessions. Safe for concurrent use.
 type Sessions struct {
 	cfg  Config
-	sys  sockets
+	sys  Sockets
 	idle atomic.Uint32 // seconds, at most: what the edge says
 
-	opening sync.Mutex // one registration at a time looks for its session and makes it
-	table   *table.Table[proto.SessionID, netip.Addr, *session]
+	opening sync.Mutex // one registration at a time looks for its session and makes it; taken before a session's lock
+	table   *table.Table[proto.SessionID, netip.Addr, *Session]
 	waiting *waiting
 }
 
-// Open returns an empty table. Run must be called for answers to arrive, and frees everything.
-func Open(cfg Config) (*Sessions, error) {
+// New returns an empty table over sockets of its own. Run must be called for answers to arrive, and frees everything.
+func New(sys Sockets, cfg Config) *Sessions {
 	if cfg.MaxSessions == 0 {
 		cfg.MaxSessions = MaxSessions
 	}
 	if cfg.MaxPerClient == 0 {
 		cfg.MaxPerClient = MaxPerClient
 	}
-	t := &Sessions{cfg: cfg, waiting: newWaiting()}
-	t.table = table.New[proto.SessionID, netip.Addr](table.Config[proto.SessionID, *session]{
+	t := &Sessions{cfg: cfg, sys: sys, waiting: newWaiting()}
+	t.table = table.New[proto.SessionID, netip.Addr](table.Config[proto.SessionID, *Session]{
 		Max: cfg.MaxSessions, MaxPerOwner: cfg.MaxPerClient, Tentative: true, OnEvict: t.evicted,
 	})
-	if cfg.Wire != nil {
-		t.sys = newWired(t, cfg.Wire)
-		return t, nil
-	}
-	sys, err := newSystem(t)
-	if err != nil {
-		return nil, err
-	}
-	t.sys = sys
-	return t, nil
+	return t
 }
 
 // Len returns how many sessions live now.
@@ -61,15 +52,15 @@ func (t *Sessions) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { t.expireAll(ctx) })
 	all.Go(func() { t.advanceAll(ctx) })
-	err := t.sys.run(ctx)
+	err := t.sys.Run(ctx)
 	cancel(err)
 	all.Wait()
-	t.table.Range(func(id proto.SessionID, _ netip.Addr, s *session) bool {
+	t.table.Range(func(id proto.SessionID, _ netip.Addr, s *Session) bool {
 		t.table.Delete(id)
 		t.close(s)
 		return true
 	})
-	t.sys.close()
+	t.sys.Close()
 	return err
 }
 
@@ -88,40 +79,39 @@ func (t *Sessions) expireAll(ctx context.Context) {
 
 // evicted ends a session that is idle, or that makes room for another (it has never been answered, or its client has most of a
 // full table), and tells the client: its next packet registers it again.
-func (t *Sessions) evicted(id proto.SessionID, s *session, why packet.Reason) {
+func (t *Sessions) evicted(id proto.SessionID, s *Session, why packet.Reason) {
 	if why == packet.Superseded {
-		t.cfg.Count(why)
+		t.cfg.Back.Count(why)
 	}
 	t.close(s)
-	t.event(&proto.UDPEvent{Kind: proto.EventClosed, Session: id})
+	t.tell(s.src.Addr(), proto.UDPEvent{Kind: proto.EventClosed, Session: id})
 }
 
-func (t *Sessions) close(s *session) {
+func (t *Sessions) close(s *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.forgetHeld(s)
-	t.sys.release(s)
+	if s.sock != nil {
+		s.sock.Close()
+		s.sock = nil
+	}
 }
 
-// Register opens the session r where it does not exist, says so to the client and sends its
-// first payload. Errors about it go to the client as events; the reason is for the counters.
-func (t *Sessions) Register(r *proto.UDPRegistration) packet.Reason {
-	ttl, v := t.cfg.Forward(r.Src.Addr(), r.Dst.Addr(), r.TTL)
-	if v.Reason != packet.OK {
-		return t.answer(r.Session, r.Src, r.Dst, r.Tag, r.TTL, v)
-	}
+// Register opens the session r where it does not exist, says so to the client and sends its first payload with the given
+// TTL.
+func (t *Sessions) Register(r *proto.UDPRegistration, ttl uint8) packet.Verdict {
 	s, v := t.find(r)
 	if v.Reason != packet.OK {
-		return t.answer(r.Session, r.Src, r.Dst, r.Tag, r.TTL, v)
+		return v
 	}
-	t.event(&proto.UDPEvent{Kind: proto.EventRegistered, Session: s.id, Tag: r.Tag})
-	return t.send(s, ttl, &proto.UDPPayload{
+	t.tell(s.src.Addr(), proto.UDPEvent{Kind: proto.EventRegistered, Session: s.id, Tag: r.Tag})
+	return t.Send(s, ttl, &proto.UDPPayload{
 		Session: s.id, Tag: r.Tag, TTL: r.TTL, Class: r.Class, DF: r.DF, Payload: r.Payload,
 	})
 }
 
 // find returns the session of a registration, a new one where there is none.
-func (t *Sessions) find(r *proto.UDPRegistration) (*session, packet.Verdict) {
+func (t *Sessions) find(r *proto.UDPRegistration) (*Session, packet.Verdict) {
 	t.opening.Lock()
 	defer t.opening.Unlock()
 	now := time.Now()
@@ -131,74 +121,66 @@ func (t *Sessions) find(r *proto.UDPRegistration) (*session, packet.Verdict) {
 		}
 		return s, packet.Verdict{}
 	}
-	s := &session{id: r.Session, src: r.Src, dst: r.Dst, idle: hop.SessionIdle(r.Idle, uint16(t.idle.Load())), began: now, ring: ring{replied: never}}
-	s.sock, s.kept = noSocket, s.idle
+	s := &Session{id: r.Session, src: r.Src, dst: r.Dst, idle: hop.SessionIdle(r.Idle, uint16(t.idle.Load())), began: now, of: t, ring: ring{replied: never}}
+	s.kept = s.idle
 	if reason := t.table.Add(now, s.id, s.src.Addr(), s, s.idle); reason != packet.OK {
 		// RFC 6888 REQ-8: out of resources, say host unreachable
 		return nil, packet.Verdict{Reason: reason, Answer: packet.HostUnreachable}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	v := t.sys.open(s)
-	if v.Reason != packet.OK {
+	var v packet.Verdict
+	if s.sock, v = t.sys.Open(s); v.Reason != packet.OK {
+		s.sock = nil
 		t.table.Delete(s.id)
 	}
 	return s, v
 }
 
-// Payload sends a payload of a registered session; an unknown one is answered with EventUnknown.
-func (t *Sessions) Payload(p *proto.UDPPayload) packet.Reason {
-	s, ok := t.table.Touch(time.Now(), p.Session)
+// Session returns a registered session and uses it; false for none.
+func (t *Sessions) Session(id proto.SessionID) (*Session, bool) { return t.table.Touch(time.Now(), id) }
+
+// Client returns whose session id is, the zero address where there is none.
+func (t *Sessions) Client(id proto.SessionID) netip.Addr {
+	s, ok := t.table.Get(id)
 	if !ok {
-		t.event(&proto.UDPEvent{Kind: proto.EventUnknown, Session: p.Session, Tag: p.Tag})
-		return packet.UnknownSession
+		return netip.Addr{}
 	}
-	ttl, v := t.cfg.Forward(s.src.Addr(), s.dst.Addr(), p.TTL)
-	if v.Reason != packet.OK {
-		return t.answer(s.id, s.src, s.dst, p.Tag, p.TTL, v)
-	}
-	return t.send(s, ttl, p)
+	return s.src.Addr()
 }
 
-func (t *Sessions) send(s *session, ttl uint8, p *proto.UDPPayload) packet.Reason {
+// Send sends the client's payload p of s into this host's network with the given TTL, at once or when it can be told
+// apart from others (hold.go). It is remembered with the TTL that it has in p.
+func (t *Sessions) Send(s *Session, ttl uint8, p *proto.UDPPayload) packet.Verdict {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.traffic.Sent()
 	t.keep(s, now)
 	if s.mustWait(p, now) {
-		return t.hold(s, ttl, p)
+		return packet.Verdict{Reason: t.hold(s, ttl, p)}
 	}
-	v := t.sendNow(s, now, ttl, p)
-	t.advance(s, now) // sending reads errors, too
-	if v.Reason != packet.OK {
-		return t.answer(s.id, s.src, s.dst, p.Tag, p.TTL, v)
-	}
-	return packet.OK
+	v := s.send(now, ttl, p)
+	s.advance(now) // sending reads errors, too
+	return v
 }
 
-// sendNow remembers a packet and sends it; s.mu is held.
-func (t *Sessions) sendNow(s *session, now time.Time, ttl uint8, p *proto.UDPPayload) packet.Verdict {
-	s.ring.remember(now.Sub(s.began), p.Tag, p.TTL, p.Payload)
-	return t.sys.send(s, ttl, p)
-}
-
-// received notes a packet of the origin; s.mu is held.
-func (t *Sessions) received(s *session) {
+// received notes a packet of the origin; s is locked.
+func (t *Sessions) received(s *Session) {
 	now := time.Now()
 	if !s.traffic.Answered() {
 		t.table.Confirm(s.id)
 	}
 	s.traffic.Received()
 	s.ring.replied = now.Sub(s.began)
-	t.cfg.Answered(s.dst.Addr(), s.dst.Addr())
+	t.cfg.Host.Heard(s.dst.Addr(), s.dst.Addr())
 	if !t.keep(s, now) {
 		t.table.Touch(now, s.id)
 	}
 }
 
-// keep gives s the idle time that its traffic asks for. False: it has it; s.mu is held.
-func (t *Sessions) keep(s *session, now time.Time) bool {
+// keep gives s the idle time that its traffic asks for. False: it has it; s is locked.
+func (t *Sessions) keep(s *Session, now time.Time) bool {
 	idle := s.traffic.Idle(s.dst.Port(), s.idle)
 	if idle == s.kept {
 		return false

@@ -1,8 +1,6 @@
 package udp
 
 import (
-	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"testing"
@@ -10,125 +8,9 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/hop"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
-
-var (
-	client = netip.MustParseAddrPort("100.96.0.1:5000")
-	server = netip.MustParseAddrPort("172.16.10.120:7")
-	dns    = netip.MustParseAddrPort("172.16.10.53:53")
-	router = netip.MustParseAddr("10.0.0.9")
-	self   = netip.MustParseAddr("172.16.10.100")
-)
-
-// memory is a sock.Wire: what is sent is kept, what arrives comes through a channel.
-type memory struct {
-	sent chan []byte
-	in   chan []byte
-}
-
-func (m *memory) Source(netip.Addr) netip.Addr { return self }
-func (m *memory) Send(b []byte)                { m.sent <- append([]byte(nil), b...) }
-
-func (m *memory) Receive(ctx context.Context, f func([]byte)) error {
-	for {
-		select {
-		case b := <-m.in:
-			f(b)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// bench is a table of sessions over memory.
-type bench struct {
-	*Sessions
-	t        *testing.T
-	wire     *memory
-	events   []proto.UDPEvent
-	payloads []proto.UDPPayload
-	counters packet.Counters
-	port     uint16 // of session 1, where open has opened it
-}
-
-func newBench(t *testing.T, cfg Config) *bench {
-	t.Helper()
-	b := &bench{t: t, wire: &memory{sent: make(chan []byte, 1000), in: make(chan []byte)}}
-	cfg.Wire = b.wire
-	cfg.Forward = func(_, dst netip.Addr, ttl uint8) (uint8, packet.Verdict) {
-		next, ok := packet.NextTTL(ttl)
-		if !ok {
-			return 0, packet.Verdict{Reason: packet.TTLExpired, Answer: packet.TimeExceeded}
-		}
-		if dst.IsLoopback() {
-			return 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}
-		}
-		return next, packet.Verdict{}
-	}
-	cfg.Reporter = func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return self, true }
-	cfg.Own = func(a netip.Addr) bool { return a == self }
-	cfg.Seen = func(netip.Addr, uint8) {}
-	cfg.Answered = func(_, _ netip.Addr) {}
-	cfg.Count = b.counters.Count
-	cfg.Deliver = b.take
-	var err error
-	if b.Sessions, err = Open(cfg); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run: %v", err)
-		}
-	})
-	return b
-}
-
-func (b *bench) take(_ link.Class, d []byte) packet.Reason {
-	d = append([]byte(nil), d...)
-	var e proto.UDPEvent
-	var p proto.UDPPayload
-	switch {
-	case proto.ParseUDPEvent(d, &e) == nil:
-		b.events = append(b.events, e)
-	case proto.ParseUDPPayload(d, &p) == nil:
-		b.payloads = append(b.payloads, p)
-	default:
-		b.t.Errorf("delivered %x", d)
-	}
-	return packet.OK
-}
-
-func (b *bench) register(id proto.SessionID, src, dst netip.AddrPort, payload string) packet.Reason {
-	return b.Register(&proto.UDPRegistration{Session: id, Src: src, Dst: dst, Tag: 1, TTL: 62, Payload: []byte(payload)})
-}
-
-// left returns the next packet that left this host.
-func (b *bench) left() packet.Packet {
-	b.t.Helper()
-	var p packet.Packet
-	select {
-	case raw := <-b.wire.sent:
-		if r := packet.Parse(raw, &p); r != packet.OK {
-			b.t.Fatalf("sent %x: %v", raw, r)
-		}
-	default:
-		b.t.Fatal("nothing was sent")
-	}
-	return p
-}
-
-// answer lets the destination of p say text.
-func (b *bench) answer(p packet.Packet, text string) {
-	b.wire.in <- packet.AppendUDP(nil, &packet.UDPPacket{Src: p.DstAddrPort(), Dst: p.SrcAddrPort(), TTL: 60, TOS: 0x48, Payload: []byte(text)})
-	synctest.Wait()
-}
 
 func TestRegistrationCarriesAPayload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -301,8 +183,7 @@ func TestEndClient(t *testing.T) {
 		b.register(3, clientAt(2, 5000), server, "hello")
 		b.events = nil
 		b.EndClient(clientAt(1, 0).Addr())
-		wire, ok := b.sys.(*wired)
-		if !ok || b.Len() != 1 || len(wire.ports) != 1 || len(b.events) != 0 {
+		if b.Len() != 1 || len(b.wire.open) != 1 || len(b.events) != 0 {
 			t.Errorf("%d sessions, events %v", b.Len(), b.events)
 		}
 		if r := b.Payload(&proto.UDPPayload{Session: 1, TTL: 62}); r != packet.UnknownSession {
@@ -323,12 +204,7 @@ func TestErrorOfARouter(t *testing.T) {
 		for _, e := range []packet.Error{
 			{Src: router, Type: 11, TTL: 63}, {Src: router, Type: 3, Code: 4, TTL: 63, MTU: 1400}, {Src: self, Type: 3, Code: 1, TTL: 64}, {Src: router, Type: 3, Code: 13, TTL: 1},
 		} {
-			raw, ok := packet.AppendError(nil, e, &p)
-			if !ok {
-				t.Fatal("no error")
-			}
-			b.wire.in <- raw
-			synctest.Wait()
+			b.fails(p, e)
 		}
 		want := []proto.UDPEvent{
 			{Session: 1, Kind: proto.EventICMP, Tag: 1, ICMPType: 11, TTL: 62, QuotedTTL: 1, Reporter: router},

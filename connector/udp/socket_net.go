@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -31,42 +30,38 @@ import (
 //	send             EMSGSIZE, ENOBUFS, ENETUNREACH, EHOSTUNREACH, EHOSTDOWN, ECONNREFUSED (an earlier packet's)
 //	recv             ECONNREFUSED, EHOSTUNREACH (an earlier packet's)
 
-// socket is the platform's part of a session.
-type socket struct {
-	conn    *net.UDPConn
-	ttl     int
-	tos     int
-	df      bool
-	ttlSeen func(b []byte) (n int, ttl uint8, err error) // reads
-}
+// kernel makes sockets of this machine, with a reader for each.
+type kernel struct{ readers sync.WaitGroup }
 
-// noSocket is a session's socket before open and after release.
-var noSocket socket
+// Kernel returns the sockets of this machine.
+func Kernel() (Sockets, error) { return new(kernel), nil }
 
-// system is the platform's part of the table: a reader for each session.
-type system struct {
-	sessions *Sessions
-	readers  sync.WaitGroup
-}
-
-func newSystem(t *Sessions) (*system, error) { return &system{sessions: t}, nil }
-
-func (y *system) run(ctx context.Context) error {
+func (k *kernel) Run(ctx context.Context) error {
 	<-ctx.Done()
 	return context.Cause(ctx)
 }
 
-func (y *system) close() { y.readers.Wait() }
+func (k *kernel) Close() { k.readers.Wait() }
 
-// open connects a socket to the session's destination; s.mu is held.
-func (y *system) open(s *session) packet.Verdict {
+// Open connects a socket to the session's destination.
+func (k *kernel) Open(s *Session) (Socket, packet.Verdict) {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(s.dst))
 	if err != nil {
-		return verdict(err)
+		return nil, verdictOf(err)
 	}
-	s.sock = socket{conn: conn, ttl: -1, tos: -1, ttlSeen: reader(conn, s.dst.Addr())}
-	y.readers.Go(func() { y.receive(s, conn, s.sock.ttlSeen) })
-	return packet.Verdict{}
+	y := &socket{session: s, conn: conn, v6: s.dst.Addr().Is6(), ttl: -1, tos: -1}
+	k.readers.Go(func() { y.receive(reader(conn, s.dst.Addr())) })
+	return y, packet.Verdict{}
+}
+
+// socket is the connected socket of a session, and guarded by its lock.
+type socket struct {
+	session  *Session
+	conn     *net.UDPConn
+	v6       bool
+	closed   bool
+	ttl, tos int // of what is sent; -1 = not set yet
+	df       bool
 }
 
 // reader returns a function that reads one payload and, where the system tells, its TTL.
@@ -93,61 +88,55 @@ func reader(conn *net.UDPConn, dst netip.Addr) func(b []byte) (int, uint8, error
 	}
 }
 
-// release closes the socket, which ends its reader; s.mu is held.
-func (y *system) release(s *session) {
-	if s.sock.conn != nil {
-		_ = s.sock.conn.Close()
-	}
-	s.sock = noSocket
+// Close closes the socket, which ends its reader.
+func (y *socket) Close() {
+	y.closed = true
+	_ = y.conn.Close()
 }
 
-// send sends one payload; s.mu is held.
-func (y *system) send(s *session, ttl uint8, p *proto.UDPPayload) packet.Verdict {
-	conn := s.sock.conn
-	if conn == nil {
-		return packet.Verdict{Reason: packet.Closed}
-	}
-	if err := s.sock.set(s.dst.Addr().Is6(), int(ttl), int(p.Class), p.DF); err != nil {
+// Send sends one payload.
+func (y *socket) Send(d Datagram) packet.Verdict {
+	if err := y.set(int(d.TTL), int(d.TOS), d.DF); err != nil {
 		return packet.Verdict{Reason: packet.SendFailed}
 	}
-	_, err := conn.Write(p.Payload)
+	_, err := y.conn.Write(d.Payload)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		y.refused(s) // an earlier packet's; this one has not left
-		_, err = conn.Write(p.Payload)
+		y.refused() // an earlier packet's; this one has not left
+		_, err = y.conn.Write(d.Payload)
 	}
-	return verdict(err)
+	return verdictOf(err)
 }
 
 // set makes the socket send like this, where it does not yet.
-func (k *socket) set(v6 bool, ttl, tos int, df bool) error {
+func (y *socket) set(ttl, tos int, df bool) error {
 	var err error
-	if ttl != k.ttl {
-		if v6 {
-			err = ipv6.NewConn(k.conn).SetHopLimit(ttl)
+	if ttl != y.ttl {
+		if y.v6 {
+			err = ipv6.NewConn(y.conn).SetHopLimit(ttl)
 		} else {
-			err = ipv4.NewConn(k.conn).SetTTL(ttl)
+			err = ipv4.NewConn(y.conn).SetTTL(ttl)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if tos != k.tos { // best effort: Windows leaves it to policies
-		if v6 {
-			_ = ipv6.NewConn(k.conn).SetTrafficClass(tos)
+	if tos != y.tos { // best effort: Windows leaves it to policies
+		if y.v6 {
+			_ = ipv6.NewConn(y.conn).SetTrafficClass(tos)
 		} else {
-			_ = ipv4.NewConn(k.conn).SetTOS(tos)
+			_ = ipv4.NewConn(y.conn).SetTOS(tos)
 		}
 	}
-	if df != k.df && !v6 {
-		_ = setDF(k.conn, df) // best effort: not before macOS 11
+	if df != y.df && !y.v6 {
+		_ = setDF(y.conn, df) // best effort: not before macOS 11
 	}
-	k.ttl, k.tos, k.df = ttl, tos, df
+	y.ttl, y.tos, y.df = ttl, tos, df
 	return nil
 }
 
-// verdict says what a failed call means for the one who asked. Windows' own
+// verdictOf says what a failed call means for the one who asked. Windows' own
 // numbers (winsock2.h) stand beside the names, which are inventions of package syscall there.
-func verdict(err error) packet.Verdict {
+func verdictOf(err error) packet.Verdict {
 	is := func(name, number syscall.Errno) bool {
 		var e syscall.Errno
 		return errors.Is(err, name) || errors.As(err, &e) && e == number
@@ -172,47 +161,36 @@ func verdict(err error) packet.Verdict {
 }
 
 // receive hands on what comes until the socket is closed.
-func (y *system) receive(s *session, conn *net.UDPConn, read func([]byte) (int, uint8, error)) {
+func (y *socket) receive(read func([]byte) (int, uint8, error)) {
 	buf := make([]byte, proto.PayloadOverhead+1<<16)
 	for {
 		n, ttl, err := read(buf[proto.PayloadOverhead:])
-		s.mu.Lock()
-		if s.sock.conn != conn { // closed
-			s.mu.Unlock()
+		if !y.take(buf, n, ttl, err) {
 			return
 		}
-		switch {
-		case err == nil:
-			y.payload(s, buf, n, ttl)
-		case errors.Is(err, syscall.ECONNREFUSED):
-			y.refused(s)
-		case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-			y.sessions.cfg.Count(packet.Unreachable) // by whom is not said
-		case errors.Is(err, net.ErrClosed):
-			s.mu.Unlock()
-			return
-		}
-		y.sessions.advance(s, time.Now())
-		s.mu.Unlock()
 	}
 }
 
-// payload sends what was received to the client; s.mu is held.
-func (y *system) payload(s *session, buf []byte, n int, seen uint8) {
-	y.sessions.received(s)
-	ttl, ok := y.sessions.backTTL(s.dst.Addr(), seen)
-	if !ok {
-		y.sessions.cfg.Count(packet.TTLExpired)
-		return
+// take hands on one payload, or what was read instead; false when the socket has been closed.
+func (y *socket) take(buf []byte, n int, ttl uint8, err error) bool {
+	y.session.Lock()
+	defer y.session.Unlock()
+	switch {
+	case y.closed, errors.Is(err, net.ErrClosed):
+		return false
+	case err == nil:
+		y.session.Received(buf, n, ttl, 0)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		y.refused()
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		y.session.Lost(packet.Unreachable) // by whom is not said
 	}
-	head := proto.AppendUDPPayload(buf[:0], &proto.UDPPayload{Session: s.id, TTL: ttl})
-	if r := y.sessions.cfg.Deliver(s.traffic.Class(n), buf[:len(head)+n]); r != packet.OK {
-		y.sessions.cfg.Count(r)
-	}
+	y.session.Advance()
+	return true
 }
 
-// refused: the destination itself said port unreachable; s.mu is held.
-func (y *system) refused(s *session) {
-	typ, code := packet.PortUnreachable.TypeCode(s.dst.Addr().Is6())
-	y.sessions.fail(s, &report{from: s.dst.Addr(), typ: typ, code: code})
+// refused: the destination itself said port unreachable.
+func (y *socket) refused() {
+	typ, code := packet.PortUnreachable.TypeCode(y.v6)
+	y.session.Failed(packet.Error{Src: y.session.Dst().Addr(), Type: typ, Code: code}, nil)
 }

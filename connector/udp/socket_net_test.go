@@ -10,10 +10,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oneping/oneping/connector/host"
+	"github.com/oneping/oneping/connector/host/hosttest"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
+
+// queue is a way back that a test waits at.
+type queue chan []byte
+
+func (q queue) Deliver(_ netip.Addr, _ link.Class, d []byte) packet.Reason {
+	q <- append([]byte(nil), d...)
+	return packet.OK
+}
+
+func (queue) Count(packet.Reason) {}
 
 // TestSocketsOnLoopback runs sessions over this system's sockets.
 func TestSocketsOnLoopback(t *testing.T) {
@@ -32,25 +44,23 @@ func TestSocketsOnLoopback(t *testing.T) {
 			_, _ = origin.WriteToUDPAddrPort(buf[:n], from)
 		}
 	}()
-	back := make(chan []byte, 16)
-	table, err := Open(Config{
-		Forward:  func(_, _ netip.Addr, ttl uint8) (uint8, packet.Verdict) { return ttl, packet.Verdict{} },
-		Reporter: func(_, _ netip.Addr, _ packet.Reason) (netip.Addr, bool) { return self, true },
-		Own:      func(netip.Addr) bool { return true }, Seen: func(netip.Addr, uint8) {}, Answered: func(_, _ netip.Addr) {}, Count: func(packet.Reason) {},
-		Deliver: func(_ link.Class, d []byte) packet.Reason {
-			back <- append([]byte(nil), d...)
-			return packet.OK
-		},
-	})
+	sys, err := Kernel()
 	if err != nil {
 		t.Fatal(err)
 	}
+	b := &bench{t: t}
+	back := make(queue, 16)
+	b.host = host.New(host.Config{
+		Routes: hosttest.Machine{Self: netip.MustParseAddr("127.0.0.1")}, Counters: &b.counters,
+		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+	})
+	b.Sessions = New(sys, Config{Host: b.host, Back: back})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- table.Run(ctx) }()
+	go func() { ended <- b.Run(ctx) }()
 	dst := origin.LocalAddr().(*net.UDPAddr).AddrPort()
 	for i, text := range []string{"hello", "", "again"} {
-		if r := table.Register(&proto.UDPRegistration{Session: 1, Src: client, Dst: dst, TTL: uint8(9 + i), DF: i == 2, Payload: []byte(text)}); r != packet.OK {
+		if r := b.Register(&proto.UDPRegistration{Session: 1, Src: client, Dst: dst, TTL: uint8(9 + i), DF: i == 2, Payload: []byte(text)}); r != packet.OK {
 			t.Fatal(r)
 		}
 		for range 2 { // registered, and the echo

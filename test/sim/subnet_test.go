@@ -10,8 +10,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// subnet is what lies behind the connector (sock.Wire): hosts that answer after
-// a millisecond.
+// subnet is what lies behind the connector: hosts that answer after a millisecond. What
+// the connector's own machine is made of (connector.System) stands in kernel_test.go.
 type subnet struct {
 	prefix netip.Prefix
 	own    netip.Addr // the connector's address in it
@@ -48,14 +48,8 @@ func plainHost(p *packet.Packet) ([]byte, time.Duration) {
 	return nil, 0
 }
 
-func (s *subnet) Source(dst netip.Addr) netip.Addr {
-	if s.prefix.Contains(dst) {
-		return s.own
-	}
-	return netip.Addr{}
-}
-
-func (s *subnet) Send(b []byte) {
+// send sends one packet of the connector's machine.
+func (s *subnet) send(b []byte) {
 	b = bytes.Clone(b)
 	s.wg.Add(1)
 	time.AfterFunc(time.Millisecond, func() { defer s.wg.Done(); s.arrive(b) })
@@ -95,7 +89,9 @@ func (s *subnet) back(b []byte, after time.Duration) {
 	})
 }
 
-func (s *subnet) Receive(ctx context.Context, f func(b []byte)) error {
+// receive calls f with each packet that arrives for the connector's machine, one at a time, until ctx ends. Every caller
+// gets every packet. Never nil.
+func (s *subnet) receive(ctx context.Context, f func(b []byte)) error {
 	tap := make(chan []byte, 1024)
 	s.mu.Lock()
 	s.taps[tap] = struct{}{}

@@ -228,7 +228,7 @@ func (w *world) startConnector() {
 	id := w.nodeTLS(proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "r"})
 	w.connector = start(func(ctx context.Context, ready func()) error {
 		c, err := connector.New(connector.Config{
-			Edges: []string{edgeSocket}, TLS: id, Socket: w.sockets[connectorSocket], Wire: w.subnet, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
+			Edges: []string{edgeSocket}, TLS: id, Socket: w.sockets[connectorSocket], System: kernel{w.subnet}, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
 		})
 		if err != nil {
 			w.t.Error(err)

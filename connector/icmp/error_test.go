@@ -39,17 +39,17 @@ func TestErrorsQuoteTheClientsPacket(t *testing.T) {
 			if c.v6 {
 				e.Src, e.Dst = alice6, server6
 			}
-			if _, other := b.ask(packet.Echo{Src: e.Src.Next(), Dst: e.Dst, Ident: 0x1234}); other.ident != 0x1234 { // takes it away
+			if _, other := b.ask(packet.Echo{Src: e.Src.Next(), Dst: e.Dst, Ident: 0x1234}); other.Ident != 0x1234 { // takes it away
 				t.Fatal("identifier")
 			}
 			sent, out := b.ask(e)
 			q := icmpOf(sent, out)
-			r, ok := newReport(c.v6, q[:min(c.quoted, len(q))])
+			failed, ok := errorAbout(c.v6, q[:min(c.quoted, len(q))])
 			if !ok {
-				t.Fatal("newReport")
+				t.Fatal("errorAbout")
 			}
-			r.dst, r.from, r.typ, r.code, r.ttl, r.info = e.Dst, c.from, c.typ, c.code, c.ttl, c.info
-			b.fail(&r)
+			failed.dst, failed.Error = e.Dst, packet.Error{Src: c.from, Type: c.typ, Code: c.code, TTL: c.ttl, MTU: c.info, Pointer: c.info}
+			b.fail(&failed)
 			p := b.took()
 			if p.Src != c.from || p.Dst != e.Src || p.Type != c.typ || p.Code != c.code || p.TTL != c.wantTTL || p.MTU() != c.wantMTU {
 				t.Errorf("error %+v", p)
@@ -66,27 +66,27 @@ func TestErrorsQuoteTheClientsPacket(t *testing.T) {
 func TestParameterProblem(t *testing.T) {
 	b := newBench(t, Config{})
 	sent, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7})
-	r, _ := newReport(false, icmpOf(sent, out))
-	r.dst, r.from, r.typ, r.ttl, r.info = server4, router4, packet.TypeParamProblem, 64, 20
-	b.fail(&r)
+	e, _ := errorAbout(false, icmpOf(sent, out))
+	e.dst, e.Error = server4, packet.Error{Src: router4, Type: packet.TypeParamProblem, TTL: 64, Pointer: 20}
+	b.fail(&e)
 	if p := b.took(); p.Type != packet.TypeParamProblem || p.Transport()[4] != 20 {
 		t.Errorf("got %x, want pointer 20", p.Transport()[:8])
 	}
 }
 
-func TestReportsThatNobodyAskedFor(t *testing.T) {
+func TestErrorsThatNobodyAskedFor(t *testing.T) {
 	b := newBench(t, Config{})
 	sent, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: []byte("mine")})
-	for name, change := range map[string]func(r *report){
-		"destination": func(r *report) { r.dst = router4 },
-		"sequence":    func(r *report) { r.seq++ },
-		"identifier":  func(r *report) { r.ident++ },
-		"payload":     func(r *report) { r.quoted = append(append([]byte(nil), r.quoted[:8]...), "other"...) },
+	for name, change := range map[string]func(e *icmpError){
+		"destination": func(e *icmpError) { e.dst = router4 },
+		"sequence":    func(e *icmpError) { e.seq++ },
+		"identifier":  func(e *icmpError) { e.Ident++ },
+		"payload":     func(e *icmpError) { e.quoted = append(append([]byte(nil), e.quoted[:8]...), "other"...) },
 	} {
-		r, _ := newReport(false, icmpOf(sent, out))
-		r.dst, r.from, r.typ, r.ttl = server4, router4, packet.TypeTimeExceeded, 64
-		change(&r)
-		b.fail(&r)
+		e, _ := errorAbout(false, icmpOf(sent, out))
+		e.dst, e.Error = server4, packet.Error{Src: router4, Type: packet.TypeTimeExceeded, TTL: 64}
+		change(&e)
+		b.fail(&e)
 		if len(b.back) != 0 {
 			t.Errorf("another %s: delivered", name)
 			b.back = nil
@@ -96,8 +96,8 @@ func TestReportsThatNobodyAskedFor(t *testing.T) {
 		t.Errorf("unsolicited %d, want 4", got)
 	}
 	for _, q := range [][]byte{nil, {8}, {0, 0, 0, 0, 0, 7, 0, 1}} { // too short, no request
-		if _, ok := newReport(false, q); ok {
-			t.Errorf("%x is a report", q)
+		if _, ok := errorAbout(false, q); ok {
+			t.Errorf("%x is about a request", q)
 		}
 	}
 }

@@ -19,16 +19,17 @@ import (
 // administrator needs to restart nothing after the command that opens it.
 const icmpRetry = 5 * time.Second
 
-// icmpRoom is the ICMP NAT, or why there is none.
-type icmpRoom struct {
+// icmpNAT is the ICMP NAT, or why there is none.
+type icmpNAT struct {
 	nat atomic.Pointer[icmp.NAT] // nil: off
 
+	// guarded by mu
 	mu  sync.Mutex
-	why error // guarded by mu
+	why error
 }
 
 // mode says how ICMP is done: "ping", "raw", "off: REASON".
-func (r *icmpRoom) mode() string {
+func (r *icmpNAT) mode() string {
 	why := r.off()
 	if nat := r.nat.Load(); nat != nil && why == nil {
 		return nat.Mode()
@@ -40,7 +41,7 @@ func (r *icmpRoom) mode() string {
 }
 
 // off returns why there is no ICMP, nil where there is.
-func (r *icmpRoom) off() error {
+func (r *icmpNAT) off() error {
 	if nat := r.nat.Load(); nat != nil {
 		return nat.Off()
 	}
@@ -49,13 +50,13 @@ func (r *icmpRoom) off() error {
 	return r.why
 }
 
-func (r *icmpRoom) setOff(why error) {
+func (r *icmpNAT) setOff(why error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.why = why
 }
 
-// openICMP starts the ICMP room, or goes on trying to. UDP and TCP work without it.
+// openICMP starts ICMP, or goes on trying to. UDP and TCP work without it.
 func (c *Connector) openICMP(ctx context.Context, g *errgroup.Group) {
 	nat, err := c.newNAT()
 	if err == nil {
@@ -91,14 +92,12 @@ func (c *Connector) awaitICMP(ctx context.Context) (*icmp.NAT, error) {
 
 // newNAT opens the NAT and gives it to dispatch.
 func (c *Connector) newNAT() (*icmp.NAT, error) {
-	nat, err := icmp.Open(icmp.Config{
-		Mode: c.cfg.ICMP, Own: c.host.Own, Seen: c.host.Seen, Answered: c.host.Heard,
-		Deliver: c.dispatch.sendUrgent, Count: c.counters.Count, Wire: c.cfg.Wire,
-	})
+	t, err := c.cfg.System.ICMP(c.cfg.ICMP)
 	if err != nil {
 		c.dispatch.icmp.setOff(err)
 		return nil, err
 	}
+	nat := icmp.New(t, icmp.Config{Host: c.host, Back: &c.up})
 	c.dispatch.icmp.nat.Store(nat)
 	return nat, nil
 }

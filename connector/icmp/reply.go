@@ -1,0 +1,66 @@
+package icmp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/oneping/oneping/internal/hop"
+	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// reply is an echo reply as a transport received it.
+type reply struct {
+	out      Outer
+	from     netip.Addr
+	seq      uint16
+	ttl, tos uint8 // ttl 0 = unknown
+	payload  []byte
+}
+
+// reply hands an echo reply to its client, if it answers a request.
+func (n *NAT) reply(a *reply) {
+	if r := n.tryReply(a); r != packet.OK {
+		n.cfg.Back.Count(r)
+	}
+}
+
+func (n *NAT) tryReply(a *reply) packet.Reason {
+	client, ok := n.asker(a)
+	if !ok {
+		return packet.Unsolicited
+	}
+	n.cfg.Host.Heard(a.from, a.from)
+	ttl, ok := hop.BackTTL(a.ttl, n.cfg.Host.Seen(a.from, a.ttl))
+	if !ok {
+		return packet.TTLExpired
+	}
+	s := n.bufs.Get().(*scratch)
+	defer n.bufs.Put(s)
+	s.out = packet.AppendEcho(append(s.out[:0], byte(proto.TypePacket)), &packet.Echo{
+		Src: a.from, Dst: client.client, Ident: client.ident, Seq: a.seq, TTL: ttl, TOS: a.tos,
+		ID: uint16(n.ids.Add(1)), Reply: true, Payload: a.payload,
+	})
+	return n.cfg.Back.Deliver(client.client, link.Urgent, s.out)
+}
+
+// asker returns who has sent the request that a answers, and keeps its mapping from now on; false for none.
+func (n *NAT) asker(a *reply) (key, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m := n.outer[a.out]
+	if m == nil {
+		return key{}, false
+	}
+	q := m.find(a.from, a.seq, a.payload, time.Now())
+	if q == nil {
+		return key{}, false
+	}
+	q.done = true
+	if !m.confirmed {
+		m.confirmed = true
+		n.table.Confirm(m.key)
+	}
+	return m.key, true
+}

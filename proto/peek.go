@@ -1,0 +1,49 @@
+package proto
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// Peek says whose datagram b is, and looks at nothing else of it: the source address of a packet or a registration, the
+// session of a payload or an event. Neither where it is of another type, or too short to say. Parse says what is wrong.
+func Peek(b []byte) (src netip.Addr, id SessionID) {
+	if len(b) < 2 {
+		return src, 0
+	}
+	switch DatagramType(b[0]) {
+	case TypePacket: // RFC 791 §3.1, RFC 8200 §3
+		switch {
+		case b[1]>>4 == 4:
+			src = addrAt(b, PacketOverhead+12, 4)
+		case b[1]>>4 == 6:
+			src = addrAt(b, PacketOverhead+8, 16)
+		}
+	case TypeUDPRegistration:
+		if b[1]&flagIPv6 != 0 {
+			return addrAt(b, regFixed, 16), 0
+		}
+		src = addrAt(b, regFixed, 4)
+	case TypeUDPPayload:
+		id = sessionAt(b, 4)
+	case TypeUDPEvent:
+		id = sessionAt(b, 12)
+	}
+	return src, id
+}
+
+// addrAt reads the address of n bytes at an offset; zero where b ends before.
+func addrAt(b []byte, at, n int) netip.Addr {
+	if len(b) < at+n {
+		return netip.Addr{}
+	}
+	return addrOf(b[at : at+n])
+}
+
+// sessionAt reads the session id at an offset; 0 where b ends before.
+func sessionAt(b []byte, at int) SessionID {
+	if len(b) < at+8 {
+		return 0
+	}
+	return SessionID(binary.BigEndian.Uint64(b[at:]))
+}
