@@ -81,7 +81,7 @@ func steady(tb testing.TB, v6 bool) func() {
 	}
 	tb.Cleanup(func() { t.Release(out) })
 	s := t.sockets[out]
-	ready := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
+	ready := []unix.PollFd{{Fd: int32(s.sock.FD), Events: unix.POLLIN}}
 	return func() {
 		if v := n.Send(&p, 64); v.Reason != packet.OK {
 			tb.Fatal(v.Reason)
@@ -90,7 +90,7 @@ func steady(tb testing.TB, v6 bool) func() {
 		if _, err := unix.Poll(ready, 5000); err != nil && err != unix.EINTR {
 			tb.Fatal(err)
 		}
-		t.event(s, sock.Events{Readable: true})
+		s.event(sock.Events{Readable: true})
 		if back.delivered != before+1 {
 			tb.Fatalf("%d replies delivered", back.delivered-before)
 		}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -41,10 +42,8 @@ type key struct {
 // mapping is one (client, identifier) and its last requests.
 type mapping struct {
 	key
-	out   Outer     // as it leaves this host
-	ring  []request // grows to limit, then round and round
-	next  int
-	limit int // ringSize, or more
+	out  Outer // as it leaves this host
+	ring table.Ring[request]
 
 	confirmed bool // has had a reply
 }
@@ -55,51 +54,30 @@ func (m *mapping) remember(p *packet.Packet, now time.Time, spare *int) bool {
 	if p.Hdr+8 > headSize {
 		return false
 	}
-	q := m.slot(now, spare)
+	if oldest := m.ring.Oldest(); oldest != nil && !oldest.done && now.Sub(oldest.at) < ringWait {
+		m.grow(spare) // it still waits for its answer
+	}
+	q := m.ring.Put()
 	q.at, q.dst, q.seq, q.ttl, q.hdr, q.done = now, p.Dst, p.Seq, p.TTL, uint8(p.Hdr), false
 	q.size = uint8(copy(q.head[:], p.Raw))
 	return true
 }
 
-// slot returns where the next request goes: behind the newest, in the oldest's
-// place, or, where that still waits for its answer, in a larger ring.
-func (m *mapping) slot(now time.Time, spare *int) *request {
-	if len(m.ring) == m.limit {
-		if oldest := &m.ring[m.next]; !oldest.done && now.Sub(oldest.at) < ringWait {
-			m.grow(spare)
-		}
-	}
-	at := m.next
-	if len(m.ring) < m.limit {
-		at = len(m.ring)
-		m.ring = append(m.ring, request{})
-	}
-	m.next = (at + 1) % m.limit
-	return &m.ring[at]
-}
-
 // grow doubles the ring as far as spare allows.
 func (m *mapping) grow(spare *int) {
-	more := min(m.limit, ringMost-m.limit, *spare)
-	if more <= 0 {
-		return
+	limit := m.ring.Limit()
+	if more := min(limit, ringMost-limit, *spare); more > 0 {
+		*spare -= more
+		m.ring.Grow(more)
 	}
-	*spare -= more
-	m.limit += more
-	ring := make([]request, 0, m.limit)
-	m.ring = append(append(ring, m.ring[m.next:]...), m.ring[:m.next]...)
 }
 
 // find returns the newest request of the last Lifetime to dst with this
 // sequence number whose payload agrees with data as far as both are known: two programs on
 // this host may use one identifier, their payloads differ.
 func (m *mapping) find(dst netip.Addr, seq uint16, data []byte, now time.Time) *request {
-	for i := range len(m.ring) {
-		at := (m.next - 1 - i + 2*m.limit) % m.limit
-		if at >= len(m.ring) {
-			continue
-		}
-		q := &m.ring[at]
+	for i := range m.ring.Len() {
+		q := m.ring.Newest(i)
 		if q.seq != seq || q.dst != dst || now.Sub(q.at) > Lifetime {
 			continue
 		}

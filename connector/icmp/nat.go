@@ -140,7 +140,7 @@ func (n *NAT) EndClient(client netip.Addr) {
 // forget drops what is kept of a mapping beside the table; mu is held.
 func (n *NAT) forget(m *mapping) {
 	delete(n.outer, m.out)
-	n.spare += m.limit - ringSize
+	n.spare += m.ring.Limit() - ringSize
 	n.dead = append(n.dead, m.out)
 }
 
@@ -195,7 +195,7 @@ func (n *NAT) admit(p *packet.Packet) (Outer, packet.Reason) {
 // Lifetime after its last request (RFC 5508 REQ-2), unless its client has most of a full table and another less than a
 // fair share (table.Shares).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
-	m := &mapping{key: k, out: Outer{V6: k.client.Is6()}, limit: ringSize}
+	m := &mapping{key: k, out: Outer{V6: k.client.Is6()}, ring: table.NewRing[request](ringSize)}
 	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {
 		return nil, r
 	}

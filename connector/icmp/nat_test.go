@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -164,12 +165,12 @@ func TestRingGrowsNoFurther(t *testing.T) {
 		"some":     {&some, 0, ringSize + 10},
 		"too late": {&some, ringWait, ringSize},
 	} {
-		m := mapping{limit: ringSize}
+		m := mapping{ring: table.NewRing[request](ringSize)}
 		for i := range 3 * ringSize {
 			m.remember(&p, now.Add(time.Duration(i/ringSize)*c.after), c.room)
 		}
-		if len(m.ring) != c.want {
-			t.Errorf("%s: ring of %d, want %d", name, len(m.ring), c.want)
+		if m.ring.Len() != c.want {
+			t.Errorf("%s: ring of %d, want %d", name, m.ring.Len(), c.want)
 		}
 		some = 10
 	}

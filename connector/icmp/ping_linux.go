@@ -39,16 +39,15 @@ type pingSockets struct {
 	sockets map[Outer]*pingSocket // guarded by mu
 }
 
-// pingSocket is one socket. Its sender and its reader exclude each other: a
-// pending error that one of them has not read fails the other's next call.
+// pingSocket is one socket.
 type pingSocket struct {
+	of     *pingSockets
 	out    Outer
 	ticket sock.Ticket
 
-	mu  sync.Mutex
-	fd  int    // guarded by mu; -1 when closed
-	df  bool   // guarded by mu: what SetDF set last
-	mtu uint32 // guarded by mu: of our own link, when it last refused a packet
+	// guarded by mu, which is held while the NAT takes what was read
+	mu   sync.Mutex
+	sock sock.Socket // FD -1: closed
 }
 
 // newPing returns the transport where this host allows it.
@@ -134,7 +133,7 @@ func (t *pingSockets) Open(v6 bool, want uint16) (uint16, error) {
 	case err != nil:
 		return 0, busy(err)
 	}
-	s := &pingSocket{fd: fd, out: Outer{V6: v6}}
+	s := &pingSocket{of: t, sock: sock.Socket{FD: fd, V6: v6}, out: Outer{V6: v6}}
 	if s.out.Ident, err = bindIdent(fd, v6, want); err != nil {
 		_ = unix.Close(fd)
 		return 0, busy(err)
@@ -145,7 +144,7 @@ func (t *pingSockets) Open(v6 bool, want uint16) (uint16, error) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s.ticket, err = t.poller.Add(fd, func(e sock.Events) { t.event(s, e) }); err != nil {
+	if s.ticket, err = t.poller.Add(fd, s.event); err != nil {
 		_ = unix.Close(fd)
 		return 0, busy(err)
 	}
@@ -190,9 +189,9 @@ func (t *pingSockets) Release(out Outer) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.poller.Remove(s.fd, s.ticket)
-	_ = unix.Close(s.fd)
-	s.fd = -1
+	t.poller.Remove(s.sock.FD, s.ticket)
+	_ = unix.Close(s.sock.FD)
+	s.sock.FD = -1
 }
 
 func (t *pingSockets) Attach(n *NAT) { t.nat = n }
@@ -208,109 +207,65 @@ func (t *pingSockets) Send(r Request) packet.Verdict {
 	defer t.msgs.Put(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fd < 0 {
+	if s.sock.FD < 0 {
 		return packet.Verdict{Reason: packet.Closed}
 	}
-	if r.DF != s.df {
-		if err := sock.SetDF(s.fd, r.V6, r.DF); err != nil {
-			return packet.Verdict{Reason: packet.SendFailed}
-		}
-		s.df = r.DF
-	}
-	to := sock.Send{Dst: netip.AddrPortFrom(r.Dst, 0), V6: r.V6, TTL: r.TTL, TOS: r.TOS}
-	return sock.Verdict(t.sendLocked(s, m, r.ICMP, to), s.mtu)
+	to := sock.Send{Dst: netip.AddrPortFrom(r.Dst, 0), TTL: r.TTL, TOS: r.TOS}
+	return s.sock.Send(m, r.ICMP, to, r.DF, s)
 }
 
-// sendTries bounds how often a send is repeated that failed with the error of an earlier packet.
-const sendTries = 8
-
-// sendLocked drains the error queue, sends, and does both again where the
-// send failed with an error that belongs to an earlier packet.
-func (t *pingSockets) sendLocked(s *pingSocket, m *sock.Message, icmp []byte, to sock.Send) error {
-	t.drain(s, m)
-	err := m.SendTo(s.fd, icmp, to)
-	for range sendTries {
-		if err == nil || err == unix.EAGAIN {
-			return err
-		}
-		read, local := t.drain(s, m)
-		again := m.SendTo(s.fd, icmp, to)
-		if again == err && (local || !read) {
-			return err // the same twice with nothing queued by others: it is about this packet
-		}
-		err = again
-	}
-	return err
-}
-
-// event reads what a socket has for us.
-func (t *pingSockets) event(s *pingSocket, e sock.Events) {
-	m := t.msgs.Get().(*sock.Message)
-	defer t.msgs.Put(m)
+// event reads what the socket has for us.
+func (s *pingSocket) event(e sock.Events) {
+	m := s.of.msgs.Get().(*sock.Message)
+	defer s.of.msgs.Put(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fd < 0 {
+	if s.sock.FD < 0 {
 		return
 	}
 	if e.Error {
-		t.drain(s, m)
-		sock.ClearError(s.fd)
+		s.sock.Drain(m, s)
+		sock.ClearError(s.sock.FD)
 	}
 	if e.Readable {
-		t.receive(s, m)
+		s.receive(m)
 	}
 }
 
-// receive hands on the replies that wait, at most readBatch, so that no socket starves the others.
-func (t *pingSockets) receive(s *pingSocket, m *sock.Message) {
+// readBatch bounds what is read of one socket at a time, so that none starves the others.
+const readBatch = 64
+
+// receive hands on the replies that wait.
+func (s *pingSocket) receive(m *sock.Message) {
 	for range readBatch {
 		var r sock.Received
-		err := m.Receive(s.fd, 0, &r)
+		err := m.Receive(s.sock.FD, 0, &r)
 		if err != nil {
 			if err == unix.EAGAIN {
 				return
 			}
-			t.drain(s, m) // the pending error of another packet
+			s.sock.Drain(m, s) // the pending error of another packet
 			continue
 		}
 		if len(r.Data) < 8 {
 			continue
 		}
-		t.nat.reply(&reply{
+		s.of.nat.reply(&reply{
 			out: s.out, from: r.From.Addr(), seq: binary.BigEndian.Uint16(r.Data[6:]),
 			ttl: r.TTL, tos: r.TOS, payload: r.Data[8:],
 		})
 	}
 }
 
-const readBatch = 64
-
-// drain reads the error queue until it is empty. It says whether anything was
-// there, and whether our own kernel's refusals were among it.
-func (t *pingSockets) drain(s *pingSocket, m *sock.Message) (read, local bool) {
-	for range 4 * readBatch {
-		var e sock.Report
-		if m.ReadError(s.fd, &e) != nil {
-			return read, local
-		}
-		read = true
-		if e.Local {
-			local = true
-			if e.Errno == unix.EMSGSIZE {
-				s.mtu = e.Info
-			}
-			continue
-		}
-		r, ok := errorAbout(s.out.V6, e.Data)
-		if !ok || !e.From.IsValid() {
-			t.nat.cfg.Back.Count(packet.Unsolicited)
-			continue
-		}
-		r.Ident, r.dst = s.out.Ident, e.Dst.Addr()
-		r.Error = packet.Error{Src: e.From, Type: e.Type, Code: e.Code, TTL: e.TTL, MTU: e.Info, Pointer: e.Info}
-		t.nat.fail(&r)
+// Failed takes an ICMP error off the error queue.
+func (s *pingSocket) Failed(r sock.Report) {
+	e, ok := errorAbout(s.out.V6, r.Data)
+	if !ok || !r.From.IsValid() {
+		s.of.nat.cfg.Back.Count(packet.Unsolicited)
+		return
 	}
-	return read, local
+	e.Ident, e.dst, e.Error = s.out.Ident, r.Dst.Addr(), r.ICMP()
+	s.of.nat.fail(&e)
 }
 
 func (t *pingSockets) Run(ctx context.Context) error { return t.poller.Run(ctx) }

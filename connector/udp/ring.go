@@ -3,6 +3,8 @@ package udp
 import (
 	"bytes"
 	"time"
+
+	"github.com/oneping/oneping/internal/table"
 )
 
 const (
@@ -35,24 +37,19 @@ func (s *sent) twin(payload []byte) bool {
 
 // ring holds the last packets of a session, so that an error can name the one that caused it.
 type ring struct {
-	last []sent // grows to ringSize, then round and round
-	next int
-
+	sent    table.Ring[sent]
 	ttl     uint8         // of the newest packet
 	same    int           // newest packets in a row with that TTL
 	replied time.Duration // when the destination was last heard
 }
 
+func newRing() ring { return ring{sent: table.NewRing[sent](ringSize), replied: never} }
+
 // never is before the session began.
 const never = -1
 
 func (r *ring) remember(at time.Duration, tag uint16, ttl uint8, payload []byte) {
-	if len(r.last) < ringSize {
-		r.last = append(r.last, sent{})
-		r.next = len(r.last) - 1
-	}
-	s := &r.last[r.next]
-	r.next = (r.next + 1) % ringSize
+	s := r.sent.Put()
 	*s = sent{at: at, tag: tag, ttl: ttl, length: uint16(len(payload))}
 	s.known = uint8(copy(s.prefix[:], payload))
 	if ttl != r.ttl {
@@ -61,17 +58,14 @@ func (r *ring) remember(at time.Duration, tag uint16, ttl uint8, payload []byte)
 	r.same++
 }
 
-// newest returns the packet that was sent i packets before the newest; i is less than len(r.last).
-func (r *ring) newest(i int) *sent { return &r.last[(r.next-1-i+2*ringSize)%ringSize] }
-
 // confuses says whether an error about payload, sent with ttl now, could be taken for one about another packet that
 // was sent after since and has no answer yet. Packets of one TTL do not count: what is said of one holds for all.
 func (r *ring) confuses(ttl uint8, payload []byte, since time.Duration) bool {
-	if ttl == r.ttl && r.same >= len(r.last) {
+	if ttl == r.ttl && r.same >= r.sent.Len() {
 		return false // the TTL is always the same, as that of all but probes
 	}
-	for i := range r.last {
-		s := r.newest(i)
+	for i := range r.sent.Len() {
+		s := r.sent.Newest(i)
 		if s.at < since || s.at <= r.replied {
 			return false
 		}
@@ -89,8 +83,8 @@ func (r *ring) confuses(ttl uint8, payload []byte, since time.Duration) bool {
 func (r *ring) match(data []byte, since time.Duration) *sent {
 	var best *sent
 	var bestRank rank
-	for i := range r.last {
-		s := r.newest(i)
+	for i := range r.sent.Len() {
+		s := r.sent.Newest(i)
 		n := min(int(s.known), len(data))
 		if !bytes.Equal(s.prefix[:n], data[:n]) {
 			continue

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/internal/table"
 )
 
+// testRing is a ring whose destination was heard when the session began.
+func testRing() ring { return ring{sent: table.NewRing[sent](ringSize)} }
+
 func TestRingNamesThePacket(t *testing.T) {
-	var r ring
-	r.remember(1, 1, 3, []byte("first"))
-	r.remember(2, 2, 4, []byte("second, and longer than thirty-two bytes it is"))
-	r.remember(3, 3, 5, nil)
 	for _, c := range []struct {
 		name string
 		data []byte
@@ -23,11 +24,14 @@ func TestRingNamesThePacket(t *testing.T) {
 		{"nothing quoted", nil, 3},
 		{"another", []byte("third"), 0},
 	} {
-		r := r
-		r.last = append([]sent(nil), r.last...)
-		if c.name == "another" {
-			r.last = r.last[:2] // without the empty one
-			r.next = 2
+		r := testRing()
+		r.remember(1, 1, 3, []byte("first"))
+		r.remember(2, 2, 4, []byte("second, and longer than thirty-two bytes it is"))
+		if c.name != "another" {
+			r.remember(3, 3, 5, nil)
+		}
+		if c.name == "whole, again" {
+			r.match([]byte("first"), 0)
 		}
 		got := r.match(c.data, 0)
 		switch {
@@ -49,7 +53,7 @@ func TestRingEqualPayloads(t *testing.T) {
 		{"the first two are lost", 3, []uint16{3, 4, 2, 1, 4}},
 		{"nothing is awaited any more", 5, []uint16{4, 3, 2, 1, 4}},
 	} {
-		var r ring
+		r := testRing()
 		for i := range 4 {
 			r.remember(time.Duration(i+1), uint16(i+1), 9, []byte("probe"))
 		}
@@ -62,7 +66,7 @@ func TestRingEqualPayloads(t *testing.T) {
 }
 
 func TestRingTellsLengthsApart(t *testing.T) {
-	var r ring
+	r := testRing()
 	for i, n := range []int{40, 60, 80} {
 		r.remember(1, uint16(i), 9, make([]byte, n))
 	}
@@ -92,7 +96,7 @@ func TestRingConfuses(t *testing.T) {
 		{"behind sixty-three others", 0, 4, probe, true, func(r *ring) { fill(r, ringSize-1) }},
 		{"forgotten", 0, 4, probe, false, func(r *ring) { fill(r, ringSize) }},
 	} {
-		var r ring
+		r := testRing()
 		r.remember(10, 1, 3, probe)
 		if c.before != nil {
 			c.before(&r)
@@ -111,7 +115,7 @@ func fill(r *ring, n int) {
 }
 
 func TestRingWraps(t *testing.T) {
-	var r ring
+	r := testRing()
 	for i := range ringSize + 1 {
 		r.remember(0, uint16(i), 1, bytes.Repeat([]byte{byte(i)}, 40))
 	}

@@ -121,7 +121,7 @@ func (t *Sessions) find(r *proto.UDPRegistration) (*Session, packet.Verdict) {
 		}
 		return s, packet.Verdict{}
 	}
-	s := &Session{id: r.Session, src: r.Src, dst: r.Dst, idle: hop.SessionIdle(r.Idle, uint16(t.idle.Load())), began: now, of: t, ring: ring{replied: never}}
+	s := &Session{id: r.Session, src: r.Src, dst: r.Dst, idle: hop.SessionIdle(r.Idle, uint16(t.idle.Load())), began: now, of: t, ring: newRing()}
 	s.kept = s.idle
 	if reason := t.table.Add(now, s.id, s.src.Addr(), s, s.idle); reason != packet.OK {
 		// RFC 6888 REQ-8: out of resources, say host unreachable

@@ -50,7 +50,7 @@ func (k *kernel) Open(s *Session) (Socket, packet.Verdict) {
 	if err != nil {
 		return nil, openVerdict(err)
 	}
-	y := &socket{kernel: k, session: s, fd: fd, v6: v6}
+	y := &socket{kernel: k, session: s, Socket: sock.Socket{FD: fd, V6: v6}}
 	err = sock.SetDF(fd, v6, false)
 	if err == nil {
 		err = unix.Connect(fd, sock.Sockaddr(s.dst))
@@ -75,56 +75,33 @@ func openVerdict(err error) packet.Verdict {
 
 // socket is the connected socket of a session, and guarded by its lock.
 type socket struct {
+	sock.Socket
 	kernel  *kernel
 	session *Session
-	fd      int // -1 when closed
-	v6      bool
 	ticket  sock.Ticket
-	df      bool
-	mtu     uint32 // of our own link, when it last refused a packet
 }
 
 // Close closes the socket; its last event may still come.
 func (y *socket) Close() {
-	y.kernel.poller.Remove(y.fd, y.ticket)
-	_ = unix.Close(y.fd)
-	y.fd = -1
+	y.kernel.poller.Remove(y.FD, y.ticket)
+	_ = unix.Close(y.FD)
+	y.FD = -1
 }
 
 // Send sends one payload.
 func (y *socket) Send(d Datagram) packet.Verdict {
-	if d.DF != y.df {
-		if err := sock.SetDF(y.fd, y.v6, d.DF); err != nil {
-			return packet.Verdict{Reason: packet.SendFailed}
-		}
-		y.df = d.DF
-	}
 	m := y.kernel.msgs.Get().(*sock.Message)
 	defer y.kernel.msgs.Put(m)
-	err := y.sendDrained(m, d.Payload, sock.Send{V6: y.v6, TTL: d.TTL, TOS: d.TOS})
-	return sock.Verdict(err, y.mtu)
+	return y.Socket.Send(m, d.Payload, sock.Send{TTL: d.TTL, TOS: d.TOS}, d.DF, y)
 }
 
-// sendTries bounds how often a send is repeated that failed with the error of an earlier packet.
-const sendTries = 8
-
-// sendDrained drains the error queue, sends, and does both again where the
-// send failed with an error that belongs to an earlier packet.
-func (y *socket) sendDrained(m *sock.Message, b []byte, to sock.Send) error {
-	y.drain(m)
-	err := m.SendTo(y.fd, b, to)
-	for range sendTries {
-		if err == nil || err == unix.EAGAIN {
-			return err
-		}
-		read, local := y.drain(m)
-		again := m.SendTo(y.fd, b, to)
-		if again == err && (local || !read) {
-			return err // the same twice with nothing queued by others: it is about this packet
-		}
-		err = again
+// Failed takes an ICMP error off the error queue.
+func (y *socket) Failed(r sock.Report) {
+	if !r.From.IsValid() {
+		y.session.Lost(packet.Unsolicited)
+		return
 	}
-	return err
+	y.session.Failed(r.ICMP(), r.Data)
 }
 
 // event reads what the socket has for us.
@@ -133,12 +110,12 @@ func (y *socket) event(e sock.Events) {
 	defer y.kernel.msgs.Put(m)
 	y.session.Lock()
 	defer y.session.Unlock()
-	if y.fd < 0 {
+	if y.FD < 0 {
 		return
 	}
 	if e.Error {
-		y.drain(m)
-		sock.ClearError(y.fd)
+		y.Drain(m, y)
+		sock.ClearError(y.FD)
 	}
 	if e.Readable {
 		y.receive(m)
@@ -153,35 +130,14 @@ const readBatch = 64
 func (y *socket) receive(m *sock.Message) {
 	for range readBatch {
 		var r sock.Received
-		err := m.Receive(y.fd, proto.PayloadOverhead, &r)
+		err := m.Receive(y.FD, proto.PayloadOverhead, &r)
 		if err == unix.EAGAIN {
 			return
 		}
 		if err != nil {
-			y.drain(m) // the pending error of an earlier packet
+			y.Drain(m, y) // the pending error of an earlier packet
 			continue
 		}
 		y.session.Received(m.Buf, len(r.Data), r.TTL, r.TOS)
 	}
-}
-
-// drain reads the error queue until it is empty. It says whether anything was
-// there, and whether our own kernel's refusals were among it.
-func (y *socket) drain(m *sock.Message) (read, local bool) {
-	for range 4 * readBatch {
-		var e sock.Report
-		if m.ReadError(y.fd, &e) != nil {
-			return read, local
-		}
-		read = true
-		if !e.Local && e.From.IsValid() {
-			y.session.Failed(packet.Error{Src: e.From, Type: e.Type, Code: e.Code, TTL: e.TTL, MTU: e.Info, Pointer: e.Info}, e.Data)
-			continue
-		}
-		local = true
-		if e.Errno == unix.EMSGSIZE {
-			y.mtu = e.Info
-		}
-	}
-	return read, local
 }
