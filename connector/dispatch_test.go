@@ -4,7 +4,10 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/connector/host/hosttest"
+	"github.com/oneping/oneping/connector/icmp"
+	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -62,5 +65,44 @@ func TestDispatchRefuses(t *testing.T) {
 	}
 	if v := d.echo(&packet.Packet{}, 9); v != (packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}) {
 		t.Errorf("without ICMP: %+v", v)
+	}
+}
+
+// No room sees what its host refuses, and nothing of it is kept.
+func TestDispatchDecidesBeforeTheRoom(t *testing.T) {
+	counters := new(packet.Counters)
+	d := &dispatch{
+		host: host.New(host.Config{
+			Routes: hosttest.Machine{Self: netip.MustParseAddr("172.16.10.100")}, Counters: counters,
+			Deny: []netip.Prefix{netip.MustParsePrefix("172.16.10.128/25")},
+		}),
+		counters: counters, up: &uplink{counters: counters}, icmp: new(icmpNAT),
+	}
+	nat := icmp.New(sink{}, icmp.Config{Host: d.host, Back: d.up})
+	d.icmp.nat.Store(nat)
+	d.udp = udp.New(udpSink{}, udp.Config{Host: d.host, Back: d.up})
+	src := netip.MustParseAddrPort("100.96.0.1:5000")
+	for _, c := range []struct {
+		dst  string
+		ttl  uint8
+		want packet.Reason
+	}{
+		{"172.16.10.200", 62, packet.Forbidden},
+		{"172.16.10.200", 1, packet.Forbidden},
+		{"127.0.0.1", 62, packet.Forbidden},
+		{"172.16.10.120", 1, packet.TTLExpired},
+	} {
+		dst := netip.AddrPortFrom(netip.MustParseAddr(c.dst), 7)
+		reg := proto.AppendUDPRegistration(nil, &proto.UDPRegistration{Session: 1, Src: src, Dst: dst, TTL: c.ttl})
+		if r := d.datagram(nil, reg); r != c.want {
+			t.Errorf("registration for %s with TTL %d: %v, want %v", c.dst, c.ttl, r, c.want)
+		}
+		ask := proto.AppendPacket(nil, packet.AppendEcho(nil, &packet.Echo{Src: src.Addr(), Dst: dst.Addr(), Ident: 7, TTL: c.ttl}))
+		if r := d.datagram(nil, ask); r != packet.LinkDown { // there is an answer, and nobody to take it
+			t.Errorf("echo request for %s with TTL %d: %v, want an answer", c.dst, c.ttl, r)
+		}
+	}
+	if d.udp.Len() != 0 || nat.Mappings() != 0 {
+		t.Errorf("%d sessions and %d mappings, want none", d.udp.Len(), nat.Mappings())
 	}
 }
