@@ -12,8 +12,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// What an edge passes on is dispatched and sent without an allocation. The race detector makes pools forget on purpose, so
-// this holds without it only.
+// What an edge passes on is dispatched and sent without an allocation. The race detector makes
+// pools forget on purpose, so this holds without it only.
 func TestDispatchDoesNotAllocate(t *testing.T) {
 	d := testDispatch(netip.MustParseAddr("172.16.10.100"))
 	d.icmp.nat.Store(icmp.New(sink{}, icmp.Config{Host: d.host, Back: d.up}))

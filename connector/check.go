@@ -30,7 +30,8 @@ type CheckConfig struct {
 	StateDir string
 	// Token reads the token; its error says what is wrong. ok false: none was given.
 	Token func() (edges []string, ok bool, err error)
-	// Enrolled returns the edges with which a connector of that directory has enrolled: without a token, those are tried.
+	// Enrolled returns the edges with which a connector of that directory has enrolled: without a
+	// token, those are tried.
 	Enrolled func() ([]string, error)
 	// Dial says whether an edge answers at addr.
 	Dial func(ctx context.Context, addr string) error

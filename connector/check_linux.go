@@ -13,7 +13,8 @@ import (
 	"github.com/oneping/oneping/internal/service"
 )
 
-// wantDescriptors is how many descriptors all mappings, sessions and flows at their bounds may take.
+// wantDescriptors is how many descriptors all mappings, sessions and flows at their bounds may
+// take.
 const wantDescriptors = 4096 + 8192 + 2*4096
 
 // platformChecks looks at what Linux must allow. Sockets are tried, settings are not trusted.
@@ -26,8 +27,8 @@ func platformChecks() []Finding {
 	return append(fs, checkDescriptors())
 }
 
-// orRaw adds raw sockets to the findings about ping sockets: a connector to which those are closed uses raw ones where it
-// may, and then needs nothing more. err says why it may not.
+// orRaw adds raw sockets to the findings about ping sockets: a connector to which those are closed
+// uses raw ones where it may, and then needs nothing more. err says why it may not.
 func orRaw(ping []Finding, err error) []Finding {
 	const name = "raw socket"
 	if err != nil {
@@ -45,8 +46,8 @@ type tried struct {
 	service bool // it is the service's, not this process's
 }
 
-// pingGroup returns the group that a connector will run in: who is root asks for the service, where that has
-// been installed.
+// pingGroup returns the group that a connector will run in: who is root asks for the service, where
+// that has been installed.
 func pingGroup() tried {
 	own := tried{gid: unix.Getegid()}
 	if unix.Geteuid() != 0 {

@@ -45,7 +45,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// No token is a warning: who tries a host before there is one is to see the rest pass. A bad one is a failure.
+// No token is a warning: who tries a host before there is one is to see the rest pass. A bad one is
+// a failure.
 func TestCheckWithoutToken(t *testing.T) {
 	for _, err := range []error{nil, errors.New("cut short")} {
 		fs := Check(t.Context(), CheckConfig{

@@ -30,7 +30,8 @@ type Config struct {
 	ICMP icmp.Mode
 	// Hops chooses how the way behind this connector is shown; HopsTrue when empty.
 	Hops Hops
-	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and the edges.
+	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and
+	// the edges.
 	Allow []netip.Prefix
 	// Deny refuses prefixes; it wins over Allow.
 	Deny []netip.Prefix
@@ -47,7 +48,8 @@ type Config struct {
 	// StateDir holds the local socket; "" = none.
 	StateDir string
 	Version  string
-	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold follows from it.
+	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold follows
+	// from it.
 	Memory uint64
 	// Ready is called once, when the first link has been welcomed; may be nil.
 	Ready func()
@@ -57,10 +59,11 @@ type Config struct {
 // Hops is how clients see the way from the connector to an origin.
 type Hops string
 
-// The values of `--hops`. In both what has expired on arrival is answered by the connector, and what comes back
-// keeps its own TTL and sender.
+// The values of `--hops`. In both what has expired on arrival is answered by the connector, and
+// what comes back keeps its own TTL and sender.
 const (
-	// HopsTrue lets each router behind the connector answer in its turn: a packet goes on with the TTL that it has left.
+	// HopsTrue lets each router behind the connector answer in its turn: a packet goes on with the
+	// TTL that it has left.
 	HopsTrue Hops = "true"
 	// HopsSingle makes that way one hop: a packet goes on with an ordinary TTL.
 	HopsSingle Hops = "single"

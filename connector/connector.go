@@ -96,8 +96,8 @@ func (c *Connector) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// listen takes the local socket, which also makes sure that no other connector uses the state directory.
-// Where the directory cannot be written the connector works without one.
+// listen takes the local socket, which also makes sure that no other connector uses the state
+// directory. Where the directory cannot be written the connector works without one.
 func (c *Connector) listen() (net.Listener, error) {
 	if c.cfg.StateDir == "" {
 		return nil, nil

@@ -104,7 +104,8 @@ func (d *dispatch) answer(p *packet.Packet, r *hop.Refusal) packet.Reason {
 	return r.Reason
 }
 
-// registration takes the first payload of a UDP session, or any until the client knows that the session is open.
+// registration takes the first payload of a UDP session, or any until the client knows that the
+// session is open.
 func (d *dispatch) registration(b []byte) packet.Reason {
 	var r proto.UDPRegistration
 	if proto.ParseUDPRegistration(b, &r) != nil {
@@ -167,8 +168,8 @@ func (d *dispatch) event(b []byte) packet.Reason {
 	return packet.UnknownType
 }
 
-// owner says whose datagram b is, which an edge has passed on: those of many wait side by side. What nobody can be found
-// for is the link's own: it ends soon.
+// owner says whose datagram b is, which an edge has passed on: those of many wait side by side.
+// What nobody can be found for is the link's own: it ends soon.
 func (d *dispatch) owner(b []byte) link.Owner {
 	src, id := proto.Peek(b)
 	if id != 0 {
@@ -177,8 +178,8 @@ func (d *dispatch) owner(b []byte) link.Owner {
 	return ownerOf(src)
 }
 
-// end ends all that is open for clients whose devices were revoked or deleted: their sessions, mappings and flows would
-// live on here while an origin speaks to them.
+// end ends all that is open for clients whose devices were revoked or deleted: their sessions,
+// mappings and flows would live on here while an origin speaks to them.
 func (d *dispatch) end(clients []netip.Addr) {
 	nat := d.icmp.nat.Load()
 	for _, client := range clients {

@@ -244,7 +244,8 @@ func icmpTooBig(s *stage) error {
 	return nil
 }
 
-// icmpOwn: a packet for this host is delivered whatever its TTL, and answered as from the first router on.
+// icmpOwn: a packet for this host is delivered whatever its TTL, and answered as from the first
+// router on.
 func icmpOwn(s *stage) error {
 	if _, err := s.ask(packet.Echo{Dst: s.c, Ident: 4716, TTL: 1, Payload: []byte("you")}); err != nil {
 		return err

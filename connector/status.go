@@ -64,7 +64,8 @@ func (c *Connector) Status() Status {
 	return s
 }
 
-// Ready returns nil when an edge has welcomed this connector, else an error that says what is missing.
+// Ready returns nil when an edge has welcomed this connector, else an error that says what is
+// missing.
 func (s *Status) Ready() error {
 	if !s.Up {
 		return local.NotReady("the connector has no link to an edge", s.LastError, cmp.Or(s.LastHint, "oneping connector status"))

@@ -7,8 +7,8 @@ import (
 	"github.com/oneping/oneping/connector/udp"
 )
 
-// System is what a connector stands on: routes and sockets of this machine, or of a simulation. Each of its makers is
-// called once; ICMP again where it fails.
+// System is what a connector stands on: routes and sockets of this machine, or of a simulation.
+// Each of its makers is called once; ICMP again where it fails.
 type System interface {
 	host.Routes
 	// ICMP returns a transport of a mode, or an *icmp.OffError.

@@ -5,8 +5,9 @@ import (
 	"net/netip"
 )
 
-// Peek says whose datagram b is, and looks at nothing else of it: the source address of a packet or a registration, the
-// session of a payload or an event. Neither where it is of another type, or too short to say. Parse says what is wrong.
+// Peek says whose datagram b is, and looks at nothing else of it: the source address of a packet or
+// a registration, the session of a payload or an event. Neither where it is of another type, or too
+// short to say. Parse says what is wrong.
 func Peek(b []byte) (src netip.Addr, id SessionID) {
 	if len(b) < 2 {
 		return src, 0

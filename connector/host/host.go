@@ -14,7 +14,8 @@ import (
 // Config is what a Host is made of.
 type Config struct {
 	Routes Routes
-	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and the edges.
+	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and
+	// the edges.
 	Allow []netip.Prefix
 	// Deny refuses prefixes; it wins over Allow.
 	Deny []netip.Prefix
@@ -24,7 +25,8 @@ type Config struct {
 	Counters *packet.Counters
 }
 
-// Host is one machine. Safe for concurrent use; its parts have locks of their own, and none is taken under another.
+// Host is one machine. Safe for concurrent use; its parts have locks of their own, and none is
+// taken under another.
 type Host struct {
 	cfg        Config
 	ways       *table.Recent[netip.Addr, Way]
@@ -57,10 +59,10 @@ func New(cfg Config) *Host {
 	}
 }
 
-// Forward decides about a packet of client that arrived with ttl and goes by w: the TTL with which it goes on, an
-// ordinary one where the way from here is shown as one hop, or why not. A packet for an address of ours is delivered
-// before its TTL is looked at, as in a router (RFC 1812 §5.2.1); of one for a broadcast address nothing is said
-// (§4.3.2.7).
+// Forward decides about a packet of client that arrived with ttl and goes by w: the TTL with which
+// it goes on, an ordinary one where the way from here is shown as one hop, or why not. A packet for
+// an address of ours is delivered before its TTL is looked at, as in a router (RFC 1812 §5.2.1); of
+// one for a broadcast address nothing is said (§4.3.2.7).
 func (h *Host) Forward(w *Way, client netip.Addr, ttl uint8) (uint8, packet.Verdict) {
 	switch {
 	case w.broadcast:
@@ -107,8 +109,8 @@ func (h *Host) Own(a netip.Addr) bool {
 	return w.Own()
 }
 
-// Seen notes with which TTL, 0 = unknown, something of from arrived here, and says whether from is this machine itself:
-// what it says did not cross it as a router.
+// Seen notes with which TTL, 0 = unknown, something of from arrived here, and says whether from is
+// this machine itself: what it says did not cross it as a router.
 func (h *Host) Seen(from netip.Addr, ttl uint8) (own bool) {
 	own = h.Own(from)
 	if !own && ttl != 0 {
@@ -123,13 +125,13 @@ func (h *Host) LastTTL(a netip.Addr) uint8 {
 	return ttl
 }
 
-// Heard notes an answer about dst: its own, or an error of from, which says that nothing more is to be waited for.
-// from is zero where it is this machine's kernel that says so.
+// Heard notes an answer about dst: its own, or an error of from, which says that nothing more is to
+// be waited for. from is zero where it is this machine's kernel that says so.
 func (h *Host) Heard(dst, from netip.Addr) { h.neighbours.settle(dst, from) }
 
-// Refuse returns what this machine says to client about its packet, which came with ttl, goes by w and ended for v: an
-// error from the address that faces the destination, or nothing. Who has had enough errors hears none, which is counted
-// beside the reason.
+// Refuse returns what this machine says to client about its packet, which came with ttl, goes by w
+// and ended for v: an error from the address that faces the destination, or nothing. Who has had
+// enough errors hears none, which is counted beside the reason.
 func (h *Host) Refuse(w *Way, client netip.Addr, ttl uint8, v packet.Verdict) hop.Refusal {
 	var from netip.Addr
 	if v.Answer != packet.NoError && h.speaks(w, client, v.Reason) {
@@ -150,8 +152,9 @@ func (h *Host) speaks(w *Way, client netip.Addr, why packet.Reason) bool {
 	return true
 }
 
-// reporter returns the address from which an error about a packet that goes by w comes: the one that is used toward its
-// destination, without a route the one that faces the edge, else any of the family, zero for none; never a link-local one.
+// reporter returns the address from which an error about a packet that goes by w comes: the one
+// that is used toward its destination, without a route the one that faces the edge, else any of the
+// family, zero for none; never a link-local one.
 func (h *Host) reporter(w *Way) netip.Addr {
 	if w.src.IsValid() && !w.src.IsLinkLocalUnicast() {
 		return w.src

@@ -26,8 +26,9 @@ var refusingRoutes = map[netip.Addr]error{
 	netip.MustParseAddr("10.1.0.3"): syscall.EINVAL,
 }
 
-// testRoutes has two addresses and a route to its subnet and to the edge, and is attached to networks. asked counts
-// how often a route was asked for; refuse, where it is set, is why there is none to anywhere.
+// testRoutes has two addresses and a route to its subnet and to the edge, and is attached to
+// networks. asked counts how often a route was asked for; refuse, where it is set, is why there is
+// none to anywhere.
 type testRoutes struct {
 	networks []netip.Prefix
 	refuse   error
@@ -108,7 +109,8 @@ func TestForward(t *testing.T) {
 	}
 }
 
-// RFC 1812 §4.3.2.7, RFC 1122 §3.2.2: nothing is said of a packet for the broadcast address of a network of ours.
+// RFC 1812 §4.3.2.7, RFC 1122 §3.2.2: nothing is said of a packet for the broadcast address of a
+// network of ours.
 func TestBroadcastIsSilent(t *testing.T) {
 	h, r, _ := testHost("", "172.16.10.255/32")
 	r.refuse = syscall.EACCES // as connect says of it

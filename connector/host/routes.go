@@ -7,16 +7,19 @@ import (
 
 // Routes is what a machine's kernel says about its networks: that of Kernel, or of a simulation.
 type Routes interface {
-	// Source returns the address from which the machine speaks to dst, or why there is no way, as connect(2) says it.
+	// Source returns the address from which the machine speaks to dst, or why there is no way, as
+	// connect(2) says it.
 	Source(dst netip.Addr) (netip.Addr, error)
-	// Networks returns the prefixes to which the machine is attached, each with the machine's own address in it.
+	// Networks returns the prefixes to which the machine is attached, each with the machine's own
+	// address in it.
 	Networks() []netip.Prefix
 }
 
 // Kernel is Routes of this machine.
 type Kernel struct{}
 
-// Source connects a UDP socket, which sends nothing, and looks where it is. The port says nothing here: 9 is discard.
+// Source connects a UDP socket, which sends nothing, and looks where it is. The port says nothing
+// here: 9 is discard.
 func (Kernel) Source(dst netip.Addr) (netip.Addr, error) {
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(dst, 9)))
 	if err != nil {
@@ -67,7 +70,8 @@ func within(ps []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// isBroadcast says whether dst is the last address of one of the networks, which has more than two (RFC 3021).
+// isBroadcast says whether dst is the last address of one of the networks, which has more than two
+// (RFC 3021).
 func isBroadcast(networks []netip.Prefix, dst netip.Addr) bool {
 	for _, n := range networks {
 		if dst.Is4() && n.Bits() < 31 && n.Contains(dst) && !n.Contains(dst.Next()) {

@@ -25,10 +25,12 @@ type Way struct {
 	seen      time.Time
 }
 
-// Own says whether the destination is an address of this machine: it speaks to itself from the same address.
+// Own says whether the destination is an address of this machine: it speaks to itself from the same
+// address.
 func (w *Way) Own() bool { return w.src.IsValid() && w.src == w.dst }
 
-// Way returns what the routing table says about dst. It is asked once a packet: Forward and Refuse take the answer.
+// Way returns what the routing table says about dst. It is asked once a packet: Forward and Refuse
+// take the answer.
 func (h *Host) Way(dst netip.Addr) Way {
 	now := time.Now()
 	w, ok := h.ways.Get(dst)
@@ -49,9 +51,9 @@ func (h *Host) lookup(dst netip.Addr, now time.Time) Way {
 	return w
 }
 
-// unrouted is what a Linux router says of a packet for a destination for which its table has no way, or a route that
-// refuses: ip(8) calls them unreachable, prohibit and blackhole (net/ipv4/route.c, ip_error; net/ipv6/route.c,
-// ip6_pkt_drop).
+// unrouted is what a Linux router says of a packet for a destination for which its table has no
+// way, or a route that refuses: ip(8) calls them unreachable, prohibit and blackhole
+// (net/ipv4/route.c, ip_error; net/ipv6/route.c, ip6_pkt_drop).
 func (w *Way) unrouted() packet.Verdict {
 	switch {
 	case errors.Is(w.none, syscall.EACCES):

@@ -22,7 +22,8 @@ const (
 const (
 	MaxMappings  = 4096
 	MaxPerClient = 256
-	// Lifetime is how long a mapping without requests lives, and how long a request may be answered (RFC 5508 REQ-2: not under 60 s).
+	// Lifetime is how long a mapping without requests lives, and how long a request may be answered
+	// (RFC 5508 REQ-2: not under 60 s).
 	Lifetime = 60 * time.Second
 )
 

@@ -12,15 +12,14 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// macOS lets any user open SOCK_DGRAM sockets of IPPROTO_ICMP and
-// IPPROTO_ICMPV6 and send echo requests. Unlike Linux it neither writes the
-// identifier nor filters by it: every such socket sees all replies and errors that this
-// host receives, so one socket a family is enough and identifiers are ours to allocate and to tell apart.
-// IPv4 messages arrive with their IP header (its length field in host order and
-// without the header), IPv6 ones without, their hop limit in a control message. TTL and class are
-// socket options and hold for the sends that follow; writes are one at a time, so each has its own.
-// DF is refused on such sockets before macOS 11: a request goes out without it then.
-// Calls and their documented errors:
+// macOS lets any user open SOCK_DGRAM sockets of IPPROTO_ICMP and IPPROTO_ICMPV6 and send echo
+// requests. Unlike Linux it neither writes the identifier nor filters by it: every such socket sees
+// all replies and errors that this host receives, so one socket a family is enough and identifiers
+// are ours to allocate and to tell apart. IPv4 messages arrive with their IP header (its length
+// field in host order and without the header), IPv6 ones without, their hop limit in a control
+// message. TTL and class are socket options and hold for the sends that follow; writes are one at a
+// time, so each has its own. DF is refused on such sockets before macOS 11: a request goes out
+// without it then. Calls and their documented errors:
 //
 //	socket(2)     EAFNOSUPPORT, EPROTONOSUPPORT, EMFILE, ENFILE, ENOBUFS
 //	setsockopt(2) ENOPROTOOPT, EINVAL

@@ -13,8 +13,8 @@ import (
 // echoAPI is the operating system's echo call: it sends one request and says
 // later, once, what came of it. Windows' own is in echo_windows.go.
 type echoAPI interface {
-	// start sends r and returns at once; done(r) follows, from any goroutine, unless start failed. The error code is
-	// an IP_STATUS or a Win32 error, 0 for success.
+	// start sends r and returns at once; done(r) follows, from any goroutine, unless start failed.
+	// The error code is an IP_STATUS or a Win32 error, 0 for success.
 	start(r *echoRequest, done func(*echoRequest)) uint32
 	// finish returns what came of r, after done; ok false: nothing within the time-out.
 	finish(r *echoRequest) (got echoReplied, ok bool)
@@ -30,7 +30,8 @@ type echoRequest struct {
 const (
 	// maxEchoes bounds the requests on their way: each holds an event and a buffer.
 	maxEchoes = 2048
-	// echoTimeout is how long the API waits. Each request waits for itself: a dead target delays no live one.
+	// echoTimeout is how long the API waits. Each request waits for itself: a dead target delays no
+	// live one.
 	echoTimeout = 10 * time.Second
 )
 
@@ -42,9 +43,10 @@ type echoes struct {
 	nat  *NAT
 	done chan *echoRequest
 
+	// guarded by mu
 	mu     sync.Mutex
-	flying int  // guarded by mu
-	ended  bool // guarded by mu
+	flying int
+	ended  bool
 }
 
 func newEchoes(api echoAPI) *echoes {
@@ -70,7 +72,8 @@ func (t *echoes) Send(r Request) packet.Verdict {
 	return packet.Verdict{}
 }
 
-// take reserves the place of one request; false where there is none, or where the transport has ended.
+// take reserves the place of one request; false where there is none, or where the transport has
+// ended.
 func (t *echoes) take() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -90,7 +93,8 @@ func (t *echoes) give() {
 // finished is called by the API; done has room for every request on its way.
 func (t *echoes) finished(r *echoRequest) { t.done <- r }
 
-// run hands on what comes until ctx ends, then waits for the requests on their way: their buffers belong to the system until then.
+// run hands on what comes until ctx ends, then waits for the requests on their way: their buffers
+// belong to the system until then.
 func (t *echoes) Run(ctx context.Context) error {
 	for {
 		select {

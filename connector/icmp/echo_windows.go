@@ -9,14 +9,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Windows sends echo requests for any user by a call of iphlpapi.dll; raw
-// sockets are for administrators. The system chooses identifier and sequence and
-// matches the answer itself. TTL, class and DF travel as options with each
-// request; the TTL of an IPv4 reply comes back, that of an IPv6 reply and of an error does not. Without an
-// event the call blocks for its whole time-out; with one it returns at once with ERROR_IO_PENDING and sets
-// the event when a reply, an error or the time-out has come. A thread of the
-// system's pool waits for the events, so one dead target holds up nothing. Calls and
-// their documented errors:
+// Windows sends echo requests for any user by a call of iphlpapi.dll; raw sockets are for
+// administrators. The system chooses identifier and sequence and matches the answer itself. TTL,
+// class and DF travel as options with each request; the TTL of an IPv4 reply comes back, that of an
+// IPv6 reply and of an error does not. Without an event the call blocks for its whole time-out;
+// with one it returns at once with ERROR_IO_PENDING and sets the event when a reply, an error or
+// the time-out has come. A thread of the system's pool waits for the events, so one dead target
+// holds up nothing. Calls and their documented errors:
 //
 //	IcmpCreateFile, Icmp6CreateFile     ERROR_CALL_NOT_IMPLEMENTED (no IPv6 stack)
 //	IcmpSendEcho2Ex, Icmp6SendEcho2     ERROR_IO_PENDING; ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY,
@@ -37,12 +36,14 @@ type winEcho struct {
 	file4, file6                 uintptr // 0: no such family
 	callback                     uintptr
 
+	// guarded by mu
 	mu      sync.Mutex
-	next    uintptr               // guarded by mu
-	waiting map[uintptr]winFlight // guarded by mu: by the number that the callback gets
+	next    uintptr
+	waiting map[uintptr]winFlight // by the number that the callback gets
 }
 
-// winFlight is a request that the system works on. It keeps the memory that the system writes to reachable; Go's heap does not move.
+// winFlight is a request that the system works on. It keeps the memory that the system writes to
+// reachable; Go's heap does not move.
 type winFlight struct {
 	r    *echoRequest
 	done func(*echoRequest)

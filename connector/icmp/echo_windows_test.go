@@ -100,7 +100,8 @@ func winPath(t *testing.T) (path []netip.Addr, silent, absent netip.Addr) {
 	return path, netip.MustParseAddr(os.Getenv("ONEPING_WINE_SILENT")), netip.MustParseAddr(os.Getenv("ONEPING_WINE_ABSENT"))
 }
 
-// Routers answer what expires in them, with alice's own packet quoted; the server answers with its true TTL.
+// Routers answer what expires in them, with alice's own packet quoted; the server answers with its
+// true TTL.
 func TestEchoAPIPath(t *testing.T) {
 	path, _, absent := winPath(t)
 	b := newWinBed(t)

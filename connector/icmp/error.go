@@ -20,7 +20,8 @@ type icmpError struct {
 	quoted []byte     // our request from its ICMP header on, as far as the reporter quoted it
 }
 
-// errorAbout reads identifier and sequence out of what an error quotes. False where that is no echo request.
+// errorAbout reads identifier and sequence out of what an error quotes. False where that is no echo
+// request.
 func errorAbout(v6 bool, quoted []byte) (icmpError, bool) {
 	want := byte(packet.TypeEchoRequest)
 	if v6 {

@@ -134,7 +134,8 @@ func (b *bench) pinged(e packet.Echo) (packet.Packet, Outer) {
 	return p, out
 }
 
-// took returns the only packet that went back since the last call, the zero Packet where there was none.
+// took returns the only packet that went back since the last call, the zero Packet where there was
+// none.
 func (b *bench) took() packet.Packet {
 	b.t.Helper()
 	back := b.back

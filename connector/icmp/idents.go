@@ -6,9 +6,10 @@ import "sync"
 // socket, so that what arrives can be told apart by identifier alone. With at most
 // MaxMappings of 65,535 in use there is always a free one.
 type idents struct {
+	// guarded by mu
 	mu   sync.Mutex
-	used map[Outer]struct{} // guarded by mu
-	next uint16             // guarded by mu
+	used map[Outer]struct{}
+	next uint16
 }
 
 func newIdents() *idents { return &idents{used: make(map[Outer]struct{})} }

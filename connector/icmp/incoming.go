@@ -7,10 +7,11 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// incoming4 takes a whole IPv4 packet from a socket that sees all ICMP of this
-// host. Its length field is not looked at: macOS has it in another byte order. Such a socket gets its copy
-// before the kernel verifies the ICMP checksum (Linux: raw_local_deliver, icmp_rcv), discards the packet and counts it,
-// so that we discard it, too (RFC 5508 REQ-3). Of ICMPv6 nothing damaged comes here (RFC 3542 §3.1).
+// incoming4 takes a whole IPv4 packet from a socket that sees all ICMP of this host. Its length
+// field is not looked at: macOS has it in another byte order. Such a socket gets its copy before
+// the kernel verifies the ICMP checksum (Linux: raw_local_deliver, icmp_rcv), discards the packet
+// and counts it, so that we discard it, too (RFC 5508 REQ-3). Of ICMPv6 nothing damaged comes here
+// (RFC 3542 §3.1).
 func (n *NAT) incoming4(b []byte) {
 	if len(b) < 20 {
 		return
@@ -22,8 +23,8 @@ func (n *NAT) incoming4(b []byte) {
 	n.Incoming(b[ihl:], Message{From: netip.AddrFrom4([4]byte(b[12:16])), TTL: b[8], TOS: b[1]})
 }
 
-// Incoming takes an ICMP message from a transport that sees all ICMP of its host. What has nothing to do with
-// a mapping belongs to another program and is ignored.
+// Incoming takes an ICMP message from a transport that sees all ICMP of its host. What has nothing
+// to do with a mapping belongs to another program and is ignored.
 func (n *NAT) Incoming(icmp []byte, m Message) {
 	if len(icmp) < 8 {
 		return

@@ -17,8 +17,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// ownNetwork moves this goroutine into a network namespace of its own, whose loopback answers pings and in which ping
-// sockets are open. Its thread ends with it.
+// ownNetwork moves this goroutine into a network namespace of its own, whose loopback answers pings
+// and in which ping sockets are open. Its thread ends with it.
 func ownNetwork(tb testing.TB) {
 	tb.Helper()
 	runtime.LockOSThread()
@@ -58,8 +58,9 @@ func (c *counted) Deliver(netip.Addr, link.Class, []byte) packet.Reason {
 
 func (c *counted) Count(r packet.Reason) { c.tb.Error(r) }
 
-// steady returns one pass of the packet path over a real ping socket: an echo request leaves to the loopback, and the
-// kernel's reply is read, matched and delivered. Nobody else reads: there is no Run.
+// steady returns one pass of the packet path over a real ping socket: an echo request leaves to the
+// loopback, and the kernel's reply is read, matched and delivered. Nobody else reads: there is no
+// Run.
 func steady(tb testing.TB, v6 bool) func() {
 	tb.Helper()
 	ownNetwork(tb)

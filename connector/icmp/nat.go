@@ -23,7 +23,8 @@ type NAT struct {
 	bufs sync.Pool                // *scratch
 	shut atomic.Pointer[OffError] // what the last mapping was refused for
 
-	// guarded by mu, which is held around calls of table and of the transport's Open
+	// guarded by mu. Order of locks: a transport's socket, whose reader calls us; mu; those of the
+	// table and of the transport's Open.
 	mu    sync.Mutex
 	outer map[Outer]*mapping
 	dead  []Outer // evicted, to be released without the lock
@@ -33,7 +34,8 @@ type NAT struct {
 // scratch is the memory for one packet on its way back.
 type scratch struct{ quote, out []byte }
 
-// New returns a NAT over a transport of its own. Run must be called for answers to arrive, and frees everything.
+// New returns a NAT over a transport of its own. Run must be called for answers to arrive, and
+// frees everything.
 func New(t Transport, cfg Config) *NAT {
 	if cfg.MaxMappings == 0 {
 		cfg.MaxMappings = MaxMappings
@@ -66,7 +68,8 @@ func (n *NAT) closed(err error) {
 	n.shut.Store(off)
 }
 
-// Off returns the *OffError of a host that has closed ICMP since Open, and nil once it is open again: it tries.
+// Off returns the *OffError of a host that has closed ICMP since Open, and nil once it is open
+// again: it tries.
 func (n *NAT) Off() error {
 	off := n.shut.Load()
 	if off == nil {
@@ -120,7 +123,8 @@ func (n *NAT) expire(now time.Time) {
 	n.table.Expire(now)
 }
 
-// evicted forgets a mapping that the table has let go; mu is held. Its identifier is freed by unlock.
+// evicted forgets a mapping that the table has let go; mu is held. Its identifier is freed by
+// unlock.
 func (n *NAT) evicted(_ key, m *mapping, why packet.Reason) {
 	if why == packet.Superseded {
 		n.cfg.Back.Count(why)
@@ -189,11 +193,11 @@ func (n *NAT) admit(p *packet.Packet) (Outer, packet.Reason) {
 	return m.out, packet.OK
 }
 
-// create makes a mapping; mu is held. Where the client has its share, its idlest mapping that has never had a reply makes
-// room, as connections that are not assured do in Linux (early_drop): pingers that take a new identifier for each
-// address, as nmap does, leave the client's other pings alone. One that has had a reply is kept for
-// Lifetime after its last request (RFC 5508 REQ-2), unless its client has most of a full table and another less than a
-// fair share (table.Shares).
+// create makes a mapping; mu is held. Where the client has its share, its idlest mapping that has
+// never had a reply makes room, as connections that are not assured do in Linux (early_drop):
+// pingers that take a new identifier for each address, as nmap does, leave the client's other pings
+// alone. One that has had a reply is kept for Lifetime after its last request (RFC 5508 REQ-2),
+// unless its client has most of a full table and another less than a fair share (table.Shares).
 func (n *NAT) create(k key, now time.Time) (*mapping, packet.Reason) {
 	m := &mapping{key: k, out: Outer{V6: k.client.Is6()}, ring: table.NewRing[request](ringSize)}
 	if r := n.table.Add(now, k, k.client, m, Lifetime); r != packet.OK {

@@ -105,8 +105,8 @@ func TestRequestsAreForgotten(t *testing.T) {
 	})
 }
 
-// Of answered requests the last 64 are remembered (a second reply is a duplicate that tools want to see);
-// those that wait for an answer make room for more.
+// Of answered requests the last 64 are remembered (a second reply is a duplicate that tools want to
+// see); those that wait for an answer make room for more.
 func TestRingRemembers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})
@@ -206,7 +206,8 @@ func TestFullInAll(t *testing.T) {
 	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 1}) // those who are there go on
 }
 
-// Two clients have all mappings, each with a reply of the last minute. Another's ping is no affair of theirs.
+// Two clients have all mappings, each with a reply of the last minute. Another's ping is no affair
+// of theirs.
 func TestMappingsAreShared(t *testing.T) {
 	b := newBench(t, Config{MaxMappings: 20})
 	hogs := []netip.Addr{alice4, bob4}
@@ -252,8 +253,8 @@ func TestEndClient(t *testing.T) {
 	}
 }
 
-// A sweep takes a new identifier for each address. It gets no more sockets than its share, keeps the client's own pings
-// neither out nor waiting, and those of others not either.
+// A sweep takes a new identifier for each address. It gets no more sockets than its share, keeps
+// the client's own pings neither out nor waiting, and those of others not either.
 func TestSweepMakesRoomForItself(t *testing.T) {
 	b := newBench(t, Config{})
 	first, out := b.pinged(packet.Echo{Src: alice4, Dst: server4, Ident: 1, Seq: 1})
@@ -294,7 +295,8 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
-// A host that closes ICMP after the start is found out by the next mapping, and found open again when somebody asks.
+// A host that closes ICMP after the start is found out by the next mapping, and found open again
+// when somebody asks.
 func TestClosedMeanwhile(t *testing.T) {
 	b := newBench(t, Config{})
 	ask := func(ident uint16) packet.Reason {

@@ -47,13 +47,15 @@ func GroupRangeCommand() string {
 	return GroupRangeCommandFor(unix.Getegid())
 }
 
-// GroupRangeCommandFor is GroupRangeCommand for another group. The groups that are in the range stay in it.
+// GroupRangeCommandFor is GroupRangeCommand for another group. The groups that are in the range
+// stay in it.
 func GroupRangeCommandFor(gid int) string {
 	text, _ := os.ReadFile("/proc/sys/net/ipv4/ping_group_range") // unreadable: as closed
 	return groupRangeCommand(gid, string(text))
 }
 
-// groupRangeCommand widens the range that the kernel has, two numbers, the first larger where it is empty.
+// groupRangeCommand widens the range that the kernel has, two numbers, the first larger where it is
+// empty.
 func groupRangeCommand(gid int, now string) string {
 	low, high := gid, gid
 	var l, h int

@@ -35,8 +35,9 @@ type pingSockets struct {
 	msgs   sync.Pool // *sock.Message
 	nat    *NAT
 
+	// guarded by mu, under which no other lock is taken
 	mu      sync.Mutex
-	sockets map[Outer]*pingSocket // guarded by mu
+	sockets map[Outer]*pingSocket
 }
 
 // pingSocket is one socket.
@@ -45,7 +46,8 @@ type pingSocket struct {
 	out    Outer
 	ticket sock.Ticket
 
-	// guarded by mu, which is held while the NAT takes what was read
+	// guarded by mu. Sender and reader exclude each other: a pending error that one of them has
+	// not read fails the other's next call. The NAT takes what was read, and its lock, under it.
 	mu   sync.Mutex
 	sock sock.Socket // FD -1: closed
 }
@@ -88,7 +90,8 @@ func TryPingAs(gid int, v6 bool) error {
 	return <-result
 }
 
-// becomeGroup changes the effective group of this thread alone (the C library would change all), and drops the others.
+// becomeGroup changes the effective group of this thread alone (the C library would change all),
+// and drops the others.
 func becomeGroup(gid int) error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
 		return fmt.Errorf("drop groups: %w", errno)
@@ -112,8 +115,9 @@ func openPing(v6 bool) (int, error) {
 	return fd, err
 }
 
-// enlarge gives a socket the largest buffers that the host allows (wmem_max, rmem_max): requests that
-// wait for a dead neighbour stay in the send buffer for 3 s, and must not keep those to the living out.
+// enlarge gives a socket the largest buffers that the host allows (wmem_max, rmem_max): requests
+// that wait for a dead neighbour stay in the send buffer for 3 s, and must not keep those to the
+// living out.
 func enlarge(fd int) {
 	for _, opt := range [...]int{unix.SO_SNDBUF, unix.SO_RCVBUF} {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, wantBuffer) // what is less works, too

@@ -14,10 +14,10 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// Linux raw ICMP sockets need CAP_NET_RAW. One of them sees all ICMP that
-// this host receives, errors included, so IP_RECVERR stays off and no error of one packet fails another's send.
-// IPv4 messages come with their IP header and want a checksum from us;
-// IPv6 ones come without and the kernel fills the checksum in. Calls and their documented errors:
+// Linux raw ICMP sockets need CAP_NET_RAW. One of them sees all ICMP that this host receives,
+// errors included, so IP_RECVERR stays off and no error of one packet fails another's send. IPv4
+// messages come with their IP header and want a checksum from us; IPv6 ones come without and the
+// kernel fills the checksum in. Calls and their documented errors:
 //
 //	socket(2)     EPERM: no CAP_NET_RAW; EAFNOSUPPORT: no IPv6
 //	setsockopt(2) ICMP_FILTER, ICMPV6_FILTER: only replies and errors

@@ -45,7 +45,8 @@ func (n *NAT) tryReply(a *reply) packet.Reason {
 	return n.cfg.Back.Deliver(client.client, link.Urgent, s.out)
 }
 
-// asker returns who has sent the request that a answers, and keeps its mapping from now on; false for none.
+// asker returns who has sent the request that a answers, and keeps its mapping from now on; false
+// for none.
 func (n *NAT) asker(a *reply) (key, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

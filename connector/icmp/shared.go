@@ -11,8 +11,8 @@ import (
 // socket sees all ICMP of one family on this host: a raw socket
 // on Linux, any ICMP datagram socket on macOS.
 type socket interface {
-	// write sends one ICMP message with a complete header; one call at a time. The verdict is packet.OK or says
-	// what the failure means for the sender of the request.
+	// write sends one ICMP message with a complete header; one call at a time. The verdict is
+	// packet.OK or says what the failure means for the sender of the request.
 	write(icmp []byte, to Header) packet.Verdict
 	// read hands everything that arrives to n.Incoming or n.incoming4 until ctx ends. Never nil.
 	read(ctx context.Context, n *NAT) error

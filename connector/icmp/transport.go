@@ -8,15 +8,15 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// errBusy is returned by Open of a transport when the host has no identifier or descriptor left, errNoFamily
-// when it does not speak the mapping's family.
+// errBusy is returned by Open of a transport when the host has no identifier or descriptor left,
+// errNoFamily when it does not speak the mapping's family.
 var (
 	errBusy     = errors.New("no identifier or descriptor left")
 	errNoFamily = errors.New("this host has no IPv6")
 )
 
-// Transport sends and receives on one platform, or in a simulation. The NAT calls Open with its lock held, everything
-// else without: a transport may hold locks of its own while it calls the NAT.
+// Transport sends and receives on one platform, or in a simulation. The NAT calls Open with its
+// lock held, everything else without: a transport may hold locks of its own while it calls the NAT.
 type Transport interface {
 	// Name is the mode's name in status and Hello.
 	Name() string

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// MaxFlows bounds the flows that are open or being opened at once: as many as the edge may have on a
-	// link, four times what it grants one device.
+	// MaxFlows bounds the flows that are open or being opened at once: as many as the edge may have
+	// on a link, four times what it grants one device.
 	MaxFlows = 16384
 	// Patience is how long a connection is tried while nothing is heard; the
 	// opener usually gives up earlier (130 s is what Linux itself takes for tcp_syn_retries=6).

@@ -12,7 +12,8 @@ import (
 type Sockets interface {
 	// Dial connects. An error means that ctx ended first, or that nothing came.
 	Dial(ctx context.Context, t Target) (Outcome, error)
-	// Run serves the sockets until ctx ends and frees everything; Dial must not be called after that. Never nil.
+	// Run serves the sockets until ctx ends and frees everything; Dial must not be called after
+	// that. Never nil.
 	Run(ctx context.Context) error
 }
 
@@ -22,7 +23,8 @@ type Target struct {
 	TTL, TOS uint8
 }
 
-// Outcome is how an attempt to connect ended: the first of its fields that is set says it, the last one where none is.
+// Outcome is how an attempt to connect ended: the first of its fields that is set says it, the last
+// one where none is.
 type Outcome struct {
 	Conn    *net.TCPConn
 	TTL     uint8          // of the SYN-ACK; 0 = unknown

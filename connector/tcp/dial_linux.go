@@ -129,7 +129,8 @@ func refused(fd int, cause error) (Outcome, error) {
 	return failed(cause), nil
 }
 
-// connected hands the connection to package net, from now on with an ordinary TTL and deaf to ICMP errors that may pass.
+// connected hands the connection to package net, from now on with an ordinary TTL and deaf to ICMP
+// errors that may pass.
 func connected(file *os.File, fd int, t Target) (Outcome, error) {
 	v6 := t.Dst.Addr().Is6()
 	ttl := uint8(0)

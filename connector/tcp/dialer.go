@@ -21,7 +21,8 @@ type Dialer struct {
 	flows *table.Places[netip.Addr, *liveFlow] // by client
 }
 
-// New returns a dialer over sockets of its own. Run must be called for connections to be made, and frees everything.
+// New returns a dialer over sockets of its own. Run must be called for connections to be made, and
+// frees everything.
 func New(sys Sockets, cfg Config) *Dialer {
 	if cfg.MaxFlows == 0 {
 		cfg.MaxFlows = MaxFlows
@@ -32,8 +33,9 @@ func New(sys Sockets, cfg Config) *Dialer {
 // Run serves the sockets until ctx ends; Serve must not be called after that. Never nil.
 func (d *Dialer) Run(ctx context.Context) error { return d.sys.Run(ctx) }
 
-// Serve connects the flow h to its destination with a SYN of the given TTL, answers, and pumps until it has ended. It owns
-// s, unless the verdict has an answer: then nothing was said yet, and the caller says it.
+// Serve connects the flow h to its destination with a SYN of the given TTL, answers, and pumps
+// until it has ended. It owns s, unless the verdict has an answer: then nothing was said yet, and
+// the caller says it.
 func (d *Dialer) Serve(ctx context.Context, s *link.Stream, h *proto.FlowHeader, ttl uint8) packet.Verdict {
 	ctx, f, ok := d.open(ctx, h.Src.Addr())
 	if !ok {
@@ -94,8 +96,9 @@ func (d *Dialer) pump(ctx context.Context, s *link.Stream, h *proto.FlowHeader, 
 	return packet.OK
 }
 
-// synAckTTL returns the TTL of the origin's SYN-ACK or RST as it leaves us; ttl is what was seen of it, 0 = nothing: then
-// the last that was heard of the origin is taken, as an unprivileged IPv4 socket does not see that of a SYN-ACK.
+// synAckTTL returns the TTL of the origin's SYN-ACK or RST as it leaves us; ttl is what was seen of
+// it, 0 = nothing: then the last that was heard of the origin is taken, as an unprivileged IPv4
+// socket does not see that of a SYN-ACK.
 func (d *Dialer) synAckTTL(h *proto.FlowHeader, ttl uint8) uint8 {
 	origin := h.Dst.Addr()
 	if d.cfg.Host.Own(origin) {

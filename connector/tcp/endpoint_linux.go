@@ -9,12 +9,14 @@ import (
 	"github.com/oneping/oneping/internal/sock"
 )
 
-// userTimeout ends a connection whose origin has acknowledged nothing for so long (TCP_USER_TIMEOUT, RFC 5482): about
-// what Linux takes by itself (tcp_retries2), for an origin, too, that answers and takes nothing.
+// userTimeout ends a connection whose origin has acknowledged nothing for so long
+// (TCP_USER_TIMEOUT, RFC 5482): about what Linux takes by itself (tcp_retries2), for an origin,
+// too, that answers and takes nothing.
 const userTimeout = 15 * time.Minute
 
-// Read reads as *net.TCPConn does. A write that fails takes the connection's error (SO_ERROR) with it, and what is
-// read behind the last bytes is EOF then: the state of the connection tells a reset from FIN.
+// Read reads as *net.TCPConn does. A write that fails takes the connection's error (SO_ERROR) with
+// it, and what is read behind the last bytes is EOF then: the state of the connection tells a reset
+// from FIN.
 func (e *endpoint) Read(b []byte) (int, error) {
 	n, err := e.TCPConn.Read(b)
 	if n == 0 && err == io.EOF && !e.closedWrite.Load() && e.Broken() {
@@ -46,7 +48,8 @@ func (e *endpoint) Unsent() (n int) {
 // limit bounds how long nothing may be acknowledged.
 func (e *endpoint) limit() {
 	e.control(func(fd int) {
-		// It fails on no kernel that has sockets like these, and without it the kernel's own bound holds.
+		// It fails on no kernel that has sockets like these, and without it the kernel's own bound
+		// holds.
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout/time.Millisecond))
 	})
 }

@@ -38,8 +38,8 @@ func (f *liveFlow) ended(r packet.Reason) packet.Reason {
 	return r
 }
 
-// open gives a flow of client a place, and the context that ends with it; another may be cut to make room. False: the client has
-// its share of a full table.
+// open gives a flow of client a place, and the context that ends with it; another may be cut to
+// make room. False: the client has its share of a full table.
 func (d *Dialer) open(ctx context.Context, client netip.Addr) (context.Context, *liveFlow, bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &liveFlow{cancel: cancel}

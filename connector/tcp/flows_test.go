@@ -187,7 +187,8 @@ func (b *bench) wantCut(o opened, why packet.Reason) {
 	}
 }
 
-// Two clients have all flows. A third gets in; the flow that makes room is the one of the larger holder that has not moved for longest.
+// Two clients have all flows. A third gets in; the flow that makes room is the one of the larger
+// holder that has not moved for longest.
 func TestFlowsAreShared(t *testing.T) {
 	b := newBench(t, 5)
 	var hog []opened

@@ -24,8 +24,8 @@ func (c *counted) Deliver(netip.Addr, link.Class, []byte) packet.Reason {
 
 func (*counted) Count(packet.Reason) {}
 
-// steady returns one pass of a session's packet path over real sockets: a payload leaves to an echo server, and
-// its answer is read and delivered. Nobody else reads: there is no Run.
+// steady returns one pass of a session's packet path over real sockets: a payload leaves to an echo
+// server, and its answer is read and delivered. Nobody else reads: there is no Run.
 func steady(tb testing.TB) func() {
 	echo, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

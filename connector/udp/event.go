@@ -17,14 +17,15 @@ func (t *Sessions) tell(client netip.Addr, e proto.UDPEvent) {
 	}
 }
 
-// Unknown tells a client whose address is not known that there is no session id, of which its packet tag is, and returns
-// the reason to count: its next packet registers the session again.
+// Unknown tells a client whose address is not known that there is no session id, of which its
+// packet tag is, and returns the reason to count: its next packet registers the session again.
 func (t *Sessions) Unknown(id proto.SessionID, tag uint16) packet.Reason {
 	t.tell(netip.Addr{}, proto.UDPEvent{Kind: proto.EventUnknown, Session: id, Tag: tag})
 	return packet.UnknownSession
 }
 
-// Refused tells client what r says about its packet tag of session id, and returns the reason to count.
+// Refused tells client what r says about its packet tag of session id, and returns the reason to
+// count.
 func (t *Sessions) Refused(client netip.Addr, id proto.SessionID, tag uint16, r *hop.Refusal) packet.Reason {
 	if !r.Silent() {
 		t.tell(client, r.Event(id, tag))

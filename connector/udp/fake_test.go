@@ -111,7 +111,8 @@ func (b *bench) Deliver(_ netip.Addr, _ link.Class, d []byte) packet.Reason {
 // Count counts.
 func (b *bench) Count(r packet.Reason) { b.counters.Count(r) }
 
-// Register is Sessions.Register as the connector calls it: the host decides before, and answers for both.
+// Register is Sessions.Register as the connector calls it: the host decides before, and answers for
+// both.
 func (b *bench) Register(r *proto.UDPRegistration) packet.Reason {
 	w := b.host.Way(r.Dst.Addr())
 	ttl, v := b.host.Forward(&w, r.Src.Addr(), r.TTL)

@@ -10,18 +10,20 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// Probes of one five-tuple with equal payload and different TTLs (a Paris traceroute) get errors that the kernel shows
-// alike: of what the router quoted it keeps the payload alone. So they go out one at a time, each when the one before
-// it has been answered or has waited long enough. Nothing else waits: packets that differ in their
-// payload, packets of one TTL, sessions whose destination answers.
+// Probes of one five-tuple with equal payload and different TTLs (a Paris traceroute) get errors
+// that the kernel shows alike: of what the router quoted it keeps the payload alone. So they go out
+// one at a time, each when the one before it has been answered or has waited long enough. Nothing
+// else waits: packets that differ in their payload, packets of one TTL, sessions whose destination
+// answers.
 const (
 	maxHeld      = 128     // packets of a session that wait
 	maxHeldBytes = 1 << 20 // of all sessions
 	holdTick     = 10 * time.Millisecond
 )
 
-// How long the next probe waits for the answer to the one before it: three times the slowest answer of the
-// session, within bounds, as traceroute waits itself (-w MAX,HERE); firstPatience while there was none.
+// How long the next probe waits for the answer to the one before it: three times the slowest answer
+// of the session, within bounds, as traceroute waits itself (-w MAX,HERE); firstPatience while
+// there was none.
 const (
 	firstPatience = 500 * time.Millisecond
 	minPatience   = 100 * time.Millisecond
@@ -45,8 +47,8 @@ func (s *Session) patience() time.Duration {
 // awaitedSince returns from when on packets of s still await their answers; s is locked.
 func (s *Session) awaitedSince(now time.Time) time.Duration { return now.Sub(s.began) - s.patience() }
 
-// tookFor notes how long an error about a packet of s took; s is locked. What takes longer than anything is waited for
-// came from elsewhere: a dead neighbour is reported after three seconds.
+// tookFor notes how long an error about a packet of s took; s is locked. What takes longer than
+// anything is waited for came from elsewhere: a dead neighbour is reported after three seconds.
 func (s *Session) tookFor(d time.Duration) {
 	if d <= maxPatience {
 		s.slowest = max(s.slowest, d)
@@ -70,8 +72,8 @@ func (t *Sessions) hold(s *Session, ttl uint8, p *proto.UDPPayload) packet.Reaso
 	return packet.OK
 }
 
-// Advance sends what has waited for an answer that has come, or long enough; s is locked. Who reads the socket calls it
-// when he has read.
+// Advance sends what has waited for an answer that has come, or long enough; s is locked. Who reads
+// the socket calls it when he has read.
 func (s *Session) Advance() {
 	if len(s.held) > 0 {
 		s.advance(time.Now())
@@ -93,7 +95,8 @@ func (s *Session) advance(now time.Time) {
 	}
 }
 
-// refuse tells the client what v says about its packet p, which has waited, and returns the reason to count.
+// refuse tells the client what v says about its packet p, which has waited, and returns the reason
+// to count.
 func (t *Sessions) refuse(s *Session, p *proto.UDPPayload, v packet.Verdict) packet.Reason {
 	w := t.cfg.Host.Way(s.dst.Addr())
 	r := t.cfg.Host.Refuse(&w, s.src.Addr(), p.TTL, v)

@@ -10,8 +10,8 @@ import (
 const (
 	ringSize   = 64 // packets that a session remembers
 	prefixSize = 32 // bytes that it keeps of each payload
-	// shortQuote is how much payload any router quotes that quotes more than RFC 792 asks for (RFC 4884 §4.2: 128
-	// bytes from the IP header on): beyond it two lengths may look alike.
+	// shortQuote is how much payload any router quotes that quotes more than RFC 792 asks for (RFC
+	// 4884 §4.2: 128 bytes from the IP header on): beyond it two lengths may look alike.
 	shortQuote = 128 - 40 - 8
 )
 
@@ -58,8 +58,9 @@ func (r *ring) remember(at time.Duration, tag uint16, ttl uint8, payload []byte)
 	r.same++
 }
 
-// confuses says whether an error about payload, sent with ttl now, could be taken for one about another packet that
-// was sent after since and has no answer yet. Packets of one TTL do not count: what is said of one holds for all.
+// confuses says whether an error about payload, sent with ttl now, could be taken for one about
+// another packet that was sent after since and has no answer yet. Packets of one TTL do not count:
+// what is said of one holds for all.
 func (r *ring) confuses(ttl uint8, payload []byte, since time.Duration) bool {
 	if ttl == r.ttl && r.same >= r.sent.Len() {
 		return false // the TTL is always the same, as that of all but probes
@@ -76,10 +77,11 @@ func (r *ring) confuses(ttl uint8, payload []byte, since time.Duration) bool {
 	return false
 }
 
-// match finds the packet of which a router quoted the payload data: the one that agrees in most bytes, and in its length.
-// Among equals that no error has named yet it is the oldest sent after since, errors come in order, or
-// the newest sent before: its elders are lost. Routers may quote less than the payload, down to nothing (RFC 792: 64 bits,
-// the UDP header), or pad it (RFC 4884). nil where nothing agrees.
+// match finds the packet of which a router quoted the payload data: the one that agrees in most
+// bytes, and in its length. Among equals that no error has named yet it is the oldest sent after
+// since, errors come in order, or the newest sent before: its elders are lost. Routers may quote
+// less than the payload, down to nothing (RFC 792: 64 bits, the UDP header), or pad it (RFC 4884).
+// nil where nothing agrees.
 func (r *ring) match(data []byte, since time.Duration) *sent {
 	var best *sent
 	var bestRank rank

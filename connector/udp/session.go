@@ -19,8 +19,8 @@ type Session struct {
 	traffic  hop.Traffic
 	of       *Sessions
 
-	// guarded by mu, which sender and reader of the socket hold: see Socket. The locks of the table and of the
-	// packets that wait are taken under it, never the other way round.
+	// guarded by mu, which sender and reader of the socket hold: see Socket. The locks of the table
+	// and of the packets that wait are taken under it, never the other way round.
 	mu   sync.Mutex
 	sock Socket // nil: closed
 	ring ring
@@ -51,8 +51,8 @@ func (s *Session) send(now time.Time, ttl uint8, p *proto.UDPPayload) packet.Ver
 	return s.sock.Send(Datagram{TTL: ttl, TOS: p.Class, DF: p.DF, Payload: p.Payload})
 }
 
-// Received sends a payload of the destination to the client; s is locked. It has n bytes and stands in buf behind
-// proto.PayloadOverhead bytes, into which its header is written. TTL 0 = unknown.
+// Received sends a payload of the destination to the client; s is locked. It has n bytes and stands
+// in buf behind proto.PayloadOverhead bytes, into which its header is written. TTL 0 = unknown.
 func (s *Session) Received(buf []byte, n int, ttl, tos uint8) {
 	s.of.received(s)
 	ttl, ok := hop.BackTTL(ttl, s.of.cfg.Host.Seen(s.dst.Addr(), ttl))
@@ -69,8 +69,8 @@ func (s *Session) Received(buf []byte, n int, ttl, tos uint8) {
 // Lost counts a packet that ended, of which the client cannot be told.
 func (s *Session) Lost(why packet.Reason) { s.of.cfg.Back.Count(why) }
 
-// Failed tells the client of an ICMP error that the network sent about a packet of the session, of whose payload it
-// quotes quoted; s is locked. e.TTL is the one with which it arrived, 0 = unknown.
+// Failed tells the client of an ICMP error that the network sent about a packet of the session, of
+// whose payload it quotes quoted; s is locked. e.TTL is the one with which it arrived, 0 = unknown.
 func (s *Session) Failed(e packet.Error, quoted []byte) {
 	now := time.Now()
 	p := s.ring.match(quoted, s.awaitedSince(now))

@@ -24,7 +24,8 @@ type Sessions struct {
 	waiting *waiting
 }
 
-// New returns an empty table over sockets of its own. Run must be called for answers to arrive, and frees everything.
+// New returns an empty table over sockets of its own. Run must be called for answers to arrive, and
+// frees everything.
 func New(sys Sockets, cfg Config) *Sessions {
 	if cfg.MaxSessions == 0 {
 		cfg.MaxSessions = MaxSessions
@@ -42,8 +43,8 @@ func New(sys Sockets, cfg Config) *Sessions {
 // Len returns how many sessions live now.
 func (t *Sessions) Len() int { return t.table.Len() }
 
-// LimitIdle takes what an edge says of the idle time of sessions (proto.Config.IdleSeconds); it holds for those that are registered
-// from now on. The clients' wishes cannot exceed it.
+// LimitIdle takes what an edge says of the idle time of sessions (proto.Config.IdleSeconds); it
+// holds for those that are registered from now on. The clients' wishes cannot exceed it.
 func (t *Sessions) LimitIdle(seconds uint16) { t.idle.Store(uint32(seconds)) }
 
 // Run receives and expires until ctx ends, then frees all sockets. Never nil.
@@ -77,8 +78,9 @@ func (t *Sessions) expireAll(ctx context.Context) {
 	}
 }
 
-// evicted ends a session that is idle, or that makes room for another (it has never been answered, or its client has most of a
-// full table), and tells the client: its next packet registers it again.
+// evicted ends a session that is idle, or that makes room for another (it has never been answered,
+// or its client has most of a full table), and tells the client: its next packet registers it
+// again.
 func (t *Sessions) evicted(id proto.SessionID, s *Session, why packet.Reason) {
 	if why == packet.Superseded {
 		t.cfg.Back.Count(why)
@@ -97,8 +99,8 @@ func (t *Sessions) close(s *Session) {
 	}
 }
 
-// Register opens the session r where it does not exist, says so to the client and sends its first payload with the given
-// TTL.
+// Register opens the session r where it does not exist, says so to the client and sends its first
+// payload with the given TTL.
 func (t *Sessions) Register(r *proto.UDPRegistration, ttl uint8) packet.Verdict {
 	s, v := t.find(r)
 	if v.Reason != packet.OK {
@@ -149,8 +151,8 @@ func (t *Sessions) Client(id proto.SessionID) netip.Addr {
 	return s.src.Addr()
 }
 
-// Send sends the client's payload p of s into this host's network with the given TTL, at once or when it can be told
-// apart from others (hold.go). It is remembered with the TTL that it has in p.
+// Send sends the client's payload p of s into this host's network with the given TTL, at once or
+// when it can be told apart from others (hold.go). It is remembered with the TTL that it has in p.
 func (t *Sessions) Send(s *Session, ttl uint8, p *proto.UDPPayload) packet.Verdict {
 	now := time.Now()
 	s.mu.Lock()

@@ -94,8 +94,8 @@ func TestErrorsOfThisHost(t *testing.T) {
 	})
 }
 
-// A sweep opens a session for each address. It leaves the client's sessions that are answered alone, and is told which
-// of its own have ended.
+// A sweep opens a session for each address. It leaves the client's sessions that are answered
+// alone, and is told which of its own have ended.
 func TestSweepMakesRoomForItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{MaxPerClient: 3})
@@ -128,7 +128,8 @@ func clientAt(n byte, port uint16) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, 96, 0, n}), port)
 }
 
-// Two clients have all sessions, each of them answered. Whoever comes gets in, up to the same share; who loses a session to it is told.
+// Two clients have all sessions, each of them answered. Whoever comes gets in, up to the same
+// share; who loses a session to it is told.
 func TestSessionsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{MaxSessions: 20})
@@ -173,7 +174,8 @@ func TestSessionsAreShared(t *testing.T) {
 	})
 }
 
-// The sessions of a device that has ended go at once, with their sockets; nobody is left to be told.
+// The sessions of a device that has ended go at once, with their sockets; nobody is left to be
+// told.
 func TestEndClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})

@@ -65,7 +65,8 @@ func (k *kernel) Open(s *Session) (Socket, packet.Verdict) {
 	return y, packet.Verdict{}
 }
 
-// openVerdict is sock.Verdict where no session could be made: without descriptors the table is full.
+// openVerdict is sock.Verdict where no session could be made: without descriptors the table is
+// full.
 func openVerdict(err error) packet.Verdict {
 	if sock.Exhausted(err) {
 		return packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable}

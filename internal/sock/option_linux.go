@@ -37,8 +37,8 @@ func watch(fd int, v6 bool) error {
 	return nil
 }
 
-// Unwatch turns the error queue of a stream socket off and empties it. With it, any ICMP
-// error about an established connection ends that; RFC 1122 §4.2.3.9 has it ignore all that may pass.
+// Unwatch turns the error queue of a stream socket off and empties it. With it, any ICMP error
+// about an established connection ends that; RFC 1122 §4.2.3.9 has it ignore all that may pass.
 func Unwatch(fd int, v6 bool) error {
 	if v6 {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVERR, 0)
@@ -98,8 +98,8 @@ func RaiseDescriptorLimit() (uint64, error) {
 	return r.Cur, nil
 }
 
-// Unacknowledged returns how many bytes of a TCP socket the far end has not acknowledged (SIOCOUTQ, tcp(7)); 0 where
-// the kernel does not tell.
+// Unacknowledged returns how many bytes of a TCP socket the far end has not acknowledged (SIOCOUTQ,
+// tcp(7)); 0 where the kernel does not tell.
 func Unacknowledged(fd int) int {
 	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
 	if err != nil {

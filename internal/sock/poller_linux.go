@@ -17,10 +17,11 @@ import (
 type Poller struct {
 	epoll, wake int
 
+	// guarded by mu
 	mu     sync.Mutex
 	next   uint64
-	ready  map[uint64]func(Events) // guarded by mu
-	closed bool                    // guarded by mu
+	ready  map[uint64]func(Events)
+	closed bool
 }
 
 // Events says what a socket is ready for.

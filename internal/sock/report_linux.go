@@ -41,7 +41,8 @@ func (m *Message) ReadError(fd int, r *Report) error {
 	return nil
 }
 
-// note reads one control message of an error: struct sock_extended_err with the offender's address behind it, or the TTL.
+// note reads one control message of an error: struct sock_extended_err with the offender's address
+// behind it, or the TTL.
 func (r *Report) note(level, typ int32, data []byte) {
 	switch {
 	case level == unix.IPPROTO_IP && typ == unix.IP_TTL && len(data) >= 4,

@@ -6,12 +6,13 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// Errors takes what the network has said about packets that a Socket has sent. r.Data is valid until it returns.
+// Errors takes what the network has said about packets that a Socket has sent. r.Data is valid
+// until it returns.
 type Errors interface{ Failed(r Report) }
 
-// Socket is a datagram socket of Open and what it sends with. A pending error of an earlier packet fails the next call
-// although that is in order, so its error queue is drained before each send, and sender and reader have to exclude each
-// other: whoever uses it holds a lock of its own.
+// Socket is a datagram socket of Open and what it sends with. A pending error of an earlier packet
+// fails the next call although that is in order, so its error queue is drained before each send,
+// and sender and reader have to exclude each other: whoever uses it holds a lock of its own.
 type Socket struct {
 	FD int
 	V6 bool
@@ -21,13 +22,16 @@ type Socket struct {
 }
 
 const (
-	// sendTries bounds how often a send is repeated that failed with the error of an earlier packet.
+	// sendTries bounds how often a send is repeated that failed with the error of an earlier
+	// packet.
 	sendTries = 8
-	// maxErrors bounds what is read of one error queue at a time, so that no socket starves the others.
+	// maxErrors bounds what is read of one error queue at a time, so that no socket starves the
+	// others.
 	maxErrors = 256
 )
 
-// Send sends b as one message, with DF as s.df says. The errors of earlier packets go to errs first.
+// Send sends b as one message, with DF as s.df says. The errors of earlier packets go to errs
+// first.
 func (k *Socket) Send(m *Message, b []byte, to Send, df bool, errs Errors) packet.Verdict {
 	if df != k.df {
 		if err := SetDF(k.FD, k.V6, df); err != nil {
@@ -58,8 +62,8 @@ func (k *Socket) sendDrained(m *Message, b []byte, to Send, errs Errors) error {
 	return err
 }
 
-// Drain reads the error queue until it is empty. It says whether anything was there, and whether our own kernel's
-// refusals were among it, which do not go to errs.
+// Drain reads the error queue until it is empty. It says whether anything was there, and whether
+// our own kernel's refusals were among it, which do not go to errs.
 func (k *Socket) Drain(m *Message, errs Errors) (read, local bool) {
 	for range maxErrors {
 		var r Report

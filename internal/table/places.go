@@ -7,23 +7,26 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// looks is how many entries of the largest holder are looked at to find the one that makes room. They are those that
-// were let in, or looked at, longest ago: the idlest of them is among the idlest of all, at a price that does not grow.
+// looks is how many entries of the largest holder are looked at to find the one that makes room.
+// They are those that were let in, or looked at, longest ago: the idlest of them is among the
+// idlest of all, at a price that does not grow.
 const looks = 16
 
 // Idler is something that knows when it was last used.
 type Idler interface {
-	// LastUsed returns when it was last used, or last moved something, in Unix nanoseconds. It is called with
-	// the lock of Places held.
+	// LastUsed returns when it was last used, or last moved something, in Unix nanoseconds. It is
+	// called with the lock of Places held.
 	LastUsed() int64
 }
 
-// Places lets entries into a table that keeps them itself, by Shares, and names the one that makes room. Use costs it
-// nothing: it asks an entry when it was last used where somebody has to go. Safe for concurrent use.
+// Places lets entries into a table that keeps them itself, by Shares, and names the one that makes
+// room. Use costs it nothing: it asks an entry when it was last used where somebody has to go. Safe
+// for concurrent use.
 type Places[H comparable, E Idler] struct {
+	// guarded by mu
 	mu     sync.Mutex
-	shares *Shares[H]        // guarded by mu
-	queues map[H]*queue.List // guarded by mu: of *Place, each in the order in which they were let in or looked at
+	shares *Shares[H]
+	queues map[H]*queue.List // of *Place, each in the order in which they were let in or looked at
 }
 
 // Place is that of one entry. Its fields are those of its Places.
@@ -39,8 +42,8 @@ func NewPlaces[H comparable, E Idler](limit, each int) *Places[H, E] {
 	return &Places[H, E]{shares: NewShares[H](limit, each), queues: make(map[H]*queue.List)}
 }
 
-// Add gives e a place of h. Where made is true, out has lost its own to it: the caller ends out. The reason is
-// packet.TableFull, and nothing has changed, where h has its share or bound.
+// Add gives e a place of h. Where made is true, out has lost its own to it: the caller ends out.
+// The reason is packet.TableFull, and nothing has changed, where h has its share or bound.
 func (s *Places[H, E]) Add(h H, e E) (p *Place[H, E], out E, made bool, r packet.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +123,8 @@ func (s *Places[H, E]) of(h H, out []E) []E {
 	return out
 }
 
-// idlest returns the place of h that makes room: at the front of the queue is who was not looked at for longest. Who
-// has been used since goes to the back.
+// idlest returns the place of h that makes room: at the front of the queue is who was not looked at
+// for longest. Who has been used since goes to the back.
 func (s *Places[H, E]) idlest(h H) (idlest *Place[H, E]) {
 	l := s.queues[h]
 	for range min(looks, l.Len()) {

@@ -2,9 +2,9 @@ package table
 
 import "sync"
 
-// Recent remembers a value of each of the keys that were used last, a bounded number of them: in a full one the key
-// that was not used for longest is forgotten, and nobody else. For what is known again when it is seen again. Safe for
-// concurrent use; nothing is allocated once it is full.
+// Recent remembers a value of each of the keys that were used last, a bounded number of them: in a
+// full one the key that was not used for longest is forgotten, and nobody else. For what is known
+// again when it is seen again. Safe for concurrent use; nothing is allocated once it is full.
 type Recent[K comparable, V any] struct {
 	most int
 

@@ -1,7 +1,7 @@
 package table
 
-// Ring keeps the newest of what is put into it: its memory grows to a limit, then the oldest makes room. Not safe for
-// concurrent use; Put allocates only while it grows.
+// Ring keeps the newest of what is put into it: its memory grows to a limit, then the oldest makes
+// room. Not safe for concurrent use; Put allocates only while it grows.
 type Ring[T any] struct {
 	kept  []T
 	next  int // where the next one goes
@@ -17,7 +17,8 @@ func (r *Ring[T]) Len() int { return len(r.kept) }
 // Limit returns how many there may be.
 func (r *Ring[T]) Limit() int { return r.limit }
 
-// Put returns the place of a new one, which is the newest from now on: the caller overwrites what is there.
+// Put returns the place of a new one, which is the newest from now on: the caller overwrites what
+// is there.
 func (r *Ring[T]) Put() *T {
 	at := r.next
 	if at == len(r.kept) {

@@ -11,9 +11,10 @@ const (
 	RoomAny                 // more holders than places, and the newcomer's has none: whatever may make room, or it is refused
 )
 
-// Shares divides the places of a table between holders. Below half full each takes what the bound on one
-// holder allows. Above it a holder may have its fair share at most: the places divided by the holders there
-// are, the newcomer's included. Who is below that is never refused: in a full table somebody has more.
+// Shares divides the places of a table between holders. Below half full each takes what the bound
+// on one holder allows. Above it a holder may have its fair share at most: the places divided by
+// the holders there are, the newcomer's included. Who is below that is never refused: in a full
+// table somebody has more.
 //
 // Not safe for concurrent use. Ask is O(1), Largest O(holders).
 type Shares[H comparable] struct {
@@ -22,7 +23,8 @@ type Shares[H comparable] struct {
 	total       int
 }
 
-// NewShares returns the shares of an empty table of limit places, of which one holder may have each; 0 = no bound.
+// NewShares returns the shares of an empty table of limit places, of which one holder may have
+// each; 0 = no bound.
 func NewShares[H comparable](limit, each int) *Shares[H] {
 	return &Shares[H]{limit: limit, each: each, held: make(map[H]int)}
 }

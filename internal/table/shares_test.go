@@ -156,7 +156,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// Where every entry of the largest holder has been used since it was let in, the search ends all the same.
+// Where every entry of the largest holder has been used since it was let in, the search ends all
+// the same.
 func TestPlacesLookAtFew(t *testing.T) {
 	p := table.NewPlaces[string, *used](1000, 0)
 	var hog []*used
@@ -174,7 +175,8 @@ func TestPlacesLookAtFew(t *testing.T) {
 	}
 }
 
-// Random holders come and go: who is below its share is never refused, and the table never exceeds its bound.
+// Random holders come and go: who is below its share is never refused, and the table never exceeds
+// its bound.
 func TestPlacesAgainstAModel(t *testing.T) {
 	const limit, each = 60, 25
 	r := rand.New(rand.NewPCG(3, 4))

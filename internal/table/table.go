@@ -9,18 +9,20 @@ import (
 
 // Config bounds a table.
 type Config[K comparable, V any] struct {
-	// Max and MaxPerOwner bound the entries in all and of one owner; 0 = no bound. The owners are the holders of Shares: above
-	// half of Max each has a fair share, and who is below its own takes a place of the largest holder
-	// in a full table, whatever Keep says: the idlest of that one's entries, a tentative one first.
+	// Max and MaxPerOwner bound the entries in all and of one owner; 0 = no bound. The owners are
+	// the holders of Shares: above half of Max each has a fair share, and who is below its own
+	// takes a place of the largest holder in a full table, whatever Keep says: the idlest of that
+	// one's entries, a tentative one first.
 	Max, MaxPerOwner int
 	// Keep protects an entry for this long after its last use (RFC 5508 REQ-2:
 	// 60 s for ICMP). An owner's idlest entry beyond it makes
 	// room for another of the same owner; 0 = none does before its own idle time-out.
 	Keep time.Duration
-	// Tentative lets the owner's idlest entry make room for another of the same owner at any time until it is confirmed.
+	// Tentative lets the owner's idlest entry make room for another of the same owner at any time
+	// until it is confirmed.
 	Tentative bool
-	// OnEvict is told of each entry that Expire or Add removed, after it is gone
-	// and without the table's lock: close its socket there. The reason is packet.Timeout, or packet.Superseded
+	// OnEvict is told of each entry that Expire or Add removed, after it is gone and without the
+	// table's lock: close its socket there. The reason is packet.Timeout, or packet.Superseded
 	// where the entry made room before its time. Not called by Delete. May be nil.
 	OnEvict func(K, V, packet.Reason)
 }
@@ -31,6 +33,7 @@ type Config[K comparable, V any] struct {
 type Table[K, O comparable, V any] struct {
 	cfg Config[K, V]
 
+	// guarded by mu
 	mu      sync.Mutex
 	shares  *Shares[O]
 	entries map[K]*entry[K, O, V]
@@ -40,7 +43,8 @@ type Table[K, O comparable, V any] struct {
 	byOwner map[ownerQueue[O]]*list[K, O, V]
 }
 
-// idleQueue and ownerQueue name the two queues of an entry: those that may make room stand in their own.
+// idleQueue and ownerQueue name the two queues of an entry: those that may make room stand in their
+// own.
 type idleQueue struct {
 	idle      time.Duration
 	tentative bool
@@ -136,8 +140,8 @@ func (t *Table[K, O, V]) Touch(now time.Time, k K) (v V, ok bool) {
 	return e.value, true
 }
 
-// Confirm ends the time in which the entry of k may make room for a newcomer (Config.Tentative); it says whether there
-// is one. It does not use it.
+// Confirm ends the time in which the entry of k may make room for a newcomer (Config.Tentative); it
+// says whether there is one. It does not use it.
 func (t *Table[K, O, V]) Confirm(k K) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -226,7 +230,8 @@ func (t *Table[K, O, V]) Len() int {
 	return len(t.entries)
 }
 
-// makeRoom evicts the entry in whose place another of o may come, if one is needed. False: there is none.
+// makeRoom evicts the entry in whose place another of o may come, if one is needed. False: there is
+// none.
 func (t *Table[K, O, V]) makeRoom(now time.Time, o O, out []*entry[K, O, V]) ([]*entry[K, O, V], bool) {
 	var e *entry[K, O, V]
 	switch t.shares.Ask(o) {
@@ -249,7 +254,8 @@ func (t *Table[K, O, V]) makeRoom(now time.Time, o O, out []*entry[K, O, V]) ([]
 	return append(out, e.evictedFor(packet.Superseded)), true
 }
 
-// yields returns which of the idlest tentative and the idlest other entry makes room; nil for neither.
+// yields returns which of the idlest tentative and the idlest other entry makes room; nil for
+// neither.
 func (t *Table[K, O, V]) yields(now time.Time, tentative, other *entry[K, O, V]) *entry[K, O, V] {
 	switch {
 	case tentative != nil:
@@ -265,7 +271,8 @@ func (t *Table[K, O, V]) owned(o O, tentative bool) *list[K, O, V] {
 	return t.byOwner[ownerQueue[O]{o, tentative}]
 }
 
-// idlest returns the entry of the whole table that was not used for longest, of the tentative ones or of the others.
+// idlest returns the entry of the whole table that was not used for longest, of the tentative ones
+// or of the others.
 func (t *Table[K, O, V]) idlest(tentative bool) (e *entry[K, O, V]) {
 	for q, l := range t.byIdle {
 		if q.tentative == tentative && (e == nil || l.front.used.Before(e.used)) {

@@ -145,8 +145,8 @@ func (p *port) Send(d udp.Datagram) packet.Verdict {
 
 func (p *ports) Run(ctx context.Context) error { return p.receive(ctx, p.take) }
 
-// take hands on what a session's own destination, and nobody else, has sent: the socket of a session is connected.
-// Errors come from anywhere.
+// take hands on what a session's own destination, and nobody else, has sent: the socket of a
+// session is connected. Errors come from anywhere.
 func (p *ports) take(b []byte) {
 	var got, quoted packet.Packet
 	if packet.Parse(b, &got) != packet.OK {

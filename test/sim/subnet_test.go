@@ -89,8 +89,8 @@ func (s *subnet) back(b []byte, after time.Duration) {
 	})
 }
 
-// receive calls f with each packet that arrives for the connector's machine, one at a time, until ctx ends. Every caller
-// gets every packet. Never nil.
+// receive calls f with each packet that arrives for the connector's machine, one at a time, until
+// ctx ends. Every caller gets every packet. Never nil.
 func (s *subnet) receive(ctx context.Context, f func(b []byte)) error {
 	tap := make(chan []byte, 1024)
 	s.mu.Lock()

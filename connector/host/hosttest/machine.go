@@ -1,5 +1,5 @@
-// Package hosttest has a machine for the tests of the connector and of its rooms. What a test asserts about a host
-// itself belongs to the tests of package host.
+// Package hosttest has a machine for the tests of the connector and of its rooms. What a test
+// asserts about a host itself belongs to the tests of package host.
 package hosttest
 
 import (
