@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/connector"
+	"github.com/oneping/oneping/connector/check"
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/internal/memory"
@@ -199,20 +200,20 @@ Its exit code is 1 where something that is needed failed.`,
 			if err != nil {
 				return err
 			}
-			findings := connector.Check(c.Context(), connector.CheckConfig{
+			findings := check.Run(c.Context(), check.Config{
 				StateDir: file.StateDir,
 				Token: func() ([]string, bool, error) {
 					t, ok, err := node.ReadToken(file.TokenFile)
 					return t.Edges, ok, err
 				},
 				Enrolled: func() ([]string, error) { return node.StoredEdges(file.StateDir) },
-				Dial:     connector.DialEdge,
+				Dial:     check.DialEdge,
 			})
-			write := func(w io.Writer) error { return connector.WriteFindings(w, findings) }
+			write := func(w io.Writer) error { return check.Write(w, findings) }
 			if err := out.print(c, findings, write); err != nil {
 				return err
 			}
-			if !connector.Passed(findings) {
+			if !check.Passed(findings) {
 				return &exitError{code: 1}
 			}
 			return nil

@@ -31,7 +31,8 @@ var floors = map[string]int{
 // rooms lists the rooms of a role that may import other rooms. All others are
 // imported by the role's parent alone. edge/model is plain data, which routes and grants are
 // compiled from, the store stores and the administration shows. connector/host is what the
-// connector's three rooms are given: one machine, and one way back to the edge.
+// connector's three rooms are given: one machine, and one way back to the edge;
+// connector/check tries what they need.
 var rooms = map[string][]string{
 	"edge/route":    {"edge/model"},
 	"edge/policy":   {"edge/model"},
@@ -45,6 +46,7 @@ var rooms = map[string][]string{
 	"connector/tcp":  {"connector/host"},
 
 	"connector/host/hosttest": {"connector/host"},
+	"connector/check":         {"connector/host", "connector/icmp"},
 }
 
 // owners names the rooms that may import a heavy module: anyone else asks them.

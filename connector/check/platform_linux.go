@@ -1,4 +1,4 @@
-package connector
+package check
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ func platformChecks() []Finding {
 	if !fs[0].OK && !g.service {
 		fs = orRaw(fs, icmp.TryRaw())
 	}
-	return append(fs, checkDescriptors())
+	return append(fs, descriptors())
 }
 
 // orRaw adds raw sockets to the findings about ping sockets: a connector to which those are closed
@@ -97,7 +97,7 @@ func (g tried) String() string {
 	return text
 }
 
-func checkDescriptors() Finding {
+func descriptors() Finding {
 	const name = "descriptors"
 	var r unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {

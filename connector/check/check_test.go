@@ -1,21 +1,17 @@
-package connector
+package check
 
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/oneping/oneping/internal/link"
 )
 
 func TestCheck(t *testing.T) {
 	dir := t.TempDir()
-	fs := Check(t.Context(), CheckConfig{
+	fs := Run(t.Context(), Config{
 		StateDir: filepath.Join(dir, "not", "yet"),
 		Token:    func() ([]string, bool, error) { return []string{"a:7844", "b:7844"}, true, nil },
 		Dial: func(_ context.Context, addr string) error {
@@ -49,7 +45,7 @@ func TestCheck(t *testing.T) {
 // a failure.
 func TestCheckWithoutToken(t *testing.T) {
 	for _, err := range []error{nil, errors.New("cut short")} {
-		fs := Check(t.Context(), CheckConfig{
+		fs := Run(t.Context(), Config{
 			StateDir: t.TempDir(), Token: func() ([]string, bool, error) { return nil, false, err },
 			Enrolled: func() ([]string, error) { return nil, nil },
 		})
@@ -63,7 +59,7 @@ func TestCheckWithoutToken(t *testing.T) {
 // A connector that has enrolled is asked about the edges that it knows.
 func TestCheckEnrolled(t *testing.T) {
 	var dialled []string
-	fs := Check(t.Context(), CheckConfig{
+	fs := Run(t.Context(), Config{
 		StateDir: t.TempDir(), Token: func() ([]string, bool, error) { return nil, false, nil },
 		Enrolled: func() ([]string, error) { return []string{"a:7844", "b:7844"}, nil },
 		Dial: func(_ context.Context, addr string) error {
@@ -75,7 +71,7 @@ func TestCheckEnrolled(t *testing.T) {
 	if fs[0].Name != "identity" || !fs[0].OK || fs[1].Name != "edge a:7844" || fs[2].Name != "edge b:7844" || Passed(fs) || len(dialled) != 2 {
 		t.Errorf("dialled %v, found %+v", dialled, fs)
 	}
-	fs = Check(t.Context(), CheckConfig{
+	fs = Run(t.Context(), Config{
 		StateDir: t.TempDir(), Token: func() ([]string, bool, error) { return nil, false, nil },
 		Enrolled: func() ([]string, error) { return nil, errors.New("permission denied") },
 	})
@@ -84,9 +80,9 @@ func TestCheckEnrolled(t *testing.T) {
 	}
 }
 
-func TestWriteFindings(t *testing.T) {
+func TestWrite(t *testing.T) {
 	var b strings.Builder
-	err := WriteFindings(&b, []Finding{
+	err := Write(&b, []Finding{
 		{Name: "token", OK: true, Detail: "readable", Fix: "never shown"},
 		{Name: "ping socket IPv4", Needed: true, Detail: "permission denied", Fix: `sysctl -w net.ipv4.ping_group_range="5 5"`},
 		{Name: "IPv6", Detail: "none"},
@@ -98,53 +94,5 @@ warn  IPv6              none
 `
 	if err != nil || b.String() != want {
 		t.Errorf("%v\ngot\n%s\nwant\n%s", err, b.String(), want)
-	}
-}
-
-func TestStatusText(t *testing.T) {
-	since := time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		s    Status
-		want string
-	}{
-		{
-			Status{
-				Up: true, Since: since, Edge: "e1", Tunnel: "lab", Replica: "r1", ICMP: "ping", Mappings: 2, Sessions: 3, Flows: 4,
-				Link: &link.Info{Remote: netip.MustParseAddrPort("192.0.2.1:7844"), RTT: 1234567, PathMTU: 1452}, Reasons: map[string]uint64{"ok": 5, "forbidden": 1},
-			},
-			`link     up for 1m0s to 192.0.2.1:7844 (edge e1)
-path     RTT 1.23ms, path MTU 1452 (still being discovered)
-tunnel   lab, connector id r1
-icmp     ping
-traffic  2 ICMP mappings, 3 UDP sessions, 4 TCP flows
-packets  5 ok, 1 forbidden
-`,
-		},
-		{
-			Status{Since: since, LastError: "no answer", LastHint: "is it running?", Edges: []string{"e:7844"}, ICMP: "off: no", ICMPHint: "do this"},
-			`link     down for 1m0s to e:7844
-         no answer
-         hint: is it running?
-icmp     off: no
-         hint: do this
-traffic  0 ICMP mappings, 0 UDP sessions, 0 TCP flows
-packets  none
-`,
-		},
-	} {
-		var b strings.Builder
-		if err := c.s.WriteText(&b, since.Add(time.Minute)); err != nil || b.String() != c.want {
-			t.Errorf("%v\ngot\n%s\nwant\n%s", err, b.String(), c.want)
-		}
-	}
-}
-
-func TestReadiness(t *testing.T) {
-	up, down := Status{Up: true}, Status{LastError: "no answer"}
-	if err := up.Ready(); err != nil {
-		t.Error(err)
-	}
-	if err := down.Ready(); err == nil || err.Error() != "the connector has no link to an edge: no answer" {
-		t.Errorf("got %v", err)
 	}
 }

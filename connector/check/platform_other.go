@@ -1,6 +1,6 @@
 //go:build !linux
 
-package connector
+package check
 
 import "github.com/oneping/oneping/connector/icmp"
 

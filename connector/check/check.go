@@ -1,4 +1,7 @@
-package connector
+// Package check tries what a connector needs of its host, its edges and its identity, for
+// `oneping connector check`: each finding says what passed, or the command that makes it pass. It
+// changes nothing and runs no connector.
+package check
 
 import (
 	"cmp"
@@ -25,8 +28,8 @@ type Finding struct {
 	Fix    string `json:"fix,omitempty"` // the command that makes it pass
 }
 
-// CheckConfig names what Check looks at.
-type CheckConfig struct {
+// Config names what Run looks at.
+type Config struct {
 	StateDir string
 	// Token reads the token; its error says what is wrong. ok false: none was given.
 	Token func() (edges []string, ok bool, err error)
@@ -40,28 +43,28 @@ type CheckConfig struct {
 // dialWait is how long an edge may take to answer a check.
 const dialWait = 5 * time.Second
 
-// Check tries every precondition of a connector on this host.
-func Check(ctx context.Context, cfg CheckConfig) []Finding {
+// Run tries every precondition of a connector on this host.
+func Run(ctx context.Context, cfg Config) []Finding {
 	fs := platformChecks()
-	fs = append(fs, checkIPv6(), checkStateDir(cfg.StateDir))
+	fs = append(fs, ipv6(), stateDir(cfg.StateDir))
 	edges, ok, err := cfg.Token()
 	switch {
 	case err != nil:
 		fs = append(fs, failed("token", true, err, ""))
 	case !ok:
 		edges, err = cfg.Enrolled()
-		fs = append(fs, checkIdentity(edges, err))
+		fs = append(fs, identity(edges, err))
 	default:
 		fs = append(fs, Finding{Name: "token", OK: true, Needed: true, Detail: "readable"})
 	}
 	for _, e := range edges {
-		fs = append(fs, checkEdge(ctx, cfg, e))
+		fs = append(fs, edge(ctx, cfg, e))
 	}
 	return fs
 }
 
-// checkIdentity is what is said in place of a token that was not given.
-func checkIdentity(edges []string, err error) Finding {
+// identity is what is said in place of a token that was not given.
+func identity(edges []string, err error) Finding {
 	switch {
 	case err != nil:
 		return failed("identity", true, err, "")
@@ -84,18 +87,18 @@ func Passed(fs []Finding) bool {
 	return true
 }
 
-// WriteFindings writes a table for people.
-func WriteFindings(w io.Writer, fs []Finding) error {
+// Write writes a table for people.
+func Write(w io.Writer, fs []Finding) error {
 	var t term.Table
 	for _, f := range fs {
-		verdict := "pass"
+		result := "pass"
 		if !f.OK {
-			verdict = "FAIL"
+			result = "FAIL"
 		}
 		if !f.OK && !f.Needed {
-			verdict = "warn"
+			result = "warn"
 		}
-		t.Row(verdict, f.Name, f.Detail)
+		t.Row(result, f.Name, f.Detail)
 		if f.Fix != "" && !f.OK {
 			t.Row("", "", "fix: "+f.Fix)
 		}
@@ -108,7 +111,7 @@ func failed(name string, needed bool, err error, fix string) Finding {
 	return Finding{Name: name, Needed: needed, Detail: err.Error(), Fix: cmp.Or(fix, advice.Of(err))}
 }
 
-func checkIPv6() Finding {
+func ipv6() Finding {
 	const name = "IPv6"
 	addr, ok := host.Global(host.Kernel{}, false)
 	if !ok {
@@ -117,7 +120,7 @@ func checkIPv6() Finding {
 	return Finding{Name: name, OK: true, Detail: addr.String()}
 }
 
-func checkStateDir(dir string) Finding {
+func stateDir(dir string) Finding {
 	const name = "state directory"
 	f, err := os.CreateTemp(dir, ".check-*")
 	if errors.Is(err, os.ErrNotExist) {
@@ -144,8 +147,8 @@ func existing(dir string) string {
 	return dir
 }
 
-// checkEdge asks an edge for an answer over UDP.
-func checkEdge(ctx context.Context, cfg CheckConfig, addr string) Finding {
+// edge asks an edge for an answer over UDP.
+func edge(ctx context.Context, cfg Config, addr string) Finding {
 	name := "edge " + addr
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
