@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/hop"
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -16,7 +17,7 @@ const (
 	// maxResend is the size of the largest packet that is kept whole, to be sent again.
 	maxResend = 2048
 	// recentSize is how many of them are kept at the length that an ICMP error can
-	// quote. It divides ringSize.
+	// quote.
 	recentSize = 4
 	// headSize is how many bytes are kept of the older ones: all headers and the
 	// start of the payload.
@@ -38,9 +39,8 @@ type session struct {
 	resent     bool          // the newest packet was sent again
 	quiet      *list.Element // of sessions.quiet; nil once it has been answered
 
-	ring   []quote // grows to ringSize; the n-th packet is in ring[n%ringSize]
-	n      int
-	recent [recentSize][]byte // the n-th packet is in recent[n%recentSize]; empty if its head is all
+	ring   table.Ring[quote]
+	recent table.Ring[[]byte] // as much of each as an error can quote; empty if its head is all
 	last   []byte             // the newest packet, whole, where it is not too large
 }
 
@@ -51,17 +51,20 @@ type quote struct {
 	head [headSize]byte
 }
 
+// newSession returns a session that has sent nothing yet.
+func newSession(key tuple, now time.Time) *session {
+	return &session{
+		tuple: key, id: proto.NewSessionID(), used: now,
+		ring: table.NewRing[quote](ringSize), recent: table.NewRing[[]byte](recentSize),
+	}
+}
+
 // note gives the packet its tag and remembers it.
 func (s *session) note(p *packet.Packet) uint16 {
 	if s.tag++; s.tag == 0 { // 0 names no packet
 		s.tag = 1
 	}
-	i := s.n % ringSize
-	s.n++
-	if i == len(s.ring) {
-		s.ring = append(s.ring, quote{})
-	}
-	q, long := &s.ring[i], &s.recent[i%recentSize]
+	q, long := s.ring.Put(), s.recent.Put()
 	q.tag, q.size = s.tag, uint8(copy(q.head[:], p.Raw))
 	*long = (*long)[:0]
 	if len(p.Raw) > headSize {
@@ -76,14 +79,15 @@ func (s *session) note(p *packet.Packet) uint16 {
 
 // quoted returns our own packet of this tag, as far as it is kept.
 func (s *session) quoted(tag uint16) []byte {
-	for i := range s.ring {
-		q := &s.ring[i]
+	for i := range s.ring.Len() {
+		q := s.ring.Newest(i)
 		if q.tag != tag {
 			continue
 		}
-		age := (s.n - 1 - i) % ringSize // 0: the newest
-		if long := s.recent[i%recentSize]; age < recentSize && len(long) > 0 {
-			return long
+		if i < s.recent.Len() {
+			if long := *s.recent.Newest(i); len(long) > 0 {
+				return long
+			}
 		}
 		return q.head[:q.size]
 	}

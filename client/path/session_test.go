@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -96,7 +97,7 @@ func TestNotingAPacketAllocatesNothing(t *testing.T) {
 		if r := packet.Parse(udpPacket(true, true, 9, pattern(size)), &p); r != packet.OK {
 			t.Fatal(r)
 		}
-		var s session
+		s := newSession(tuple{}, time.Now())
 		for range ringSize {
 			s.note(&p)
 		}

@@ -97,7 +97,7 @@ func (t *sessions) create(key tuple, now time.Time) (s, gave *session) {
 		gave = e.Value.(*session)
 		t.remove(gave)
 	}
-	s = &session{tuple: key, id: proto.NewSessionID(), used: now}
+	s = newSession(key, now)
 	s.quiet = t.quiet.PushBack(s)
 	t.byKey[key], t.byID[s.id] = s, s
 	return s, gave
