@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What to do about an error is said in one type, internal/advice.Error. A type that somebody branches
-// on wraps one, so that advice.Of finds it and nobody has to know a second name for the same thing.
+// What to do about an error is said in one type, advice.Error. A type that somebody branches on wraps
+// one, so that advice.Of finds it and nobody has to know a second name for the same thing.
 func TestOneErrorWithAHint(t *testing.T) {
 	type named struct{ dir, name string }
 	failures := make(map[named]bool)  // types with a method Error

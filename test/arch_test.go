@@ -63,6 +63,7 @@ var owners = map[string][]string{
 	"github.com/kardianos/service":          {"internal/service"},
 	"golang.org/x/term":                     {"internal/term"},
 	"github.com/creack/pty":                 {"internal/lab"},
+	"text/tabwriter":                        {}, // internal/term aligns columns, by itself
 	"github.com/google/go-cmp":              {}, // tests only, as the rest
 	"github.com/rogpeppe/go-internal":       {},
 	"go.uber.org/goleak":                    {},
@@ -249,6 +250,7 @@ func TestForbidden(t *testing.T) {
 		{"edge/state", "github.com/nats-io/nats.go/jetstream", false},
 		{"edge", "github.com/nats-io/nats.go", true},
 		{"client", "github.com/google/go-cmp/cmp", true},
+		{"client", "text/tabwriter", true},
 		{"teapot", module + "/proto", true},
 	} {
 		if got := forbidden(c.from, c.path) != ""; got != c.want {

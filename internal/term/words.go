@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Span writes a duration as coarsely as people speak, with one unit: 5s, 12m, 3h, 40d. A negative one
-// is 0s.
+// Span writes a duration as coarsely as people speak, with one unit: 5s, 12m, 3h, 40d. A negative
+// one is 0s.
 func Span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
