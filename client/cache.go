@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/oneping/oneping/internal/process"
 )
 
 // readCache returns the configuration that was kept; none is no error.
@@ -36,11 +38,7 @@ func writeCache(dir, path string, n network) error {
 	if err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
-		return fmt.Errorf("write configuration: %w", err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := process.WriteFile(path, b, 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -93,7 +94,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func (cfg *Config) socketPath() string { return node.Socket(proto.RoleClient, cfg.StateDir) }
+func (cfg *Config) socketPath() string { return process.Socket(proto.RoleClient, cfg.StateDir) }
 func (cfg *Config) cachePath() string  { return filepath.Join(cfg.StateDir, cacheName) }
 
 // journalPath returns "" without a state directory: then no journal is kept.

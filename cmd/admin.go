@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -25,7 +25,7 @@ func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
 
 // edge returns the admin API of the edge on this machine.
 func (a *adminFlags) edge() *admin.Client {
-	return admin.NewClient(node.FindSocket(proto.RoleEdge, a.stateDir))
+	return admin.NewClient(process.FindSocket(proto.RoleEdge, a.stateDir))
 }
 
 func (a *adminFlags) notRunning(err error) error { return notRunning(err, proto.RoleEdge, a.stateDir) }

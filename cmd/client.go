@@ -12,6 +12,7 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -52,7 +53,7 @@ func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
 	if file.StateDir = over(cmd, "state-dir", f.given.StateDir, file.StateDir); file.StateDir == "" {
-		file.StateDir = node.StateDir(proto.RoleClient)
+		file.StateDir = process.StateDir(proto.RoleClient)
 	}
 	file.TUN = over(cmd, "tun", f.given.TUN, file.TUN)
 	file.MTU = over(cmd, "mtu", f.given.MTU, file.MTU)
@@ -77,12 +78,12 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
 	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()
-	cfg.Serving, cfg.Ready = tell(log, node.NotifyReady), tell(log, node.NotifyLinked)
+	cfg.Serving, cfg.Ready = tell(log, process.NotifyReady), tell(log, process.NotifyLinked)
 	dial := client.LinkConfig(cfg.Mark, log)
 	cfg.Names = new(link.Names)
 	dial.Names = cfg.Names
 	cfg.Node = node.New(node.Config{
-		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: node.TokenFrom(file.TokenFile), Version: cmd.Root().Version,
+		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: process.TokenFrom(file.TokenFile), Version: cmd.Root().Version,
 		Link: dial, Log: log,
 	})
 	cl, err := client.New(cfg)
@@ -107,7 +108,7 @@ than leaking, until the next start, whose exit removes all of it, or until
 			if err != nil {
 				return err
 			}
-			if err := node.MakeStateDir(cfg.StateDir); err != nil {
+			if err := process.MakeStateDir(cfg.StateDir); err != nil {
 				return err
 			}
 			memory.Keep(cfg.Memory)

@@ -14,6 +14,7 @@ import (
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -72,7 +73,7 @@ func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
 	if file.StateDir = over(cmd, "state-dir", f.stateDir, file.StateDir); file.StateDir == "" {
-		file.StateDir = node.StateDir(proto.RoleConnector)
+		file.StateDir = process.StateDir(proto.RoleConnector)
 	}
 	file.ICMP = over(cmd, "icmp", f.given.ICMP, file.ICMP)
 	file.Hops = over(cmd, "hops", f.given.Hops, file.Hops)
@@ -96,10 +97,10 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
-	cfg.Version, cfg.Log, cfg.Memory, cfg.Ready = cmd.Root().Version, log, memory.Limit(), tell(log, node.NotifyLinked)
+	cfg.Version, cfg.Log, cfg.Memory, cfg.Ready = cmd.Root().Version, log, memory.Limit(), tell(log, process.NotifyLinked)
 	n := node.New(node.Config{
 		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: cmd.Root().Version, Log: log,
-		TokenSource: node.TokenFrom(file.TokenFile),
+		TokenSource: process.TokenFrom(file.TokenFile),
 	})
 	cfg.TLS, cfg.Node = n.TLS, n
 	return n, cfg, nil
@@ -138,10 +139,10 @@ the whole way from the connector to a server shows as one hop.`,
 }
 
 func runConnector(ctx context.Context, n *node.Node, cfg connector.Config) error {
-	if err := node.MakeStateDir(cfg.StateDir); err != nil {
+	if err := process.MakeStateDir(cfg.StateDir); err != nil {
 		cfg.Log.Warn("no state directory", zap.Error(err)) // the connector lives in memory then
 	}
-	tell(cfg.Log, node.NotifyReady)()
+	tell(cfg.Log, process.NotifyReady)()
 	if err := n.Enrol(ctx); err != nil {
 		return err
 	}
@@ -203,7 +204,7 @@ Its exit code is 1 where something that is needed failed.`,
 			findings := check.Run(c.Context(), check.Config{
 				StateDir: file.StateDir,
 				Token: func() ([]string, bool, error) {
-					t, ok, err := node.ReadToken(file.TokenFile)
+					t, ok, err := process.ReadToken(file.TokenFile)
 					return t.Edges, ok, err
 				},
 				Enrolled: func() ([]string, error) { return node.StoredEdges(file.StateDir) },

@@ -10,8 +10,8 @@ import (
 
 	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/internal/memory"
-	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -86,7 +86,7 @@ func (f *edgeFlags) load(cmd *cobra.Command) (edge.File, error) {
 		return file, err
 	}
 	if file.StateDir = over(cmd, "state-dir", f.edge.StateDir, file.StateDir); file.StateDir == "" {
-		file.StateDir = node.StateDir(proto.RoleEdge)
+		file.StateDir = process.StateDir(proto.RoleEdge)
 	}
 	file.Listen = over(cmd, "listen", f.edge.Listen, file.Listen)
 	file.Advertise = over(cmd, "advertise", f.edge.Advertise, file.Advertise)

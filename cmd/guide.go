@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/oneping/oneping/edge"
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -22,7 +22,7 @@ type guide struct {
 // runs.
 func newGuide(setup edge.Setup, cfg edge.Config, run ...string) *guide {
 	g := &guide{edges: setup.Edges, pin: setup.Pin}
-	if cfg.StateDir != node.StateDir(proto.RoleEdge) {
+	if cfg.StateDir != process.StateDir(proto.RoleEdge) {
 		g.stateDir = cfg.StateDir
 	}
 	if len(run) > 0 {

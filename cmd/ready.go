@@ -11,7 +11,7 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/local"
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/proto"
 )
@@ -86,7 +86,7 @@ func awaitReady(c *cobra.Command, role proto.Role) error {
 
 // askRole gets url from the process of a role on this machine.
 func askRole(ctx context.Context, role proto.Role, stateDir, url string, out any) error {
-	return notRunning(local.Get(ctx, node.FindSocket(role, stateDir), url, out), role, stateDir)
+	return notRunning(local.Get(ctx, process.FindSocket(role, stateDir), url, out), role, stateDir)
 }
 
 // starts returns the command that starts a role.
@@ -103,7 +103,7 @@ func notRunning(err error, role proto.Role, stateDir string) error {
 		return err
 	}
 	if stateDir == "" {
-		stateDir = node.StateDir(role)
+		stateDir = process.StateDir(role)
 	}
 	return &advice.Error{
 		Text:   "no " + string(role) + " is running with state directory " + stateDir,

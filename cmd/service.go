@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/internal/conf"
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/proto"
 )
@@ -50,7 +50,7 @@ func newServiceInstallCmd(role proto.Role) *cobra.Command {
 				return err
 			}
 			if tokenFile != "" {
-				t, _, err := node.ReadToken(tokenFile)
+				t, _, err := process.ReadToken(tokenFile)
 				if err != nil {
 					return err
 				}

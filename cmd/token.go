@@ -1,20 +1,17 @@
 package cmd
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 )
 
 // tokenHelp is the help of --token-file; token says whose.
 func tokenHelp(token string) string {
-	return "`FILE` with the " + token + ` ("-": standard input; default: $` + node.TokenVariable + `)`
+	return "`FILE` with the " + token + ` ("-": standard input; default: $` + process.TokenVariable + `)`
 }
 
 // tokenOutput is where a command writes a token: standard output, or a file that only its owner
@@ -29,24 +26,8 @@ func (o *tokenOutput) write(c *cobra.Command, a *adminFlags, t *admin.Token) err
 	if o.path == "" {
 		return a.print(c, t, line("%s", t.Token))
 	}
-	if err := writeSecret(o.path, t.Token+"\n"); err != nil {
+	if err := process.WriteFile(o.path, []byte(t.Token+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
 	return nil
-}
-
-// writeSecret makes or replaces a file of mode 0600.
-func writeSecret(path, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".oneping-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

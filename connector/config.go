@@ -14,6 +14,7 @@ import (
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -98,7 +99,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func (cfg *Config) socketPath() string { return node.Socket(proto.RoleConnector, cfg.StateDir) }
+func (cfg *Config) socketPath() string { return process.Socket(proto.RoleConnector, cfg.StateDir) }
 
 func (cfg *Config) linkConfig() link.Config {
 	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Names: new(link.Names), Log: cfg.Log}

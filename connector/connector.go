@@ -22,6 +22,7 @@ import (
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -74,7 +75,7 @@ func New(cfg Config) (*Connector, error) {
 // sockets are closed and every goroutine is gone.
 func (c *Connector) Run(ctx context.Context) error {
 	c.started = time.Now()
-	if limit, err := raiseDescriptorLimit(); err != nil {
+	if limit, err := process.RaiseDescriptorLimit(); err != nil {
 		c.log.Warn("few descriptors, few sessions", zap.Uint64("limit", limit), zap.Error(err))
 	}
 	ln, err := c.listen()

@@ -33,8 +33,8 @@ import (
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/memory"
-	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -92,7 +92,7 @@ func (e *Edge) Ready() <-chan struct{} { return e.ready }
 // Run runs the edge until ctx ends: first the store, then who reads it; they
 // end in the opposite order. It never returns nil.
 func (e *Edge) Run(ctx context.Context) error {
-	if err := node.MakeStateDir(e.cfg.StateDir); err != nil {
+	if err := process.MakeStateDir(e.cfg.StateDir); err != nil {
 		return err
 	}
 	e.started = time.Now()
@@ -126,7 +126,7 @@ func (e *Edge) serve(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = e.listener.Close() }() // after every link has ended
-	sock, err := local.Listen(node.Socket(proto.RoleEdge, e.cfg.StateDir))
+	sock, err := local.Listen(process.Socket(proto.RoleEdge, e.cfg.StateDir))
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (e *Edge) serve(ctx context.Context) error {
 	g.Go(func() error { return local.ServeListener(ctx, sock, e.handler(obs.Handler(reg))) })
 	e.cfg.Log.Info("edge ready", zap.Stringer(obs.FieldListen, e.listener.Addr()), zap.Stringers("hops", e.hops), zap.String(obs.FieldStateDir, e.cfg.StateDir))
 	close(e.ready)
-	if err := node.NotifyReady(); err != nil {
+	if err := process.NotifyReady(); err != nil {
 		e.cfg.Log.Warn("the supervisor does not know that the edge is ready", zap.Error(err))
 	}
 	return g.Wait()

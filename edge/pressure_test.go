@@ -34,8 +34,8 @@ func (f *fakeLink) Close(code proto.Code, _ string) error {
 	return nil
 }
 
-// process is a watchdog over a made-up process.
-type process struct {
+// patient is a watchdog over a made-up process.
+type patient struct {
 	w                            *watchdog
 	live, garbage, held          uint64
 	collected, released, lookups int
@@ -43,9 +43,9 @@ type process struct {
 	logs                         *observer.ObservedLogs
 }
 
-func newProcess(limit uint64, links ...*fakeLink) *process {
+func newPatient(limit uint64, links ...*fakeLink) *patient {
 	core, logs := observer.New(zap.InfoLevel)
-	p := &process{links: links, logs: logs}
+	p := &patient{links: links, logs: logs}
 	p.w = &watchdog{
 		limit: limit,
 		read: func() memory.Reading {
@@ -75,7 +75,7 @@ func newProcess(limit uint64, links ...*fakeLink) *process {
 }
 
 // after runs the watchdog for d of virtual time.
-func (p *process) after(t *testing.T, d time.Duration) {
+func (p *patient) after(t *testing.T, d time.Duration) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(lookEvery) {
 		p.w.look(time.Now())
@@ -86,7 +86,7 @@ const mib = 1 << 20
 
 func TestMemoryGetsShortAndSufficesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProcess(100 * mib)
+		p := newPatient(100 * mib)
 		for _, step := range []struct {
 			live  uint64
 			short bool
@@ -107,7 +107,7 @@ func TestMemoryGetsShortAndSufficesAgain(t *testing.T) {
 func TestGarbageIsNoShortage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		greedy := &fakeLink{t: link.Traffic{Received: 50 * mib}}
-		p := newProcess(100*mib, greedy)
+		p := newPatient(100*mib, greedy)
 		p.live = 30 * mib
 		for range 100 {
 			p.garbage += 10 * mib
@@ -127,7 +127,7 @@ func TestTheLinkThatHoldsMostEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fast := &fakeLink{name: "fast"}
 		small, large := &fakeLink{name: "small"}, &fakeLink{name: "large"}
-		p := newProcess(100*mib, small, fast, large)
+		p := newPatient(100*mib, small, fast, large)
 		small.onEnd = func() { p.live -= 5 * mib }
 		large.onEnd = func() { p.live -= 30 * mib }
 		p.live = 5 * mib
@@ -176,7 +176,7 @@ func TestADebtIsForgotten(t *testing.T) {
 
 func TestMemoryIsGivenBackAfterAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProcess(1024 * mib)
+		p := newPatient(1024 * mib)
 		p.live, p.held = 100*mib, 250*mib
 		p.after(t, time.Minute)
 		if p.released != 0 {
@@ -193,7 +193,7 @@ func TestMemoryIsGivenBackAfterAFlood(t *testing.T) {
 // TestWithoutALimitNothingIsShort: on a system that names none.
 func TestWithoutALimitNothingIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newProcess(0, &fakeLink{t: link.Traffic{Received: mib}})
+		p := newPatient(0, &fakeLink{t: link.Traffic{Received: mib}})
 		p.live = 1 << 40
 		p.after(t, time.Second)
 		if p.w.short.Load() || len(p.links[0].closed) > 0 || p.collected > 0 {

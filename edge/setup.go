@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 )
 
 // Setup is what an edge is to its nodes, before it runs.
@@ -18,7 +18,7 @@ type Setup struct {
 // SetUp makes the data directory and the authority's keys where they are
 // missing. It may be repeated and changes nothing that exists.
 func (e *Edge) SetUp() (Setup, error) {
-	if err := node.MakeStateDir(e.cfg.StateDir); err != nil {
+	if err := process.MakeStateDir(e.cfg.StateDir); err != nil {
 		return Setup{}, err
 	}
 	_, err := os.Stat(e.authority.KeyPath())

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/oneping/oneping/internal/process"
 )
 
 // This file keeps the journal: what this client is about to change on the host, written before it
@@ -146,15 +148,7 @@ func writeJournal(path string, j journal) error {
 	if err != nil {
 		return fmt.Errorf("encode journal: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
-	_, err = f.Write(append(b, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
+	err = process.WriteFile(path, append(b, '\n'), 0o600)
 	if err == nil {
 		err = syncDir(filepath.Dir(path))
 	}

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/oneping/oneping/internal/advice"
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 )
 
 // Files of the authority in the data directory.
@@ -51,7 +51,7 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 	b, err := os.ReadFile(a.path(name))
 	if err == nil {
 		if mode&0o077 == 0 {
-			err = node.CheckMode(a.path(name))
+			err = process.CheckMode(a.path(name))
 		}
 		return b, err
 	}
@@ -62,7 +62,7 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 	if err != nil {
 		return nil, err
 	}
-	err = writeNew(a.path(name), b, mode)
+	err = process.WriteNewFile(a.path(name), b, mode)
 	if errors.Is(err, fs.ErrExist) { // another process was first
 		b, err = os.ReadFile(a.path(name))
 	}
@@ -70,22 +70,6 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 		return nil, fileError(a.path(name), err, adviceOwner)
 	}
 	return b, nil
-}
-
-// writeNew writes a file that is either complete or absent, also after a power
-// cut, and never over another one.
-func writeNew(path string, b []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Link(f.Name(), path)
 }
 
 func (a *Authority) loadKey() error {

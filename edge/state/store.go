@@ -14,6 +14,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/process"
+	"github.com/oneping/oneping/proto"
 )
 
 // Config is how a store is opened.
@@ -110,7 +112,7 @@ func (s *Store) waitReady(ctx context.Context) error {
 // Run opens the store, keeps Snapshot up to date and closes everything in
 // order when ctx ends. It runs once and never returns nil.
 func (s *Store) Run(ctx context.Context) error {
-	f, err := lock(s.cfg.Dir)
+	f, err := process.LockDir(s.cfg.Dir, proto.RoleEdge)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 )
 
 const (
@@ -110,7 +110,7 @@ func readyWord(kind Kind) string {
 	if kind == KindEdge {
 		return "READY=1"
 	}
-	return node.Linked
+	return process.Linked
 }
 
 // failure says what happened with the last lines of the log.

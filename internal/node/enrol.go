@@ -17,6 +17,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -42,7 +43,7 @@ func (n *Node) Enrol(ctx context.Context) error {
 	case id.cert == nil && !have:
 		return &advice.Error{
 			Text:   "this " + string(n.cfg.Role) + " has not enrolled and no token was given",
-			Advice: "pass --token-file F, or set " + TokenVariable + "; the edge prints one: oneping " + tokenCommand(n.cfg.Role),
+			Advice: "pass --token-file F, or set " + process.TokenVariable + "; the edge prints one: oneping " + tokenCommand(n.cfg.Role),
 		}
 	case id.cert == nil:
 		return n.enrolWith(ctx, tok)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -95,7 +96,7 @@ func (n *Node) loadKey() error {
 	if b == nil {
 		return n.makeKey()
 	}
-	if err := CheckMode(n.path(keyFile)); err != nil {
+	if err := process.CheckMode(n.path(keyFile)); err != nil {
 		return err
 	}
 	block, _ := pem.Decode(b)
@@ -142,35 +143,17 @@ func (n *Node) write(name string, b []byte) error {
 		n.memory = true
 		return nil
 	}
-	err := writeFile(n.path(name), b)
+	err := process.WriteFile(n.path(name), b, 0o600)
 	if err == nil {
 		return nil
 	}
-	if !readOnly(err) {
+	if !process.Unwritable(err) {
 		return &advice.Error{Text: "keep identity: " + err.Error(), Advice: "is the disk full?", Cause: err}
 	}
 	n.memory = true
 	n.cfg.Log.Warn("the state directory cannot be written: key and certificate stay in memory, and the next start enrols again",
 		zap.String(obs.FieldStateDir, n.cfg.StateDir), zap.Error(err))
 	return nil
-}
-
-func readOnly(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
-}
-
-// writeFile writes a file of mode 0600 that is complete or as it was before.
-func writeFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 func (n *Node) loadIdentity() error {

@@ -2,7 +2,6 @@ package node
 
 import (
 	"crypto/ecdsa"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,95 +10,6 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
-
-func TestNotify(t *testing.T) {
-	if err := notify("", "READY=1"); err != nil {
-		t.Errorf("no supervisor: %v", err)
-	}
-	for _, addr := range []string{filepath.Join(t.TempDir(), "notify"), "@oneping-test-notify"} {
-		ln, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: addr, Net: "unixgram"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = ln.Close() }()
-		if err := notify(addr, "READY=1"); err != nil {
-			t.Fatal(err)
-		}
-		b := make([]byte, 64)
-		n, err := ln.Read(b)
-		if err != nil || string(b[:n]) != "READY=1" {
-			t.Errorf("%s: %q, %v", addr, b[:n], err)
-		}
-	}
-	if err := notify("tcp:1", "READY=1"); err == nil {
-		t.Error("an address of another kind was accepted")
-	}
-}
-
-func TestStateDir(t *testing.T) {
-	for _, c := range []struct {
-		uid               int
-		xdg, home, config string
-		want              string
-	}{
-		{0, "/x", "/root", "", "/var/lib/oneping/edge"},
-		{1000, "/x/state", "/home/a", "", "/x/state/oneping/edge"},
-		{1000, "relative", "/home/a", "", "/home/a/.local/state/oneping/edge"},
-		{1000, "", "/home/a", "", "/home/a/.local/state/oneping/edge"},
-		{-1, "", `/c`, "/appdata", "/appdata/oneping/edge"},
-	} {
-		if got := stateDir(proto.RoleEdge, c.uid, c.xdg, c.home, c.config); got != c.want {
-			t.Errorf("uid %d, xdg %q: %s, want %s", c.uid, c.xdg, got, c.want)
-		}
-	}
-}
-
-func testToken() proto.Token {
-	return proto.Token{Kind: proto.TokenDevice, Edges: []string{"e:1"}, CA: make([]byte, 32), ID: "id", Secret: make([]byte, 32)}
-}
-
-func TestReadToken(t *testing.T) {
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	good := file("good", testToken().String()+"\n")
-	if tok, ok, err := ReadToken(good); err != nil || !ok || tok.ID != "id" {
-		t.Errorf("good: %+v %v %v", tok, ok, err)
-	}
-	t.Setenv(TokenVariable, "")
-	if _, ok, err := ReadToken(""); ok || err != nil {
-		t.Errorf("no token at all: %v %v", ok, err)
-	}
-	t.Setenv(TokenVariable, testToken().String())
-	if _, ok, err := ReadToken(""); !ok || err != nil {
-		t.Errorf("from the environment: %v %v", ok, err)
-	}
-	damaged := file("damaged", testToken().String()[:40])
-	_, _, err := ReadToken(damaged)
-	if err == nil || !strings.HasPrefix(err.Error(), "read token from "+damaged+": parse token: ") || advice.Of(err) == "" {
-		t.Errorf("damaged: %v, hint %q", err, advice.Of(err))
-	}
-	if strings.Contains(err.Error(), testToken().String()[:40]) {
-		t.Error("the error quotes the token")
-	}
-	_, _, err = ReadToken(file("empty", " \n"))
-	if err == nil || !strings.HasSuffix(err.Error(), "empty: it is empty") {
-		t.Errorf("empty: %v", err)
-	}
-	_, _, err = ReadToken(filepath.Join(dir, "missing"))
-	if advice.Of(err) != "write the token that the edge printed into that file, or pass --token-file - and paste it" {
-		t.Errorf("missing: %v, hint %q", err, advice.Of(err))
-	}
-	text, from, err := tokenText("-", strings.NewReader("x"), "")
-	if text != "x" || from != "standard input" || err != nil {
-		t.Errorf("standard input: %q %q %v", text, from, err)
-	}
-}
 
 func TestKeyStaysAndIsPrivate(t *testing.T) {
 	dir := t.TempDir()

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/oneping/oneping/internal/process"
 )
 
 // host is the machine that is changed: its files below root, its commands by run. Each change is
@@ -57,24 +59,7 @@ func (h *host) write(p, text string, mode fs.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(h.path(p)), 0o755); err != nil {
 		return err
 	}
-	return replace(h.path(p), text, mode)
-}
-
-// replace writes a file so that a reader finds the old or the new text, whole.
-func replace(path, text string, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".oneping-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return process.WriteFile(h.path(p), []byte(text), mode)
 }
 
 // remove removes a file or an empty directory that is there.

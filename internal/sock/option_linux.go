@@ -80,24 +80,6 @@ func SetTOS(fd int, v6 bool, tos uint8) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TOS, int(tos))
 }
 
-// RaiseDescriptorLimit raises the soft limit of open descriptors to the hard
-// one and returns it.
-func RaiseDescriptorLimit() (uint64, error) {
-	var r unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
-		return 0, fmt.Errorf("read descriptor limit: %w", err)
-	}
-	if r.Cur >= r.Max {
-		return r.Cur, nil
-	}
-	soft := r.Cur
-	r.Cur = r.Max
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
-		return soft, fmt.Errorf("raise descriptor limit: %w", err)
-	}
-	return r.Cur, nil
-}
-
 // Unacknowledged returns how many bytes of a TCP socket the far end has not acknowledged (SIOCOUTQ,
 // tcp(7)); 0 where the kernel does not tell.
 func Unacknowledged(fd int) int {

@@ -196,10 +196,3 @@ func TestVerdicts(t *testing.T) {
 		t.Error("Exhausted")
 	}
 }
-
-func TestDescriptorLimit(t *testing.T) {
-	n, err := RaiseDescriptorLimit()
-	if err != nil || n == 0 {
-		t.Errorf("limit %d, %v", n, err)
-	}
-}

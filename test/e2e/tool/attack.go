@@ -19,6 +19,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -100,7 +101,7 @@ func (a *attack) enrol(ctx context.Context, tokens string) error {
 		return nil
 	}
 	for _, file := range strings.Split(tokens, ",") {
-		n := node.New(node.Config{Role: proto.RoleClient, TokenSource: node.TokenFrom(file)})
+		n := node.New(node.Config{Role: proto.RoleClient, TokenSource: process.TokenFrom(file)})
 		if err := n.Enrol(ctx); err != nil {
 			return err
 		}

@@ -9,7 +9,7 @@ import (
 	"net/netip"
 
 	"github.com/oneping/oneping/edge/admin"
-	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -21,7 +21,7 @@ func runRoutes(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	edge := admin.NewClient(node.FindSocket(proto.RoleEdge, ""))
+	edge := admin.NewClient(process.FindSocket(proto.RoleEdge, ""))
 	for i := range *n {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
 		if _, err := edge.AddRoute(ctx, p.String(), args[0]); err != nil {

@@ -1,4 +1,4 @@
-package state
+package process
 
 import (
 	"errors"
@@ -9,18 +9,19 @@ import (
 	"strings"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/proto"
 )
 
-// lockName is the file in the data directory whose lock says that an edge uses
-// it: a second embedded server on the same files would start without complaint.
+// lockName is the file in a state directory whose lock says that a process uses it.
 const lockName = "lock"
 
-// errLocked is what lockFile returns when another process holds the lock.
-var errLocked = errors.New("locked")
+// ErrInUse is found (errors.Is) in what LockDir returns when another process holds the lock.
+var ErrInUse = errors.New("locked")
 
-// lock takes the data directory for this process. Closing the file, or the
-// death of the process, gives it back.
-func lock(dir string) (*os.File, error) {
+// LockDir takes a state directory for this process, so that no second one of its
+// role works with the same files. Closing the file, or the death of the process,
+// gives it back.
+func LockDir(dir string, role proto.Role) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -32,8 +33,8 @@ func lock(dir string) (*os.File, error) {
 	}
 	if err := lockFile(f); err != nil {
 		defer func() { _ = f.Close() }()
-		if errors.Is(err, errLocked) {
-			return nil, inUse(dir, f)
+		if errors.Is(err, ErrInUse) {
+			return nil, inUse(dir, role, f)
 		}
 		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
 	}
@@ -53,7 +54,8 @@ func sign(f *os.File) error {
 	return err
 }
 
-func inUse(dir string, f *os.File) error {
+// inUse names the holder of the lock.
+func inUse(dir string, role proto.Role, f *os.File) error {
 	b := make([]byte, 4096)
 	n, _ := f.ReadAt(b, 0)
 	who := "another process"
@@ -62,7 +64,7 @@ func inUse(dir string, f *os.File) error {
 	}
 	return &advice.Error{
 		Text:   "data directory " + dir + " is in use by " + who,
-		Advice: "stop that edge first, or give this one another --state-dir",
-		Cause:  errLocked,
+		Advice: "stop that " + string(role) + " first, or give this one another --state-dir",
+		Cause:  ErrInUse,
 	}
 }

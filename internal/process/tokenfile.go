@@ -1,4 +1,4 @@
-package node
+package process
 
 import (
 	"errors"
@@ -42,7 +42,7 @@ func ReadToken(path string) (proto.Token, bool, error) {
 	return t, true, nil
 }
 
-// TokenFrom returns a source of ReadToken(path) for Config.TokenSource. A file
+// TokenFrom returns a source of ReadToken(path) for node.Config.TokenSource. A file
 // is read again each time, so that a new token in it is found; standard input
 // is read once.
 func TokenFrom(path string) func() (proto.Token, bool, error) {
