@@ -77,9 +77,5 @@ func (c *Client) applyNewest(ctx context.Context) {
 	}
 	c.log.Info("link up", zap.String(obs.FieldRemote, w.link.Remote().String()), zap.String(obs.FieldUser, n.User),
 		zap.String(obs.FieldDevice, n.Device), zap.Stringers("addrs", n.Addrs), zap.Int("captured", len(n.Capture)))
-	c.readyOne.Do(func() {
-		if c.cfg.Ready != nil {
-			c.cfg.Ready()
-		}
-	})
+	c.uplink.Linked()
 }

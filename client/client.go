@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -14,32 +12,30 @@ import (
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/client/path"
 	"github.com/oneping/oneping/internal/flow"
-	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
+	"github.com/oneping/oneping/proto"
 )
 
 // Client is one client. Make it with New, start it with Run, once.
 type Client struct {
-	cfg     Config
-	log     *zap.Logger
-	boot    string
-	started time.Time
+	cfg    Config
+	log    *zap.Logger
+	home   *process.Home
+	uplink *node.Uplink
 
 	dev    Device
 	stack  Stack
 	path   *path.Path
 	budget *flow.Budget // bounds the memory of TCP flows
 
-	routing  hostRouting
-	conf     configuration
-	readyOne sync.Once
-	contact  *node.Contact
+	routing hostRouting
+	conf    configuration
 
 	// mu guards what follows.
-	mu    sync.Mutex
-	net   network // as the edge last said, or as it was kept
-	edges []string
+	mu  sync.Mutex
+	net network // as the edge last said, or as it was kept
 }
 
 // New checks cfg and returns a client that has not touched anything yet.
@@ -49,71 +45,58 @@ func New(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	budget := flow.NewBudget(flow.BudgetSize(cfg.Memory))
-	return &Client{
-		cfg: cfg, log: cfg.Log, boot: newBoot(), contact: node.NewContact(cfg.Log, time.Now()),
-		path: path.New(budget), budget: budget, conf: newConfiguration(), edges: cfg.Edges,
-	}, nil
+	c := &Client{
+		cfg: cfg, log: cfg.Log, home: process.NewHome(proto.RoleClient, cfg.StateDir, cfg.Log),
+		path: path.New(budget), budget: budget, conf: newConfiguration(),
+	}
+	c.uplink = node.NewUplink(cfg.Node, cfg.linkConfig(c.path.Tally()))
+	return c, nil
 }
+
+// Ready is closed when the first answer of an edge has been applied: packets cross.
+func (c *Client) Ready() <-chan struct{} { return c.uplink.Ready() }
 
 // Run brings the client up and keeps it up until ctx ends; it never returns
 // nil. On return routes, rules, device and every goroutine are gone.
 func (c *Client) Run(ctx context.Context) error {
-	c.started = time.Now()
-	ln, err := c.listen()
-	if err != nil {
-		return err
-	}
+	defer c.home.Close()
 	if err := c.open(); err != nil {
-		return errors.Join(err, closeListener(ln))
+		return fmt.Errorf("start client: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	c.startRoutes(ctx)
-	if c.cfg.Serving != nil {
-		c.cfg.Serving()
-	}
 	g.Go(func() error { return c.path.RunDevice(ctx) })
-	g.Go(func() error { return c.runLinks(ctx) })
+	g.Go(func() error { return c.runUplink(ctx) })
 	g.Go(func() error { return c.path.RunSweeper(ctx) })
 	g.Go(func() error { return c.budget.Run(ctx) })
 	g.Go(func() error { return c.runApply(ctx) })
 	g.Go(func() error { return c.routing.watch(ctx, func() { c.networkChanged(ctx) }) })
 	g.Go(func() error { return c.teardown(ctx) })
-	if ln != nil {
-		g.Go(func() error { return local.ServeListener(ctx, ln, c.api()) })
-	}
+	g.Go(func() error { return c.home.Serve(ctx, c.api()) })
 	return g.Wait()
 }
 
-// listen takes the local socket, which also makes sure that no other client uses the state
-// directory.
-func (c *Client) listen() (net.Listener, error) {
-	if c.cfg.StateDir == "" {
-		return nil, nil
-	}
-	ln, err := local.Listen(c.cfg.socketPath())
-	if err != nil {
-		return nil, fmt.Errorf("start client: %w", err)
-	}
-	return ln, nil
+// runUplink enrols where that is due and keeps one link to an edge.
+func (c *Client) runUplink(ctx context.Context) error {
+	return fmt.Errorf("start client: %w", c.uplink.Run(ctx, uplinkHandler{c}))
 }
 
-func closeListener(ln net.Listener) error {
-	if ln == nil {
-		return nil
-	}
-	return ln.Close()
-}
-
-// open takes what the client uses of its host: device, routing, TCP.
+// open takes the state directory, and then what the client uses of its host: device, routing, TCP.
 func (c *Client) open() error {
+	if err := c.home.Lock(); err != nil {
+		return err
+	}
+	if err := c.home.Listen(); err != nil {
+		return err
+	}
 	dev, router, err := c.cfg.Host.Open(&c.cfg)
 	if err != nil {
-		return fmt.Errorf("start client: %w", err)
+		return err
 	}
 	c.dev = dev
 	c.routing.start(router, osroute.Config{Device: dev.Name(), MTU: dev.MTU(), Mark: c.cfg.Mark}, c.log)
 	if c.stack, err = c.cfg.Host.Stack(dev.MTU(), dev.Write); err != nil {
-		return errors.Join(fmt.Errorf("start client: %w", err), c.routing.stop(), dev.Close())
+		return errors.Join(err, c.routing.stop(), dev.Close())
 	}
 	c.path.Attach(dev, c.stack)
 	return nil

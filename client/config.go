@@ -1,8 +1,6 @@
 package client
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -17,16 +15,13 @@ import (
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
-// Config is what a client needs to know. Node is required, or Edges and TLS in its place.
+// Config is what a client needs to know. Only Node is required.
 type Config struct {
 	// Node is who this device is: it enrols, names the edges and keeps its certificate valid.
 	Node *node.Node
-	// Edges are host:port of edges, tried in turn, where there is no Node.
-	Edges []string
-	// TLS returns the configuration of one dial attempt, where there is no Node.
-	TLS func(context.Context) (*tls.Config, error)
 
 	// Host is the machine that is served; nil = this one.
 	Host Host
@@ -51,12 +46,7 @@ type Config struct {
 	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold
 	// follows from it.
 	Memory uint64
-	// Serving is called once, when the device is there and captures what it captured before; may
-	// be nil.
-	Serving func()
-	// Ready is called once, after the first answer of the edge has been applied; may be nil.
-	Ready func()
-	Log   *zap.Logger
+	Log    *zap.Logger
 }
 
 // Defaults of Config.
@@ -70,8 +60,8 @@ const cacheName = "config.json"
 
 // withDefaults checks cfg and fills in what is left out.
 func (cfg Config) withDefaults() (Config, error) {
-	if cfg.Node == nil && (len(cfg.Edges) == 0 || cfg.TLS == nil) {
-		return cfg, errors.New("configure client: neither a node nor edges and TLS")
+	if cfg.Node == nil {
+		return cfg, errors.New("configure client: no node")
 	}
 	if cfg.Mark == 0 {
 		cfg.Mark = DefaultMark
@@ -114,10 +104,10 @@ func LinkConfig(mark uint32, log *zap.Logger) link.Config {
 	return link.Config{Control: osroute.LinkControl(mark), Log: log}
 }
 
-// linkConfig returns how links are dialled.
-func (cfg *Config) linkConfig() link.Config {
+// linkConfig returns how links are dialled; what ends in them is counted in tally.
+func (cfg *Config) linkConfig(tally *packet.Counters) link.Config {
 	c := LinkConfig(cfg.Mark, cfg.Log)
-	c.KeepAlive, c.Socket, c.Names = cfg.KeepAlive, cfg.Socket, cfg.Names
+	c.KeepAlive, c.Socket, c.Names, c.Tally = cfg.KeepAlive, cfg.Socket, cfg.Names, tally
 	return c
 }
 

@@ -59,12 +59,12 @@ type Denials struct {
 func (c *Client) Status() Status {
 	l, p := c.path.Link(), c.path.Status()
 	c.mu.Lock()
-	n, edges := c.net, c.edges
+	n := c.net
 	c.mu.Unlock()
-	last := c.contact.Last()
+	last, id := c.uplink.Last(), c.cfg.Node.Status()
 	s := Status{
-		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
-		Edges: edges, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routing.device(), MTU: c.cfg.MTU,
+		Version: c.cfg.Version, Started: c.uplink.Started(), Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
+		Edges: id.Edges, Identity: &id, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routing.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routing.capturing(),
 		Sessions: p.Sessions, Held: p.Held, Flows: p.Flows, Reasons: p.Reasons, Denied: p.Denied,
 		Warnings: c.routing.warnings(), Memory: c.budget.Usage(time.Now()),
@@ -72,13 +72,6 @@ func (c *Client) Status() Status {
 	if l != nil {
 		info := l.Info()
 		s.Link, s.InnerMTU, s.Configuration = &info, p.InnerMTU, c.conf.progress()
-	}
-	if c.cfg.Node != nil {
-		id := c.cfg.Node.Status()
-		s.Identity = &id
-		if s.LastError == "" && !s.Up {
-			s.LastError = id.Enrolling
-		}
 	}
 	return s
 }

@@ -78,7 +78,6 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
 	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()
-	cfg.Serving, cfg.Ready = tell(log, process.NotifyReady), tell(log, process.NotifyLinked)
 	dial := client.LinkConfig(cfg.Mark, log)
 	cfg.Names = new(link.Names)
 	dial.Names = cfg.Names
@@ -106,9 +105,6 @@ than leaking, until the next start, whose exit removes all of it, or until
 		RunE: func(c *cobra.Command, _ []string) error {
 			cl, cfg, err := f.build(c)
 			if err != nil {
-				return err
-			}
-			if err := process.MakeStateDir(cfg.StateDir); err != nil {
 				return err
 			}
 			memory.Keep(cfg.Memory)

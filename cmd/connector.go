@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"context"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -82,8 +81,8 @@ func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
 	return file, nil
 }
 
-// build merges file and flags: who this connector is, and what it does once it has enrolled. No I/O but reading the file.
-func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config, error) {
+// build merges file and flags into a checked connector that has not touched anything yet.
+func (f *connectorFlags) build(cmd *cobra.Command) (*connector.Connector, connector.Config, error) {
 	file, err := f.load(cmd)
 	if err != nil {
 		return nil, connector.Config{}, err
@@ -97,13 +96,13 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*node.Node, connector.Config
 		return nil, cfg, badConfig(cmd, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
-	cfg.Version, cfg.Log, cfg.Memory, cfg.Ready = cmd.Root().Version, log, memory.Limit(), tell(log, process.NotifyLinked)
-	n := node.New(node.Config{
+	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()
+	cfg.Node = node.New(node.Config{
 		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: cmd.Root().Version, Log: log,
 		TokenSource: process.TokenFrom(file.TokenFile),
 	})
-	cfg.TLS, cfg.Node = n.TLS, n
-	return n, cfg, nil
+	cn, err := connector.New(cfg)
+	return cn, cfg, err
 }
 
 func newConnectorRunCmd() *cobra.Command {
@@ -126,32 +125,16 @@ the whole way from the connector to a server shows as one hop.`,
   oneping connector run --deny 172.16.10.1`,
 		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			n, cfg, err := f.build(c)
+			cn, cfg, err := f.build(c)
 			if err != nil {
 				return err
 			}
 			memory.Keep(cfg.Memory)
-			return runConnector(c.Context(), n, cfg)
+			return cn.Run(c.Context())
 		},
 	}
 	f.bind(cmd)
 	return cmd
-}
-
-func runConnector(ctx context.Context, n *node.Node, cfg connector.Config) error {
-	if err := process.MakeStateDir(cfg.StateDir); err != nil {
-		cfg.Log.Warn("no state directory", zap.Error(err)) // the connector lives in memory then
-	}
-	tell(cfg.Log, process.NotifyReady)()
-	if err := n.Enrol(ctx); err != nil {
-		return err
-	}
-	cfg.Edges = n.Edges()
-	c, err := connector.New(cfg)
-	if err != nil {
-		return err
-	}
-	return c.Run(ctx)
 }
 
 func newConnectorConfigCmd() *cobra.Command {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/internal/process"
@@ -118,13 +117,4 @@ so does the state: who this ` + string(role) + ` is.`,
 	}
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be done, and do nothing")
 	return cmd
-}
-
-// tell returns what tells the supervisor of this service something (sd_notify).
-func tell(log *zap.Logger, notify func() error) func() {
-	return func() {
-		if err := notify(); err != nil {
-			log.Warn("cannot tell the supervisor", zap.Error(err))
-		}
-	}
 }

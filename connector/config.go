@@ -1,8 +1,6 @@
 package connector
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -14,17 +12,12 @@ import (
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
-	"github.com/oneping/oneping/internal/process"
-	"github.com/oneping/oneping/proto"
+	"github.com/oneping/oneping/proto/packet"
 )
 
-// Config is what a connector needs to know. Only Edges and TLS are required.
+// Config is what a connector needs to know. Only Node is required.
 type Config struct {
-	// Edges are host:port of edges, tried in turn.
-	Edges []string
-	// TLS returns the configuration of one dial attempt: certificate and verification.
-	TLS func(context.Context) (*tls.Config, error)
-	// Node keeps the certificate of this node valid while a link is up; nil = it is never renewed.
+	// Node is who this connector is: it enrols, names the edges and keeps its certificate valid.
 	Node *node.Node
 
 	// ICMP chooses how ICMP is sent; icmp.Auto when empty.
@@ -52,9 +45,7 @@ type Config struct {
 	// Memory is how many bytes this process may hold, 0 = unknown: what TCP flows may hold follows
 	// from it.
 	Memory uint64
-	// Ready is called once, when the first link has been welcomed; may be nil.
-	Ready func()
-	Log   *zap.Logger
+	Log    *zap.Logger
 }
 
 // Hops is how clients see the way from the connector to an origin.
@@ -81,11 +72,8 @@ func ParseHops(s string) (Hops, error) {
 
 // withDefaults checks cfg and fills in what is left out.
 func (cfg Config) withDefaults() (Config, error) {
-	switch {
-	case len(cfg.Edges) == 0:
-		return cfg, errors.New("configure connector: no edge address")
-	case cfg.TLS == nil:
-		return cfg, errors.New("configure connector: no TLS configuration")
+	if cfg.Node == nil {
+		return cfg, errors.New("configure connector: no node")
 	}
 	if cfg.System == nil {
 		cfg.System = kernel{}
@@ -99,8 +87,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func (cfg *Config) socketPath() string { return process.Socket(proto.RoleConnector, cfg.StateDir) }
-
-func (cfg *Config) linkConfig() link.Config {
-	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Names: new(link.Names), Log: cfg.Log}
+// linkConfig returns how links are dialled; what ends in them is counted in tally.
+func (cfg *Config) linkConfig(tally *packet.Counters) link.Config {
+	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Names: new(link.Names), Tally: tally, Log: cfg.Log}
 }

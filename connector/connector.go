@@ -2,14 +2,8 @@ package connector
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net"
-	"net/netip"
 	"sync"
-	"syscall"
-	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -19,7 +13,6 @@ import (
 	"github.com/oneping/oneping/connector/udp"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
@@ -31,16 +24,13 @@ import (
 type Connector struct {
 	cfg      Config
 	log      *zap.Logger
-	boot     string
-	started  time.Time
+	home     *process.Home
+	uplink   *node.Uplink
 	counters packet.Counters
 	host     *host.Host
 	up       uplink
 	dispatch dispatch
 	budget   *flow.Budget // of the memory of TCP flows
-	ready    sync.Once
-
-	contact *node.Contact
 
 	mu       sync.Mutex
 	welcomed *link.Link // nil: no link
@@ -55,70 +45,59 @@ func New(cfg Config) (*Connector, error) {
 		return nil, err
 	}
 	c := &Connector{
-		cfg: cfg, log: cfg.Log, boot: proto.NewID(), contact: node.NewContact(cfg.Log, time.Now()),
+		cfg: cfg, log: cfg.Log, home: process.NewHome(proto.RoleConnector, cfg.StateDir, cfg.Log),
 		budget: flow.NewBudget(flow.BudgetSize(cfg.Memory)),
 	}
 	c.host = host.New(host.Config{
 		Routes: cfg.System, Allow: cfg.Allow, Deny: cfg.Deny, Single: cfg.Hops == HopsSingle, Counters: &c.counters,
 	})
-	for _, e := range cfg.Edges {
-		if ap, err := netip.ParseAddrPort(e); err == nil {
-			c.host.SetEdge(ap.Addr().Unmap())
-		}
-	}
+	c.uplink = node.NewUplink(cfg.Node, cfg.linkConfig(&c.counters))
 	c.up.counters = &c.counters
 	c.dispatch = dispatch{host: c.host, up: &c.up, counters: &c.counters, icmp: new(icmpNAT)}
 	return c, nil
 }
 
+// Ready is closed when the first link has been welcomed.
+func (c *Connector) Ready() <-chan struct{} { return c.uplink.Ready() }
+
 // Run connects and serves until ctx ends; it never returns nil. On return all
 // sockets are closed and every goroutine is gone.
 func (c *Connector) Run(ctx context.Context) error {
-	c.started = time.Now()
 	if limit, err := process.RaiseDescriptorLimit(); err != nil {
 		c.log.Warn("few descriptors, few sessions", zap.Uint64("limit", limit), zap.Error(err))
 	}
-	ln, err := c.listen()
-	if err != nil {
-		return err
+	defer c.home.Close()
+	if err := c.takeHome(); err != nil {
+		return fmt.Errorf("start connector: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if err = c.open(ctx, g); err == nil {
+	err := c.open(ctx, g)
+	if err == nil {
 		err = c.serveMetrics(ctx, g)
 	}
 	if err != nil {
 		g.Go(func() error { return err }) // ends what has been opened
-		return errors.Join(g.Wait(), closeListener(ln))
+		return g.Wait()
 	}
-	g.Go(func() error { return c.runLinks(ctx) })
-	if ln != nil {
-		g.Go(func() error { return local.ServeListener(ctx, ln, c.api()) })
-	}
+	g.Go(func() error { return c.uplink.Run(ctx, uplinkHandler{c}) })
+	g.Go(func() error { return c.home.Serve(ctx, c.api()) })
 	return g.Wait()
 }
 
-// listen takes the local socket, which also makes sure that no other connector uses the state
-// directory. Where the directory cannot be written the connector works without one.
-func (c *Connector) listen() (net.Listener, error) {
-	if c.cfg.StateDir == "" {
-		return nil, nil
+// takeHome takes the state directory and the local socket. Where the directory cannot
+// be written the connector lives in memory, without a socket.
+func (c *Connector) takeHome() error {
+	if err := c.home.Lock(); process.Unwritable(err) {
+		c.log.Warn("no state directory", zap.Error(err), obs.Hint(err))
+	} else if err != nil {
+		return err
 	}
-	ln, err := local.Listen(c.cfg.socketPath())
-	switch {
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.EROFS):
+	if err := c.home.Listen(); process.Unwritable(err) {
 		c.log.Warn("no local socket: connector status cannot ask this process", zap.Error(err), obs.Hint(err))
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("start connector: %w", err)
+	} else if err != nil {
+		return err
 	}
-	return ln, nil
-}
-
-func closeListener(ln net.Listener) error {
-	if ln == nil {
-		return nil
-	}
-	return ln.Close()
+	return nil
 }
 
 // open starts the rooms. Without ICMP the others still work.

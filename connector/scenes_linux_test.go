@@ -2,15 +2,9 @@ package connector
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/netip"
 	"os"
@@ -21,6 +15,7 @@ import (
 
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/node/nodetest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -118,21 +113,28 @@ func scene(mode icmp.Mode, v6 bool, play func(*stage) error) func() error {
 
 // start runs edge and connector and waits for the link.
 func (s *stage) start(mode icmp.Mode) error {
-	cert, err := selfSigned()
+	ca, err := nodetest.NewAuthority()
 	if err != nil {
 		return err
 	}
-	conf := &tls.Config{Certificates: []tls.Certificate{cert}, InsecureSkipVerify: true}
+	conf, err := ca.TLS(proto.Identity{Role: proto.RoleEdge, ID: "e"})
+	if err != nil {
+		return err
+	}
 	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: conf})
 	if err != nil {
 		return err
 	}
-	ready := make(chan struct{})
-	s.conn, err = New(Config{
-		Edges: []string{ln.Addr().String()}, TLS: func(context.Context) (*tls.Config, error) { return conf, nil }, ICMP: mode,
-		Ready: func() { close(ready) }, Log: zap.NewExample(),
-	})
+	dir, err := os.MkdirTemp("", "oneping-scene-")
 	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	n, err := ca.Node(dir, proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "c"}, ln.Addr().String())
+	if err != nil {
+		return err
+	}
+	if s.conn, err = New(Config{Node: n, ICMP: mode, Log: zap.NewExample()}); err != nil {
 		return err
 	}
 	go func() { s.stopped <- s.conn.Run(s.ctx) }()
@@ -144,7 +146,7 @@ func (s *stage) start(mode icmp.Mode) error {
 		s.stopped <- s.link.Run(s.ctx, link.Handler{Datagram: s.take, Control: s.greet})
 	}()
 	select {
-	case <-ready:
+	case <-s.conn.Ready():
 		return nil
 	case <-time.After(10 * time.Second):
 		return errors.New("no link")
@@ -165,16 +167,6 @@ func (s *stage) greet(l *link.Link, m proto.Control) error {
 		return nil
 	}
 	return l.SendControl(&proto.Control{Welcome: &proto.Welcome{Edge: "test"}})
-}
-
-func selfSigned() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{proto.EdgeName}}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
 // next returns the next datagram.

@@ -9,6 +9,7 @@ import (
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/node"
 )
 
 // Status is what GET /v1/status on the local socket answers.
@@ -26,6 +27,8 @@ type Status struct {
 	Link    *link.Info `json:"link,omitempty"`
 	Tunnel  string     `json:"tunnel,omitempty"`
 	Replica string     `json:"replica,omitempty"`
+	// Identity is who this connector is, and why it has not enrolled yet.
+	Identity *node.Status `json:"identity,omitempty"`
 
 	Hops     Hops   `json:"hops"`               // "true", "single"
 	ICMP     string `json:"icmp"`               // "ping", "raw", "off: REASON"
@@ -46,10 +49,10 @@ func (c *Connector) Status() Status {
 	c.mu.Lock()
 	l, edge, conf := c.welcomed, c.edge, c.conf
 	c.mu.Unlock()
-	last := c.contact.Last()
+	last, id := c.uplink.Last(), c.cfg.Node.Status()
 	s := Status{
-		Version: c.cfg.Version, Started: c.started, Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
-		Edges: c.cfg.Edges, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
+		Version: c.cfg.Version, Started: c.uplink.Started(), Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
+		Edges: id.Edges, Identity: &id, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Flows: c.dispatch.tcp.Flows(), Reasons: c.counters.Snapshot(),
 		Unanswered: c.host.Unanswered(), Memory: c.budget.Usage(time.Now()),
 	}

@@ -3,7 +3,6 @@ package edge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -244,72 +243,11 @@ func (n *nodeLink) mayAsk() bool {
 	return ok
 }
 
-// greet answers the node's hello: it is connected from now on.
-func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
-	if n.ready.Load() != nil {
-		return errors.New("a second hello")
-	}
-	w, err := n.a.Gate.Welcome(n.id)
-	if err != nil {
-		n.a.refuse(n.l, n.log, err)
-		return nil
-	}
-	at, err := n.attach()
-	if err != nil {
-		_ = n.l.Close(relay.ErrGone.Code, relay.ErrGone.Error())
-		n.log.Warn("link refused", zap.Error(err))
-		return nil
-	}
-	n.mu.Lock()
-	n.hello = printable(h)
-	n.mu.Unlock()
-	n.conf.want(&w.Config)
-	n.ready.Store(at)
-	n.a.nodes.add(n)
-	w.Config = n.conf.first()
-	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
-		return fmt.Errorf("send welcome: %w", err)
-	}
-	n.log.Info("node connected", zap.String("hostname", n.hello.Hostname), zap.String("os", n.hello.OS), zap.String("version", n.hello.Version))
-	n.seen(ctx)
-	n.conf.welcomed()
-	n.refresh()                 // what changed while it was greeted
-	n.l.SendLatest(n.conf.next) // and what the welcome has not held
-	return nil
-}
-
 // seen notes that the node is there, or was until now.
 func (n *nodeLink) seen(ctx context.Context) {
 	if n.a.Gate.Seen != nil {
 		n.a.Gate.Seen(ctx, n.id)
 	}
-}
-
-func (n *nodeLink) attach() (*attached, error) {
-	at, err := n.attachAs()
-	if err == nil {
-		n.a.links.welcome(n.l)
-		n.l.Trust()
-	}
-	return at, err
-}
-
-func (n *nodeLink) attachAs() (*attached, error) {
-	switch n.id.Role {
-	case proto.RoleClient:
-		c, err := n.a.Relay.AttachClient(n.id.ID, n.l)
-		if err != nil {
-			return nil, err
-		}
-		return &attached{port: c, client: c}, nil
-	case proto.RoleConnector:
-		c, err := n.a.Relay.AttachConnector(n.id.ID, n.l)
-		if err != nil {
-			return nil, err
-		}
-		return &attached{port: c}, nil
-	}
-	return nil, fmt.Errorf("attach link: a node of role %q", n.id.Role)
 }
 
 func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
@@ -353,13 +291,4 @@ func (n *nodeLink) applied(a *proto.Applied) error {
 	}
 	n.l.SendLatest(n.conf.next)
 	return nil
-}
-
-// printable makes what a node says of itself fit for lists and logs.
-func printable(h *proto.Hello) proto.Hello {
-	out := *h
-	for _, s := range []*string{&out.Version, &out.Hostname, &out.OS, &out.Arch, &out.Boot, &out.ICMP} {
-		*s = term.Printable(*s)
-	}
-	return out
 }

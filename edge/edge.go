@@ -31,7 +31,6 @@ import (
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
@@ -125,14 +124,15 @@ func (e *Edge) serve(ctx context.Context) error {
 	if err := e.open(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = e.listener.Close() }() // after every link has ended
-	sock, err := local.Listen(process.Socket(proto.RoleEdge, e.cfg.StateDir))
-	if err != nil {
+	defer func() { _ = e.listener.Close() }()                          // after every link has ended
+	home := process.NewHome(proto.RoleEdge, e.cfg.StateDir, e.cfg.Log) // locked by the store
+	defer home.Close()
+	if err := home.Listen(); err != nil {
 		return err
 	}
 	metrics, err := e.listenMetrics()
 	if err != nil {
-		return errors.Join(err, sock.Close())
+		return err
 	}
 	const role = string(proto.RoleEdge)
 	reg := obs.NewRegistry(role, e.cfg.Version)
@@ -150,12 +150,9 @@ func (e *Edge) serve(ctx context.Context) error {
 	g.Go(func() error { return e.acceptor.Run(ctx) })
 	g.Go(func() error { return e.upkeep(ctx) })
 	g.Go(func() error { return e.watch.Run(ctx) })
-	g.Go(func() error { return local.ServeListener(ctx, sock, e.handler(obs.Handler(reg))) })
 	e.cfg.Log.Info("edge ready", zap.Stringer(obs.FieldListen, e.listener.Addr()), zap.Stringers("hops", e.hops), zap.String(obs.FieldStateDir, e.cfg.StateDir))
 	close(e.ready)
-	if err := process.NotifyReady(); err != nil {
-		e.cfg.Log.Warn("the supervisor does not know that the edge is ready", zap.Error(err))
-	}
+	g.Go(func() error { return home.Serve(ctx, e.handler(obs.Handler(reg))) })
 	return g.Wait()
 }
 

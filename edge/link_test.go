@@ -8,10 +8,8 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/zap/zaptest"
 
@@ -60,6 +58,14 @@ func enrol(t *testing.T, role proto.Role, token string) *onode.Node {
 // connect dials, says hello and waits for the welcome.
 func connect(t *testing.T, n *onode.Node) *peerNode {
 	t.Helper()
+	p := dial(t, n, &proto.Hello{Version: "test", Hostname: "host", Facts: proto.Facts{ICMP: "ping"}})
+	p.welcomed()
+	return p
+}
+
+// dial dials and says hello.
+func dial(t *testing.T, n *onode.Node, h *proto.Hello) *peerNode {
+	t.Helper()
 	cfg, err := n.TLS(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -72,15 +78,20 @@ func connect(t *testing.T, n *onode.Node) *peerNode {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { p.ended <- l.Run(ctx, link.Handler{Datagram: p.datagram, Control: p.message, Flow: p.flow}) }()
 	t.Cleanup(cancel)
-	if err := l.SendControl(&proto.Control{Hello: &proto.Hello{Version: "test", Hostname: "host", ICMP: "ping"}}); err != nil {
+	if err := l.SendControl(&proto.Control{Hello: h}); err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// welcomed waits for the welcome.
+func (p *peerNode) welcomed() {
+	p.t.Helper()
 	w := p.message1()
 	if w.Welcome == nil {
-		t.Fatalf("first message %+v, want welcome", w)
+		p.t.Fatalf("first message %+v, want welcome", w)
 	}
 	p.welcome = *w.Welcome
-	return p
 }
 
 func (p *peerNode) datagram(_ *link.Link, d []byte) packet.Reason {
@@ -421,12 +432,5 @@ func TestRenewal(t *testing.T) {
 				t.Error(err)
 			}
 		}
-	}
-}
-
-func TestHelloIsMadePrintable(t *testing.T) {
-	h := printable(&proto.Hello{Hostname: "a\x1b[31mb\n", Version: strings.Repeat("é", 200)})
-	if h.Hostname != "a[31mb" || len(h.Version) > 253 || !utf8.ValidString(h.Version) {
-		t.Errorf("%q, %d bytes", h.Hostname, len(h.Version))
 	}
 }

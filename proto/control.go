@@ -25,7 +25,9 @@ type Control struct {
 	Ended   *Ended   `json:"ended,omitempty"`
 }
 
-// Hello is a node's first message.
+// Hello is a node's first message. To an edge that has said HelloAgain it may be
+// sent again on the same link when one of its Facts has changed; nothing else in
+// it changes then.
 type Hello struct {
 	Version  string    `json:"version"`
 	Hostname string    `json:"hostname"`
@@ -34,6 +36,14 @@ type Hello struct {
 	Started  time.Time `json:"started"`
 	// Boot is a random id of this run of the process: it tells a reconnect (same) from a restart (new).
 	Boot string `json:"boot"`
+	// Yield asks to be let in only where no other process with this identity is: it
+	// has taken over from this one. An edge that is older does not know it.
+	Yield bool `json:"yield,omitempty"`
+	Facts
+}
+
+// Facts are what may change while a link is up.
+type Facts struct {
 	// ICMP says how a connector does ICMP: "ping", "raw", "off: REASON".
 	ICMP string `json:"icmp,omitempty"`
 }
@@ -44,6 +54,8 @@ type Welcome struct {
 	Edge    string       `json:"edge"` // the edge's id
 	Version string       `json:"version"`
 	Hops    []netip.Addr `json:"hops"` // the edge's hop addresses, at most one per family
+	// HelloAgain says that the edge takes another Hello on this link. An older edge ends the link.
+	HelloAgain bool `json:"hello_again,omitempty"`
 	Config
 }
 

@@ -15,7 +15,15 @@ func TestControlGolden(t *testing.T) {
 	}{
 		{
 			`{"hello":{"version":"1","hostname":"pi","os":"linux","arch":"arm64","started":"2026-11-22T05:00:00Z","boot":"b","icmp":"ping"}}`,
-			Control{Hello: &Hello{Version: "1", Hostname: "pi", OS: "linux", Arch: "arm64", Started: when, Boot: "b", ICMP: "ping"}},
+			Control{Hello: &Hello{Version: "1", Hostname: "pi", OS: "linux", Arch: "arm64", Started: when, Boot: "b", Facts: Facts{ICMP: "ping"}}},
+		},
+		{
+			`{"hello":{"version":"","hostname":"","os":"","arch":"","started":"0001-01-01T00:00:00Z","boot":"b","yield":true,"icmp":"off: no"}}`,
+			Control{Hello: &Hello{Boot: "b", Yield: true, Facts: Facts{ICMP: "off: no"}}},
+		},
+		{
+			`{"welcome":{"edge":"e1","version":"","hops":null,"hello_again":true}}`,
+			Control{Welcome: &Welcome{Edge: "e1", HelloAgain: true}},
 		},
 		{
 			`{"welcome":{"edge":"e1","version":"1","hops":["172.68.101.57","fd00::57"],"number":1,"more":true,"addrs":["100.96.0.1"],"capture":["172.16.0.0/12"],"user":"alice","device":"d1"}}`,

@@ -47,12 +47,15 @@ func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *Lin
 	for i := 0; ; i++ {
 		started := time.Now()
 		linked, err := r.once(ctx, r.Addrs[i%len(r.Addrs)], serve)
+		no := isRefusal(err)
 		if linked && time.Since(started) >= redialLived {
 			pause.Reset()
-			refused.Reset()
+			if !no { // two that replace each other let one another live for a while
+				refused.Reset()
+			}
 		}
 		next := pause
-		if isRefusal(err) {
+		if no {
 			next = refused
 		}
 		t := time.NewTimer(next.NextBackOff())

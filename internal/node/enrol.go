@@ -137,7 +137,8 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 	pause := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: 5 * time.Second}
 	pause.Reset()
 	last := ""
-	defer n.trying("")
+	n.note(pending{edges: edges})
+	defer n.note(pending{})
 	for i := 0; ; i++ {
 		addr := edges[i%len(edges)]
 		one, cancel := context.WithTimeout(ctx, attemptTimeout)
@@ -149,7 +150,7 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 		}
 		if err.Error() != last && ctx.Err() == nil { // the same failure once
 			last = err.Error()
-			n.trying(last)
+			n.note(pending{edges: edges, failed: err})
 			n.cfg.Log.Warn("cannot enrol yet", zap.String(obs.FieldRemote, addr), zap.Error(err))
 		}
 		t := time.NewTimer(pause.NextBackOff())
@@ -162,11 +163,11 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 	}
 }
 
-// trying notes for the status why there is no certificate yet.
-func (n *Node) trying(failed string) {
+// note notes for the status why there is no certificate yet.
+func (n *Node) note(p pending) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.failed = failed
+	n.trying = p
 }
 
 // enrolAt enrols with a token at one edge.

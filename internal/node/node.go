@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
@@ -42,7 +43,13 @@ type Node struct {
 	asked  time.Time // when the last Request was made
 	stale  bool      // the edge said that the certificate is no good
 	gone   bool      // the edge does not know this connector any more
-	failed string    // why it has not enrolled or renewed yet, though it is trying
+	trying pending   // at enrolment, or at renewal of what has expired
+}
+
+// pending is an enrolment or renewal that goes on. The zero value: none.
+type pending struct {
+	edges  []string // host:port
+	failed error    // why the last time did not succeed; nil: not yet known
 }
 
 // identity is what enrolment gave this node. The zero value: not enrolled.
@@ -70,8 +77,21 @@ func (n *Node) current() identity {
 	return n.id
 }
 
-// Edges returns the addresses of edges, host:port, to be tried in order.
-func (n *Node) Edges() []string { return slices.Clone(n.current().edges) }
+// Edges returns the addresses of edges, host:port, to be tried in order; before
+// enrolment those that the token names, once it has been read.
+func (n *Node) Edges() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.edges())
+}
+
+// edges is Edges where n.mu is held.
+func (n *Node) edges() []string {
+	if n.id.cert == nil {
+		return n.trying.edges
+	}
+	return n.id.edges
+}
 
 // Identity returns who this node is, false before it has enrolled.
 func (n *Node) Identity() (proto.Identity, bool) {
@@ -89,8 +109,10 @@ type Status struct {
 	Expires  time.Time `json:"certificate_expires,omitzero"`
 	Edges    []string  `json:"edges,omitempty"`
 	InMemory bool      `json:"in_memory,omitempty"` // key and certificate end with the process
-	// Enrolling says why this node has not enrolled yet, or not renewed an expired certificate, while it goes on trying.
-	Enrolling string `json:"enrolling,omitempty"`
+	// Enrolling says why this node has not enrolled yet, or not renewed an expired
+	// certificate, while it goes on trying.
+	Enrolling     string `json:"enrolling,omitempty"`
+	EnrollingHint string `json:"enrolling_hint,omitempty"` // what to do about it
 }
 
 // Status returns a snapshot.
@@ -104,7 +126,10 @@ func (n *Node) Status() Status {
 	if n.id.cert != nil {
 		s.Expires = n.id.cert.NotAfter
 	}
-	s.Edges, s.InMemory, s.Enrolling = slices.Clone(n.id.edges), n.memory, n.failed
+	s.Edges, s.InMemory = slices.Clone(n.edges()), n.memory
+	if err := n.trying.failed; err != nil {
+		s.Enrolling, s.EnrollingHint = err.Error(), advice.Of(err)
+	}
 	return s
 }
 

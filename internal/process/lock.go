@@ -26,7 +26,7 @@ func LockDir(dir string, role proto.Role) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, &advice.Error{
-			Text:   fmt.Sprintf("lock data directory: %v", err),
+			Text:   fmt.Sprintf("lock %s: %v", directoryOf(role), err),
 			Advice: "run as the user who owns " + dir + ", or pass another --state-dir",
 			Cause:  err,
 		}
@@ -36,11 +36,11 @@ func LockDir(dir string, role proto.Role) (*os.File, error) {
 		if errors.Is(err, ErrInUse) {
 			return nil, inUse(dir, role, f)
 		}
-		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
+		return nil, fmt.Errorf("lock %s %s: %w", directoryOf(role), dir, err)
 	}
 	if err := sign(f); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
+		return nil, fmt.Errorf("lock %s %s: %w", directoryOf(role), dir, err)
 	}
 	return f, nil
 }
@@ -63,8 +63,17 @@ func inUse(dir string, role proto.Role, f *os.File) error {
 		who = "process " + pid + " (" + command + ")"
 	}
 	return &advice.Error{
-		Text:   "data directory " + dir + " is in use by " + who,
+		Text:   directoryOf(role) + " " + dir + " is in use by " + who,
 		Advice: "stop that " + string(role) + " first, or give this one another --state-dir",
 		Cause:  ErrInUse,
 	}
+}
+
+// directoryOf names the state directory of a role as people know it: the edge's
+// holds the data of everybody.
+func directoryOf(role proto.Role) string {
+	if role == proto.RoleEdge {
+		return "data directory"
+	}
+	return "state directory"
 }

@@ -10,11 +10,11 @@ import (
 // Linked is the line that NotifyLinked sends: a variable of oneping's own.
 const Linked = "X_ONEPING_LINKED=1"
 
-// NotifyReady tells the supervisor that this process serves and takes care of the
+// notifyReady tells the supervisor that this process serves and takes care of the
 // rest itself: READY=1 to the datagram socket in $NOTIFY_SOCKET (sd_notify(3)); an
-// '@' opens an abstract address. Without the variable it does nothing. A link is no
-// part of it: a machine that starts without a network must not wait for one.
-func NotifyReady() error { return notify(os.Getenv("NOTIFY_SOCKET"), "READY=1") }
+// '@' opens an abstract address. Without the variable it does nothing. Home.Serve
+// says when.
+func notifyReady() error { return notify(os.Getenv("NOTIFY_SOCKET"), "READY=1") }
 
 // NotifyLinked tells the supervisor of the first link.
 func NotifyLinked() error { return notify(os.Getenv("NOTIFY_SOCKET"), Linked) }

@@ -1,72 +1,46 @@
 package sim
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"math/big"
-	"net/url"
 	"testing"
-	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/node/nodetest"
 	"github.com/oneping/oneping/proto"
 )
 
 // authority issues the certificates of one world.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pool *x509.CertPool
-}
+type authority struct{ *nodetest.Authority }
 
 func newAuthority(t testing.TB) *authority {
 	t.Helper()
-	a := &authority{pool: x509.NewCertPool()}
-	a.key = newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, a.key.Public(), a.key)
+	a, err := nodetest.NewAuthority()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	a.pool.AddCert(a.cert)
-	return a
+	return &authority{a}
 }
 
-func newKey(t testing.TB) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-// tls returns the configuration of a node of that identity, for either side.
+// tls returns the configuration of either side of a link.
 func (a *authority) tls(t testing.TB, id proto.Identity) *tls.Config {
 	t.Helper()
-	key := newKey(t)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), URIs: []*url.URL{id.URI()}, DNSNames: []string{proto.EdgeName},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
+	conf, err := a.TLS(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
-		RootCAs:      a.pool, ClientCAs: a.pool, ClientAuth: tls.RequireAndVerifyClientCert,
+	return conf
+}
+
+// node returns a node that has enrolled at the world's edge.
+func (a *authority) node(t testing.TB, id proto.Identity) *node.Node {
+	t.Helper()
+	n, err := a.Node(t.TempDir(), id, edgeSocket)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return n
 }
 
 // identify reads the identity that a peer's certificate carries.

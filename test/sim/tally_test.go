@@ -106,7 +106,7 @@ func (w *world) startBareEdge() *role {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return start(func(ctx context.Context, _ func()) error {
+	return start(func(ctx context.Context) error {
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		defer func() { _ = ln.Close() }()
@@ -121,7 +121,7 @@ func (w *world) startBareEdge() *role {
 			}
 			wg.Go(func() { _ = l.Run(ctx, link.Handler{Control: w.sayWelcome(id)}) })
 		}
-	})
+	}, nil)
 }
 
 // sayWelcome answers a hello.

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"crypto/tls"
 	"net/netip"
 	"os"
 	"slices"
@@ -69,16 +68,16 @@ type world struct {
 type role struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	ready  chan struct{}
+	ready  <-chan struct{} // nil for the edge
 }
 
-// start runs f until the role is stopped.
-func start(f func(ctx context.Context, ready func()) error) *role {
+// start runs run until the role is stopped.
+func start(run func(ctx context.Context) error, ready <-chan struct{}) *role {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &role{cancel: cancel, done: make(chan struct{}), ready: make(chan struct{})}
+	r := &role{cancel: cancel, done: make(chan struct{}), ready: ready}
 	go func() {
 		defer close(r.done)
-		_ = f(ctx, sync.OnceFunc(func() { close(r.ready) })) // Run never returns nil
+		_ = run(ctx) // it never returns nil
 	}()
 	return r
 }
@@ -165,13 +164,13 @@ func (w *world) startEdge() {
 		w.t.Fatal(err)
 	}
 	w.acceptor = &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: edge.Gate{Identify: w.identify, Welcome: w.welcome}}
-	w.edge = start(func(ctx context.Context, ready func()) error {
+	w.edge = start(func(ctx context.Context) error {
 		defer func() { _ = ln.Close() }()
 		var sweeper sync.WaitGroup
 		sweeper.Go(func() { _ = w.relay.Run(ctx) })
 		defer sweeper.Wait()
 		return w.acceptor.Run(ctx)
-	})
+	}, nil)
 }
 
 // setState tells the edge who is who; devices that are named are revoked.
@@ -219,24 +218,16 @@ func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
 	return welcome, nil
 }
 
-func (w *world) nodeTLS(id proto.Identity) func(context.Context) (*tls.Config, error) {
-	cfg := w.ca.tls(w.t, id)
-	return func(context.Context) (*tls.Config, error) { return cfg, nil }
-}
-
 func (w *world) startConnector() {
-	id := w.nodeTLS(proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "r"})
-	w.connector = start(func(ctx context.Context, ready func()) error {
-		c, err := connector.New(connector.Config{
-			Edges: []string{edgeSocket}, TLS: id, Socket: w.sockets[connectorSocket], System: kernel{w.subnet}, KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
-		})
-		if err != nil {
-			w.t.Error(err)
-			return err
-		}
-		w.far.Store(c)
-		return c.Run(ctx)
+	c, err := connector.New(connector.Config{
+		Node:   w.ca.node(w.t, proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "r"}),
+		Socket: w.sockets[connectorSocket], System: kernel{w.subnet}, KeepAlive: w.keepAlive, Log: w.log,
 	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.far.Store(c)
+	w.connector = start(c.Run, c.Ready())
 }
 
 func (w *world) startClient() {
@@ -246,16 +237,13 @@ func (w *world) startClient() {
 
 // runClient starts the client of a device.
 func (w *world) runClient(id, socket string, dev *device) *role {
-	cert := w.nodeTLS(proto.Identity{Role: proto.RoleClient, ID: id})
-	return start(func(ctx context.Context, ready func()) error {
-		c, err := client.New(client.Config{
-			Edges: []string{edgeSocket}, TLS: cert, Host: laptop{dev}, Socket: w.sockets[socket], KeepAlive: w.keepAlive, Ready: ready, Log: w.log,
-		})
-		if err != nil {
-			w.t.Error(err)
-			return err
-		}
-		w.laptopRun.Store(c)
-		return c.Run(ctx)
+	c, err := client.New(client.Config{
+		Node: w.ca.node(w.t, proto.Identity{Role: proto.RoleClient, ID: id}),
+		Host: laptop{dev}, Socket: w.sockets[socket], KeepAlive: w.keepAlive, Log: w.log,
 	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.laptopRun.Store(c)
+	return start(c.Run, c.Ready())
 }

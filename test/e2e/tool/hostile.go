@@ -83,7 +83,7 @@ func (h *hostile) connect(ctx context.Context, tokenFile string) error {
 	if _, err := h.control.Write([]byte(proto.Magic)); err != nil {
 		return err
 	}
-	if err := h.tell(&proto.Control{Hello: &proto.Hello{Hostname: "hostile", ICMP: "ping"}}); err != nil {
+	if err := h.tell(&proto.Control{Hello: &proto.Hello{Hostname: "hostile", Facts: proto.Facts{ICMP: "ping"}}}); err != nil {
 		return err
 	}
 	if err := h.awaitWelcome(); err != nil {
