@@ -95,3 +95,36 @@ func TestBootWithNameOfEdge(t *testing.T) {
 	p.waitFor(`"link up"`)
 	l.linked(5 * time.Second)
 }
+
+// The first start of a connector while its edge is away: it answers at its local socket, says why it has not enrolled, and
+// goes on trying, so that a service that waits for it says the same; and it enrols when the edge comes.
+func TestFirstStartOfConnectorWithoutEdge(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "--bare")
+	edge := []string{"oneping", "edge", "run", "--advertise", edgeDialV4 + ":7844", "--hop", edgeV4}
+	first := l.start("edge", edge...)
+	first.waitFor("edge ready")
+	l.run("edge", "sh", "-c", "oneping tunnel create office --route 172.16.10.0/24 --output connector.token")
+	first.interrupt()
+	p := l.start("connector", "oneping", "connector", "run", "--token-file", "connector.token")
+	why := "not enrolled yet: reach edge " + edgeDialV4 + ":7844: "
+	var status result
+	l.poll("status says why", 20*time.Second, func() bool {
+		status = l.exec("connector", "oneping", "connector", "status")
+		return strings.Contains(status.stdout, why)
+	})
+	if status.code != 0 || !strings.HasPrefix(status.stdout, "link     down for ") || !strings.Contains(status.stdout, " to "+edgeDialV4+":7844\n") ||
+		!strings.Contains(status.stdout, "hint: is the edge running, and does UDP port 7844 reach it through every firewall?") {
+		t.Errorf("status: exit code %d\n%s%s", status.code, status.stdout, status.stderr)
+	}
+	ready := l.exec("connector", "oneping", "connector", "status", "--ready")
+	if ready.code != 1 || !strings.HasPrefix(ready.stderr, "oneping: error: the connector has no link to an edge: "+why) ||
+		!strings.Contains(ready.stderr, "\nhint: is the edge running") {
+		t.Errorf("status --ready: exit code %d\n%s%s", ready.code, ready.stdout, ready.stderr)
+	}
+	l.start("edge", edge...)
+	p.waitFor(`"link up"`)
+	if r := l.exec("connector", "oneping", "connector", "status", "--ready"); r.code != 0 {
+		t.Errorf("with a link: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}

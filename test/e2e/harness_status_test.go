@@ -61,8 +61,9 @@ func (l *lab) devices() int {
 
 // Where the lab keeps the state of its roles, in every node's view.
 const (
-	edgeState   = "/oneping-lab/edge/edge"
-	laptopState = "/oneping-lab/laptop/client"
+	edgeState      = "/oneping-lab/edge/edge"
+	connectorState = "/oneping-lab/connector/connector"
+	laptopState    = "/oneping-lab/laptop/client"
 )
 
 // clientStatus is what the tests read of `client status --json`.
