@@ -68,7 +68,7 @@ func (a *asked) echo(buf []byte, p *packet.Packet, now time.Time) outcome {
 	if r := a.note(p, now); r != packet.OK {
 		return outcome{reason: r}
 	}
-	return outcome{class: link.Urgent, send: proto.AppendPacket(buf[:0], p.Raw)}
+	return outcome{to: theEdge, class: link.Urgent, pkt: proto.AppendPacket(buf[:0], p.Raw)}
 }
 
 // deliverable says whether an IP packet from the edge may be handed to the host:

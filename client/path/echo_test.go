@@ -54,8 +54,8 @@ func TestAskedIsBounded(t *testing.T) {
 		o.asked.confirm(p.Dst, p.Ident)
 	}
 	d := o.step(req.Raw, start, v)
-	if d.reason != packet.TableFull || d.send != nil {
+	if d.reason != packet.TableFull || d.send() != nil {
 		t.Fatalf("%+v", d)
 	}
-	wantError(t, d.back, packet.HostUnreachable, req.Raw, 0)
+	wantError(t, d.back(), packet.HostUnreachable, req.Raw, 0)
 }

@@ -39,12 +39,12 @@ func FuzzInbound(f *testing.F) {
 		if out.reason >= packet.NumReasons {
 			t.Fatalf("reason %d", out.reason)
 		}
-		if out.back == nil {
+		if out.back() == nil {
 			return
 		}
 		var p packet.Packet
-		if r := packet.Parse(out.back, &p); r != packet.OK || !v.own(p.Dst) {
-			t.Fatalf("the host was handed a packet that is %v, for %v: %x", r, p.Dst, out.back)
+		if r := packet.Parse(out.back(), &p); r != packet.OK || !v.own(p.Dst) {
+			t.Fatalf("the host was handed a packet that is %v, for %v: %x", r, p.Dst, out.back())
 		}
 	})
 }

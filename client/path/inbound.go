@@ -50,7 +50,7 @@ func (in *inbound) step(s *scratch, d []byte, now time.Time, st *linkState) outc
 		if r := in.asked.deliverable(&s.packet, st); r != packet.OK {
 			return outcome{reason: r}
 		}
-		return outcome{back: s.packet.Raw}
+		return outcome{to: theHost, pkt: s.packet.Raw}
 	case proto.TypeUDPPayload:
 		if proto.ParseUDPPayload(d, &s.payload) != nil {
 			return outcome{reason: packet.Malformed}

@@ -113,14 +113,15 @@ func (p *Path) carryOut(l *link.Link, o *outcome) packet.Reason {
 	if o.denial != nil {
 		p.denials.add(o.denial)
 	}
-	if o.back != nil && p.dev.WriteOne(o.back) != nil {
-		return packet.SendFailed
-	}
-	if o.local != nil {
-		p.stack.Inject(o.local)
-	}
-	if o.send != nil {
-		if r := l.Send(o.class, o.send); r != packet.OK {
+	switch o.to {
+	case theHost:
+		if p.dev.WriteOne(o.pkt) != nil {
+			return packet.SendFailed
+		}
+	case theStack:
+		p.stack.Inject(o.pkt)
+	case theEdge:
+		if r := l.Send(o.class, o.pkt); r != packet.OK {
 			return r
 		}
 	}

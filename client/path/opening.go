@@ -115,7 +115,7 @@ func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkS
 	if a.Kind == proto.AnswerRefused {
 		o.reason = packet.Refused
 		if rst, ok := packet.AppendRST(nil, &p, a.TTL); ok {
-			o.back = rst
+			o.to, o.pkt = theHost, rst
 		}
 		return o
 	}
@@ -129,7 +129,7 @@ func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkS
 		o.denial = &proto.Denial{ID: r.Decision, Time: now, Protocol: "tcp", Dst: key.dst.String()}
 	}
 	if icmp, ok := appendHeard(nil, &r, syn); ok {
-		o.back = icmp
+		o.to, o.pkt = theHost, icmp
 	}
 	return o
 }

@@ -44,7 +44,7 @@ func TestEchoTravelsWhole(t *testing.T) {
 		for _, size := range []int{0, 1, 56, 1400} {
 			raw := echoPacket(v6, true, size)
 			d := newTestOutbound().step(raw, start, upView(0))
-			if d.reason != packet.OK || d.class != link.Urgent || d.back != nil || !bytes.Equal(d.send, proto.AppendPacket(nil, raw)) {
+			if d.reason != packet.OK || d.class != link.Urgent || d.back() != nil || !bytes.Equal(d.send(), proto.AppendPacket(nil, raw)) {
 				t.Errorf("v6 %v, %d bytes: %+v", v6, size, d)
 			}
 		}
@@ -57,11 +57,11 @@ func TestExpiringIsNeverTooBig(t *testing.T) {
 	raw := echoPacket(false, true, 1400)
 	p := mustParse(t, raw)
 	p.SetTTL(1)
-	if d := newTestOutbound().step(raw, start, upView(1300)); d.reason != packet.OK || d.back != nil || !bytes.Equal(d.send, proto.AppendPacket(nil, raw)) {
+	if d := newTestOutbound().step(raw, start, upView(1300)); d.reason != packet.OK || d.back() != nil || !bytes.Equal(d.send(), proto.AppendPacket(nil, raw)) {
 		t.Errorf("TTL 1: %+v", d)
 	}
 	p.SetTTL(2)
-	if d := newTestOutbound().step(raw, start, upView(1300)); d.reason != packet.TooLarge || d.back == nil {
+	if d := newTestOutbound().step(raw, start, upView(1300)); d.reason != packet.TooLarge || d.back() == nil {
 		t.Errorf("TTL 2: %+v", d)
 	}
 }
@@ -71,7 +71,7 @@ func TestBadChecksumDoesNotLeave(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		raw := udpPacket(v6, false, 53, []byte("eight by"))
 		raw[len(raw)-1] ^= 1
-		if d := newTestOutbound().step(raw, start, upView(0)); d.reason != packet.Malformed || d.send != nil || d.back != nil {
+		if d := newTestOutbound().step(raw, start, upView(0)); d.reason != packet.Malformed || d.send() != nil || d.back() != nil {
 			t.Errorf("v6 %v: %+v", v6, d)
 		}
 	}
@@ -82,7 +82,7 @@ func TestOnlyEchoRequestsLeave(t *testing.T) {
 	reply := packet.AppendEchoReply(nil, req)
 	icmp, _ := packet.AppendError(nil, packet.Error{Src: laptop4, Type: 3, Code: 3}, req)
 	for _, raw := range [][]byte{reply, icmp} {
-		if d := newTestOutbound().step(raw, start, upView(0)); d.reason != packet.Unsupported || d.send != nil || d.back != nil {
+		if d := newTestOutbound().step(raw, start, upView(0)); d.reason != packet.Unsupported || d.send() != nil || d.back() != nil {
 			t.Errorf("%x: %+v", raw, d)
 		}
 	}
@@ -106,15 +106,15 @@ func TestWrongOptionIsAnswered(t *testing.T) {
 			binary.BigEndian.PutUint16(raw[10:], packet.Checksum(raw[:24], 0))
 		}
 		d := newTestOutbound().step(raw, start, upView(0))
-		if d.reason != packet.BadOption || d.send != nil || d.local != nil {
+		if d.reason != packet.BadOption || d.send() != nil || d.local() != nil {
 			t.Errorf("%s: %+v", name, d)
 			continue
 		}
-		wantError(t, d.back, kind, raw, 0)
-		if word := mustParse(t, d.back).Transport()[4:8]; !bytes.Equal(word, pointer) {
+		wantError(t, d.back(), kind, raw, 0)
+		if word := mustParse(t, d.back()).Transport()[4:8]; !bytes.Equal(word, pointer) {
 			t.Errorf("%s: pointer %x, want %x", name, word, pointer)
 		}
-		if d := newTestOutbound().step(raw, start, &linkState{}); d.reason != packet.BadOption || d.back != nil {
+		if d := newTestOutbound().step(raw, start, &linkState{}); d.reason != packet.BadOption || d.back() != nil {
 			t.Errorf("%s without a link, and so without an edge: %+v", name, d)
 		}
 	}
@@ -142,16 +142,16 @@ func TestTooBigStatesOneTrueNumber(t *testing.T) {
 	} {
 		d := newTestOutbound().step(tt.raw, start, tt.view)
 		if tt.mtu == 0 {
-			if d.reason != packet.OK || d.send == nil || d.back != nil {
-				t.Errorf("%s: %s, %d bytes sent, answer %x", tt.name, d.reason, len(d.send), d.back)
+			if d.reason != packet.OK || d.send() == nil || d.back() != nil {
+				t.Errorf("%s: %s, %d bytes sent, answer %x", tt.name, d.reason, len(d.send()), d.back())
 			}
 			continue
 		}
-		if d.reason != packet.TooLarge || d.send != nil || d.back == nil {
-			t.Errorf("%s: %s, %d bytes sent, answer %x", tt.name, d.reason, len(d.send), d.back)
+		if d.reason != packet.TooLarge || d.send() != nil || d.back() == nil {
+			t.Errorf("%s: %s, %d bytes sent, answer %x", tt.name, d.reason, len(d.send()), d.back())
 			continue
 		}
-		wantError(t, d.back, packet.TooBig, tt.raw, tt.mtu)
+		wantError(t, d.back(), packet.TooBig, tt.raw, tt.mtu)
 	}
 }
 
@@ -161,12 +161,12 @@ func TestReassembledPacketsAreNeverTooBig(t *testing.T) {
 		o, v := newTestOutbound(), upView(1380)
 		var d outcome
 		for _, f := range fragments(t, whole, 1300) {
-			if d = o.step(f, start, v); d.back != nil {
-				t.Fatalf("v6 %v: answered %x", v6, d.back)
+			if d = o.step(f, start, v); d.back() != nil {
+				t.Fatalf("v6 %v: answered %x", v6, d.back())
 			}
 		}
 		var r proto.UDPRegistration
-		if err := proto.ParseUDPRegistration(d.send, &r); err != nil || r.DF || !bytes.Equal(r.Payload, pattern(8000)) {
+		if err := proto.ParseUDPRegistration(d.send(), &r); err != nil || r.DF || !bytes.Equal(r.Payload, pattern(8000)) {
 			t.Errorf("v6 %v: %v, DF %v, %d bytes", v6, err, r.DF, len(r.Payload))
 		}
 	}
@@ -176,15 +176,15 @@ func TestFragmentLargerThanTheLinkIsTooBig(t *testing.T) {
 	frags := fragments(t, echoPacket(true, false, 4000), 1500)
 	o, v := newTestOutbound(), upView(1380)
 	d := o.step(frags[0], start, v)
-	if d.reason != packet.TooLarge || d.back == nil {
-		t.Fatalf("first fragment: %s, %x", d.reason, d.back)
+	if d.reason != packet.TooLarge || d.back() == nil {
+		t.Fatalf("first fragment: %s, %x", d.reason, d.back())
 	}
-	p := mustParse(t, d.back)
+	p := mustParse(t, d.back())
 	if p.MTU() != 1379 {
 		t.Errorf("MTU %d", p.MTU())
 	}
-	if d = o.step(frags[1], start, v); d.reason != packet.TooLarge || d.back != nil {
-		t.Errorf("second fragment: %s, answered %x", d.reason, d.back)
+	if d = o.step(frags[1], start, v); d.reason != packet.TooLarge || d.back() != nil {
+		t.Errorf("second fragment: %s, answered %x", d.reason, d.back())
 	}
 }
 
@@ -194,18 +194,18 @@ func TestLinkDownIsHostUnreachable(t *testing.T) {
 			v := upView(1380)
 			v.up = false
 			d := newTestOutbound().step(raw, start, v)
-			if d.reason != packet.LinkDown || d.send != nil {
-				t.Fatalf("%s, sent %x", d.reason, d.send)
+			if d.reason != packet.LinkDown || d.send() != nil {
+				t.Fatalf("%s, sent %x", d.reason, d.send())
 			}
-			wantError(t, d.back, packet.HostUnreachable, raw, 0)
+			wantError(t, d.back(), packet.HostUnreachable, raw, 0)
 
 			v.hop4, v.hop6 = v.addr4, v.addr6 // never connected yet
-			own := mustParse(t, newTestOutbound().step(raw, start, v).back)
+			own := mustParse(t, newTestOutbound().step(raw, start, v).back())
 			if src, _ := ends(v6); own.Src != src {
 				t.Errorf("without a hop address answered from %s", own.Src)
 			}
-			if d := newTestOutbound().step(raw, start, &linkState{}); d.back != nil || d.reason != packet.LinkDown {
-				t.Errorf("without any address: %s, %x", d.reason, d.back)
+			if d := newTestOutbound().step(raw, start, &linkState{}); d.back() != nil || d.reason != packet.LinkDown {
+				t.Errorf("without any address: %s, %x", d.reason, d.back())
 			}
 		}
 	}
@@ -218,7 +218,7 @@ func TestOwnErrorsAreRateLimited(t *testing.T) {
 	answered := 0
 	for range 3 * errorBurst {
 		d := o.step(raw, start, v)
-		if d.back != nil {
+		if d.back() != nil {
 			answered++
 		} else if d.also != packet.RateLimited {
 			t.Fatal("unanswered, and nobody counts it")
@@ -230,7 +230,7 @@ func TestOwnErrorsAreRateLimited(t *testing.T) {
 	if answered != errorBurst {
 		t.Errorf("%d answers, want %d", answered, errorBurst)
 	}
-	if d := o.step(raw, start.Add(time.Second), v); d.back == nil {
+	if d := o.step(raw, start.Add(time.Second), v); d.back() == nil {
 		t.Error("no answer a second later")
 	}
 }
@@ -242,11 +242,11 @@ func TestLaterFragmentsLeaveTheLimitAlone(t *testing.T) {
 	down.up = false
 	frags := fragments(t, echoPacket(false, false, 3000), 1500)
 	for range errorBurst + 1 {
-		if d := o.step(frags[1], start, down); d.reason != packet.LinkDown || d.also != packet.OK || d.back != nil {
+		if d := o.step(frags[1], start, down); d.reason != packet.LinkDown || d.also != packet.OK || d.back() != nil {
 			t.Fatalf("later fragment: %+v", d)
 		}
 	}
-	if d := o.step(frags[0], start, down); d.back == nil {
+	if d := o.step(frags[0], start, down); d.back() == nil {
 		t.Errorf("first fragment: %+v, want an answer", d)
 	}
 }
@@ -262,8 +262,8 @@ func TestMissingFragmentIsTimeExceeded(t *testing.T) {
 			for _, first := range o.frags.expire(at) {
 				d := o.incomplete(first, at, v)
 				reasons = append(reasons, d.reason)
-				if d.back != nil {
-					answers = append(answers, bytes.Clone(d.back))
+				if d.back() != nil {
+					answers = append(answers, bytes.Clone(d.back()))
 				}
 			}
 		}
@@ -304,7 +304,7 @@ func TestUnusablePackets(t *testing.T) {
 		{multicast, packet.Multicast},
 		{gre, packet.Unsupported},
 	} {
-		if d := newTestOutbound().step(tt.raw, start, upView(0)); d.reason != tt.want || d.send != nil || d.back != nil || d.local != nil {
+		if d := newTestOutbound().step(tt.raw, start, upView(0)); d.reason != tt.want || d.send() != nil || d.back() != nil || d.local() != nil {
 			t.Errorf("%x: %+v, want %s", tt.raw, d, tt.want)
 		}
 	}

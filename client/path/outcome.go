@@ -8,17 +8,32 @@ import (
 
 // outcome is what becomes of one packet of the host, one datagram of the edge
 // or one answer to an opening: what every step returns, and Path.carryOut does.
-// Its slices are valid until the same step runs again.
+// It is valid until the same step runs again.
 type outcome struct {
 	reason packet.Reason // OK: it went on
 	also   packet.Reason // counted beside reason, e.g. an answer that was not made; OK = none
-	class  link.Class    // of send
 
-	send  []byte // a datagram for the edge
-	back  []byte // a packet for the host
-	local []byte // a TCP segment for the stack
+	to    receiver   // of pkt
+	class link.Class // of a datagram for the edge
+	pkt   []byte     // a datagram for the edge, a packet for the host, a TCP segment for the stack
 
 	ended  proto.SessionID // a session that made room, of which the far ends are told; 0 = none
 	denial *proto.Denial   // for the list of denials
 	open   *heldSYN        // its flow is to be opened
+
+	// The compiler copies a struct 16 bytes at a time, and overlaps the last two
+	// moves where there is a rest; whoever reads such a copy waits for both of
+	// them: 20 ns of the 150 of a packet that is returned through three steps.
+	_ [8]byte
 }
+
+// receiver is where an outcome's packet goes.
+type receiver uint8
+
+// The receivers.
+const (
+	nobody receiver = iota
+	theEdge
+	theHost
+	theStack
+)

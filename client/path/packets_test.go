@@ -166,3 +166,15 @@ func fragment6(head []byte, proto uint8, data []byte, off int, more bool) []byte
 	binary.BigEndian.PutUint16(b[4:], uint16(len(b)-40))
 	return b
 }
+
+// send, back and local return what goes to the edge, the host and the stack.
+func (o outcome) send() []byte  { return o.given(theEdge) }
+func (o outcome) back() []byte  { return o.given(theHost) }
+func (o outcome) local() []byte { return o.given(theStack) }
+
+func (o outcome) given(to receiver) []byte {
+	if o.to == to {
+		return o.pkt
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package path
 import (
 	"net/netip"
 	"testing"
+	"unsafe"
 
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
@@ -40,15 +41,22 @@ func TestDatagramOfALinkThatWasReplaced(t *testing.T) {
 func TestCarryOut(t *testing.T) {
 	p := New(flow.NewBudget(1 << 20))
 	p.Attach(&script{}, nil) // takes no packet
-	o := outcome{reason: packet.Denied, also: packet.Superseded, back: []byte{1}, denial: &proto.Denial{ID: 7}}
+	o := outcome{reason: packet.Denied, also: packet.Superseded, to: theHost, pkt: []byte{1}, denial: &proto.Denial{ID: 7}}
 	if r := p.carryOut(nil, &o); r != packet.SendFailed {
 		t.Errorf("the device takes nothing: %s", r)
 	}
 	if p.Tally().Get(packet.Superseded) != 1 || len(p.Denials()) != 1 || p.Status().Denied != 1 {
 		t.Errorf("counted %v, denials %v", p.Status().Reasons, p.Denials())
 	}
-	o.back = nil
+	o.to = nobody
 	if r := p.carryOut(nil, &o); r != packet.Denied {
 		t.Errorf("%s, want the reason", r)
+	}
+}
+
+// See the last field of outcome.
+func TestOutcomesAreCopiedWithoutOverlap(t *testing.T) {
+	if n := unsafe.Sizeof(outcome{}); n%16 != 0 {
+		t.Errorf("an outcome has %d bytes, which are no multiple of 16", n)
 	}
 }

@@ -45,7 +45,7 @@ func (a *answerer) answer(v packet.Verdict, p *packet.Packet, now time.Time, st 
 	if !a.limit.Allow(v.Reason, now) { // only now: what gets no answer takes none from the limit
 		return outcome{reason: v.Reason, also: packet.RateLimited}
 	}
-	return outcome{reason: v.Reason, back: back}
+	return outcome{reason: v.Reason, to: theHost, pkt: back}
 }
 
 // appendHeard appends the ICMP error r, of which the edge has told, about our

@@ -79,10 +79,10 @@ func TestHowMuchOfAPacketIsQuoted(t *testing.T) {
 			}
 			i := len(tags) - 1 - age
 			o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: typ, ICMPCode: code, Tag: tags[i], Reporter: rep})
-			if len(o.back) != want {
-				t.Fatalf("v6 %v, age %d: error of %d bytes, want %d", v6, age, len(o.back), want)
+			if len(o.back()) != want {
+				t.Fatalf("v6 %v, age %d: error of %d bytes, want %d", v6, age, len(o.back()), want)
 			}
-			quote := mustParse(t, o.back).Transport()[8:]
+			quote := mustParse(t, o.back()).Transport()[8:]
 			sent := udpPacket(v6, true, 9, pattern(1300+i))
 			if string(quote) != string(sent[:len(quote)]) {
 				t.Fatalf("v6 %v, age %d: quotes another packet", v6, age)

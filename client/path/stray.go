@@ -27,7 +27,7 @@ const (
 // destination is to be asked. The caller holds the lock.
 func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (outcome, bool) {
 	if _, ok := t.over.Get(key); ok {
-		return outcome{local: p.Raw}, true
+		return outcome{to: theStack, pkt: p.Raw}, true
 	}
 	if p.TCPFlags()&packet.FlagRST != 0 { // never answered
 		if h != nil {
@@ -50,7 +50,7 @@ func reset(a *proto.FlowAnswer, segment []byte) (o outcome) {
 		return o
 	}
 	if rst, ok := packet.AppendRST(nil, &p, a.TTL); ok {
-		o.back = rst
+		o.to, o.pkt = theHost, rst
 	}
 	return o
 }

@@ -86,7 +86,7 @@ func TestLastSegmentsAreTheNetstacks(t *testing.T) {
 		last := segment(t, true, 1000, 2, 64, packet.FlagACK)
 		local := func(when string) {
 			t.Helper()
-			if d := b.table.out(mustParseLoose(t, last), time.Now(), false); d.reason != packet.OK || d.local == nil {
+			if d := b.table.out(mustParseLoose(t, last), time.Now(), false); d.reason != packet.OK || d.local() == nil {
 				t.Errorf("%s: %+v", when, d)
 			}
 		}

@@ -59,7 +59,7 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, ok := t.live[key]; ok {
-		return outcome{local: p.Raw}
+		return outcome{to: theStack, pkt: p.Raw}
 	}
 	if !p.TransportOK() { // else the origin would be asked for a SYN that it would not have taken
 		return outcome{reason: packet.Malformed}

@@ -55,7 +55,7 @@ func (b *tcpBed) send(raw []byte) (packet.Reason, bool) {
 			<-ctx.Done()
 		})
 	}
-	return d.reason, d.local != nil
+	return d.reason, d.local() != nil
 }
 
 // held sends a segment that must be held.
@@ -91,8 +91,8 @@ func (b *tcpBed) noOpening() {
 func (b *tcpBed) reply(o *opening, a proto.FlowAnswer) {
 	d, syn := b.table.conclude(o.held, &a, time.Now(), upView(0))
 	b.counts.Count(d.reason)
-	if d.back != nil {
-		b.back = append(b.back, bytes.Clone(d.back))
+	if d.back() != nil {
+		b.back = append(b.back, bytes.Clone(d.back()))
 	}
 	if d.denial != nil {
 		b.denied = append(b.denied, *d.denial)
@@ -351,7 +351,7 @@ func TestFailedOpeningIsTriedByTheNextSYN(t *testing.T) {
 		if len(b.back) != 0 || b.counts.Get(packet.LinkDown) != 1 {
 			t.Errorf("%d answers, counted %v", len(b.back), b.counts.Snapshot())
 		}
-		if d := b.table.out(mustParseLoose(t, syn), time.Now(), false); d.reason != packet.LinkDown || d.local != nil || d.open != nil {
+		if d := b.table.out(mustParseLoose(t, syn), time.Now(), false); d.reason != packet.LinkDown || d.local() != nil || d.open != nil {
 			t.Errorf("while down: %+v", d)
 		}
 		b.held(syn)
@@ -395,9 +395,9 @@ func TestHeldSYNsAreBounded(t *testing.T) {
 		raw := synPacket(t, false, 2000, 111, 64)
 		o := newOutbound(newSessions(1), newAsked(), b.table)
 		d := o.step(raw, time.Now(), upView(0))
-		if d.reason != packet.TableFull || d.local != nil {
+		if d.reason != packet.TableFull || d.local() != nil {
 			t.Fatalf("%+v", d)
 		}
-		wantError(t, d.back, packet.HostUnreachable, raw, 0)
+		wantError(t, d.back(), packet.HostUnreachable, raw, 0)
 	})
 }

@@ -73,13 +73,13 @@ func datagram(buf []byte, s *session, tag uint16, p *packet.Packet, st *linkStat
 	class := s.traffic.Class(len(payload))
 	if s.registered {
 		u := proto.UDPPayload{Session: s.id, Tag: tag, TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload}
-		return outcome{class: class, send: proto.AppendUDPPayload(buf, &u)}
+		return outcome{to: theEdge, class: class, pkt: proto.AppendUDPPayload(buf, &u)}
 	}
 	r := proto.UDPRegistration{
 		Session: s.id, Src: s.src, Dst: s.dst, Tag: tag, Idle: st.idle,
 		TTL: p.TTL, Class: p.TOS, DF: p.DF, Payload: payload,
 	}
-	return outcome{class: class, send: proto.AppendUDPRegistration(buf, &r)}
+	return outcome{to: theEdge, class: class, pkt: proto.AppendUDPRegistration(buf, &r)}
 }
 
 // create makes a session; nil if there is no room. In a full table the idlest
@@ -134,7 +134,7 @@ func (t *sessions) in(buf []byte, u *proto.UDPPayload, now time.Time) outcome {
 		return outcome{reason: packet.TooLarge}
 	}
 	pkt := packet.UDPPacket{Src: key.dst, Dst: key.src, TTL: u.TTL, TOS: u.Class, DF: u.DF, ID: ipID(u), Payload: u.Payload}
-	return outcome{back: packet.AppendUDP(buf, &pkt)}
+	return outcome{to: theHost, pkt: packet.AppendUDP(buf, &pkt)}
 }
 
 // maxPayload is the size of the largest UDP payload that one IP packet holds.
@@ -187,7 +187,7 @@ func again(buf []byte, s *session, tag uint16, st *linkState) outcome {
 	}
 	s.resent = true
 	d := datagram(buf, s, tag, &p, st)
-	return outcome{send: d.send, class: d.class}
+	return outcome{to: d.to, class: d.class, pkt: d.pkt}
 }
 
 func sessionError(buf []byte, s *session, e *proto.UDPEvent, st *linkState) outcome {
@@ -199,7 +199,7 @@ func sessionError(buf []byte, s *session, e *proto.UDPEvent, st *linkState) outc
 	if !ok {
 		return outcome{reason: packet.Unsolicited}
 	}
-	return outcome{back: back}
+	return outcome{to: theHost, pkt: back}
 }
 
 func sessionDenied(buf []byte, s *session, e *proto.UDPEvent, now time.Time, st *linkState) outcome {

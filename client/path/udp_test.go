@@ -32,10 +32,10 @@ func newUDPBed(t *testing.T) *udpBed {
 func (b *udpBed) out(raw []byte) (reg *proto.UDPRegistration, pay *proto.UDPPayload) {
 	b.t.Helper()
 	d := b.o.step(raw, b.now, b.v)
-	if d.reason != packet.OK || d.back != nil {
-		b.t.Fatalf("out: %s, answer %x", d.reason, d.back)
+	if d.reason != packet.OK || d.back() != nil {
+		b.t.Fatalf("out: %s, answer %x", d.reason, d.back())
 	}
-	return b.decode(d.send)
+	return b.decode(d.send())
 }
 
 func (b *udpBed) decode(d []byte) (*proto.UDPRegistration, *proto.UDPPayload) {
@@ -80,7 +80,7 @@ func TestFirstPayloadsTravelWithTheRegistration(t *testing.T) {
 				t.Errorf("packet %d: %+v", i, r)
 			}
 		}
-		if o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventRegistered, Tag: tags[0]}); o.reason != packet.OK || o.send != nil {
+		if o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventRegistered, Tag: tags[0]}); o.reason != packet.OK || o.send() != nil {
 			t.Fatalf("registered: %+v", o)
 		}
 		if _, p := b.out(udpPacket(v6, true, 9, pattern(5))); p == nil || p.Session != b.last || p.Tag != 4 || p.TTL != 5 || p.Class != 0x10 || !p.DF {
@@ -114,19 +114,19 @@ func TestUnknownSessionIsRegisteredAgain(t *testing.T) {
 
 	// The connector restarted. Packet 2 is not the newest: it is lost, as on any path, but the
 	// session is unregistered.
-	if o := b.event(&proto.UDPEvent{Session: id, Kind: proto.EventUnknown, Tag: p2.Tag}); o.send != nil {
-		t.Errorf("resent an old packet: %x", o.send)
+	if o := b.event(&proto.UDPEvent{Session: id, Kind: proto.EventUnknown, Tag: p2.Tag}); o.send() != nil {
+		t.Errorf("resent an old packet: %x", o.send())
 	}
 	o := b.event(&proto.UDPEvent{Session: id, Kind: proto.EventUnknown, Tag: p3.Tag})
-	if o.send == nil {
+	if o.send() == nil {
 		t.Fatal("the newest packet was not sent again")
 	}
-	r, _ := b.decode(o.send)
+	r, _ := b.decode(o.send())
 	if r == nil || r.Session != id || r.Tag != p3.Tag || !bytes.Equal(r.Payload, pattern(3)) {
 		t.Errorf("sent again: %+v", r)
 	}
 	// A second "unknown" for it must not make a duplicate.
-	if o := b.event(&proto.UDPEvent{Session: id, Kind: proto.EventUnknown, Tag: p3.Tag}); o.send != nil {
+	if o := b.event(&proto.UDPEvent{Session: id, Kind: proto.EventUnknown, Tag: p3.Tag}); o.send() != nil {
 		t.Error("sent a third time")
 	}
 	if r, _ := b.out(udpPacket(false, true, 9, pattern(4))); r == nil || r.Session != id {
@@ -157,17 +157,17 @@ func TestPayloadReachesTheHost(t *testing.T) {
 		for _, size := range []int{0, 1, 1200, 9000, 65507} {
 			s := b.in.get()
 			o := b.in.step(s, proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: b.last, TTL: 61, Class: 0x28, Payload: pattern(size)}), b.now, b.v)
-			if o.reason != packet.OK || o.send != nil {
+			if o.reason != packet.OK || o.send() != nil {
 				t.Fatalf("%d bytes: %s", size, o.reason)
 			}
-			p := mustParse(t, o.back)
+			p := mustParse(t, o.back())
 			if p.SrcAddrPort() != netip.AddrPortFrom(dst, 9) || p.DstAddrPort() != netip.AddrPortFrom(src, 40000) ||
 				p.TTL != 61 || p.TOS != 0x28 || !bytes.Equal(p.Payload(), pattern(size)) {
 				t.Errorf("v6 %v, %d bytes: %s → %s TTL %d TOS %x", v6, size, p.SrcAddrPort(), p.DstAddrPort(), p.TTL, p.TOS)
 			}
 		}
 		s := b.in.get()
-		if o := b.in.step(s, proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: b.last + 1}), b.now, b.v); o.reason != packet.UnknownSession || o.back != nil {
+		if o := b.in.step(s, proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: b.last + 1}), b.now, b.v); o.reason != packet.UnknownSession || o.back() != nil {
 			t.Errorf("foreign session: %+v", o)
 		}
 	}
@@ -203,10 +203,10 @@ func TestEventBecomesTheICMPErrorItStandsFor(t *testing.T) {
 				Session: b.last, Kind: proto.EventICMP, ICMPType: typ, ICMPCode: code, TTL: 62, QuotedTTL: tt.quotedTTL,
 				MTU: tt.mtu, Tag: r.Tag, Reporter: reporter,
 			})
-			if o.reason != packet.OK || o.back == nil {
+			if o.reason != packet.OK || o.back() == nil {
 				t.Fatalf("%s: %s", tt.name, o.reason)
 			}
-			p := mustParse(t, o.back)
+			p := mustParse(t, o.back())
 			if src, _ := ends(v6); p.Src != reporter || p.Dst != src || p.TTL != 62 || p.Type != typ || p.Code != code || p.MTU() != uint32(tt.mtu) {
 				t.Errorf("v6 %v, %s: %d/%d MTU %d from %s TTL %d", v6, tt.name, p.Type, p.Code, p.MTU(), p.Src, p.TTL)
 			}
@@ -228,7 +228,7 @@ func TestPointerReachesTheHost(t *testing.T) {
 		b := newUDPBed(t)
 		r, _ := b.out(udpPacket(v6, true, 9, pattern(40)))
 		e.Session, e.Kind, e.Tag = b.last, proto.EventICMP, r.Tag
-		got := mustParse(t, b.event(&e).back).Transport()[4:8]
+		got := mustParse(t, b.event(&e).back()).Transport()[4:8]
 		want := []byte{20, 0, 0, 0}
 		if v6 {
 			want = []byte{0, 0, 0, 40}
@@ -250,8 +250,8 @@ func TestOnlyErrorsReachTheHost(t *testing.T) {
 			b := newUDPBed(t)
 			r, _ := b.out(udpPacket(v6, true, 9, pattern(40)))
 			o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: typ, Tag: r.Tag, Reporter: hopOf(v6)})
-			if o.reason != packet.Unsolicited || o.back != nil {
-				t.Errorf("v6 %v, type %d: %s, %x", v6, typ, o.reason, o.back)
+			if o.reason != packet.Unsolicited || o.back() != nil {
+				t.Errorf("v6 %v, type %d: %s, %x", v6, typ, o.reason, o.back())
 			}
 		}
 	}
@@ -263,10 +263,10 @@ func TestErrorForAPacketTooOldToQuote(t *testing.T) {
 	for range ringSize {
 		b.out(udpPacket(false, true, 9, pattern(1)))
 	}
-	if o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: 3, ICMPCode: 3, Tag: r.Tag, Reporter: router4}); o.back != nil || o.reason != packet.Unsolicited {
+	if o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: 3, ICMPCode: 3, Tag: r.Tag, Reporter: router4}); o.back() != nil || o.reason != packet.Unsolicited {
 		t.Errorf("%+v", o)
 	}
-	if o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: 3, ICMPCode: 3, Tag: r.Tag + 1, Reporter: router4}); o.back == nil {
+	if o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: 3, ICMPCode: 3, Tag: r.Tag + 1, Reporter: router4}); o.back() == nil {
 		t.Error("the oldest of the last 64 packets cannot be quoted")
 	}
 }
@@ -282,8 +282,8 @@ func TestLongPacketIsQuotedAsFarAsAllowed(t *testing.T) {
 			rep = router6
 		}
 		o := b.event(&proto.UDPEvent{Session: b.last, Kind: proto.EventICMP, ICMPType: typ, ICMPCode: code, Tag: r.Tag, Reporter: rep})
-		if len(o.back) != want {
-			t.Errorf("v6 %v: error of %d bytes, want %d", v6, len(o.back), want)
+		if len(o.back()) != want {
+			t.Errorf("v6 %v: error of %d bytes, want %d", v6, len(o.back()), want)
 		}
 	}
 }
@@ -298,7 +298,7 @@ func TestDenialIsAnsweredAndListed(t *testing.T) {
 			o.denial.Dst != netip.AddrPortFrom(second(ends(v6)), 53).String() {
 			t.Fatalf("%s, %+v", o.reason, o.denial)
 		}
-		wantError(t, o.back, packet.AdminProhibited, raw, 0)
+		wantError(t, o.back(), packet.AdminProhibited, raw, 0)
 		var list denials
 		for range 2 { // told twice, listed once
 			list.add(o.denial)
@@ -381,10 +381,10 @@ func TestFullTableIsAnswered(t *testing.T) {
 	}
 	raw := udpPacket(false, true, 99, nil)
 	d := b.o.step(raw, b.now, b.v)
-	if d.reason != packet.TableFull || d.send != nil {
+	if d.reason != packet.TableFull || d.send() != nil {
 		t.Fatalf("%+v", d)
 	}
-	wantError(t, d.back, packet.HostUnreachable, raw, 0)
+	wantError(t, d.back(), packet.HostUnreachable, raw, 0)
 	b.now = start.Add(hop.DefaultIdle) // the idle ones make room without waiting for the sweeper
 	if r, _ := b.out(raw); r == nil || b.o.udp.len() != 1 {
 		t.Errorf("%d sessions", b.o.udp.len())
@@ -405,7 +405,7 @@ func TestScanMakesRoomForItself(t *testing.T) {
 		if d.reason != packet.OK {
 			t.Fatalf("port %d: %s", port, d.reason)
 		}
-		if _, pay := b.decode(d.send); pay != nil {
+		if _, pay := b.decode(d.send()); pay != nil {
 			t.Fatalf("port %d is known", port)
 		}
 		made = append(made, b.last)
