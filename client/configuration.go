@@ -21,6 +21,7 @@ type configLink interface {
 type configuration struct {
 	wake chan struct{} // 1: one waits to be applied
 
+	// mu guards what follows.
 	mu     sync.Mutex
 	link   configLink // whose numbers these are
 	fresh  bool       // nothing of this link has been applied

@@ -70,10 +70,12 @@ type Stack struct {
 	dev   *device
 	wg    sync.WaitGroup // writer and handshakes
 
+	waiting atomic.Int32 // len(pending), for Inject, which asks without the lock
+
+	// mu guards what follows.
 	mu      sync.Mutex
 	closed  bool
 	pending map[tuple]*pending
-	waiting atomic.Int32 // len(pending)
 }
 
 // Start returns a running stack whose packets for the host go to write, in

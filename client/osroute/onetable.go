@@ -59,11 +59,13 @@ type oneTable struct {
 	judge  func(error) fault
 	halves bool // one route for a prefix: outbid with halves (macOS)
 
-	mu       sync.Mutex
-	device   string
-	addrs    []netip.Prefix
-	routes   []hostRoute // in the order of adding
 	warnings warnings
+
+	// mu guards what follows.
+	mu     sync.Mutex
+	device string
+	addrs  []netip.Prefix
+	routes []hostRoute // in the order of adding
 }
 
 // Warnings returns what a person should know about this host as of the last Apply.

@@ -59,6 +59,7 @@ type Warning struct {
 // warnings are those of the last Apply. Who asks for them does not wait for the one that runs.
 // The zero value has none.
 type warnings struct {
+	// mu guards list.
 	mu   sync.Mutex
 	list []Warning
 }

@@ -35,12 +35,13 @@ const ownProtocol = 117
 
 // Router owns the routing of one TUN device. Its methods may be called concurrently.
 type Router struct {
-	log *zap.Logger
-
-	mu       sync.Mutex
-	cfg      Config // the last one applied, with defaults
-	claimed  bool   // something may have been changed that Undo has to take back
+	log      *zap.Logger
 	warnings warnings
+
+	// mu guards what follows.
+	mu      sync.Mutex
+	cfg     Config // the last one applied, with defaults
+	claimed bool   // something may have been changed that Undo has to take back
 
 	own   claim        // where this client's rules and routes are
 	left  []claim      // those of clients before, which are still there

@@ -33,6 +33,7 @@ type batchWriter struct {
 	headroom int
 	size     int
 
+	// mu guards what follows.
 	mu    sync.Mutex
 	slots [][]byte // size buffers of headroom+MaxPacket bytes, made when first needed
 	vec   [][]byte
