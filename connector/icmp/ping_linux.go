@@ -262,7 +262,7 @@ func (s *pingSocket) receive(m *sock.Message) {
 }
 
 // Failed takes an ICMP error off the error queue.
-func (s *pingSocket) Failed(r sock.Report) {
+func (s *pingSocket) Failed(r sock.QueuedError) {
 	e, ok := errorAbout(s.out.V6, r.Data)
 	if !ok || !r.From.IsValid() {
 		s.of.nat.cfg.Back.Count(packet.Unsolicited)

@@ -112,7 +112,7 @@ func failed(err error) Outcome {
 func refused(fd int, cause error) (Outcome, error) {
 	m := sock.NewMessage(0, 2048)
 	for {
-		var e sock.Report
+		var e sock.QueuedError
 		if m.ReadError(fd, &e) != nil {
 			break
 		}

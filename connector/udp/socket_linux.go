@@ -97,7 +97,7 @@ func (y *socket) Send(d Datagram) packet.Verdict {
 }
 
 // Failed takes an ICMP error off the error queue.
-func (y *socket) Failed(r sock.Report) {
+func (y *socket) Failed(r sock.QueuedError) {
 	if !r.From.IsValid() {
 		y.session.Lost(packet.Unsolicited)
 		return

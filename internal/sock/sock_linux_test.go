@@ -86,7 +86,7 @@ func TestErrorQueue(t *testing.T) {
 			if err := m.SendTo(fd, []byte("again"), Send{V6: a.Is6(), TTL: 9}); err != unix.ECONNREFUSED {
 				t.Errorf("the pending error did not fail the next send: %v", err)
 			}
-			var r Report
+			var r QueuedError
 			if err := m.ReadError(fd, &r); err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +110,7 @@ func TestNoAllocations(t *testing.T) {
 	to, toAt := bound(t, loopbacks["v4"])
 	m, payload := NewMessage(0, MaxPayload), []byte("hello")
 	var r Received
-	var e Report
+	var e QueuedError
 	n := testing.AllocsPerRun(200, func() {
 		_ = m.SendTo(from, payload, Send{Dst: toAt, TTL: 9})
 		_ = m.ReadError(from, &e)
@@ -139,7 +139,7 @@ func TestPollerWakesForAnErrorAlone(t *testing.T) {
 	woken := make(chan Events, 100)
 	m := NewMessage(0, MaxPayload)
 	ticket, err := p.Add(fd, func(e Events) {
-		var r Report
+		var r QueuedError
 		for m.ReadError(fd, &r) == nil {
 		}
 		ClearError(fd)

@@ -8,7 +8,7 @@ import (
 
 // Errors takes what the network has said about packets that a Socket has sent. r.Data is valid
 // until it returns.
-type Errors interface{ Failed(r Report) }
+type Errors interface{ Failed(e QueuedError) }
 
 // Socket is a datagram socket of Open and what it sends with. A pending error of an earlier packet
 // fails the next call although that is in order, so its error queue is drained before each send,
@@ -66,7 +66,7 @@ func (k *Socket) sendDrained(m *Message, b []byte, to Send, errs Errors) error {
 // our own kernel's refusals were among it, which do not go to errs.
 func (k *Socket) Drain(m *Message, errs Errors) (read, local bool) {
 	for range maxErrors {
-		var r Report
+		var r QueuedError
 		if m.ReadError(k.FD, &r) != nil {
 			return read, local
 		}
@@ -84,6 +84,6 @@ func (k *Socket) Drain(m *Message, errs Errors) (read, local bool) {
 }
 
 // ICMP returns r as the ICMP error that it is, with the TTL with which it arrived.
-func (r *Report) ICMP() packet.Error {
+func (r *QueuedError) ICMP() packet.Error {
 	return packet.Error{Src: r.From, Type: r.Type, Code: r.Code, TTL: r.TTL, MTU: r.Info, Pointer: r.Info}
 }

@@ -70,7 +70,7 @@ func tryMTU(ctx context.Context, fd, size int) (string, error) {
 			return "", fmt.Errorf("send %d bytes: %w", size, err)
 		}
 		for range 200 {
-			var e sock.Report
+			var e sock.QueuedError
 			var r sock.Received
 			switch {
 			case m.ReadError(fd, &e) == nil && e.Errno == unix.EMSGSIZE:

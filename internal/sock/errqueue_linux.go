@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Report is one entry of a socket's error queue: what a router, the
+// QueuedError is one entry of a socket's error queue: what a router, the
 // destination or our own kernel said about something that we sent.
-type Report struct {
+type QueuedError struct {
 	// Data is what the reporter quoted, without the IP header: from the ICMP header on
 	// for ping sockets, the payload for UDP, from the TCP header on for TCP. Aliases Message.Buf.
 	Data []byte
@@ -31,19 +31,19 @@ const sizeofExtendedErr = 16
 //
 // Each read arms the error of the next entry, which then fails the next send
 // although nothing was wrong with it: read until EAGAIN before sending.
-func (m *Message) ReadError(fd int, r *Report) error {
+func (m *Message) ReadError(fd int, r *QueuedError) error {
 	n, err := m.call(unix.SYS_RECVMSG, fd, m.Buf, uint32(unsafe.Sizeof(m.name)), oobSize, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 	if err != nil {
 		return err
 	}
-	*r = Report{Data: m.Buf[:n], Dst: m.addr(), Local: true}
+	*r = QueuedError{Data: m.Buf[:n], Dst: m.addr(), Local: true}
 	m.eachControl(func(level, typ int32, data []byte) { r.note(level, typ, data) })
 	return nil
 }
 
 // note reads one control message of an error: struct sock_extended_err with the offender's address
 // behind it, or the TTL.
-func (r *Report) note(level, typ int32, data []byte) {
+func (r *QueuedError) note(level, typ int32, data []byte) {
 	switch {
 	case level == unix.IPPROTO_IP && typ == unix.IP_TTL && len(data) >= 4,
 		level == unix.IPPROTO_IPV6 && typ == unix.IPV6_HOPLIMIT && len(data) >= 4:
