@@ -19,8 +19,8 @@ import (
 //  1. parse it, and look up the way to its destination, once (Host.Way);
 //  2. ask the host whether it may go on, and with which TTL (Host.Forward);
 //  3. give it to its room, which sends it: icmp, udp or tcp;
-//  4. where 2 or 3 says no with an answer, answer it in the name of this host (Host.Refuse), as a packet, as the event
-//     of a session, as the answer of a flow.
+//  4. where 2 or 3 says no with an answer, answer it in the name of this host (Host.Refuse), as
+//     a packet, as the event of a session, as the answer of a flow.
 type dispatch struct {
 	host     *host.Host
 	up       *uplink
@@ -93,6 +93,9 @@ func (d *dispatch) echo(p *packet.Packet, ttl uint8) packet.Verdict {
 
 // answer sends the error that r is about p, if any, and returns the reason to count.
 func (d *dispatch) answer(p *packet.Packet, r *hop.Refusal) packet.Reason {
+	if r.Silent() {
+		return r.Reason
+	}
 	var buf [proto.PacketOverhead + packet.MaxError]byte
 	out, ok := r.AppendPacket(append(buf[:0], byte(proto.TypePacket)), p)
 	if !ok {

@@ -4,8 +4,8 @@
 //
 // A packet's way, out and back:
 //
-//	links.go     a link receives it; owner (dispatch.go) says whose it is, so that it waits among its like
-//	dispatch.go  demux finds out what it is, and packet, registration, payload or flow take it:
+//	links.go     a link receives it; owner (dispatch.go) says in whose queue it waits
+//	dispatch.go  demux finds out what it is; packet, registration, payload or flow take it:
 //	host/        may it go on, and with which TTL: Host.Way, Host.Forward
 //	icmp/ udp/   the room that sends it: NAT.Send, Sessions.Register and Send,
 //	tcp/         Dialer.Serve

@@ -23,7 +23,8 @@ import (
 //
 //	socket(2)     EAFNOSUPPORT, EPROTONOSUPPORT, EMFILE, ENFILE, ENOBUFS
 //	setsockopt(2) ENOPROTOOPT, EINVAL
-//	sendto(2)     EMSGSIZE, ENOBUFS, EAGAIN, ENETUNREACH, EHOSTUNREACH, EHOSTDOWN (no ARP answer), EACCES
+//	sendto(2)     EMSGSIZE, ENOBUFS, EAGAIN, ENETUNREACH, EHOSTUNREACH,
+//	              EHOSTDOWN (no ARP answer), EACCES
 //	recvmsg(2)    EAGAIN when empty
 //
 // From Apple's manual pages and sources, not measured here.

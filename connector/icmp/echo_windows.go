@@ -18,10 +18,12 @@ import (
 // holds up nothing. Calls and their documented errors:
 //
 //	IcmpCreateFile, Icmp6CreateFile     ERROR_CALL_NOT_IMPLEMENTED (no IPv6 stack)
-//	IcmpSendEcho2Ex, Icmp6SendEcho2     ERROR_IO_PENDING; ERROR_INVALID_PARAMETER, ERROR_NOT_ENOUGH_MEMORY,
-//	                                    ERROR_NOT_SUPPORTED, ERROR_ACCESS_DENIED, ERROR_NETWORK_UNREACHABLE,
+//	IcmpSendEcho2Ex, Icmp6SendEcho2     ERROR_IO_PENDING; ERROR_INVALID_PARAMETER,
+//	                                    ERROR_NOT_ENOUGH_MEMORY, ERROR_NOT_SUPPORTED,
+//	                                    ERROR_ACCESS_DENIED, ERROR_NETWORK_UNREACHABLE,
 //	                                    IP_BUF_TOO_SMALL (11001)
-//	IcmpParseReplies, Icmp6ParseReplies 0 with IP_REQ_TIMED_OUT (11010), IP_GENERAL_FAILURE (11050), ERROR_INVALID_PARAMETER
+//	IcmpParseReplies, Icmp6ParseReplies 0 with IP_REQ_TIMED_OUT (11010), IP_GENERAL_FAILURE
+//	                                    (11050), ERROR_INVALID_PARAMETER
 //	RegisterWaitForSingleObject         ERROR_NOT_ENOUGH_MEMORY
 //
 // A status other than success is a reply too: 11013 names the router whose TTL

@@ -23,10 +23,11 @@ import (
 // from its ICMP header on. Calls and their documented errors:
 //
 //	socket(2)     EACCES: the group range; EAFNOSUPPORT: no IPv6
-//	setsockopt(2) SO_REUSEADDR 0, before bind: else a second bind to the identifier silently takes the answers
+//	setsockopt(2) SO_REUSEADDR 0, before bind: else a second bind to the identifier silently
+//	              takes the answers
 //	bind(2)       EADDRINUSE: identifier taken
-//	sendmsg(2)    the pending error of an earlier packet; EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES, ENOBUFS (which the
-//	              kernel keeps to itself for IPv6: ping_v6_sendmsg)
+//	sendmsg(2)    the pending error of an earlier packet; EMSGSIZE, ENETUNREACH, EHOSTUNREACH,
+//	              EACCES, ENOBUFS (which the kernel keeps to itself for IPv6: ping_v6_sendmsg)
 //	recvmsg(2)    with MSG_ERRQUEUE, ip(7): EAGAIN when empty
 
 // pingSockets is the transport with one ping socket for each mapping.

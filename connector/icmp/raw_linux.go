@@ -21,7 +21,8 @@ import (
 //
 //	socket(2)     EPERM: no CAP_NET_RAW; EAFNOSUPPORT: no IPv6
 //	setsockopt(2) ICMP_FILTER, ICMPV6_FILTER: only replies and errors
-//	sendmsg(2)    EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES, EPERM, EAGAIN; ENOBUFS only with IP_RECVERR (raw_sendmsg)
+//	sendmsg(2)    EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EACCES, EPERM, EAGAIN; ENOBUFS only
+//	              with IP_RECVERR (raw_sendmsg)
 //	recvmsg(2)    EAGAIN when empty
 
 // newRaw returns the table strategy over raw sockets where this process has the capability.

@@ -25,7 +25,8 @@ import (
 // carries the right TTL all the same. Calls and their documented errors:
 //
 //	socket, setsockopt EMFILE, ENOBUFS; ENOPROTOOPT, EINVAL
-//	connect            ECONNREFUSED (reset), ETIMEDOUT (silence), ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL; on Windows WSAE…
+//	connect            ECONNREFUSED (reset), ETIMEDOUT (silence), ENETUNREACH, EHOSTUNREACH,
+//	                   EADDRNOTAVAIL; on Windows WSAE…
 
 // kernel makes connections of this machine by package net.
 type kernel struct{}

@@ -20,7 +20,8 @@ import (
 //
 //	socket(2)  EMFILE, ENFILE, ENOBUFS; EAFNOSUPPORT: no IPv6
 //	connect(2) ENETUNREACH, EHOSTUNREACH: no route; EACCES: a prohibiting route
-//	sendmsg(2) the pending error of an earlier packet; EMSGSIZE, ENETUNREACH, EHOSTUNREACH, EPERM, ENOBUFS, EAGAIN
+//	sendmsg(2) the pending error of an earlier packet; EMSGSIZE, ENETUNREACH, EHOSTUNREACH,
+//	           EPERM, ENOBUFS, EAGAIN
 //	recvmsg(2) the pending error; EAGAIN when empty
 
 // kernel makes sockets of this machine.

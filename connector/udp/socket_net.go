@@ -27,7 +27,8 @@ import (
 //
 //	socket, connect  EMFILE, ENOBUFS, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL
 //	setsockopt       ENOPROTOOPT, EINVAL
-//	send             EMSGSIZE, ENOBUFS, ENETUNREACH, EHOSTUNREACH, EHOSTDOWN, ECONNREFUSED (an earlier packet's)
+//	send             EMSGSIZE, ENOBUFS, ENETUNREACH, EHOSTUNREACH, EHOSTDOWN,
+//	                 ECONNREFUSED (an earlier packet's)
 //	recv             ECONNREFUSED, EHOSTUNREACH (an earlier packet's)
 
 // kernel makes sockets of this machine, with a reader for each.
