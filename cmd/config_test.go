@@ -32,6 +32,16 @@ func TestConfigCheck(t *testing.T) {
 			"edge", "advertise: [nohost]\n", "--\nerror: edge configuration: advertise: address nohost: missing port in address\n" +
 				"hint: write HOST:PORT as nodes reach this edge, such as edge.example.com:7844\n",
 		},
+		{"edge", "store: {url: nats://127.0.0.1:4222, user: edge, password_file: " + path + ", domain: hub}\n", good},
+		{
+			"edge", "store:\n  creds: /etc/oneping/store.creds\n", "--\nerror: edge configuration: store.url: it is empty, and the store in this process wants none of the other keys\n" +
+				"hint: name the servers, such as nats://nats.example.com:4222, or leave the whole of store out\n",
+		},
+		{
+			"edge", "store: {url: nats://127.0.0.1:4222, creds: /nowhere/x}\n", "--\nerror: edge configuration: store.creds: open /nowhere/x: no such file or directory\n" +
+				"hint: name the .creds file of a NATS user, which this user may read\n",
+		},
+		{"edge", "store: {uri: x}\n", "--\nerror: read " + path + ": line 1: unknown key \"uri\"\n" + typingHint},
 		{"client", "", good},
 		{"client", "state_dir: /srv/oneping\ntoken_file: /etc/oneping/client.token\ntun: op0\nmtu: 1400\nmark: 0x70\nlog_level: debug\n", good},
 		{"client", "tun: op0\n\nmut: 1400\nmarc: 3\n", "--\nerror: read " + path + ":\n  line 3: unknown key \"mut\"\n  line 4: unknown key \"marc\"\n" + typingHint},

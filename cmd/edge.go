@@ -196,8 +196,14 @@ own addresses: name the public one where there is address translation in front.`
 func newEdgeConfigCmd() *cobra.Command {
 	var f edgeFlags
 	return newConfigCmd(proto.RoleEdge, f.bind, func(c *cobra.Command) (string, error) {
-		_, _, err := f.build(c)
-		return f.config, err
+		_, cfg, err := f.build(c)
+		if err != nil {
+			return f.config, err
+		}
+		if err := cfg.Store.Check(); err != nil {
+			return f.config, badConfig(c, err)
+		}
+		return f.config, nil
 	})
 }
 

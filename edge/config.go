@@ -24,7 +24,7 @@ type Config struct {
 	Silent    bool           // `unreachable: silent`
 	MTU       int            // of the clients' TUN; 0 = 1500
 	Idle      uint16         // seconds after which an idle UDP session ends; 0 = 300
-	StoreURL  string         // external NATS; "" = embedded
+	Store     state.Remote   // external NATS; zero = embedded
 	// Prefix4 and Prefix6 are where device addresses come from; used at the first start.
 	Prefix4, Prefix6 netip.Prefix
 	Metrics          string // TCP host:port at which Prometheus is answered; "" = none
@@ -66,6 +66,9 @@ func (c *Config) check() error {
 	}
 	if err := state.CheckCapture(len(c.Capture) + maxHops); err != nil {
 		return captureError(err)
+	}
+	if err := c.Store.Validate(); err != nil {
+		return err
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()

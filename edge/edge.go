@@ -73,7 +73,7 @@ func New(cfg Config) (*Edge, error) {
 	e := &Edge{cfg: cfg, denials: policy.NewLog(), policies: new(policy.Compiler), ready: make(chan struct{})}
 	e.policy.Store(new(policy.Compiled))
 	e.store = state.New(state.Config{
-		Dir: cfg.StateDir, URL: cfg.StoreURL, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops,
+		Dir: cfg.StateDir, Remote: cfg.Store, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops,
 		Captured: len(cfg.Capture) + maxHops, Log: cfg.Log.Named("state"),
 	})
 	e.watch = &watchdog{

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/conf"
 )
 
@@ -20,11 +21,23 @@ type File struct {
 	IdleSeconds uint16         `yaml:"idle_seconds"`
 	Prefix4     netip.Prefix   `yaml:"prefix4"`
 	Prefix6     netip.Prefix   `yaml:"prefix6"`
-	Store       struct {
-		URL string `yaml:"url"`
-	} `yaml:"store"`
-	Metrics  string `yaml:"metrics"` // HOST:PORT
-	LogLevel string `yaml:"log_level"`
+	Store       StoreFile      `yaml:"store"`
+	Metrics     string         `yaml:"metrics"` // HOST:PORT
+	LogLevel    string         `yaml:"log_level"`
+}
+
+// StoreFile is an external store, and how the edge proves itself there (see state.Remote). Secrets
+// stand in files of their own.
+type StoreFile struct {
+	URL          string `yaml:"url"`           // nats://HOST:PORT, several separated by commas
+	Domain       string `yaml:"domain"`        // JetStream domain
+	Creds        string `yaml:"creds"`         // file: a user's JWT and seed
+	NKey         string `yaml:"nkey"`          // file: a user's seed
+	User         string `yaml:"user"`          // name
+	PasswordFile string `yaml:"password_file"` // file: that user's password
+	CA           string `yaml:"ca"`            // file: authorities of the server's certificate
+	Cert         string `yaml:"cert"`          // file: client certificate
+	Key          string `yaml:"key"`           // file: its key
 }
 
 // LoadFile reads the file path strictly: unknown keys are errors with their lines.
@@ -41,7 +54,7 @@ func LoadFile(path string) (File, error) {
 func (f *File) Config() (Config, error) {
 	c := Config{
 		StateDir: f.StateDir, Metrics: f.Metrics, Listen: f.Listen, Advertise: f.Advertise, Hops: f.Hops, Capture: f.Capture, MTU: f.MTU,
-		Idle: f.IdleSeconds, StoreURL: f.Store.URL, Prefix4: f.Prefix4, Prefix6: f.Prefix6,
+		Idle: f.IdleSeconds, Store: state.Remote(f.Store), Prefix4: f.Prefix4, Prefix6: f.Prefix6,
 	}
 	switch f.Unreachable {
 	case "", "answer":

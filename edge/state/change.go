@@ -68,7 +68,7 @@ func (s *Store) change(ctx context.Context, decide func(*model.Snapshot) (write,
 }
 
 func (s *Store) put(ctx context.Context, w write, expect uint64) (uint64, error) {
-	msg := nats.NewMsg(subjState + w.key)
+	msg := nats.NewMsg(s.prefix + subjState + w.key)
 	if w.value == nil {
 		msg.Header.Set(headerOp, "PURGE")
 		msg.Header.Set(headerRollup, "sub")

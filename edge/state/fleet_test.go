@@ -5,39 +5,16 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/advice"
 )
 
-// externalNATS runs a NATS server with JetStream on loopback until the test ends.
-func externalNATS(t *testing.T) string {
-	t.Helper()
-	srv, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-	})
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("the NATS server is not ready")
-	}
-	return srv.ClientURL()
-}
-
 // Two edges on one external store: what must be unique is unique on both.
 func TestTwoEdgesShareAStore(t *testing.T) {
-	url := externalNATS(t)
-	a, _ := open(t, Config{Dir: t.TempDir(), URL: url})
-	b, _ := open(t, Config{Dir: t.TempDir(), URL: url})
+	url := runNATS(t, nil).ClientURL()
+	a, _ := open(t, Config{Dir: t.TempDir(), Remote: Remote{URL: url}})
+	b, _ := open(t, Config{Dir: t.TempDir(), Remote: Remote{URL: url}})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		for name, s := range map[string]*Store{"a": a, "b": b} {
@@ -78,7 +55,7 @@ func TestTwoEdgesShareAStore(t *testing.T) {
 }
 
 func TestExternalStoreThatIsNotThere(t *testing.T) {
-	err := New(Config{Dir: t.TempDir(), URL: "nats://127.0.0.1:1"}).Run(t.Context())
+	err := New(Config{Dir: t.TempDir(), Remote: Remote{URL: "nats://127.0.0.1:1"}}).Run(t.Context())
 	if err == nil || advice.Of(err) != "check store.url and that NATS with JetStream runs there" {
 		t.Errorf("got %v, hint %q", err, advice.Of(err))
 	}

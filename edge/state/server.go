@@ -1,7 +1,6 @@
 package state
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,8 +9,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
-
-	"github.com/oneping/oneping/internal/advice"
 )
 
 // embedded is a NATS server inside this process that listens nowhere.
@@ -57,25 +54,6 @@ func (e *embedded) connect() (*nats.Conn, error) {
 func (e *embedded) stop() {
 	e.srv.Shutdown()
 	e.srv.WaitForShutdown()
-}
-
-// dialExternal connects to the NATS cluster of a fleet and keeps reconnecting.
-func dialExternal(ctx context.Context, url string, log *zap.Logger) (*nats.Conn, error) {
-	nc, err := nats.Connect(url, nats.Name("oneping edge"), nats.MaxReconnects(-1),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if ctx.Err() == nil {
-				log.Warn("store connection lost", zap.Error(err))
-			}
-		}),
-		nats.ReconnectHandler(func(*nats.Conn) { log.Info("store connection back") }))
-	if err != nil {
-		return nil, &advice.Error{
-			Text:   fmt.Sprintf("connect to store: %v", err),
-			Advice: "check store.url and that NATS with JetStream runs there",
-			Cause:  err,
-		}
-	}
-	return nc, nil
 }
 
 // serverLog hands what the embedded server says to our log: its notices are

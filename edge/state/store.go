@@ -20,8 +20,8 @@ import (
 
 // Config is how a store is opened.
 type Config struct {
-	Dir string // data directory of the edge; locked while Run runs
-	URL string // of an external NATS with JetStream; empty = embedded
+	Dir    string // data directory of the edge; locked while Run runs
+	Remote Remote // external NATS with JetStream; its zero value = embedded
 	// Prefix4 and Prefix6 are where device addresses come from; used at the
 	// first start, kept afterwards. Zero = 100.96.0.0/12 and a random unique local /64.
 	Prefix4, Prefix6 netip.Prefix
@@ -44,7 +44,8 @@ type Store struct {
 	seenMu sync.Mutex
 	seen   map[string]sighting // by id of device or connector
 
-	js     jetstream.JetStream // set before ready is closed
+	js     jetstream.JetStream // set before ready is closed, as what follows
+	prefix string              // of subjects that are written in another domain
 	seenKV jetstream.KeyValue
 }
 
@@ -117,8 +118,8 @@ func (s *Store) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	if s.cfg.URL != "" {
-		nc, err := dialExternal(ctx, s.cfg.URL, s.cfg.Log)
+	if s.cfg.Remote.URL != "" {
+		nc, err := s.cfg.Remote.dial(ctx, s.cfg.Log)
 		if err != nil {
 			return err
 		}
@@ -156,35 +157,6 @@ func (s *Store) serve(ctx context.Context, nc *nats.Conn) error {
 	cancel()
 	<-errs
 	return first
-}
-
-// open finds or makes the buckets and the audit stream.
-func (s *Store) open(ctx context.Context, nc *nats.Conn) (jetstream.KeyValue, error) {
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	state, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: bucketState, Description: "oneping: desired state", History: 1, Storage: jetstream.FileStorage,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	seen, err := js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: bucketSeen, Description: "oneping: when nodes were last seen", History: 1, Storage: jetstream.FileStorage,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: streamAudit, Subjects: []string{subjAudit}, Storage: jetstream.FileStorage,
-		MaxAge: 365 * 24 * time.Hour, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open audit log: %w", err)
-	}
-	s.js, s.seenKV = js, seen
-	return state, nil
 }
 
 // publish makes sn the newest snapshot and wakes all who wait.

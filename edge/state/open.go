@@ -1,0 +1,81 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/oneping/oneping/internal/advice"
+)
+
+// open opens the buckets and the audit stream, and makes those that are missing. What is there stays
+// as it is: replicas, limits and placement of an external store are its operator's to choose, and a
+// start that named its own would reshape the store.
+func (s *Store) open(ctx context.Context, nc *nats.Conn) (jetstream.KeyValue, error) {
+	js, prefix, err := s.cfg.Remote.jetStream(nc)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	state, err := bucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: bucketState, Description: "oneping: desired state", History: 1, Storage: jetstream.FileStorage,
+	})
+	if err != nil {
+		return nil, openError("open store", err)
+	}
+	seen, err := bucket(ctx, js, jetstream.KeyValueConfig{
+		Bucket: bucketSeen, Description: "oneping: when nodes were last seen", History: 1, Storage: jetstream.FileStorage,
+	})
+	if err != nil {
+		return nil, openError("open store", err)
+	}
+	err = stream(ctx, js, jetstream.StreamConfig{
+		Name: streamAudit, Subjects: []string{subjAudit}, Storage: jetstream.FileStorage,
+		MaxAge: 365 * 24 * time.Hour, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
+	})
+	if err != nil {
+		return nil, openError("open audit log", err)
+	}
+	s.js, s.prefix, s.seenKV = js, prefix, seen
+	return state, nil
+}
+
+// bucket opens a bucket; one that is missing is made as cfg says.
+func bucket(ctx context.Context, js jetstream.JetStream, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+	kv, err := js.KeyValue(ctx, cfg.Bucket)
+	if !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return kv, err
+	}
+	kv, err = js.CreateKeyValue(ctx, cfg)
+	if errors.Is(err, jetstream.ErrBucketExists) { // another edge, or its operator, was first
+		return js.KeyValue(ctx, cfg.Bucket)
+	}
+	return kv, err
+}
+
+// stream looks for a stream; one that is missing is made as cfg says.
+func stream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) error {
+	_, err := js.Stream(ctx, cfg.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = js.CreateStream(ctx, cfg)
+	}
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another edge, or its operator, was first
+		return nil
+	}
+	return err
+}
+
+// openError says what to look at when JetStream does not answer.
+func openError(what string, err error) error {
+	text := fmt.Sprintf("%s: %v", what, err)
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
+		return &advice.Error{Text: text, Advice: "enable JetStream there for this account, or name its domain in store.domain", Cause: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return &advice.Error{Text: text, Advice: "does the cluster have a quorum, and may this user use JetStream there?", Cause: err}
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
