@@ -152,6 +152,18 @@ eng-lab  no     who: bob@example.com is not among group:eng; how: udp:53 is not 
 `, "",
 		},
 		{
+			"policy explain bob@example.com udp 172.16.10.53:53",
+			`principal    bob@example.com
+destination  udp 172.16.10.53:53
+tunnel       office
+answer       denied: no grant matches
+
+GRANT    MATCH  WHY NOT
+eng-lab  no     who: bob@example.com is not among group:eng; how: udp:53 is not among icmp, tcp:22
+`, "",
+		},
+		{"policy explain bob@example.com sctp 172.16.10.53:53", "", "error: oneping policy explain takes DECISION-ID, or SRC and DST\nhint: see oneping policy explain --help\n"},
+		{
 			"policy explain 0123456789abcdef", "",
 			"error: no such decision\nhint: ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them\n",
 		},

@@ -84,7 +84,7 @@ func (h *Handler) explainNow(src, dst string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := parseTarget(dst)
+	target, err := policy.ParseTarget(dst)
 	if err != nil {
 		return nil, err
 	}
@@ -113,28 +113,4 @@ func principal(sn *model.Snapshot, c *policy.Compiled, src string) (policy.Princ
 		return policy.Principal{}, &advice.Error{Text: "explain: no source named", Advice: "oneping policy explain alice@example.com 172.16.10.120:22"}
 	}
 	return c.Principal("", strings.TrimPrefix(src, "user:")), nil
-}
-
-// parseTarget reads ADDRESS (ICMP), ADDRESS:PORT (TCP) or ADDRESS:PORT/udp.
-func parseTarget(dst string) (policy.Target, error) {
-	if a, err := netip.ParseAddr(strings.Trim(dst, "[]")); err == nil {
-		return policy.Target{Dst: a.Unmap(), Proto: policy.ICMP}, nil
-	}
-	host, name, hasProto := strings.Cut(dst, "/")
-	ap, err := netip.ParseAddrPort(host)
-	if err != nil {
-		return policy.Target{}, &advice.Error{
-			Text:   fmt.Sprintf("%q is not a destination", dst),
-			Advice: "write ADDRESS for ICMP, ADDRESS:PORT for TCP, ADDRESS:PORT/udp for UDP, [ADDRESS]:PORT for IPv6",
-		}
-	}
-	t := policy.Target{Dst: ap.Addr().Unmap(), Port: ap.Port(), Proto: policy.TCP}
-	if hasProto {
-		p, ok := policy.ParseProto(name)
-		if !ok || p == policy.ICMP {
-			return t, &advice.Error{Text: fmt.Sprintf("%q: unknown protocol %q", dst, name), Advice: "write /tcp or /udp"}
-		}
-		t.Proto = p
-	}
-	return t, nil
 }

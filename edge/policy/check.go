@@ -11,34 +11,6 @@ import (
 	"github.com/oneping/oneping/edge/model"
 )
 
-// ParseTarget reads "icmp ADDRESS", "tcp ADDRESS:PORT" or "udp ADDRESS:PORT"
-// (an IPv6 address before a port in brackets). The tunnel stays empty.
-func ParseTarget(s string) (Target, error) {
-	fail := func() (Target, error) {
-		return Target{}, bad(strconv.Quote(s)+" is not a target", `write "icmp ADDRESS", "tcp ADDRESS:PORT" or "udp ADDRESS:PORT"`)
-	}
-	name, rest, ok := strings.Cut(s, " ")
-	proto, known := ParseProto(name)
-	if !ok || !known {
-		return fail()
-	}
-	t := Target{Proto: proto}
-	if proto == ICMP {
-		a, err := netip.ParseAddr(rest)
-		if err != nil {
-			return fail()
-		}
-		t.Dst = a.Unmap()
-		return t, nil
-	}
-	ap, err := netip.ParseAddrPort(rest)
-	if err != nil || ap.Port() == 0 {
-		return fail()
-	}
-	t.Dst, t.Port = ap.Addr().Unmap(), ap.Port()
-	return t, nil
-}
-
 // checkTests looks at the syntax of tests, without running them.
 func checkTests(tests []model.PolicyTest, at *lines) (errs Errors) {
 	for i, t := range tests {

@@ -8,10 +8,7 @@
 // keeps the denials of which people ask why.
 package policy
 
-import (
-	"net/netip"
-	"strconv"
-)
+import "strconv"
 
 // Proto is a protocol that a grant can name, by its IP number. ICMPv6 is ICMP here.
 type Proto uint8
@@ -54,22 +51,6 @@ type Principal struct {
 	Device string   `json:"device,omitempty"` // device id
 	User   string   `json:"user,omitempty"`
 	Groups []string `json:"groups,omitempty"`
-}
-
-// Target is what is asked for.
-type Target struct {
-	Dst    netip.Addr
-	Proto  Proto
-	Port   uint16 // 0 for ICMP
-	Tunnel string // id of the tunnel that Dst routes to; empty without a route
-}
-
-// String returns the target as people write it: "icmp 172.16.10.120", "tcp 172.16.10.120:22".
-func (t Target) String() string {
-	if t.Proto == ICMP {
-		return t.Proto.String() + " " + t.Dst.String()
-	}
-	return t.Proto.String() + " " + netip.AddrPortFrom(t.Dst, t.Port).String()
 }
 
 // Decision is the answer to "may this principal reach that?".

@@ -36,8 +36,11 @@ func TestReadmeDeploy(t *testing.T) {
 				continue // a user namespace has one group, and the lab has opened ping to it
 			}
 			out := l.readmeLine(b.Place, line)
-			if strings.HasPrefix(line, "traceroute") {
+			switch {
+			case strings.HasPrefix(line, "traceroute"):
 				wantHops(t, line, addresses(out), edgeV4, connectorV4, serverV4)
+			case strings.HasPrefix(line, "oneping policy explain"):
+				wantDenial(t, line, out)
 			}
 			ran[b.Place]++
 		}
@@ -45,6 +48,22 @@ func TestReadmeDeploy(t *testing.T) {
 	for _, node := range places {
 		if ran[node] == 0 {
 			t.Errorf("the README has no commands for the %s", node)
+		}
+	}
+}
+
+// wantDenial wants the words of a denial: who, what, and why the README's one grant does not match.
+func wantDenial(t *testing.T, line, out string) {
+	t.Helper()
+	for _, want := range []string{
+		"principal    alice@example.com; groups eng\n",
+		"destination  udp 172.16.10.120:123\n",
+		"tunnel       office\n",
+		"answer       denied: no grant matches\n",
+		"eng-office  no     how: udp:123 is not among icmp, udp:53, tcp:*\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: no line %q in\n%s", line, want, out)
 		}
 	}
 }
