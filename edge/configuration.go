@@ -133,7 +133,7 @@ func (n *configuration) state() (newest proto.Config, applied proto.Applied) {
 func sameConfig(a, b *proto.Config) bool {
 	return slices.Equal(a.Addrs, b.Addrs) && (same(a.Capture, b.Capture) || slices.Equal(a.Capture, b.Capture)) &&
 		a.User == b.User && a.Device == b.Device && a.Tunnel == b.Tunnel &&
-		a.Silent == b.Silent && a.IdleSeconds == b.IdleSeconds
+		a.IdleSeconds == b.IdleSeconds
 }
 
 // same says that two lists are one in memory: what a snapshot leaves as it was is not compared element by element.

@@ -16,7 +16,7 @@ func (e *Edge) welcome(id proto.Identity) (proto.Welcome, error) {
 	sn := e.store.Snapshot()
 	w := proto.Welcome{
 		Edge: e.authority.ID(), Version: e.cfg.Version, Hops: e.hops,
-		Config: proto.Config{Silent: e.cfg.Silent, IdleSeconds: e.cfg.Idle, Device: id.ID},
+		Config: proto.Config{IdleSeconds: e.cfg.Idle, Device: id.ID},
 	}
 	if id.Role == proto.RoleConnector {
 		t, ok := sn.Tunnels[id.Tunnel]

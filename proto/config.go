@@ -28,10 +28,8 @@ type Config struct {
 	Capture []netip.Prefix `json:"capture,omitempty"` // prefixes that a client takes off the host, at most MaxCapture in all
 	Remove  []netip.Prefix `json:"remove,omitempty"`  // prefixes that it gives back
 	User    string         `json:"user,omitempty"`    // whom the device belongs to
-	Device  string         `json:"device,omitempty"`  // device or replica id
+	Device  string         `json:"device,omitempty"`  // device or connector id
 	Tunnel  string         `json:"tunnel,omitempty"`  // a connector's tunnel name
-	// Silent says that "unreachable" answers are off (`unreachable: silent`).
-	Silent bool `json:"silent,omitempty"`
 	// IdleSeconds ends an idle UDP session, at the latest; 0 = 300. See hop.SessionIdle.
 	IdleSeconds uint16 `json:"idle_seconds,omitempty"`
 }

@@ -35,7 +35,7 @@ func TestControlGolden(t *testing.T) {
 				},
 			}},
 		},
-		{`{"config":{"tunnel":"office","silent":true,"idle_seconds":120}}`, Control{Config: &Config{Tunnel: "office", Silent: true, IdleSeconds: 120}}},
+		{`{"config":{"tunnel":"office","idle_seconds":120}}`, Control{Config: &Config{Tunnel: "office", IdleSeconds: 120}}},
 		{
 			`{"config":{"number":3,"base":1,"newest":4,"more":true,"capture":["10.0.0.0/8"],"remove":["fd00::/8"]}}`,
 			Control{Config: &Config{

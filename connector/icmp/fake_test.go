@@ -159,8 +159,8 @@ func (b *bench) took() packet.Packet {
 
 // icmpOf returns the ICMP message of p under another identifier, as a router quotes it.
 func icmpOf(p packet.Packet, out Outer) []byte {
-	raw := append([]byte(nil), p.Raw...)
-	p.Raw = raw
-	p.SetIdent(out.Ident)
-	return p.Transport()
+	raw := packet.AppendEcho(nil, &packet.Echo{Src: p.Src, Dst: p.Dst, Ident: out.Ident, Seq: p.Seq, TTL: p.TTL, Payload: p.Payload()})
+	var renamed packet.Packet
+	packet.Parse(raw, &renamed)
+	return renamed.Transport()
 }

@@ -63,14 +63,6 @@ func Load(path string, v any) error {
 	return Parse(path, b, v)
 }
 
-// LoadDefault is Load for a file that may be absent: it reports whether it was there.
-func LoadDefault(path string, v any) (bool, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return true, Load(path, v)
-}
-
 func read(path string) ([]byte, error) {
 	if path == "-" {
 		return io.ReadAll(io.LimitReader(os.Stdin, maxSize))

@@ -56,14 +56,11 @@ func TestLoad(t *testing.T) {
 	if !errors.Is(err, fs.ErrNotExist) || err.Error() != "read "+path+": no such file or directory" {
 		t.Errorf("missing file: %v", err)
 	}
-	if there, err := LoadDefault(path, &v); there || err != nil {
-		t.Errorf("missing default: %v, %v", there, err)
-	}
 	if err := os.WriteFile(path, []byte("mtu: 1400\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if there, err := LoadDefault(path, &v); !there || err != nil || v.MTU != 1400 {
-		t.Errorf("default: %v, %v, %+v", there, err, v)
+	if err := Load(path, &v); err != nil || v.MTU != 1400 {
+		t.Errorf("a good file: %v, %+v", err, v)
 	}
 }
 

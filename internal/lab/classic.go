@@ -13,8 +13,6 @@ const (
 	HopV6        = "fd6f:6e65:7069:101::57" //
 	ConnectorV4  = "172.16.10.100"          // the connector in its LAN
 	ConnectorV6  = "fd6f:6e65:7069:10::100" //
-	ServerV4     = "172.16.10.120"          // the application server
-	ServerV6     = "fd6f:6e65:7069:10::120" //
 	LANV4        = "172.16.10.0/24"         // the private subnet
 	LANV6        = "fd6f:6e65:7069:10::/64" //
 	CaptureV4    = "172.16.0.0/12"          // what laptops send into oneping

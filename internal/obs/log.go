@@ -19,14 +19,10 @@ const (
 	FieldUser     = "user"
 	FieldTunnel   = "tunnel"   // tunnel name
 	FieldReplica  = "replica"  // connector id
-	FieldRoute    = "route"    // prefix
 	FieldToken    = "token_id" // never the token itself
 	FieldCode     = "code"     // proto.Code in words
 	FieldReason   = "reason"   // why something was refused or ended
 	FieldHint     = "hint"     // what to do about it
-	FieldDecision = "decision"
-	FieldSession  = "session"
-	FieldFlow     = "flow"
 	FieldStateDir = "state_dir"
 	FieldListen   = "listen"
 )

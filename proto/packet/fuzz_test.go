@@ -46,11 +46,6 @@ func FuzzParse(f *testing.F) {
 			if len(p.Payload()) < 60000 && !mustParse(t, AppendEchoReply(nil, &p)).TransportOK() {
 				t.Error("an echo reply with a wrong checksum")
 			}
-			ok := p.TransportOK()
-			p.SetIdent(p.Ident + 1)
-			if p.TransportOK() != ok {
-				t.Error("SetIdent changed what the checksum says")
-			}
 		}
 	})
 }
