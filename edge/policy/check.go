@@ -1,10 +1,8 @@
 package policy
 
 import (
-	"cmp"
 	"errors"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -66,16 +64,20 @@ func (c *Compiled) testPrincipal(who string) Principal {
 	return Principal{}
 }
 
-// whyTest says of the grant that came nearest why it does not allow s, or returns "".
+// whyTest says of the grant that came nearest why it does not allow s, or returns "". The nearest
+// is the first of those with the fewest terms that do not match.
 func (c *Compiled) whyTest(p *Principal, s string, route func(netip.Addr) string) string {
 	t, err := testTarget(s, route)
 	if err != nil || len(c.grants) == 0 {
 		return ""
 	}
-	nearest := slices.MinFunc(c.Explain(*p, t).Grants, func(a, b Considered) int {
-		return cmp.Compare(strings.Count(a.Why, "; "), strings.Count(b.Why, "; "))
-	})
-	return "; grant " + nearest.Grant + " does not allow it: " + nearest.Why
+	nearest, fewest := "", c.grants[0].mismatches(p, t)
+	for i := range c.grants {
+		if no := c.grants[i].mismatches(p, t); nearest == "" || len(no) < len(fewest) {
+			nearest, fewest = c.grants[i].id, no
+		}
+	}
+	return "; grant " + nearest + " does not allow it: " + strings.Join(fewest, "; ")
 }
 
 func testTarget(s string, route func(netip.Addr) string) (Target, error) {

@@ -97,65 +97,64 @@ func (c *Compiled) addGroups(groups map[string][]string, at *lines) (errs Errors
 	return errs
 }
 
+// compileGrant reads the terms of a grant, field by field.
 func compileGrant(g model.Grant, groups map[string][]string, tunnels map[string]string) (grant, Errors) {
 	out := grant{id: g.ID, src: g, users: make(map[string]struct{}), groups: make(map[string]struct{}), devices: make(map[string]struct{})}
-	var errs Errors
-	fail := func(field string, m *advice.Error) {
-		errs = append(errs, &Error{At: "grant " + g.ID + ": " + field, Err: m})
-	}
-	for field, list := range map[string][]string{"who": g.Who, "to": g.To, "how": g.How} {
-		if len(list) == 0 {
-			fail(field, bad("nothing stands there", "a grant needs who, to and how; * stands for everything"))
-		}
-	}
-	for _, s := range g.Who {
-		kind, name, m := parseWho(s)
-		if _, ok := groups[name]; m == nil && kind == whoGroup && !ok {
-			m = bad("there is no group "+strconv.Quote(name), "define it under groups: in the same file")
-		}
-		switch {
-		case m != nil:
-			fail("who", m)
-		case kind == whoAny:
-			out.anyone = true
-		case kind == whoUser:
-			out.users[name] = struct{}{}
-		case kind == whoGroup:
-			out.groups[name] = struct{}{}
-		case kind == whoDevice:
-			out.devices[name] = struct{}{}
-		}
-	}
-	for _, s := range g.To {
-		d, m := parseTo(s)
-		if m != nil {
-			fail("to", m)
-			continue
-		}
-		out.to = append(out.to, d)
-		if id := tunnels[d.tunnel]; d.tunnel != "" && id != "" {
-			out.tunnels = append(out.tunnels, id)
-		}
-	}
-	for _, s := range g.How {
-		var m *advice.Error
-		if out.how, m = parseHow(out.how, s); m != nil {
-			fail("how", m)
-		}
-	}
-	slices.SortStableFunc(errs, func(a, b *Error) int { return fieldOrder(a.At) - fieldOrder(b.At) })
-	return out, errs
+	errs := addTerms(g.ID, "who", g.Who, func(s string) *advice.Error { return out.addWho(s, groups) })
+	errs = append(errs, addTerms(g.ID, "to", g.To, func(s string) *advice.Error { return out.addTo(s, tunnels) })...)
+	return out, append(errs, addTerms(g.ID, "how", g.How, out.addHow)...)
 }
 
-// fieldOrder puts mistakes in the order of the fields; At ends with the field's name.
-func fieldOrder(at string) int {
-	switch at[len(at)-2:] {
-	case "ho": // who
-		return 0
-	case "to":
-		return 1
+// addTerms adds the terms of one field of a grant, and says which of them make no sense.
+func addTerms(id, field string, terms []string, add func(string) *advice.Error) (errs Errors) {
+	at := "grant " + id + ": " + field
+	if len(terms) == 0 {
+		return Errors{{At: at, Err: bad("nothing stands there", "a grant needs who, to and how; * stands for everything")}}
 	}
-	return 2
+	for _, s := range terms {
+		if m := add(s); m != nil {
+			errs = append(errs, &Error{At: at, Err: m})
+		}
+	}
+	return errs
+}
+
+func (g *grant) addWho(s string, groups map[string][]string) *advice.Error {
+	kind, name, m := parseWho(s)
+	if m != nil {
+		return m
+	}
+	switch kind {
+	case whoAny:
+		g.anyone = true
+	case whoUser:
+		g.users[name] = struct{}{}
+	case whoGroup:
+		if _, ok := groups[name]; !ok {
+			return bad("there is no group "+strconv.Quote(name), "define it under groups: in the same file")
+		}
+		g.groups[name] = struct{}{}
+	case whoDevice:
+		g.devices[name] = struct{}{}
+	}
+	return nil
+}
+
+func (g *grant) addTo(s string, tunnels map[string]string) *advice.Error {
+	d, m := parseTo(s)
+	if m != nil {
+		return m
+	}
+	g.to = append(g.to, d)
+	if id := tunnels[d.tunnel]; d.tunnel != "" && id != "" {
+		g.tunnels = append(g.tunnels, id)
+	}
+	return nil
+}
+
+func (g *grant) addHow(s string) (m *advice.Error) {
+	g.how, m = parseHow(g.how, s)
+	return m
 }
 
 // Principal returns who a user on a device is under this policy.

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,15 +39,14 @@ func (c *Compiled) Explain(p Principal, t Target) Explanation {
 		e.Tunnel = t.Tunnel
 	}
 	for i := range c.grants {
-		why := c.grants[i].why(&p, t)
-		e.Grants = append(e.Grants, Considered{Grant: c.grants[i].id, Matched: why == "", Why: why})
+		no := c.grants[i].mismatches(&p, t)
+		e.Grants = append(e.Grants, Considered{Grant: c.grants[i].id, Matched: len(no) == 0, Why: strings.Join(no, "; ")})
 	}
 	return e
 }
 
-// why names the terms of g that do not match, or returns "".
-func (g *grant) why(p *Principal, t Target) string {
-	var no []string
+// mismatches names the terms of g that do not match; none: it matches.
+func (g *grant) mismatches(p *Principal, t Target) (no []string) {
 	if !g.matchWho(p) {
 		no = append(no, "who: "+p.name()+" is not among "+strings.Join(g.src.Who, ", "))
 	}
@@ -54,13 +54,13 @@ func (g *grant) why(p *Principal, t Target) string {
 		no = append(no, "to: "+t.Dst.String()+" is not in "+strings.Join(g.src.To, ", "))
 	}
 	if !g.matchHow(t.Proto, t.Port) {
-		asked, _, _ := strings.Cut(t.String(), " ")
+		asked := t.Proto.String()
 		if t.Proto != ICMP {
-			asked += ":" + t.String()[strings.LastIndexByte(t.String(), ':')+1:]
+			asked += ":" + strconv.Itoa(int(t.Port))
 		}
 		no = append(no, "how: "+asked+" is not among "+strings.Join(g.src.How, ", "))
 	}
-	return strings.Join(no, "; ")
+	return no
 }
 
 // name returns the principal in words: user, groups, device.

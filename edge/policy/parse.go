@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -29,9 +29,9 @@ func Parse(text []byte) (model.Policy, error) {
 // decode reads the YAML document, and at which lines its parts stand.
 func decode(text []byte) (model.Policy, *lines, error) {
 	var p model.Policy
+	var doc yaml.Node
 	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-	switch err := dec.Decode(&p); {
+	switch err := dec.Decode(&doc); {
 	case errors.Is(err, io.EOF):
 		return p, nil, Errors{{Err: bad("the document is empty", "to deny everything, write: grants: []")}}
 	case err != nil:
@@ -40,7 +40,13 @@ func decode(text []byte) (model.Policy, *lines, error) {
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return p, nil, Errors{{Err: bad("more than one document in the file", "remove what follows the line ---")}}
 	}
-	return p, readLines(text), nil
+	if errs := checkShape(doc.Content[0]); len(errs) > 0 {
+		return p, nil, errs
+	}
+	if err := doc.Decode(&p); err != nil {
+		return p, nil, yamlErrors(err)
+	}
+	return p, readLines(doc.Content[0]), nil
 }
 
 // Format writes p as YAML, as Parse reads it.
@@ -54,16 +60,10 @@ func Format(p model.Policy) ([]byte, error) {
 	return b.Bytes(), enc.Close()
 }
 
-var (
-	unknownKey = regexp.MustCompile(`^line (\d+): field (\S+) not found in type model\.(\w+)$`)
-	noList     = regexp.MustCompile("^line (\\d+): cannot unmarshal !!\\w+ `(.*)` into \\[\\]string$")
-	anyLine    = regexp.MustCompile(`^(?:yaml: )?line (\d+): (.*)$`)
-)
-
 // yamlErrors puts the decoder's errors in our words.
 func yamlErrors(err error) Errors {
-	var te *yaml.TypeError
-	if !errors.As(err, &te) {
+	te, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
 		return Errors{yamlError(err.Error())}
 	}
 	var es Errors
@@ -73,23 +73,15 @@ func yamlErrors(err error) Errors {
 	return es
 }
 
+// yamlError reads the line off what the decoder says, "yaml: line N: …" or "line N: …".
 func yamlError(text string) *Error {
-	if m := unknownKey.FindStringSubmatch(text); m != nil {
-		line, _ := strconv.Atoi(m[1])
-		known := map[string]string{
-			"Policy": "groups, grants and tests", "Grant": "id, who, to and how", "PolicyTest": "who, accept and deny",
-		}[m[3]]
-		return &Error{Line: line, Err: bad("unknown key "+strconv.Quote(m[2]), "known here: "+known)}
+	rest, placed := strings.CutPrefix(strings.TrimPrefix(text, "yaml: "), "line ")
+	number, what, ok := strings.Cut(rest, ": ")
+	line, err := strconv.Atoi(number)
+	if !placed || !ok || err != nil {
+		return &Error{Err: errors.New(text)}
 	}
-	if m := noList.FindStringSubmatch(text); m != nil {
-		line, _ := strconv.Atoi(m[1])
-		return &Error{Line: line, Err: bad(strconv.Quote(m[2])+" stands where a list is wanted", "write a list, also of one: [icmp]")}
-	}
-	if m := anyLine.FindStringSubmatch(text); m != nil {
-		line, _ := strconv.Atoi(m[1])
-		return &Error{Line: line, Err: bad(m[2], "YAML goes by indentation, with spaces and never with tabs; every [, { and \" wants its end")}
-	}
-	return &Error{Err: errors.New(text)}
+	return &Error{Line: line, Err: bad(what, "YAML goes by indentation, with spaces and never with tabs; every [, { and \" wants its end")}
 }
 
 // lines knows at which line each group, grant and test stands. A nil *lines knows nothing.
@@ -98,13 +90,9 @@ type lines struct {
 	grants, tests []int
 }
 
-func readLines(text []byte) *lines {
-	at := &lines{groups: make(map[string]int)}
-	var doc yaml.Node
-	if yaml.Unmarshal(text, &doc) != nil || len(doc.Content) == 0 {
-		return at
-	}
-	top := doc.Content[0].Content
+// readLines reads the lines off the document's outermost node.
+func readLines(doc *yaml.Node) *lines {
+	at, top := &lines{groups: make(map[string]int)}, doc.Content
 	for i := 0; i+1 < len(top); i += 2 {
 		value := top[i+1]
 		switch top[i].Value {
