@@ -111,6 +111,7 @@ func (h *Handler) routes() {
 		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := f(r)
 			if err != nil {
+				err = advise(err)
 				local.WriteError(w, statusOf(err), err)
 				return
 			}

@@ -20,6 +20,7 @@ import (
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -186,5 +187,41 @@ func TestConnectedNodesInLists(t *testing.T) {
 	a.do("GET", "/v1/tunnels", nil, &tunnels)
 	if len(tunnels) != 1 || tunnels[0].Connected() != 1 {
 		t.Errorf("tunnels %+v", tunnels)
+	}
+}
+
+// Whatever the store refuses, the asker is told what to type next; what does not exist is 404.
+func TestRefusalsSayWhatToType(t *testing.T) {
+	a := newAPI(t)
+	type ask map[string]string
+	for _, c := range []struct {
+		method, url string
+		in          any
+		status      int
+		text, hint  string
+	}{
+		{"POST", "/v1/tunnels", ask{"name": "lab"}, 200, "", ""},
+		{"POST", "/v1/tunnels", ask{"name": "lab"}, 400, "create tunnel lab: the name is taken", "show it: oneping tunnel show lab"},
+		{"POST", "/v1/tunnels", ask{"name": "Lab"}, 400, `create tunnel "Lab": not a valid name`, "use 1 to 63 lower case letters, digits and hyphens, such as office-berlin"},
+		{"POST", "/v1/routes", ask{"prefix": "10.0.0.0/8", "tunnel": "home"}, 404, "add route 10.0.0.0/8: tunnel home does not exist", "create it: oneping tunnel create home"},
+		{"POST", "/v1/routes", ask{"prefix": "10.0.0.0/8", "tunnel": "lab"}, 200, "", "no grant reaches 10.0.0.0/8 yet, so everything there is denied: oneping policy apply -f FILE"},
+		{"POST", "/v1/routes", ask{"prefix": "10.0.0.0/8", "tunnel": "lab"}, 400, "add route 10.0.0.0/8: it exists already, to tunnel lab", "delete it first: oneping route delete 10.0.0.0/8"},
+		{"POST", "/v1/routes", ask{"prefix": "fd00::/64", "tunnel": "lab"}, 200, "", "no grant reaches fd00::/64 yet, so everything there is denied: oneping policy apply -f FILE"},
+		{"DELETE", "/v1/tunnels/lab", nil, 400, "delete tunnel lab: routes point to it (2)", "delete them first: oneping route delete 10.0.0.0/8; oneping route delete fd00::/64"},
+		{"DELETE", "/v1/tunnels/home", nil, 404, "tunnel home does not exist", "list them: oneping tunnel list"},
+		{"GET", "/v1/tunnels/home", nil, 404, "tunnel home does not exist", "list them: oneping tunnel list"},
+		{"DELETE", "/v1/capture?prefix=10.0.0.0/8", nil, 400, "release 10.0.0.0/8: a route of that prefix exists", "delete it first: oneping route delete 10.0.0.0/8"},
+		{"DELETE", "/v1/capture?prefix=10.1.0.0/16", nil, 404, "captured prefix 10.1.0.0/16 does not exist", "list them: oneping route capture list"},
+		{"DELETE", "/v1/routes?prefix=10.1.0.0/16", nil, 404, "route 10.1.0.0/16 does not exist", "list them: oneping route list"},
+		{"POST", "/v1/devices/none/revoke", nil, 404, "device none does not exist", "list them: oneping device list"},
+	} {
+		var got struct{ Error, Hint string }
+		if status := a.do(c.method, c.url, c.in, &got); status != c.status || got.Error != c.text || got.Hint != c.hint {
+			t.Errorf("%s %s %v: %d %q, hint %q; want %d %q, hint %q", c.method, c.url, c.in, status, got.Error, got.Hint, c.status, c.text, c.hint)
+		}
+	}
+	full := advise(&state.Refusal{Why: state.CaptureFull})
+	if hint := advice.Of(full); hint != "name a shorter prefix in the place of several, or give some back: oneping route capture delete PREFIX" {
+		t.Errorf("a full capture list: hint %q", hint)
 	}
 }

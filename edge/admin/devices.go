@@ -50,7 +50,7 @@ func findDevice(sn *model.Snapshot, name string) (model.Device, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return model.Device{}, &advice.Error{Text: "device " + name + " does not exist", Advice: "list them: oneping device list", Cause: state.ErrNotFound}
+		return model.Device{}, state.NotFound(state.NoDevice, name)
 	}
 	return model.Device{}, &advice.Error{Text: fmt.Sprintf("%d devices begin with %s", len(found), name), Advice: "write more of the id"}
 }

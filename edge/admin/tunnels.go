@@ -7,7 +7,6 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
-	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -50,7 +49,7 @@ func (h *Handler) findTunnel(name string) (Tunnel, error) {
 	}
 	t, ok := sn.Tunnel(name)
 	if !ok {
-		return Tunnel{}, &advice.Error{Text: "tunnel " + name + " does not exist", Advice: "list them: oneping tunnel list", Cause: state.ErrNotFound}
+		return Tunnel{}, state.NotFound(state.NoTunnel, name)
 	}
 	return h.tunnelView(sn, t), nil
 }

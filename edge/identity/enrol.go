@@ -143,11 +143,12 @@ func object(req *proto.EnrolRequest, id proto.Identity) string {
 
 func asRefusal(err error) *link.RefusedError {
 	var r *link.RefusedError
+	var t *state.Refusal
 	switch {
 	case errors.As(err, &r):
 		return r
-	case errors.Is(err, state.ErrToken):
-		return &link.RefusedError{Code: proto.CodeRefused, Err: err}
+	case errors.As(err, &t) && errors.Is(err, state.ErrToken):
+		return refuse(proto.CodeRefused, t.Error(), tokenAdvice(t.Why))
 	}
 	return refuse(proto.CodeInternal, "the edge failed; its log says why", "")
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
@@ -17,3 +18,22 @@ const (
 	adviceEnrol   = "enrol again: oneping device token --user USER, or oneping tunnel token NAME, on the edge"
 	adviceRenewal = "it renews by itself at the next start for 180 days; after that, " + adviceEnrol
 )
+
+const (
+	adviceDevice = "make a new one on the edge: oneping device token --user USER"
+	adviceTunnel = "print the present one on the edge: oneping tunnel token NAME"
+)
+
+// tokenAdvice says how to get in where a token did not do.
+func tokenAdvice(why state.Why) string {
+	switch why {
+	case state.TokenUnknown:
+		return "its tunnel may be deleted; " + adviceDevice + ", or oneping tunnel token NAME"
+	case state.TokenRotated, state.TokenOrphaned:
+		return adviceTunnel
+	case state.ConnectorsFull:
+		return "does one of them start again and again without keeping its --state-dir? " +
+			"Rotate the token if it is in wrong hands: oneping tunnel token NAME --rotate"
+	}
+	return adviceDevice
+}

@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/oneping/oneping/edge/model"
@@ -40,7 +39,7 @@ func (s *Store) PutConnector(ctx context.Context, r model.Connector) (model.Conn
 // place looks for a connector with r's key and returns it in r, or says whether there is room for r.
 func place(sn *model.Snapshot, r *model.Connector) (known bool, err error) {
 	if _, ok := sn.Tunnels[r.Tunnel]; !ok {
-		return false, notFound("tunnel "+r.Tunnel, "tunnel list")
+		return false, NotFound(NoTunnel, r.Tunnel)
 	}
 	enrolled := sn.ConnectorsOf(r.Tunnel)
 	for _, old := range enrolled {
@@ -50,10 +49,7 @@ func place(sn *model.Snapshot, r *model.Connector) (known bool, err error) {
 		}
 	}
 	if len(enrolled) >= maxConnectors {
-		return false, refuseToken(
-			fmt.Sprintf("the tunnel has %d connectors already, those seen within a day included", maxConnectors),
-			"does one of them start again and again without keeping its --state-dir? Rotate the token if it is in wrong hands: oneping tunnel token NAME --rotate",
-		)
+		return false, tokenRefused(ConnectorsFull, 0)
 	}
 	return false, nil
 }

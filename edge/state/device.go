@@ -59,7 +59,7 @@ func (s *Store) RevokeDevice(ctx context.Context, id string) error {
 	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		d, ok := sn.Devices[id]
 		if !ok {
-			return write{}, notFound("device "+id, "device list")
+			return write{}, NotFound(NoDevice, id)
 		}
 		if d.Revoked {
 			return write{}, errNothing

@@ -2,13 +2,116 @@ package state
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
 
-	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
+	"github.com/oneping/oneping/proto"
 )
 
-// ErrNotFound is found (errors.Is) in the error about a tunnel, route, device or token that does not exist.
+// Why is why the store refuses something.
+type Why uint8
+
+// What of a Refusal is filled in beside its text is said in parentheses.
+const (
+	NoTunnel         Why = iota + 1 // there is none of that name or id (Object)
+	NoDevice                        // there is none of that id (Object)
+	NoRoute                         // there is none of exactly that prefix (Object)
+	NoCapture                       // the prefix is not captured (Object)
+	NoTunnelForRoute                // a route names a tunnel that does not exist (Object)
+	BadName                         // a tunnel cannot have it (Object)
+	NameTaken                       // another tunnel has it (Object)
+	RouteTaken                      // the prefix has a route (Object)
+	HasRoutes                       // routes point to the tunnel (Object, Routes)
+	StillRouted                     // the prefix has a route and cannot be released (Object)
+	CaptureFull                     // more prefixes than a client takes
+
+	TokenUnknown   // no such token, or another secret
+	TokenRotated   // a newer token of its tunnel replaced it
+	TokenWithdrawn // it was revoked
+	TokenUsed      // a device token works once
+	TokenExpired   // its time is over
+	TokenOrphaned  // its tunnel was deleted
+	ConnectorsFull // the tunnel has as many connectors as it may have
+)
+
+// Refusal is a change, or the use of a token, that the store refuses. What a person can do about it
+// is said by whoever speaks to that person.
+type Refusal struct {
+	Why    Why
+	Object string         // what it is about
+	Routes []netip.Prefix // that are in the way
+	text   string
+}
+
+// Error says what was refused.
+func (r *Refusal) Error() string { return r.text }
+
+// Is makes errors.Is(err, ErrNotFound) and errors.Is(err, ErrToken) tell the kinds apart.
+func (r *Refusal) Is(target error) bool {
+	switch target {
+	case ErrNotFound:
+		return r.Why >= NoTunnel && r.Why <= NoTunnelForRoute
+	case ErrToken:
+		return r.Why >= TokenUnknown && r.Why <= ConnectorsFull
+	}
+	return false
+}
+
+// ErrNotFound is found (errors.Is) in the error about a tunnel, route, device or token that does
+// not exist.
 var ErrNotFound = errors.New("not found")
 
-func notFound(what, list string) error {
-	return &advice.Error{Text: what + " does not exist", Advice: "list them: oneping " + list, Cause: ErrNotFound}
+// ErrToken is found (errors.Is) in the error about a token, or a node with one, that is not let in.
+var ErrToken = errors.New("token refused")
+
+// NotFound returns the *Refusal of something that does not exist: why is NoTunnel, NoDevice,
+// NoRoute or NoCapture, object its name.
+func NotFound(why Why, object string) error {
+	noun := map[Why]string{NoTunnel: "tunnel ", NoDevice: "device ", NoRoute: "route ", NoCapture: "captured prefix "}[why]
+	return &Refusal{Why: why, Object: object, text: noun + object + " does not exist"}
+}
+
+func badName(name string) error {
+	return &Refusal{Why: BadName, Object: name, text: fmt.Sprintf("create tunnel %q: not a valid name", name)}
+}
+
+func nameTaken(name string) error {
+	return &Refusal{Why: NameTaken, Object: name, text: "create tunnel " + name + ": the name is taken"}
+}
+
+func hasRoutes(name string, routes []netip.Prefix) error {
+	return &Refusal{Why: HasRoutes, Object: name, Routes: routes, text: fmt.Sprintf("delete tunnel %s: routes point to it (%d)", name, len(routes))}
+}
+
+func noTunnelFor(p netip.Prefix, tunnel string) error {
+	return &Refusal{Why: NoTunnelForRoute, Object: tunnel, text: fmt.Sprintf("add route %s: tunnel %s does not exist", p, tunnel)}
+}
+
+func routeTaken(p netip.Prefix, tunnel string) error {
+	return &Refusal{Why: RouteTaken, Object: p.String(), text: fmt.Sprintf("add route %s: it exists already, to tunnel %s", p, tunnel)}
+}
+
+func stillRouted(p netip.Prefix) error {
+	return &Refusal{Why: StillRouted, Object: p.String(), text: fmt.Sprintf("release %s: a route of that prefix exists", p)}
+}
+
+func captureFull(n int) error {
+	return &Refusal{Why: CaptureFull, text: fmt.Sprintf("%d prefixes are captured, a client takes %d at most", n, proto.MaxCapture)}
+}
+
+// tokenRefused is about a token; ago is how long that has been so.
+func tokenRefused(why Why, ago time.Duration) error {
+	text := map[Why]string{
+		TokenUnknown:   "this edge does not know the token",
+		TokenRotated:   "the token was rotated: a newer one replaced it",
+		TokenWithdrawn: "the token was withdrawn",
+		TokenUsed:      "the token was used already, " + term.Span(ago) + " ago; a device token works once",
+		TokenExpired:   "the token expired " + term.Span(ago) + " ago",
+		TokenOrphaned:  "the token's tunnel was deleted",
+		ConnectorsFull: "the tunnel has " + strconv.Itoa(maxConnectors) + " connectors already, those seen within a day included",
+	}[why]
+	return &Refusal{Why: why, text: text}
 }

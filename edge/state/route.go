@@ -62,17 +62,10 @@ func (s *Store) AddRoute(ctx context.Context, p netip.Prefix, tunnel string) (mo
 func newRoute(sn *model.Snapshot, p netip.Prefix, tunnel string) (model.Route, error) {
 	t, ok := sn.Tunnel(tunnel)
 	if !ok {
-		return model.Route{}, &advice.Error{
-			Text:   fmt.Sprintf("add route %s: tunnel %s does not exist", p, tunnel),
-			Advice: "create it: oneping tunnel create " + tunnel,
-			Cause:  ErrNotFound,
-		}
+		return model.Route{}, noTunnelFor(p, tunnel)
 	}
 	if old, taken := sn.Route(p); taken {
-		return model.Route{}, &advice.Error{
-			Text:   fmt.Sprintf("add route %s: it exists already, to tunnel %s", p, sn.Tunnels[old.Tunnel].Name),
-			Advice: fmt.Sprintf("delete it first: oneping route delete %s", p),
-		}
+		return model.Route{}, routeTaken(p, sn.Tunnels[old.Tunnel].Name)
 	}
 	return model.Route{Prefix: p, Tunnel: t.ID}, nil
 }
@@ -81,7 +74,7 @@ func newRoute(sn *model.Snapshot, p netip.Prefix, tunnel string) (model.Route, e
 func (s *Store) DeleteRoute(ctx context.Context, p netip.Prefix) error {
 	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if _, ok := sn.Route(p); !ok {
-			return write{}, notFound("route "+p.String(), "route list")
+			return write{}, NotFound(NoRoute, p.String())
 		}
 		return write{keyRoute(p), nil}, nil
 	})
@@ -92,10 +85,7 @@ func CheckCapture(n int) error {
 	if n <= proto.MaxCapture {
 		return nil
 	}
-	return &advice.Error{
-		Text:   fmt.Sprintf("%d prefixes are captured, a client takes %d at most", n, proto.MaxCapture),
-		Advice: "name a shorter prefix in the place of several, or give some back: oneping route capture delete PREFIX",
-	}
+	return captureFull(n)
 }
 
 // AddCapture makes clients take a prefix off their hosts. It refuses one too many: nobody could have such a configuration.
@@ -119,13 +109,10 @@ func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
 func (s *Store) RemoveCapture(ctx context.Context, p netip.Prefix) error {
 	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if !slices.Contains(sn.Capture, p) {
-			return write{}, notFound("captured prefix "+p.String(), "route capture list")
+			return write{}, NotFound(NoCapture, p.String())
 		}
 		if _, routed := sn.Route(p); routed {
-			return write{}, &advice.Error{
-				Text:   fmt.Sprintf("release %s: a route of that prefix exists", p),
-				Advice: fmt.Sprintf("delete it first: oneping route delete %s", p),
-			}
+			return write{}, stillRouted(p)
 		}
 		return write{keyCapture(p), nil}, nil
 	})

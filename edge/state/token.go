@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/oneping/oneping/edge/model"
-	"github.com/oneping/oneping/internal/advice"
-	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -22,28 +19,16 @@ func (s *Store) CreateToken(ctx context.Context, t model.Token) error {
 		}
 		if t.Kind == string(proto.TokenTunnel) {
 			if _, ok := sn.Tunnels[t.Tunnel]; !ok {
-				return write{}, notFound("tunnel "+t.Tunnel, "tunnel list")
+				return write{}, NotFound(NoTunnel, t.Tunnel)
 			}
 		}
 		return write{keyToken(t.ID), t}, nil
 	})
 }
 
-// ErrToken is found (errors.Is) in the error about a token, or a node with one, that is not let in.
-var ErrToken = errors.New("token refused")
-
-func refuseToken(text, hint string) error {
-	return &advice.Error{Text: text, Advice: hint, Cause: ErrToken}
-}
-
-const (
-	adviceDevice = "make a new one on the edge: oneping device token --user USER"
-	adviceTunnel = "print the present one on the edge: oneping tunnel token NAME"
-)
-
 // UseToken checks a token and, when it is a device token, uses it up for the
 // node with that key: the write succeeds for one node only. The same key may
-// ask again, because an answer can get lost. A refusal is ErrToken.
+// ask again, because an answer can get lost. A refusal is a *Refusal and ErrToken.
 func (s *Store) UseToken(ctx context.Context, id string, hash, keyHash []byte) (model.Token, error) {
 	var used model.Token
 	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
@@ -65,21 +50,22 @@ func (s *Store) UseToken(ctx context.Context, id string, hash, keyHash []byte) (
 
 func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) (model.Token, error) {
 	t, ok := sn.Tokens[id]
+	now := s.cfg.Now()
 	switch {
 	case !ok || subtle.ConstantTimeCompare(t.Hash, hash) != 1:
-		return model.Token{}, refuseToken("this edge does not know the token", "its tunnel may be deleted; "+adviceDevice+", or oneping tunnel token NAME")
+		return model.Token{}, tokenRefused(TokenUnknown, 0)
 	case t.Kind == string(proto.TokenTunnel) && t.Revoked:
-		return model.Token{}, refuseToken("the token was rotated: a newer one replaced it", adviceTunnel)
+		return model.Token{}, tokenRefused(TokenRotated, 0)
 	case t.Revoked:
-		return model.Token{}, refuseToken("the token was withdrawn", adviceDevice)
+		return model.Token{}, tokenRefused(TokenWithdrawn, 0)
 	case t.Used != nil && !bytes.Equal(t.UsedBy, keyHash):
-		return model.Token{}, refuseToken("the token was used already, "+term.Span(s.cfg.Now().Sub(*t.Used))+" ago; a device token works once", adviceDevice)
-	case t.Expires != nil && s.cfg.Now().After(*t.Expires):
-		return model.Token{}, refuseToken("the token expired "+term.Span(s.cfg.Now().Sub(*t.Expires))+" ago", adviceDevice)
+		return model.Token{}, tokenRefused(TokenUsed, now.Sub(*t.Used))
+	case t.Expires != nil && now.After(*t.Expires):
+		return model.Token{}, tokenRefused(TokenExpired, now.Sub(*t.Expires))
 	}
 	if t.Tunnel != "" {
 		if _, ok := sn.Tunnels[t.Tunnel]; !ok {
-			return model.Token{}, refuseToken("the token's tunnel was deleted", adviceTunnel)
+			return model.Token{}, tokenRefused(TokenOrphaned, 0)
 		}
 	}
 	return t, nil

@@ -2,29 +2,21 @@ package state
 
 import (
 	"context"
-	"fmt"
-	"strings"
+	"net/netip"
 
 	"github.com/oneping/oneping/edge/model"
-	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
 // CreateTunnel makes a tunnel with a name that no other has.
 func (s *Store) CreateTunnel(ctx context.Context, name string) (model.Tunnel, error) {
 	if !model.IsTunnelName(name) {
-		return model.Tunnel{}, &advice.Error{
-			Text:   fmt.Sprintf("create tunnel %q: not a valid name", name),
-			Advice: "use 1 to 63 lower case letters, digits and hyphens, such as office-berlin",
-		}
+		return model.Tunnel{}, badName(name)
 	}
 	t := model.Tunnel{ID: proto.NewID(), Name: name, Created: s.cfg.Now().UTC()}
 	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if _, taken := sn.Tunnel(name); taken {
-			return write{}, &advice.Error{
-				Text:   fmt.Sprintf("create tunnel %s: the name is taken", name),
-				Advice: "show it: oneping tunnel show " + name,
-			}
+			return write{}, nameTaken(name)
 		}
 		return write{keyTunnel(t.ID), t}, nil
 	})
@@ -41,10 +33,10 @@ func (s *Store) DeleteTunnel(ctx context.Context, nameOrID string) error {
 	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		t, ok := sn.Tunnel(nameOrID)
 		if !ok {
-			return write{}, notFound("tunnel "+nameOrID, "tunnel list")
+			return write{}, NotFound(NoTunnel, nameOrID)
 		}
 		if routes := sn.RoutesOf(t.ID); len(routes) > 0 {
-			return write{}, routed(t.Name, routes)
+			return write{}, hasRoutes(t.Name, prefixesOf(routes))
 		}
 		gone = t
 		return write{keyTunnel(t.ID), nil}, nil
@@ -55,15 +47,12 @@ func (s *Store) DeleteTunnel(ctx context.Context, nameOrID string) error {
 	return s.sweep(ctx, gone.ID)
 }
 
-func routed(name string, routes []model.Route) error {
-	var lines []string
-	for _, r := range routes {
-		lines = append(lines, "oneping route delete "+r.Prefix.String())
+func prefixesOf(routes []model.Route) []netip.Prefix {
+	out := make([]netip.Prefix, len(routes))
+	for i, r := range routes {
+		out[i] = r.Prefix
 	}
-	return &advice.Error{
-		Text:   fmt.Sprintf("delete tunnel %s: routes point to it (%d)", name, len(routes)),
-		Advice: "delete them first: " + strings.Join(lines, "; "),
-	}
+	return out
 }
 
 // sweep deletes what belonged to a tunnel that is gone: its connectors and tokens
