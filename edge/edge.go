@@ -1,7 +1,8 @@
 // Package edge is the edge: it lets clients and connectors in, decides who may
 // reach what, routes by prefix to a connector, and answers as a router.
 //
-//	state     what is desired: tunnels, routes, devices, policy
+//	model     what is desired, as plain data: tunnels, routes, devices, policy
+//	state     keeps that
 //	identity  who may connect
 //	relay     what moves, with route and policy
 //	admin     what people ask and change

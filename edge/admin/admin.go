@@ -139,7 +139,7 @@ func CheckPrefix(s string) error {
 	if err != nil {
 		return err
 	}
-	return state.CheckPrefix(p)
+	return model.CheckPrefix(p)
 }
 
 // record writes an audit event: what has been done stays done when that fails.

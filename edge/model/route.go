@@ -1,8 +1,11 @@
 package model
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // Route is a desired prefix → tunnel entry (RIB).
@@ -10,4 +13,22 @@ type Route struct {
 	Prefix  netip.Prefix `json:"prefix"`
 	Tunnel  string       `json:"tunnel"` // tunnel id
 	Created time.Time    `json:"created"`
+}
+
+// CheckPrefix refuses what cannot be a route.
+func CheckPrefix(p netip.Prefix) error {
+	switch {
+	case !p.IsValid():
+		return &advice.Error{Text: "that is not a prefix", Advice: "write it as 10.0.0.0/8 or fd00::/64"}
+	case p.Addr().Is4In6():
+		return &advice.Error{Text: fmt.Sprintf("prefix %s: IPv4 inside IPv6", p), Advice: "write the IPv4 prefix itself"}
+	case p != p.Masked():
+		return &advice.Error{
+			Text:   fmt.Sprintf("prefix %s has bits set behind its length", p),
+			Advice: fmt.Sprintf("did you mean %s, or the one address %s?", p.Masked(), netip.PrefixFrom(p.Addr(), p.Addr().BitLen())),
+		}
+	case p.Addr().IsMulticast():
+		return &advice.Error{Text: fmt.Sprintf("prefix %s is multicast, which oneping does not carry", p)}
+	}
+	return nil
 }

@@ -2,39 +2,19 @@ package state
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 
 	"github.com/oneping/oneping/edge/model"
-	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
-
-// CheckPrefix refuses what cannot be a route.
-func CheckPrefix(p netip.Prefix) error {
-	switch {
-	case !p.IsValid():
-		return &advice.Error{Text: "that is not a prefix", Advice: "write it as 10.0.0.0/8 or fd00::/64"}
-	case p.Addr().Is4In6():
-		return &advice.Error{Text: fmt.Sprintf("prefix %s: IPv4 inside IPv6", p), Advice: "write the IPv4 prefix itself"}
-	case p != p.Masked():
-		return &advice.Error{
-			Text:   fmt.Sprintf("prefix %s has bits set behind its length", p),
-			Advice: fmt.Sprintf("did you mean %s, or the one address %s?", p.Masked(), netip.PrefixFrom(p.Addr(), p.Addr().BitLen())),
-		}
-	case p.Addr().IsMulticast():
-		return &advice.Error{Text: fmt.Sprintf("prefix %s is multicast, which oneping does not carry", p)}
-	}
-	return nil
-}
 
 // AddRoute points a prefix to a tunnel (name or id). The same prefix is
 // refused twice; a longer or shorter one beside it is fine, the longest match
 // wins. The prefix is captured by clients from now on, also after the route is
 // deleted, until RemoveCapture.
 func (s *Store) AddRoute(ctx context.Context, p netip.Prefix, tunnel string) (model.Route, error) {
-	if err := CheckPrefix(p); err != nil {
+	if err := model.CheckPrefix(p); err != nil {
 		return model.Route{}, err
 	}
 	if sn := s.Snapshot(); sn != nil {
@@ -90,7 +70,7 @@ func CheckCapture(n int) error {
 
 // AddCapture makes clients take a prefix off their hosts. It refuses one too many: nobody could have such a configuration.
 func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
-	if err := CheckPrefix(p); err != nil {
+	if err := model.CheckPrefix(p); err != nil {
 		return err
 	}
 	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
