@@ -53,7 +53,6 @@ func (c uplinkHandler) Control(_ *link.Link, m *proto.Control) error {
 		c.mu.Unlock()
 	case m.Ended != nil:
 		c.dispatch.end(m.Ended.Addrs)
-	case m.Routes != nil: // they stay on the edge
 	default:
 		c.counters.Count(packet.UnknownType)
 	}

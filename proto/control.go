@@ -15,8 +15,6 @@ type Control struct {
 	Welcome *Welcome `json:"welcome,omitempty"`
 	Config  *Config  `json:"config,omitempty"`
 	Applied *Applied `json:"applied,omitempty"`
-	Routes  *Routes  `json:"routes,omitempty"`
-	Drain   *Drain   `json:"drain,omitempty"`
 	Event   *Event   `json:"event,omitempty"`
 	Report  *Report  `json:"report,omitempty"`
 	Denial  *Denial  `json:"denial,omitempty"`
@@ -57,19 +55,6 @@ type Welcome struct {
 	// HelloAgain says that the edge takes another Hello on this link. An older edge ends the link.
 	HelloAgain bool `json:"hello_again,omitempty"`
 	Config
-}
-
-// Routes is a page of a versioned delta of prefixes that a connector serves.
-type Routes struct {
-	Version uint64         `json:"version"`
-	Add     []netip.Prefix `json:"add,omitempty"`
-	Remove  []netip.Prefix `json:"remove,omitempty"`
-	More    bool           `json:"more,omitempty"` // another page of this version follows
-}
-
-// Drain asks the node to move to another edge.
-type Drain struct {
-	Reason string `json:"reason"`
 }
 
 // Event tells the other side something that a person should be able to read

@@ -213,11 +213,14 @@ func TestUplinkKeepsALink(t *testing.T) {
 			{Event: &proto.Event{Text: "for people"}},
 			{Renewed: &proto.Renewed{Error: "no"}},
 			{Ended: &proto.Ended{}},
-			{Drain: &proto.Drain{Reason: "restart"}},
 		} {
 			if err := l.SendControl(m); err != nil {
 				t.Fatal(err)
 			}
+		}
+		time.Sleep(time.Second)
+		if err := l.Close(proto.CodeDraining, "the edge is shutting down"); err != nil {
+			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
 		r.want(t, "welcome of e", "config", "unknown", "down", "welcome of e")

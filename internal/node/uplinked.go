@@ -83,9 +83,6 @@ func (u *uplinked) control(l *link.Link, m proto.Control) error {
 		}
 	case m.Event != nil:
 		log.Warn("the edge says", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
-	case m.Drain != nil:
-		log.Info("the edge asks to move", zap.String(obs.FieldReason, m.Drain.Reason))
-		return l.Close(proto.CodeDraining, "moving")
 	case m.Report != nil: // the link's own
 	default:
 		return u.h.Control(l, &m)
