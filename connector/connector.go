@@ -28,7 +28,7 @@ type Connector struct {
 	uplink   *node.Uplink
 	counters packet.Counters
 	host     *host.Host
-	up       uplink
+	up       wayBack
 	dispatch dispatch
 	budget   *flow.Budget // of the memory of TCP flows
 

@@ -23,7 +23,7 @@ import (
 //     a packet, as the event of a session, as the answer of a flow.
 type dispatch struct {
 	host     *host.Host
-	up       *uplink
+	up       *wayBack
 	counters *packet.Counters
 	icmp     *icmpNAT
 	udp      *udp.Sessions

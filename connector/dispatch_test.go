@@ -16,7 +16,7 @@ import (
 func testDispatch(self netip.Addr) *dispatch {
 	counters := new(packet.Counters)
 	return &dispatch{
-		host: hosttest.New(self, counters), counters: counters, up: &uplink{counters: counters}, icmp: new(icmpNAT),
+		host: hosttest.New(self, counters), counters: counters, up: &wayBack{counters: counters}, icmp: new(icmpNAT),
 	}
 }
 
@@ -76,7 +76,7 @@ func TestDispatchDecidesBeforeTheRoom(t *testing.T) {
 			Routes: hosttest.Machine{Self: netip.MustParseAddr("172.16.10.100")}, Counters: counters,
 			Deny: []netip.Prefix{netip.MustParsePrefix("172.16.10.128/25")},
 		}),
-		counters: counters, up: &uplink{counters: counters}, icmp: new(icmpNAT),
+		counters: counters, up: &wayBack{counters: counters}, icmp: new(icmpNAT),
 	}
 	nat := icmp.New(sink{}, icmp.Config{Host: d.host, Back: d.up})
 	d.icmp.nat.Store(nat)

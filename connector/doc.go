@@ -10,7 +10,7 @@
 //	icmp/ udp/   the room that sends it: NAT.Send, Sessions.Register and Send,
 //	tcp/         Dialer.Serve
 //	dispatch.go  where one of them says no: Host.Refuse, as packet, event or answer
-//	uplink.go    what comes back to a room goes to the newest link: Back.Deliver
+//	wayback.go   what comes back to a room goes to the newest link: Back.Deliver
 //
 // system.go has what all of it stands on: the routes and sockets of this machine, or of a
 // simulation.

@@ -128,8 +128,8 @@ func FuzzFlowFrame(f *testing.F) {
 
 func FuzzControl(f *testing.F) {
 	seedPrefixes(f,
-		[]byte(`{"hello":{"version":"1","boot":"b","started":"2026-11-22T05:00:00Z"}}`),
-		[]byte(`{"welcome":{"edge":"e","hops":["172.68.101.57"],"addrs":["100.96.0.1"],"capture":["172.16.0.0/12"]}}`),
+		[]byte(`{"hello":{"version":"1","boot":"b","started":"2026-11-22T05:00:00Z","yield":true,"icmp":"ping"}}`),
+		[]byte(`{"welcome":{"edge":"e","hello_again":true,"hops":["172.68.101.57"],"addrs":["100.96.0.1"],"capture":["172.16.0.0/12"]}}`),
 		[]byte(`{"denial":{"id":"00000000000000ff","protocol":"tcp"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := ParseControl(b)

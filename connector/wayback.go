@@ -10,21 +10,21 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// uplink is the way back of the rooms (host.Back): the newest link. Mappings and sessions
+// wayBack is the way back of the rooms (host.Back): the newest link. Mappings and sessions
 // outlive links and answer over whatever is there.
-type uplink struct {
+type wayBack struct {
 	counters *packet.Counters
 	link     atomic.Pointer[link.Link]
 }
 
 // set makes l the newest link.
-func (u *uplink) set(l *link.Link) { u.link.Store(l) }
+func (u *wayBack) set(l *link.Link) { u.link.Store(l) }
 
 // unset forgets l, unless a newer one has come.
-func (u *uplink) unset(l *link.Link) { u.link.CompareAndSwap(l, nil) }
+func (u *wayBack) unset(l *link.Link) { u.link.CompareAndSwap(l, nil) }
 
 // Deliver sends a datagram to the edge, in the queue of the client that it is for.
-func (u *uplink) Deliver(client netip.Addr, c link.Class, d []byte) packet.Reason {
+func (u *wayBack) Deliver(client netip.Addr, c link.Class, d []byte) packet.Reason {
 	l := u.link.Load()
 	if l == nil {
 		return packet.LinkDown
@@ -33,7 +33,7 @@ func (u *uplink) Deliver(client netip.Addr, c link.Class, d []byte) packet.Reaso
 }
 
 // Count counts what ended on the way back.
-func (u *uplink) Count(r packet.Reason) { u.counters.Count(r) }
+func (u *wayBack) Count(r packet.Reason) { u.counters.Count(r) }
 
 // ownerOf makes a number of a client's address, 0 of none.
 func ownerOf(a netip.Addr) link.Owner {
