@@ -13,8 +13,6 @@ import (
 	"github.com/oneping/oneping/client/tun"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
-	"github.com/oneping/oneping/internal/process"
-	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -84,8 +82,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func (cfg *Config) socketPath() string { return process.Socket(proto.RoleClient, cfg.StateDir) }
-func (cfg *Config) cachePath() string  { return filepath.Join(cfg.StateDir, cacheName) }
+func (cfg *Config) cachePath() string { return filepath.Join(cfg.StateDir, cacheName) }
 
 // journalPath returns "" without a state directory: then no journal is kept.
 func (cfg *Config) journalPath() string {

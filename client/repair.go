@@ -11,8 +11,9 @@ import (
 
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/internal/advice"
-	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/term"
+	"github.com/oneping/oneping/proto"
 )
 
 // journalName is the file in the state directory that says what was changed on the host
@@ -29,10 +30,10 @@ func Repair(cfg Config, all bool) (done osroute.Repaired, err error) {
 	journal := ""
 	switch _, err := os.Stat(cfg.StateDir); {
 	case err == nil:
-		ln, err := local.Listen(cfg.socketPath()) // no client starts meanwhile
+		lock, err := process.LockDir(cfg.StateDir, proto.RoleClient) // no client starts meanwhile
 		switch {
 		case err == nil:
-			defer func() { _ = ln.Close() }()
+			defer func() { _ = lock.Close() }()
 		case !errors.Is(err, syscall.EROFS): // no client starts there either
 			return done, refuseRepair(err)
 		}
@@ -45,7 +46,7 @@ func Repair(cfg Config, all bool) (done osroute.Repaired, err error) {
 
 // refuseRepair says of a client that runs that it needs no repair; other errors stay as they are.
 func refuseRepair(err error) error {
-	if !errors.Is(err, local.ErrInUse) {
+	if !errors.Is(err, process.ErrInUse) {
 		return fmt.Errorf("repair: %w", err)
 	}
 	return &advice.Error{

@@ -14,9 +14,6 @@ import (
 // socket.
 var ErrNotRunning = errors.New("no process is listening there")
 
-// ErrInUse is found (errors.Is) in what Listen returns when another process serves the socket.
-var ErrInUse = errors.New("another process is listening there")
-
 // StatusError is an answer that says no: another HTTP status than 2xx.
 type StatusError struct {
 	Status int

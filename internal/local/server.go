@@ -118,7 +118,6 @@ func removeStale(path string) error {
 	return &advice.Error{
 		Text:   path + " is in use by " + holder(conn),
 		Advice: "stop that process, or use another --state-dir for a second one",
-		Cause:  ErrInUse,
 	}
 }
 
