@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"time"
@@ -11,7 +10,7 @@ import (
 
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/client/tun"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -31,9 +30,9 @@ type Config struct {
 	Mark uint32
 
 	// Names is what Node dials with, too; nil = names of its own.
-	Names *link.Names
-	// Socket is used for the link instead of a kernel UDP socket: simulation.
-	Socket net.PacketConn
+	Names *path.Names
+	// Underlay is the network below the link; nil = this host's, past the TUN device.
+	Underlay path.Underlay
 	// KeepAlive of the link; 0 = 1 s.
 	KeepAlive time.Duration
 
@@ -71,7 +70,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.TUN = DefaultTUN
 	}
 	if cfg.Names == nil {
-		cfg.Names = new(link.Names)
+		cfg.Names = new(path.Names)
 	}
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
@@ -94,17 +93,20 @@ func (cfg *Config) journalPath() string {
 
 // LinkConfig returns how connections to the edge are dialled, enrolment included: past the TUN
 // device. mark 0 is DefaultMark.
-func LinkConfig(mark uint32, log *zap.Logger) link.Config {
+func LinkConfig(mark uint32, log *zap.Logger) path.Config {
 	if mark == 0 {
 		mark = DefaultMark
 	}
-	return link.Config{Control: osroute.LinkControl(mark), Log: log}
+	return path.Config{Underlay: path.Kernel{Control: osroute.LinkControl(mark)}, Log: log}
 }
 
 // linkConfig returns how links are dialled; what ends in them is counted in tally.
-func (cfg *Config) linkConfig(tally *packet.Counters) link.Config {
+func (cfg *Config) linkConfig(tally *packet.Counters) path.Config {
 	c := LinkConfig(cfg.Mark, cfg.Log)
-	c.KeepAlive, c.Socket, c.Names, c.Tally = cfg.KeepAlive, cfg.Socket, cfg.Names, tally
+	c.KeepAlive, c.Names, c.Tally = cfg.KeepAlive, cfg.Names, tally
+	if cfg.Underlay != nil {
+		c.Underlay = cfg.Underlay
+	}
 	return c
 }
 
@@ -118,6 +120,6 @@ type network struct {
 	Device  string         `json:"device,omitempty"`
 	Edge    string         `json:"edge,omitempty"`
 	Idle    uint16         `json:"idle_seconds,omitempty"`
-	// EdgesAt is where edges were that have names; see link.Names.
+	// EdgesAt is where edges were that have names; see path.Names.
 	EdgesAt map[string]netip.AddrPort `json:"edges_at,omitempty"`
 }

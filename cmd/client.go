@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/client"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
@@ -79,7 +79,7 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
 	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()
 	dial := client.LinkConfig(cfg.Mark, log)
-	cfg.Names = new(link.Names)
+	cfg.Names = new(path.Names)
 	dial.Names = cfg.Names
 	cfg.Node = node.New(node.Config{
 		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: process.TokenFrom(file.TokenFile), Version: cmd.Root().Version,

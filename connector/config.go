@@ -3,14 +3,13 @@ package connector
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/connector/icmp"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -30,8 +29,8 @@ type Config struct {
 	// Deny refuses prefixes; it wins over Allow.
 	Deny []netip.Prefix
 
-	// Socket is used for the link instead of a kernel UDP socket: simulation.
-	Socket net.PacketConn
+	// Underlay is the network below the link; nil = this host's.
+	Underlay path.Underlay
 	// System is what packets go out to; this machine when nil.
 	System System
 	// KeepAlive of the link; 0 = 1 s.
@@ -88,6 +87,6 @@ func (cfg Config) withDefaults() (Config, error) {
 }
 
 // linkConfig returns how links are dialled; what ends in them is counted in tally.
-func (cfg *Config) linkConfig(tally *packet.Counters) link.Config {
-	return link.Config{KeepAlive: cfg.KeepAlive, Socket: cfg.Socket, Names: new(link.Names), Tally: tally, Log: cfg.Log}
+func (cfg *Config) linkConfig(tally *packet.Counters) path.Config {
+	return path.Config{KeepAlive: cfg.KeepAlive, Underlay: cfg.Underlay, Names: new(path.Names), Tally: tally, Log: cfg.Log}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/node/nodetest"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -121,7 +122,7 @@ func (s *stage) start(mode icmp.Mode) error {
 	if err != nil {
 		return err
 	}
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: conf})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: conf})
 	if err != nil {
 		return err
 	}

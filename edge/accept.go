@@ -14,6 +14,7 @@ import (
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/internal/bucket"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
@@ -52,7 +53,7 @@ type Gate struct {
 
 // Acceptor lets nodes in and moves what their links carry through a relay.
 type Acceptor struct {
-	Listener *link.Listener
+	Listener *path.Listener
 	Relay    *relay.Relay
 	Gate     Gate
 	Log      *zap.Logger

@@ -31,7 +31,7 @@ import (
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/flow"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
@@ -59,7 +59,7 @@ type Edge struct {
 	// Made by Run, before it is ready.
 	hops     []netip.Addr
 	relay    *relay.Relay
-	listener *link.Listener
+	listener *path.Listener
 	acceptor *Acceptor
 
 	applied  applied
@@ -180,7 +180,7 @@ func (e *Edge) open(ctx context.Context) error {
 	}
 	e.apply(e.store.Snapshot())
 	key := e.authority.ResetKey()
-	ln, err := link.Listen(e.cfg.Listen, link.Config{
+	ln, err := path.Listen(e.cfg.Listen, path.Config{
 		TLS: e.authority.ServerTLS(), ResetKey: &key, RequireRetry: e.authority.RequireRetry, Admit: e.authority.Admit,
 		Grow: func() bool { return !e.watch.short.Load() }, Windows: e.cfg.Memory / windowShare, Tally: e.relay.Counters(), Log: e.cfg.Log.Named("link"),
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/local"
 	onode "github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
@@ -70,7 +71,7 @@ func dial(t *testing.T, n *onode.Node, h *proto.Hello) *peerNode {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := link.Dial(t.Context(), n.Edges()[0], link.Config{TLS: cfg, Log: zaptest.NewLogger(t)})
+	l, err := path.Dial(t.Context(), n.Edges()[0], path.Config{TLS: cfg, Log: zaptest.NewLogger(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

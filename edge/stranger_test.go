@@ -17,6 +17,7 @@ import (
 
 	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
 )
@@ -99,7 +100,7 @@ func TestARefusedStrangerIsLoggedSeldom(t *testing.T) {
 	o := newObserved(t)
 	conf := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, InsecureSkipVerify: true}
 	for range 12 {
-		l, err := link.Dial(t.Context(), o.e.Status().Listen.String(), link.Config{TLS: conf})
+		l, err := path.Dial(t.Context(), o.e.Status().Listen.String(), path.Config{TLS: conf})
 		if err != nil { // refused as soon as that
 			continue
 		}
@@ -122,7 +123,7 @@ func TestLinksWithoutHelloMakeRoom(t *testing.T) {
 	}
 	var links []*link.Link
 	for i := range maxWaiting + 2 {
-		l, err := link.Dial(t.Context(), n.Edges()[0], link.Config{TLS: conf})
+		l, err := path.Dial(t.Context(), n.Edges()[0], path.Config{TLS: conf})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -147,7 +147,8 @@ func calls(t *testing.T, s *source) {
 
 // bubble says that a test file uses virtual time, where a sleep is exact and takes none.
 func bubble(s *source) bool {
-	return s.isTest() && (strings.Contains(s.text, `"testing/synctest"`) || strings.HasPrefix(s.path, "test/sim/"))
+	return s.isTest() && (strings.Contains(s.text, `"testing/synctest"`) ||
+		strings.Contains(s.text, "linktest.Simulated") || strings.HasPrefix(s.path, "test/sim/"))
 }
 
 // exports reports exported identifiers without a comment.

@@ -113,7 +113,7 @@ func (p *Path) Link() *link.Link { return p.current.Load().link }
 // Deny lists a denial that the edge has told; one that is listed already stays so.
 func (p *Path) Deny(d *proto.Denial) { p.denials.add(d) }
 
-// Tally is where all that ends in this client is counted: the link joins in (link.Config).
+// Tally is where all that ends in this client is counted: the link joins in (Config of internal/link/path).
 func (p *Path) Tally() *packet.Counters { return &p.counters }
 
 // Status is what the path has in its tables and has counted.

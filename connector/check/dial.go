@@ -4,14 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
 // DialEdge says whether an edge answers at addr over UDP. It shows no
 // certificate, trusts nobody and says nothing: it is for `connector check`.
 func DialEdge(ctx context.Context, addr string) error {
-	l, err := link.Dial(ctx, addr, link.Config{
+	l, err := path.Dial(ctx, addr, path.Config{
 		ALPN: proto.EnrolALPN,
 		TLS:  &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true, ServerName: proto.EdgeName},
 	})

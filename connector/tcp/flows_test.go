@@ -20,6 +20,7 @@ import (
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -59,12 +60,12 @@ func newBench(t *testing.T, maxFlows int) *bench {
 func (b *bench) connect() {
 	b.t.Helper()
 	conf := &tls.Config{Certificates: []tls.Certificate{selfSigned(b.t)}, InsecureSkipVerify: true}
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: conf})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: conf})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	near, err := link.Dial(ctx, ln.Addr().String(), link.Config{TLS: conf})
+	near, err := path.Dial(ctx, ln.Addr().String(), path.Config{TLS: conf})
 	if err != nil {
 		b.t.Fatal(err)
 	}

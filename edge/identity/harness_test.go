@@ -15,6 +15,7 @@ import (
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
 )
@@ -70,7 +71,7 @@ func newEdge(t *testing.T, dir string, c *clock) *edge {
 	if err := e.authority.Load(); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: e.authority.ServerTLS(), Log: zap.New(core)})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: e.authority.ServerTLS(), Log: zap.New(core)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func dialTLS(t *testing.T, e *edge, cfg *tls.Config) error {
 	e.mu.Lock()
 	before := len(e.accepted)
 	e.mu.Unlock()
-	l, err := link.Dial(ctx, e.addr, link.Config{TLS: cfg})
+	l, err := path.Dial(ctx, e.addr, path.Config{TLS: cfg})
 	if err != nil {
 		return err
 	}

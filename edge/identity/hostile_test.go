@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -49,7 +50,7 @@ func TestARefusedTokenIsAudited(t *testing.T) {
 // TestAnIdleEnrolmentEnds: who connects and says nothing holds its place for seconds only.
 func TestAnIdleEnrolmentEnds(t *testing.T) {
 	e := newEdge(t, t.TempDir(), newClock())
-	l, err := link.Dial(t.Context(), e.addr, link.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}})
+	l, err := path.Dial(t.Context(), e.addr, path.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

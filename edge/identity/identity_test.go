@@ -19,6 +19,7 @@ import (
 
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
 )
@@ -224,7 +225,7 @@ func TestEnrolmentIsRateLimited(t *testing.T) {
 	e := newEdge(t, t.TempDir(), c)
 	limited := 0
 	for range 25 {
-		l, err := link.Dial(t.Context(), e.addr, link.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{InsecureSkipVerify: true}})
+		l, err := path.Dial(t.Context(), e.addr, path.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{InsecureSkipVerify: true}})
 		if err != nil {
 			t.Fatal(err)
 		}

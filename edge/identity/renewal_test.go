@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/edge/identity"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
 )
@@ -165,7 +165,7 @@ func proofless(n *node.Node, c *clock) ([]byte, error) {
 // ask sends one enrolment request by hand.
 func ask(t *testing.T, e *edge, build func(binding []byte) proto.EnrolRequest) (ans proto.EnrolAnswer) {
 	t.Helper()
-	l, err := link.Dial(t.Context(), e.addr, link.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{InsecureSkipVerify: true}})
+	l, err := path.Dial(t.Context(), e.addr, path.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{InsecureSkipVerify: true}})
 	if err != nil {
 		t.Fatal(err)
 	}

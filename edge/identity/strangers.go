@@ -77,7 +77,7 @@ func (a *Authority) RequireRetry(remote net.Addr) bool {
 // errRefused is told to nobody: QUIC has no words for it (CONNECTION_REFUSED).
 var errRefused = errors.New("connection refused")
 
-// Admit is a link.Admission: it bounds handshakes by source and in all, and what is nobody's yet by the memory of the
+// Admit is a path.Admission: it bounds handshakes by source and in all, and what is nobody's yet by the memory of the
 // process. While memory is short strangers have to wait.
 func (a *Authority) Admit(from netip.Addr, _ bool) (leave func(), err error) {
 	short := a.cfg.Short != nil && a.cfg.Short()

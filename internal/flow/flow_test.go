@@ -16,6 +16,7 @@ import (
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -46,8 +47,8 @@ func newSlice(t testing.TB) *slice {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = origin.Close() })
-	edgeC, connector := linktest.Connect(t, link.Config{}, link.Config{})
-	edge, client := linktest.Connect(t, link.Config{}, link.Config{})
+	edgeC, connector := linktest.Connect(t, path.Config{}, path.Config{})
+	edge, client := linktest.Connect(t, path.Config{}, path.Config{})
 	edgeC.Trust()
 	edge.Trust()
 	linktest.Run(t, connector, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
@@ -356,7 +357,7 @@ func TestARefusedFlowIsAnswered(t *testing.T) {
 // The edge refuses a flow and takes nothing more of it, before its opener has said how much it may
 // be sent.
 func TestAnEarlyRefusalIsHeard(t *testing.T) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{})
 	linktest.Run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
 		if _, err := s.Write(proto.AppendFlowAnswer(nil, &proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 63})); err != nil {
 			t.Error(err)
@@ -377,7 +378,7 @@ func TestAnEarlyRefusalIsHeard(t *testing.T) {
 }
 
 func TestAwaitEndsWithItsContext(t *testing.T) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{})
 	hold := make(chan struct{})
 	linktest.Run(t, server, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) {
 		<-hold

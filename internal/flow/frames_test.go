@@ -14,6 +14,7 @@ import (
 	"github.com/oneping/oneping/internal/flow/flowtest"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // flowPair returns a stream of the opener, the application's end of the flow
 // that the acceptor makes of it, and how its pump ends.
 func flowPair(t *testing.T) (*link.Stream, *flowtest.End, <-chan error) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{})
 	app, pumped, done := make(chan *flowtest.End, 1), make(chan error, 1), make(chan struct{})
 	linktest.Run(t, server, link.Handler{Flow: func(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {
 		f := flow.New(s, &h, nil)

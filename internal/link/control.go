@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -18,7 +16,8 @@ import (
 const (
 	// controlQueue is the bound of unsent control messages in bytes: two of the largest.
 	controlQueue = 2*proto.MaxControl + 64
-	// maxSkip is how much of an oversized control message is read and dropped; a larger one ends the link.
+	// maxSkip is how much of an oversized control message is read and dropped; a larger one ends
+	// the link.
 	maxSkip = 64 << 20
 	// reportEvery is how often each side tells what it has sent and received.
 	reportEvery = 5 * time.Second
@@ -30,19 +29,19 @@ type controlSender struct {
 	queue  []byte
 	latest func() *proto.Control // see SendLatest; nil: nothing waits there
 	wake   chan struct{}
-	opened *quic.Stream      // by Dial
-	stream chan *quic.Stream // once it has its magic
+	opened CarrierStream      // by Dial
+	stream chan CarrierStream // once it has its magic
 	bound  bool
 	closed bool
 }
 
 func (c *controlSender) init() {
 	c.wake = make(chan struct{}, 1)
-	c.stream = make(chan *quic.Stream, 1)
+	c.stream = make(chan CarrierStream, 1)
 }
 
 // bind makes s the control stream; false when there is one already.
-func (c *controlSender) bind(s *quic.Stream) bool {
+func (c *controlSender) bind(s CarrierStream) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.bound {
@@ -53,7 +52,8 @@ func (c *controlSender) bind(s *quic.Stream) bool {
 	return true
 }
 
-// take returns what is to be written next: the queue, or, where that is empty, one message of latest; nil: nothing waits.
+// take returns what is to be written next: the queue, or, where that is empty, one message of
+// latest; nil: nothing waits.
 func (c *controlSender) take() ([]byte, error) {
 	c.mu.Lock()
 	q, latest := c.queue, c.latest
@@ -94,7 +94,7 @@ func (l *Link) SendControl(m *proto.Control) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.closed || l.conn.Context().Err() != nil:
+	case c.closed || l.carrier.Context().Err() != nil:
 		return ErrClosed
 	case len(c.queue)+len(b) > controlQueue:
 		return ErrQueueFull
@@ -104,9 +104,10 @@ func (l *Link) SendControl(m *proto.Control) error {
 	return nil
 }
 
-// SendLatest sends what is superseded by its successor, such as a configuration: nothing of it is queued. next is asked
-// for one message at a time, when all that SendControl has queued is with the control stream, until it returns nil; it
-// then says what is newest. It is called by one goroutine of the link and must not block. A later SendLatest replaces next.
+// SendLatest sends what is superseded by its successor, such as a configuration: nothing of it is
+// queued. next is asked for one message at a time, when all that SendControl has queued is with the
+// control stream, until it returns nil; it then says what is newest. It is called by one goroutine
+// of the link and must not block. A later SendLatest replaces next.
 func (l *Link) SendLatest(next func() *proto.Control) {
 	c := &l.control
 	c.mu.Lock()
@@ -128,14 +129,14 @@ func (c *controlSender) rouse() {
 func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) error {
 	defer l.control.close()
 	if s := l.control.opened; s != nil {
-		s.SetPriority(0, true) // before any flow
+		s.Prefer() // before any flow
 		if _, err := s.Write([]byte(proto.Magic)); err != nil {
 			return fmt.Errorf("open control stream: %w", err)
 		}
 		l.control.bind(s)
 		spawn(func() { l.receiveControl(s, h) })
 	}
-	var s *quic.Stream
+	var s CarrierStream
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -155,8 +156,8 @@ func (l *Link) runControl(ctx context.Context, h *Handler, spawn func(func())) e
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-l.conn.Context().Done():
-			return context.Cause(l.conn.Context())
+		case <-l.carrier.Context().Done():
+			return l.carrier.Err()
 		case <-l.control.wake:
 		}
 	}
@@ -168,7 +169,7 @@ func (l *Link) receiveControl(s io.Reader, h *Handler) {
 	for {
 		body, err := l.readControl(r)
 		if err != nil {
-			if l.conn.Context().Err() == nil {
+			if l.carrier.Context().Err() == nil {
 				l.abort(proto.CodeProtocol, err.Error())
 			}
 			return
@@ -224,23 +225,14 @@ func (l *Link) handleControl(m proto.Control, h *Handler) error {
 	return h.Control(l, m)
 }
 
-// abort closes the link from one of its own goroutines, without waiting for it.
-func (l *Link) abort(code proto.Code, text string) {
-	const maxText = 512 // it travels in one packet
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
-	_ = l.conn.CloseWithError(quic.ApplicationErrorCode(code), text)
-}
-
 // sendReport tells the peer what this side has counted, where that has changed
 // by more than heartbeats: an idle link stays silent.
 func (l *Link) sendReport() {
 	n := l.moved()
-	if n == l.reported {
+	if n == l.tally.reported {
 		return
 	}
-	l.reported = n
+	l.tally.reported = n
 	err := l.SendControl(&proto.Control{Report: &proto.Report{Sent: l.tally.sent.Load(), Received: l.tally.received.Load()}})
 	if err != nil {
 		l.tally.ended(packet.QueueFull)

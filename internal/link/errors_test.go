@@ -28,7 +28,8 @@ func TestCloseHints(t *testing.T) {
 	}
 }
 
-// A new path begins with small packets: where those are not answered either, it is no matter of size.
+// A new path begins with small packets: where those are not answered either, it is no matter of
+// size.
 func TestANewPathThatIsNotHeard(t *testing.T) {
 	now := time.Now()
 	b := &heartbeat{proveBy: now}

@@ -76,7 +76,8 @@ func newEntry(capacity int) *entry {
 
 func (q *fairQueue) init() { q.own.init(0) }
 
-// put adds e, and returns what was lost for want of room: nil, the newest of the longest backlog, or e itself.
+// put adds e, and returns what was lost for want of room: nil, the newest of the longest backlog,
+// or e itself.
 func (q *fairQueue) put(o Owner, c Class, e *entry) (lost *entry) {
 	s, cq := q.find(o), &q.classes[c]
 	if cq.n == queueLen {

@@ -27,7 +27,8 @@ func fill(t *testing.T, l *Link, o Owner, c Class, count, size int) {
 	}
 }
 
-// drained takes up to limit datagrams, each of which it wants alone, and checks that each owner's come in their order.
+// drained takes up to limit datagrams, each of which it wants alone, and checks that each owner's
+// come in their order.
 func drained(t *testing.T, l *Link, limit int) (owners []Owner) {
 	t.Helper()
 	last := make(map[Owner]int)
@@ -69,7 +70,7 @@ func TestOwnersShareByBytes(t *testing.T) {
 	} {
 		t.Run(c.of, func(t *testing.T) {
 			l := offline()
-			l.mtu.size.Store(bufferSize)
+			l.carrier = &fakeCarrier{most: bufferSize}
 			fill(t, l, alice, c.alice, queueLen/2, c.small)
 			fill(t, l, bob, c.bob, queueLen/2, c.large)
 			owners := drained(t, l, 400)
@@ -123,7 +124,8 @@ func TestTheLinksOwnIsNotCharged(t *testing.T) {
 	}
 }
 
-// An owner that has sent its share and has nothing waiting any more does not come back with a fresh one.
+// An owner that has sent its share and has nothing waiting any more does not come back with a fresh
+// one.
 func TestComingBackDoesNotRenewTheShare(t *testing.T) {
 	l := offline()
 	fill(t, l, bob, Urgent, 100, 1000)
@@ -180,8 +182,8 @@ func TestAFullClassOfEqualsRefuses(t *testing.T) {
 	}
 }
 
-// More owners than there can be devices, beside one that never stops: what is remembered of them is bounded, in
-// one round, too, and the one gets no more than a share.
+// More owners than there can be devices, beside one that never stops: what is remembered of them is
+// bounded, in one round, too, and the one gets no more than a share.
 func TestOwnersAreBounded(t *testing.T) {
 	l := offline()
 	fill(t, l, 1<<20, Urgent, 2, 1000)

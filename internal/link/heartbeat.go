@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go"
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/proto"
@@ -21,22 +20,25 @@ const (
 	tickNudge = 50 * time.Millisecond  // while path MTU discovery runs: it advances with traffic only
 	// beatPatience is how long an answer may take, or four round trips.
 	beatPatience = 500 * time.Millisecond
-	// suspectLost padded heartbeats in a row without an answer, while small ones pass or nothing else moves, are a black hole.
+	// suspectLost padded heartbeats in a row without an answer, while small ones pass or nothing
+	// else moves, are a black hole.
 	suspectLost = 3
 	// certainLost are one whatever else moves: a path may be narrow in one direction only.
 	certainLost = 16
-	// quietBytes is what a stuck link still moves in the meantime: probes, acknowledgements, keep-alives.
+	// quietBytes is what a stuck link still moves in the meantime: probes, acknowledgements,
+	// keep-alives.
 	quietBytes = 128 << 10
 	// switchHoldOff is how long a new path is given before it is suspected in its turn.
 	switchHoldOff = 5 * time.Second
 	// switchPatience is how long a new path may take to answer before the link is given up.
 	switchPatience = 2 * time.Second
-	// silentAfter is how long nothing is heard, whatever was asked, before a link in use is given up; QUIC's own idle
-	// time-out is longer where the keep-alive period is.
+	// silentAfter is how long nothing is heard, whatever was asked, before a link in use is given
+	// up; QUIC's own idle time-out is longer where the keep-alive period is.
 	silentAfter = 5 * time.Second
 	silentAsked = 3
-	// smallBeat is the size of a heartbeat that is not padded: the least that a restarted edge answers with a
-	// stateless reset, which has to be smaller than what it answers (RFC 9000 §10.3.3), and some more. A QUIC ping is too small.
+	// smallBeat is the size of a heartbeat that is not padded: the least that a restarted edge
+	// answers with a stateless reset, which has to be smaller than what it answers (RFC 9000
+	// §10.3.3), and some more. A QUIC ping is too small.
 	smallBeat = 40
 )
 
@@ -55,12 +57,12 @@ type heartbeat struct {
 	first    uint64    // nonce of the oldest one that waits for its answer; 0 = none
 	sentAt   time.Time // when the newest was sent
 	lost     int       // padded requests in a row without an answer
-	since    quic.ConnectionStats
+	since    CarrierStats
 	small    bool   // a small one was answered since the first loss
 	activity uint64 // at the last tick
 	next     time.Time
 	holdOff  time.Time
-	alive    time.Time // when the next small one is due
+	aliveAt  time.Time // when the newest small one was
 	packets  uint64    // quic-go's count of packets received, at
 	heardAt  time.Time // this time
 	asked    int       // small ones since then
@@ -90,12 +92,12 @@ func (l *Link) tickInterval(used bool) time.Duration {
 	if used {
 		return tickUsed
 	}
-	return min(beatEvery, l.cfg.keepAlive())
+	return min(beatEvery, l.keepAlive)
 }
 
 // tickHeartbeat looks after the path. It returns errBlackHole when the link cannot be saved.
 func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) error {
-	l.learnMTU()
+	l.carrier.Measure()
 	size, settled := l.MaxDatagram()
 	switch {
 	case !settled:
@@ -104,55 +106,68 @@ func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) erro
 	case !l.dialled:
 		return nil
 	}
-	if err := l.keepAlive(now, used); err != nil || !used {
+	if err := l.tickAlive(now, used); err != nil || !used {
 		return err
 	}
-	switch l.judge(now) {
+	switch l.beat.judge(now, l.carrier.Stats()) {
 	case send:
 		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
 		l.sendHeartbeat(proto.Heartbeat{Nonce: l.beat.request(now)}, size)
 	case leave:
-		if size > mtuStart { // a new path starts with less: worth a try
+		if size > l.carrier.LeastDatagram() { // a new path starts with less: worth a try
 			return l.leaveBlackHole(ctx, now)
 		}
 	}
 	return nil
 }
 
-// keepAlive sends a small heartbeat when it is due and fails when nothing at
-// all has been heard after several.
-func (l *Link) keepAlive(now time.Time, used bool) error {
-	packets := l.conn.ConnectionStats().PacketsReceived
-	every := l.cfg.keepAlive()
+// tickAlive sends a small heartbeat when it is due and fails when nothing at all has been heard
+// after several.
+func (l *Link) tickAlive(now time.Time, used bool) error {
+	every := l.keepAlive
 	if used {
 		every = min(every, aliveUsed)
 	}
-	b := &l.beat
+	due, err := l.beat.alive(now, l.carrier.Stats().PacketsReceived, used, every)
+	if due {
+		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
+	}
+	return err
+}
+
+// alive says whether a small heartbeat is due, of which there is one in every, and fails when
+// nothing has been heard after several on a link in use. packets is how many have been received.
+func (b *heartbeat) alive(now time.Time, packets uint64, used bool, every time.Duration) (due bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if packets != b.packets {
 		b.packets, b.heardAt, b.asked = packets, now, 0
 	}
 	if used && b.asked >= silentAsked && now.Sub(b.heardAt) >= silentAfter {
-		return errSilent
+		return false, errSilent
 	}
-	if now.Sub(b.alive) >= every {
-		b.alive = now
-		b.asked++
-		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
+	if now.Sub(b.aliveAt) < every {
+		return false, nil
 	}
-	return nil
+	b.aliveAt = now
+	b.asked++
+	return true, nil
 }
 
 // inUse says whether anything but heartbeats moved since the last call, a
 // flow is open, or an answer is missing.
 func (l *Link) inUse() bool {
-	a := l.moved()
-	l.beat.mu.Lock()
-	defer l.beat.mu.Unlock()
-	moved := a != l.beat.activity
-	l.beat.activity = a
-	return moved || l.streams.Load() > 0 || l.beat.first != 0
+	moved, waits := l.beat.look(l.moved())
+	return moved || waits || l.streams.open.Load() > 0
+}
+
+// look says whether anything has moved since the last call, and whether an answer is missing.
+func (b *heartbeat) look(activity uint64) (moved, waits bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	moved = activity != b.activity
+	b.activity = activity
+	return moved, b.first != 0
 }
 
 // moved counts the datagrams of both directions that are not heartbeats.
@@ -160,22 +175,20 @@ func (l *Link) moved() uint64 {
 	return l.tally.sent.Load() + l.tally.received.Load() - l.beat.own.Load()
 }
 
-// verdict is what judge wants done.
-type verdict int
+// move is what judge wants done.
+type move int
 
 const (
-	wait verdict = iota
+	wait move = iota
 	send
 	leave
 )
 
 // judge looks at the newest padded request.
-func (l *Link) judge(now time.Time) verdict {
-	stats := l.conn.ConnectionStats()
-	b := &l.beat
+func (b *heartbeat) judge(now time.Time, stats CarrierStats) move {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	patience := max(beatPatience, 4*stats.SmoothedRTT)
+	patience := max(beatPatience, 4*stats.RTT)
 	switch {
 	case b.first == 0: // all is well
 		if now.Before(b.next) {
@@ -232,6 +245,14 @@ func (b *heartbeat) forget(now time.Time) {
 	b.heardAt, b.asked = now, 0
 }
 
+// switched gives a new path until by to answer.
+func (b *heartbeat) switched(by time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.proveBy = by
+	b.switches.Add(1)
+}
+
 // proven fails when a new path has not answered in time, although it begins with small packets.
 func (b *heartbeat) proven(now time.Time) error {
 	b.mu.Lock()
@@ -263,7 +284,7 @@ func (l *Link) receiveHeartbeat(d []byte) packet.Reason {
 	}
 	size := smallBeat
 	if len(d) > size {
-		size = int(l.mtu.size.Load())
+		size, _ = l.carrier.MaxDatagram()
 	}
 	l.sendHeartbeat(proto.Heartbeat{Nonce: h.Nonce, Echo: true}, size)
 	return packet.OK
@@ -272,15 +293,11 @@ func (l *Link) receiveHeartbeat(d []byte) packet.Reason {
 // leaveBlackHole moves the connection to its spare path, where quic-go starts
 // at the smallest packet size, in both directions. Flows go on.
 func (l *Link) leaveBlackHole(ctx context.Context, now time.Time) error {
-	if err := l.switchPath(ctx); err != nil {
+	if err := l.carrier.Switch(ctx); err != nil {
 		l.log.Warn("full-size packets no longer pass", zap.Stringer("remote", l.Remote()), zap.Error(err))
 		return errors.Join(errBlackHole, err)
 	}
-	l.beat.mu.Lock()
-	l.beat.proveBy = now.Add(switchPatience + 4*l.conn.ConnectionStats().SmoothedRTT)
-	l.beat.mu.Unlock()
-	l.beat.switches.Add(1)
-	l.mtu.restart(now)
+	l.beat.switched(now.Add(switchPatience + 4*l.carrier.Stats().RTT))
 	l.log.Info("full-size packets no longer passed, moved to a new path", zap.Stringer("remote", l.Remote()))
 	return nil
 }

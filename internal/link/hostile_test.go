@@ -14,6 +14,7 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -47,7 +48,7 @@ func rawPeer(t *testing.T, addr string, tlsConf *tls.Config) *quic.Conn {
 // hostile returns a running edge end of a link and the raw peer on the other end.
 func hostile(t *testing.T, h link.Handler) (*link.Link, *quic.Conn) {
 	st, ct := linktest.TLS(t)
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,18 +60,6 @@ func hostile(t *testing.T, h link.Handler) (*link.Link, *quic.Conn) {
 	}
 	linktest.Run(t, l, h)
 	return l, peer
-}
-
-// eventually waits for cond.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	end := time.Now().Add(20 * time.Second)
-	for !cond() {
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-		<-time.After(5 * time.Millisecond)
-	}
 }
 
 // TestALinkSurvivesNonsense feeds random datagrams, random streams and broken
@@ -141,8 +130,8 @@ func TestALinkSurvivesNonsense(t *testing.T) {
 	if _, err := again.Write([]byte(proto.Magic)); err != nil { // a second control stream
 		t.Fatal(err)
 	}
-	eventually(t, "four hellos", func() bool { return controls.Load() == 4 })
-	eventually(t, "the echo of a packet datagram", func() bool {
+	linktest.Eventually(t, "four hellos", func() bool { return controls.Load() == 4 })
+	linktest.Eventually(t, "the echo of a packet datagram", func() bool {
 		_ = peer.SendDatagram(append([]byte{byte(proto.TypePacket)}, make([]byte, 40)...))
 		return packets.Load() > 0
 	})
@@ -150,7 +139,7 @@ func TestALinkSurvivesNonsense(t *testing.T) {
 		r packet.Reason
 		n uint64
 	}{{packet.Malformed, 1}, {packet.TooLarge, 1}, {packet.UnknownType, 12}} {
-		eventually(t, want.r.String(), func() bool { return l.Counters().Get(want.r) >= want.n })
+		linktest.Eventually(t, want.r.String(), func() bool { return l.Counters().Get(want.r) >= want.n })
 	}
 	select {
 	case <-l.Done():
@@ -173,7 +162,8 @@ func TestACrazyControlLengthEndsTheLink(t *testing.T) {
 	}
 }
 
-// TestANewOversizeStreamIsTakenAfterAReset sends on one oversize stream, resets it, and goes on with another.
+// TestANewOversizeStreamIsTakenAfterAReset sends on one oversize stream, resets it, and goes on
+// with another.
 func TestANewOversizeStreamIsTakenAfterAReset(t *testing.T) {
 	got := make(chan int, 10)
 	_, peer := hostile(t, link.Handler{Datagram: func(_ *link.Link, d []byte) packet.Reason {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -27,12 +29,13 @@ func (s *slot) next() *proto.Control {
 	return &proto.Control{Config: &proto.Config{Number: s.sent, User: strings.Repeat("x", 1000)}}
 }
 
-// What is superseded before the link could take it is never sent, and the newest always arrives: 1,500 changes while
-// nothing crosses are a handful of messages afterwards, the last of which is the last change.
+// What is superseded before the link could take it is never sent, and the newest always arrives:
+// 1,500 changes while nothing crosses are a handful of messages afterwards, the last of which is
+// the last change.
 func TestTheLatestArrivesWhenTheQueueDrains(t *testing.T) {
-	simulated(t, link.Config{KeepAlive: 15 * time.Second}, func(t *testing.T, server, client *link.Link, c *cable) {
+	linktest.Simulated(t, path.Config{KeepAlive: 15 * time.Second}, func(t *testing.T, server, client *link.Link, c *linktest.Cable) {
 		var got []uint64
-		stop := both(t, server, client, link.Handler{}, link.Handler{Control: func(_ *link.Link, m proto.Control) error {
+		stop := linktest.Both(t, server, client, link.Handler{}, link.Handler{Control: func(_ *link.Link, m proto.Control) error {
 			got = append(got, m.Config.Number)
 			return nil
 		}})
@@ -42,13 +45,13 @@ func TestTheLatestArrivesWhenTheQueueDrains(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		var s slot
-		c.hold.Store(true)
+		c.Hold.Store(true)
 		for range 1500 {
 			s.newest.Add(1)
 			server.SendLatest(s.next)
 			synctest.Wait() // the link takes what it can
 		}
-		c.hold.Store(false)
+		c.Hold.Store(false)
 		time.Sleep(10 * time.Second)
 		stop()
 		if len(got) == 0 || got[len(got)-1] != 1500 || !slices.IsSorted(got) {
@@ -60,11 +63,12 @@ func TestTheLatestArrivesWhenTheQueueDrains(t *testing.T) {
 	})
 }
 
-// Who has queued a message does not wait for what can be made again: control messages go between two of those.
+// Who has queued a message does not wait for what can be made again: control messages go between
+// two of those.
 func TestTheQueueGoesBeforeTheLatest(t *testing.T) {
-	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+	linktest.Simulated(t, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
 		var got []string
-		stop := both(t, server, client, link.Handler{}, link.Handler{Control: func(_ *link.Link, m proto.Control) error {
+		stop := linktest.Both(t, server, client, link.Handler{}, link.Handler{Control: func(_ *link.Link, m proto.Control) error {
 			if m.Event != nil {
 				got = append(got, "event")
 			} else {

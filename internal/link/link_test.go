@@ -8,13 +8,14 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestControlReachesTheOtherSideInOrder(t *testing.T) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{})
 	got := make(chan string, 10)
 	linktest.Run(t, server, link.Handler{Control: func(l *link.Link, m proto.Control) error {
 		got <- m.Hello.Hostname
@@ -39,7 +40,7 @@ func TestControlReachesTheOtherSideInOrder(t *testing.T) {
 }
 
 func TestCloseTellsThePeerWhy(t *testing.T) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{})
 	s, c := linktest.Run(t, server, link.Handler{}), linktest.Run(t, client, link.Handler{})
 	if err := s.Close(proto.CodeRevoked, "device lost"); err != nil {
 		t.Fatal(err)

@@ -9,18 +9,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 const (
-	// oversizeQueue is the bound of the queue in bytes: some 16 of the largest datagrams, many fragments' worth of usual ones.
+	// oversizeQueue is the bound of the queue in bytes: some 16 of the largest datagrams, many
+	// fragments' worth of usual ones.
 	oversizeQueue = 1 << 20
 	// oversizeKeep is the largest buffer that is kept for the next burst.
 	oversizeKeep = 256 << 10
-	// oversizePatience is how long the stream may accept nothing before it is reset and opened anew.
+	// oversizePatience is how long the stream may accept nothing before it is reset and opened
+	// anew.
 	oversizePatience = 5 * time.Second
 )
 
@@ -75,13 +75,13 @@ func (s *oversizeSender) close() {
 // runOversize is the goroutine of the oversize stream.
 func (l *Link) runOversize(ctx context.Context) error {
 	defer l.over.close()
-	var s *quic.SendStream
+	var s SendStream
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-l.conn.Context().Done():
-			return context.Cause(l.conn.Context())
+		case <-l.carrier.Context().Done():
+			return l.carrier.Err()
 		case <-l.over.wake:
 		}
 		batch := l.over.take()
@@ -102,9 +102,9 @@ func (l *Link) runOversize(ctx context.Context) error {
 
 // openOversize opens the stream; it returns neither stream nor error when the
 // peer still has to let go of older ones.
-func (l *Link) openOversize() (*quic.SendStream, error) {
-	s, err := l.conn.OpenUniStream()
-	if _, limited := errors.AsType[quic.StreamLimitReachedError](err); limited {
+func (l *Link) openOversize() (SendStream, error) {
+	s, err := l.carrier.OpenUniStream()
+	if errors.Is(err, ErrStreamLimit) {
 		l.tally.ended(packet.QueueFull)
 		return nil, nil
 	}
@@ -118,10 +118,10 @@ func (l *Link) openOversize() (*quic.SendStream, error) {
 }
 
 // writeOversize writes a batch and says whether the stream may be used again.
-func (l *Link) writeOversize(s *quic.SendStream, batch []byte) bool {
+func (l *Link) writeOversize(s SendStream, batch []byte) bool {
 	_ = s.SetWriteDeadline(time.Now().Add(oversizePatience))
 	if _, err := s.Write(batch); err != nil {
-		s.CancelWrite(quic.StreamErrorCode(proto.CodeTimeout))
+		s.CancelWrite(proto.CodeTimeout)
 		l.tally.ended(packet.QueueFull)
 		return false
 	}
@@ -137,22 +137,22 @@ func (l *Link) writeOversize(s *quic.SendStream, batch []byte) bool {
 type oversizeReceiver struct {
 	deliver sync.Mutex // held while a datagram is with the handler
 	mu      sync.Mutex
-	current *quic.ReceiveStream
+	current ReceiveStream
 }
 
 // replace makes s the current stream and ends the one before it.
-func (r *oversizeReceiver) replace(s *quic.ReceiveStream) {
+func (r *oversizeReceiver) replace(s ReceiveStream) {
 	r.mu.Lock()
 	old := r.current
 	r.current = s
 	r.mu.Unlock()
 	if old != nil {
-		old.CancelRead(quic.StreamErrorCode(proto.CodeReplaced))
+		old.CancelRead(proto.CodeReplaced)
 	}
 }
 
 // receiveOversize reads datagrams from s until it ends. Its kind byte has been read.
-func (l *Link) receiveOversize(s *quic.ReceiveStream, h *Handler) {
+func (l *Link) receiveOversize(s ReceiveStream, h *Handler) {
 	l.recvOver.replace(s)
 	r := bufio.NewReaderSize(&counted{s, &l.tally.consumed}, 64<<10)
 	var buf []byte
@@ -163,7 +163,7 @@ func (l *Link) receiveOversize(s *quic.ReceiveStream, h *Handler) {
 				l.tally.ended(packet.TooLarge)
 			}
 			if !errors.Is(err, io.EOF) {
-				s.CancelRead(quic.StreamErrorCode(proto.CodeProtocol))
+				s.CancelRead(proto.CodeProtocol)
 			}
 			return
 		}

@@ -15,26 +15,24 @@ type receiver struct {
 	queue fairQueue
 	free  []*entry // at most queueLen
 	mark  uint64   // of the peer, to be answered when enough is done; 0 = none
-	poll  *poll
 }
 
-func newReceiver(ctx context.Context, l *Link, h *Handler) *receiver {
-	r := &receiver{l: l, h: h, poll: &poll{Context: ctx, passed: make(chan struct{})}}
+func newReceiver(l *Link, h *Handler) *receiver {
+	r := &receiver{l: l, h: h}
 	r.queue.init()
-	close(r.poll.passed)
 	return r
 }
 
 // runReceiver is the goroutine that receives datagrams.
 //
-// quic-go keeps 128 datagrams for us and drops the newest beyond, whoever it is of. Where
-// many owners share the link and what a datagram asks for may take longer than the next one needs to
+// quic-go keeps 128 datagrams for us and drops the newest beyond, whoever it is of. Where many
+// owners share the link and what a datagram asks for may take longer than the next one needs to
 // arrive (a system call at the connector), they wait in a fair queue of our own instead: after each
 // datagram that is handled everything that has arrived meanwhile is taken.
 func (l *Link) runReceiver(ctx context.Context, h *Handler) error {
-	r := newReceiver(ctx, l, h)
+	r := newReceiver(l, h)
 	for {
-		d, err := l.conn.ReceiveDatagram(ctx)
+		d, err := l.carrier.ReceiveDatagram(ctx)
 		if err != nil {
 			return err
 		}
@@ -51,26 +49,16 @@ func (l *Link) runReceiver(ctx context.Context, h *Handler) error {
 	}
 }
 
-// takeArrived takes what quic-go has, and does not wait for more.
+// takeArrived takes what has arrived, and does not wait for more.
 func (r *receiver) takeArrived() error {
 	for {
-		d, err := r.l.conn.ReceiveDatagram(r.poll)
+		d, err := r.l.carrier.PollDatagram()
 		if d == nil || err != nil {
 			return err
 		}
 		r.take(d)
 	}
 }
-
-// poll is a context with which ReceiveDatagram never waits: where nothing has arrived it returns nil, and no
-// error. It looks at Err before it looks for a datagram, and at Done where there is none.
-type poll struct {
-	context.Context
-	passed chan struct{} // closed
-}
-
-// Done is what the wait ends with.
-func (p *poll) Done() <-chan struct{} { return p.passed }
 
 // take queues what d carries, or handles it at once where nobody has to share.
 func (r *receiver) take(d []byte) {
@@ -107,7 +95,7 @@ func (r *receiver) takeOne(d []byte) {
 		return
 	}
 	e := r.entry()
-	e.d = d // quic-go has made it for us
+	e.d = d // the carrier has made it for us
 	if lost := r.queue.put(r.h.Owner(d), Interactive, e); lost != nil {
 		r.l.tally.ended(packet.QueueFull)
 		r.give(lost)
@@ -117,7 +105,7 @@ func (r *receiver) takeOne(d []byte) {
 // takeMark takes a mark of the peer, or the answer to one of ours.
 func (r *receiver) takeMark(m proto.Heartbeat) {
 	if m.Echo {
-		r.l.window.pass(m.Nonce&^markBit, time.Now(), r.l.conn.ConnectionStats().MinRTT)
+		r.l.window.pass(m.Nonce&^markBit, time.Now(), r.l.carrier.Stats().MinRTT)
 		return
 	}
 	r.mark = m.Nonce

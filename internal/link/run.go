@@ -27,23 +27,22 @@ func (l *Link) Run(ctx context.Context, h Handler) error {
 	start(func() error { return l.runAccept(ctx, &h, spawn) })
 	start(func() error { return l.runAcceptUni(ctx, &h, spawn) })
 	start(func() error { return l.runTicks(ctx) })
-	spawn(func() { l.runSpare(ctx) })
+	spawn(func() { l.carrier.Keep(ctx) })
 
 	select {
 	case <-ctx.Done():
-	case <-l.conn.Context().Done():
-		cancel(context.Cause(l.conn.Context()))
+	case <-l.Done():
+		cancel(l.carrier.Err())
 	}
-	if l.conn.Context().Err() == nil {
-		code, text := endCode(ctx)
-		_ = l.Close(code, text)
+	if l.carrier.Context().Err() == nil {
+		_ = l.CloseFor(ctx)
 	}
 	wg.Wait()
-	l.release()
+	l.carrier.Release()
 	if err := context.Cause(ctx); errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("run link: %w", err)
 	}
-	return l.closed()
+	return l.carrier.Err()
 }
 
 // endCode is what the peer is told when this side's context ends.
@@ -69,8 +68,8 @@ func (l *Link) runTicks(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-l.conn.Context().Done():
-			return context.Cause(l.conn.Context())
+		case <-l.Done():
+			return l.carrier.Err()
 		case <-report.C:
 			l.sendReport()
 		case <-tick.C:
@@ -80,28 +79,5 @@ func (l *Link) runTicks(ctx context.Context) error {
 			}
 			tick.Reset(l.tickInterval(used))
 		}
-	}
-}
-
-// release closes the dialling side's sockets, once. The connection must have ended.
-func (l *Link) release() {
-	l.pathMu.Lock()
-	paths := l.retired
-	if l.path != nil {
-		paths = append(paths, l.path)
-	}
-	if l.spare != nil {
-		paths = append(paths, l.spare)
-	}
-	if l.unheard != nil {
-		paths = append(paths, l.unheard)
-	}
-	l.path, l.retired, l.spare, l.unheard, l.gone = nil, nil, nil, nil, true
-	l.pathMu.Unlock()
-	if len(paths) > 0 {
-		_ = l.conn.CloseWithError(0, "")
-	}
-	for _, p := range paths {
-		p.close()
 	}
 }

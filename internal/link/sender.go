@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -33,8 +31,8 @@ func (s *sender) init() {
 	s.wake = make(chan struct{}, 1)
 }
 
-// put copies d into the queue of c. len(d) is at most bufferSize. Where it is OK, evicted says whether
-// a datagram of another owner made room.
+// put copies d into the queue of c. len(d) is at most bufferSize. Where it is OK, evicted says
+// whether a datagram of another owner made room.
 func (s *sender) put(o Owner, c Class, d []byte) (r packet.Reason, evicted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +118,7 @@ func (l *Link) SendFor(o Owner, c Class, d []byte) packet.Reason {
 	if c >= numClasses {
 		c = Bulk
 	}
-	switch n := int(l.mtu.size.Load()); {
+	switch n, _ := l.carrier.MaxDatagram(); {
 	case len(d) > proto.MaxDatagram || len(d) == 0:
 		return packet.TooLarge
 	case len(d) > n || len(d) > bufferSize:
@@ -151,13 +149,14 @@ func (l *Link) runSender(ctx context.Context) error {
 		if err := l.awaitWindow(ctx, patience); err != nil {
 			return err
 		}
-		d, n := l.send.next(out, min(int(l.mtu.size.Load()), bufferSize))
+		most, _ := l.carrier.MaxDatagram()
+		d, n := l.send.next(out, min(most, bufferSize))
 		if n == 0 {
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
-			case <-l.conn.Context().Done():
-				return context.Cause(l.conn.Context())
+			case <-l.Done():
+				return l.carrier.Err()
 			case <-l.send.wake:
 			case <-l.window.due:
 				if err := l.sendDue(0); err != nil {
@@ -175,19 +174,17 @@ func (l *Link) runSender(ctx context.Context) error {
 	}
 }
 
-// sendDatagram hands d, which carries n datagrams, to quic-go, which copies it, or to the oversize
-// stream where the packet size has shrunk since it was queued.
+// sendDatagram hands d, which carries n datagrams, to the carrier, which copies it, or to the
+// oversize stream where the packet size has shrunk since it was queued.
 func (l *Link) sendDatagram(d []byte, n int) error {
-	err := l.conn.SendDatagram(d)
+	err := l.carrier.SendDatagram(d)
 	if err == nil {
 		l.tally.sent.Add(uint64(n))
 		return nil
 	}
-	var tooLarge *quic.DatagramTooLargeError
-	if !errors.As(err, &tooLarge) {
+	if !errors.Is(err, ErrDatagramTooLarge) {
 		return err
 	}
-	l.mtu.set(int(tooLarge.MaxDatagramPayloadSize))
 	if d[0] == byte(proto.TypeHeartbeat) {
 		return nil // its size was the point
 	}

@@ -10,12 +10,22 @@ import (
 
 // offline is a link without a connection: only its queues work.
 func offline() *Link {
-	l := &Link{}
+	l := &Link{carrier: &fakeCarrier{most: startSize}}
 	l.send.init()
 	l.over.init()
-	l.mtu.size.Store(mtuStart)
 	return l
 }
+
+// startSize is the size of the largest datagram that fits where nothing else is said.
+const startSize = 1163
+
+// fakeCarrier is a carrier of which only the size is known.
+type fakeCarrier struct {
+	Carrier
+	most int
+}
+
+func (c *fakeCarrier) MaxDatagram() (int, bool) { return c.most, false }
 
 func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 	l := offline()
@@ -32,7 +42,8 @@ func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 	}
 }
 
-// unpacked returns the first bytes of the datagrams in what goes next, and checks that they are as many as said.
+// unpacked returns the first bytes of the datagrams in what goes next, and checks that they are as
+// many as said.
 func unpacked(t *testing.T, l *Link, max int) (first []byte) {
 	t.Helper()
 	d, n := l.send.next(make([]byte, 0, bufferSize), max)
@@ -82,7 +93,7 @@ func TestUnpackStopsAtWhatIsMalformed(t *testing.T) {
 		got = append(got, d...)
 		return packet.OK
 	}}
-	r := newReceiver(t.Context(), l, h)
+	r := newReceiver(l, h)
 	for _, d := range [][]byte{
 		{0, 1, 20, 0, 2, 21, 22, 0},                 // cut short after two
 		{0, 1, 23, 0, 0, 0, 1, 24},                  // an empty one
@@ -129,16 +140,16 @@ func TestWhatDoesNotFitTakesTheOversizeStream(t *testing.T) {
 		t.Errorf("empty: got %v", r)
 	}
 	sent := 0
-	for l.Send(Bulk, make([]byte, mtuStart+1)) == packet.OK {
+	for l.Send(Bulk, make([]byte, startSize+1)) == packet.OK {
 		sent++
 	}
-	if want := oversizeQueue / (mtuStart + 1 + 4); sent != want {
+	if want := oversizeQueue / (startSize + 1 + 4); sent != want {
 		t.Errorf("%d were queued, want %d", sent, want)
 	}
-	if n := len(l.over.take()); n != sent*(mtuStart+1+4) {
+	if n := len(l.over.take()); n != sent*(startSize+1+4) {
 		t.Errorf("%d bytes queued", n)
 	}
-	if r := l.Send(Bulk, make([]byte, mtuStart+1)); r != packet.OK {
+	if r := l.Send(Bulk, make([]byte, startSize+1)); r != packet.OK {
 		t.Errorf("after taking: %v", r)
 	}
 	if _, n := l.send.next(nil, bufferSize); n != 0 {

@@ -1,100 +1,16 @@
 package link_test
 
 import (
-	"context"
-	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/quic-go/quic-go/testutils/simnet"
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
-
-// cable is a simulated network that can be cut.
-type cable struct {
-	simnet.Router
-	cut  chan struct{}
-	hold atomic.Bool // cut for a while
-}
-
-func (c *cable) SendPacket(p simnet.Packet) error {
-	if c.hold.Load() {
-		return nil
-	}
-	select {
-	case <-c.cut:
-		return nil
-	default:
-		return c.Router.SendPacket(p)
-	}
-}
-
-// simulated runs f with both ends of a link in virtual time.
-func simulated(t *testing.T, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
-	simulatedOver(t, 10*time.Millisecond, link.Config{}, node, f)
-}
-
-// simulatedEdge is simulated with an edge of that configuration.
-func simulatedEdge(t *testing.T, edge, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
-	simulatedOver(t, 10*time.Millisecond, edge, node, f)
-}
-
-// simulatedOver is simulated with another latency at each end.
-func simulatedOver(t *testing.T, latency time.Duration, edge, node link.Config, f func(t *testing.T, server, client *link.Link, c *cable)) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &cable{Router: &simnet.PerfectRouter{}, cut: make(chan struct{})}
-		n := &simnet.Simnet{Router: c}
-		settings := simnet.NodeBiDiLinkSettings{
-			Latency: latency, Downlink: simnet.LinkSettings{MTU: 1500}, Uplink: simnet.LinkSettings{MTU: 1500},
-		}
-		edgeSock := n.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 1).To4(), Port: proto.Port}, settings)
-		nodeSock := n.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 2).To4(), Port: 4000}, settings)
-		if err := n.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			_ = edgeSock.Close()
-			_ = nodeSock.Close()
-			_ = n.Close()
-		}()
-		st, ct := linktest.TLS(t)
-		edge.TLS, edge.Socket = st, edgeSock
-		ln, err := link.Listen("", edge)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = ln.Close() }()
-		node.TLS, node.Socket = ct, nodeSock
-		client, err := link.Dial(t.Context(), "1.0.0.1:7844", node)
-		if err != nil {
-			t.Fatal(err)
-		}
-		server, err := ln.Accept(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(t, server, client, c)
-	})
-}
-
-// both runs both ends, and stops them.
-func both(t *testing.T, server, client *link.Link, hs, hc link.Handler) (stop func() (server, client error)) {
-	ctx, cancel := context.WithCancel(t.Context())
-	es, ec := make(chan error, 1), make(chan error, 1)
-	go func() { es <- server.Run(ctx, hs) }()
-	go func() { ec <- client.Run(ctx, hc) }()
-	return func() (error, error) {
-		cancel()
-		return <-es, <-ec
-	}
-}
 
 func TestALostPeerIsNoticedAfterTheIdleTime(t *testing.T) {
 	for _, c := range []struct {
@@ -105,7 +21,7 @@ func TestALostPeerIsNoticedAfterTheIdleTime(t *testing.T) {
 		{0, "nothing heard for 5s", 5 * time.Second},
 		{15 * time.Second, "nothing heard for 1m1s", 61 * time.Second},
 	} {
-		simulated(t, link.Config{KeepAlive: c.keepAlive}, func(t *testing.T, server, client *link.Link, cable *cable) {
+		linktest.Simulated(t, path.Config{KeepAlive: c.keepAlive}, func(t *testing.T, server, client *link.Link, cable *linktest.Cable) {
 			ended := make(chan error, 1)
 			go func() { ended <- client.Run(t.Context(), link.Handler{}) }()
 			go func() { _ = server.Run(t.Context(), link.Handler{}) }()
@@ -115,7 +31,7 @@ func TestALostPeerIsNoticedAfterTheIdleTime(t *testing.T) {
 				t.Fatal("an idle link ended:", err)
 			default:
 			}
-			close(cable.cut)
+			close(cable.Cut)
 			cut := time.Now()
 			err := <-ended
 			period := max(c.keepAlive, time.Second)
@@ -132,14 +48,14 @@ func TestALostPeerIsNoticedAfterTheIdleTime(t *testing.T) {
 }
 
 func TestALinkInUseNoticesItsLossSoonerThanAnIdleOne(t *testing.T) {
-	simulated(t, link.Config{KeepAlive: 15 * time.Second}, func(t *testing.T, server, client *link.Link, cable *cable) {
+	linktest.Simulated(t, path.Config{KeepAlive: 15 * time.Second}, func(t *testing.T, server, client *link.Link, cable *linktest.Cable) {
 		ended := make(chan error, 1)
 		go func() { ended <- client.Run(t.Context(), link.Handler{}) }()
 		go func() {
 			_ = server.Run(t.Context(), link.Handler{Datagram: func(*link.Link, []byte) packet.Reason { return packet.OK }})
 		}()
 		time.Sleep(10 * time.Second)
-		close(cable.cut)
+		close(cable.Cut)
 		cut := time.Now()
 		for {
 			select {
@@ -157,9 +73,9 @@ func TestALinkInUseNoticesItsLossSoonerThanAnIdleOne(t *testing.T) {
 }
 
 func TestBothEndsReportWhatTheyMoved(t *testing.T) {
-	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+	linktest.Simulated(t, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
 		got := 0
-		stop := both(t, server, client, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason { got++; return packet.OK }}, link.Handler{})
+		stop := linktest.Both(t, server, client, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason { got++; return packet.OK }}, link.Handler{})
 		for range 100 {
 			if r := client.Send(link.Bulk, []byte{byte(proto.TypePacket)}); r != packet.OK {
 				t.Fatal(r)
@@ -179,8 +95,8 @@ func TestBothEndsReportWhatTheyMoved(t *testing.T) {
 }
 
 func TestMTUIsNotSettledBeforeItsTime(t *testing.T) {
-	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
-		stop := both(t, server, client, link.Handler{}, link.Handler{})
+	linktest.Simulated(t, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
+		stop := linktest.Both(t, server, client, link.Handler{}, link.Handler{})
 		time.Sleep(2900 * time.Millisecond)
 		if _, settled := client.MaxDatagram(); settled {
 			t.Error("settled after 2.9 s")
@@ -195,15 +111,15 @@ func TestMTUIsNotSettledBeforeItsTime(t *testing.T) {
 	})
 }
 
-// One owner sends five times what the peer can handle, for two seconds: another one's datagrams all arrive,
-// soon and in order, and what was lost of the flood is counted.
+// One owner sends five times what the peer can handle, for two seconds: another one's datagrams all
+// arrive, soon and in order, and what was lost of the flood is counted.
 func TestASlowHandlerIsSharedFairly(t *testing.T) {
 	const flooder, other = 1, 2
-	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+	linktest.Simulated(t, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
 		handled, next := 0, byte(0)
 		var slowest time.Duration
 		var sentAt [40]time.Time
-		stop := both(t, server, client, link.Handler{
+		stop := linktest.Both(t, server, client, link.Handler{
 			Owner: func(d []byte) link.Owner { return link.Owner(d[1]) },
 			Datagram: func(_ *link.Link, d []byte) packet.Reason {
 				time.Sleep(100 * time.Microsecond)
@@ -245,12 +161,13 @@ func TestASlowHandlerIsSharedFairly(t *testing.T) {
 	})
 }
 
-// A peer that now and then stands still is sent no more than it can keep meanwhile: nothing is dropped unseen, not in the first
-// moment either. What is too much is lost in the sender's own queue, where it is counted.
+// A peer that now and then stands still is sent no more than it can keep meanwhile: nothing is
+// dropped unseen, not in the first moment either. What is too much is lost in the sender's own
+// queue, where it is counted.
 func TestAPeerThatStandsStillLosesNothingUnseen(t *testing.T) {
-	simulatedOver(t, 50*time.Microsecond, link.Config{}, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+	linktest.SimulatedOver(t, 50*time.Microsecond, path.Config{}, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
 		handled := 0
-		stop := both(t, server, client, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason {
+		stop := linktest.Both(t, server, client, link.Handler{Datagram: func(*link.Link, []byte) packet.Reason {
 			if handled++; handled%500 == 1 {
 				time.Sleep(50 * time.Millisecond)
 			}

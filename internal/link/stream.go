@@ -6,25 +6,23 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
 	"github.com/oneping/oneping/proto"
 )
 
-// Stream is a bidirectional QUIC stream. Read and Write may be called
+// Stream is a stream in both directions. Read and Write may be called
 // concurrently with each other; whoever holds it must end it with Close or
 // Reset, which may be called at any time and more than once.
 //
 // Errors are *ResetError where a side reset the stream, *CloseError where the
 // link was closed.
 type Stream struct {
-	s     *quic.Stream
+	s     CarrierStream
 	l     *Link
 	ended atomic.Bool
 }
 
-func (l *Link) newStream(s *quic.Stream) *Stream {
-	l.streams.Add(1)
+func (l *Link) newStream(s CarrierStream) *Stream {
+	l.streams.open.Add(1)
 	return &Stream{s: s, l: l}
 }
 
@@ -44,18 +42,18 @@ func (l *Link) OpenFlow(ctx context.Context, h *proto.FlowHeader) (*Stream, erro
 
 // OpenRaw opens a plain stream: enrolment, where Run does not run.
 func (l *Link) OpenRaw(ctx context.Context) (*Stream, error) {
-	s, err := l.conn.OpenStreamSync(ctx)
+	s, err := l.carrier.OpenStream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open stream: %w", translate(err))
+		return nil, err
 	}
 	return l.newStream(s), nil
 }
 
 // AcceptRaw returns the next stream that the peer opened. Not while Run runs.
 func (l *Link) AcceptRaw(ctx context.Context) (*Stream, error) {
-	s, err := l.conn.AcceptStream(ctx)
+	s, err := l.carrier.AcceptStream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("accept stream: %w", translate(err))
+		return nil, err
 	}
 	return l.newStream(s), nil
 }
@@ -64,19 +62,18 @@ func (l *Link) AcceptRaw(ctx context.Context) (*Stream, error) {
 func (s *Stream) Read(b []byte) (int, error) {
 	n, err := s.s.Read(b)
 	s.l.tally.consumed.Add(uint64(n))
-	return n, translateStream(err)
+	return n, err
 }
 
-// Peek waits until len(b) bytes have come and copies them without taking them; io.EOF where the stream ends before.
+// Peek waits until len(b) bytes have come and copies them without taking them; io.EOF where the
+// stream ends before.
 func (s *Stream) Peek(b []byte) (int, error) {
-	n, err := s.s.Peek(b)
-	return n, translateStream(err)
+	return s.s.Peek(b)
 }
 
 // Write writes all of b, or fails. Large writes are cheaper by the byte.
 func (s *Stream) Write(b []byte) (int, error) {
-	n, err := s.s.Write(b)
-	return n, translateStream(err)
+	return s.s.Write(b)
 }
 
 // CloseWrite ends this side's half; not concurrently with Write.
@@ -84,8 +81,8 @@ func (s *Stream) CloseWrite() error { return s.s.Close() }
 
 // Reset ends both directions at once: the peer's Read and Write fail with code.
 func (s *Stream) Reset(code proto.Code) {
-	s.s.CancelWrite(quic.StreamErrorCode(code))
-	s.s.CancelRead(quic.StreamErrorCode(code))
+	s.s.CancelWrite(code)
+	s.s.CancelRead(code)
 	s.end()
 }
 
@@ -93,14 +90,14 @@ func (s *Stream) Reset(code proto.Code) {
 // that nothing of the stream stays charged to the connection's window.
 func (s *Stream) Close() error {
 	err := s.s.Close()
-	s.s.CancelRead(quic.StreamErrorCode(proto.CodeAborted))
+	s.s.CancelRead(proto.CodeAborted)
 	s.end()
 	return err
 }
 
 func (s *Stream) end() {
 	if !s.ended.Swap(true) {
-		s.l.streams.Add(-1)
+		s.l.streams.open.Add(-1)
 	}
 }
 
@@ -119,11 +116,3 @@ func (s *Stream) Context() context.Context { return s.s.Context() }
 
 // Link returns the link that the stream is on.
 func (s *Stream) Link() *Link { return s.l }
-
-// translateStream keeps the two usual results out of the way of translate.
-func translateStream(err error) error {
-	if err == nil || isEOF(err) {
-		return err
-	}
-	return translate(err)
-}

@@ -14,10 +14,11 @@ const (
 	markBit = 1 << 63
 	// markEvery is how many datagrams there are to a mark.
 	markEvery = 32
-	// leastWindow leaves room in the 128 places of the peer's quic-go for what is not counted: heartbeats, marks.
+	// leastWindow leaves room in the 128 places of the peer's quic-go for what is not counted:
+	// heartbeats, marks.
 	leastWindow = 96
-	// leastRate and mostRate bound a window on a longer path, in datagrams more for each millisecond of
-	// round trip: 16,000 a second go whatever the answers look like.
+	// leastRate and mostRate bound a window on a longer path, in datagrams more for each
+	// millisecond of round trip: 16,000 a second go whatever the answers look like.
 	leastRate = 16
 	mostRate  = 64
 	// smallShare: as many small datagrams of a batch count as one datagram more.
@@ -28,18 +29,18 @@ const (
 	markBelow = 128
 )
 
-// window keeps a sender from sending more than its peer takes. quic-go acknowledges what it has decrypted and then
-// drops, unseen and whoever it is of, all but 128 datagrams that the application has not fetched; so what is too much
-// must wait where it is shared fairly: in the sender's queue.
+// window keeps a sender from sending more than its peer takes. quic-go acknowledges what it has
+// decrypted and then drops, unseen and whoever it is of, all but 128 datagrams that the application
+// has not fetched; so what is too much must wait where it is shared fairly: in the sender's queue.
 //
-// Each markEvery datagrams the sender sends a mark: a small heartbeat whose nonce is the number sent so far. The peer answers
-// it, like any heartbeat, when it has fetched what came before, and not while too much
-// waits for its handler. No more than the window is sent beyond the newest mark that
-// was answered. On a short path the window is what quic-go holds. On a longer one, where most of it is under
-// way and waits nowhere, it doubles while answers come within about a round trip although it is full,
-// and halves when they take much longer. Datagrams that are lost are behind the
-// next mark, too. A peer that has never answered a mark is sent everything, and one
-// that no longer does a window each markPatience.
+// Each markEvery datagrams the sender sends a mark: a small heartbeat whose nonce is the number
+// sent so far. The peer answers it, like any heartbeat, when it has fetched what came before, and
+// not while too much waits for its handler. No more than the window is sent beyond the newest mark
+// that was answered. On a short path the window is what quic-go holds. On a longer one, where most
+// of it is under way and waits nowhere, it doubles while answers come within about a round trip
+// although it is full, and halves when they take much longer. Datagrams that are lost are behind
+// the next mark, too. A peer that has never answered a mark is sent everything, and one that no
+// longer does a window each markPatience.
 type window struct {
 	mu     sync.Mutex
 	sent   uint64 // datagrams so far; see smallShare
@@ -139,14 +140,14 @@ func (w *window) reply(mark uint64) {
 func (l *Link) sendDue(mark uint64) error {
 	var b [smallBeat]byte
 	if answer := l.window.answer.Swap(0); answer != 0 {
-		if err := l.conn.SendDatagram(proto.AppendHeartbeat(b[:0], proto.Heartbeat{Nonce: answer, Echo: true}, smallBeat)); err != nil {
+		if err := l.carrier.SendDatagram(proto.AppendHeartbeat(b[:0], proto.Heartbeat{Nonce: answer, Echo: true}, smallBeat)); err != nil {
 			return err
 		}
 	}
 	if mark == 0 {
 		return nil
 	}
-	return l.conn.SendDatagram(proto.AppendHeartbeat(b[:0], proto.Heartbeat{Nonce: markBit | mark}, smallBeat))
+	return l.carrier.SendDatagram(proto.AppendHeartbeat(b[:0], proto.Heartbeat{Nonce: markBit | mark}, smallBeat))
 }
 
 // awaitWindow waits until the window is no longer full, and answers the peer's marks meanwhile.
@@ -154,14 +155,14 @@ func (l *Link) awaitWindow(ctx context.Context, patience *time.Timer) error {
 	if !l.window.full() {
 		return nil
 	}
-	patience.Reset(max(markPatience, 4*l.conn.ConnectionStats().SmoothedRTT))
+	patience.Reset(max(markPatience, 4*l.carrier.Stats().RTT))
 	defer patience.Stop()
 	for l.window.full() {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-l.conn.Context().Done():
-			return context.Cause(l.conn.Context())
+		case <-l.Done():
+			return l.carrier.Err()
 		case <-l.window.opened:
 		case <-l.window.due:
 			if err := l.sendDue(0); err != nil {

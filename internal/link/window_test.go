@@ -12,7 +12,8 @@ func newWindow() *window {
 	return w
 }
 
-// fillUp counts datagrams until w is full, 100,000 at most, and returns how many, and the last mark.
+// fillUp counts datagrams until w is full, 100,000 at most, and returns how many, and the last
+// mark.
 func (w *window) fillUp() (n int, mark uint64) {
 	for ; n < 100_000 && !w.full(); n++ {
 		if m := w.note(1); m != 0 {
@@ -67,8 +68,8 @@ func TestSmallDatagramsCountInABatch(t *testing.T) {
 	}
 }
 
-// A long path's window grows while answers come in time, as far as its round trip allows, and shrinks when they do not; it never
-// gets too small for the path.
+// A long path's window grows while answers come in time, as far as its round trip allows, and
+// shrinks when they do not; it never gets too small for the path.
 func TestAWindowFollowsThePath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rtt = 20 * time.Millisecond

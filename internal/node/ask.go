@@ -16,6 +16,7 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 )
@@ -37,7 +38,7 @@ func (n *Node) dial(ctx context.Context, addr string, want [32]byte) (*link.Link
 	if cfg.Log == nil {
 		cfg.Log = n.cfg.Log
 	}
-	l, err := link.Dial(ctx, addr, cfg)
+	l, err := path.Dial(ctx, addr, cfg)
 	if err != nil {
 		return nil, nil, unreachable(addr, err)
 	}

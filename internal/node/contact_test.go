@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/oneping/oneping/internal/advice"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 )
 
 func TestEachEdgesFailureIsLoggedOnce(t *testing.T) {
@@ -28,7 +28,7 @@ func TestEachEdgesFailureIsLoggedOnce(t *testing.T) {
 	if last := c.Last(); logs.Len() != 3 || last.Error != "refused" || last.Hint != "" {
 		t.Errorf("%d lines after another failure, then %+v", logs.Len(), last)
 	}
-	silent := &link.NoAnswerError{Target: netip.MustParseAddrPort("192.0.2.1:7844")}
+	silent := &path.NoAnswerError{Target: netip.MustParseAddrPort("192.0.2.1:7844")}
 	if c.Attempted("a:1", silent); c.Last().Hint != advice.Of(silent) {
 		t.Errorf("hint %q, want %q", c.Last().Hint, advice.Of(silent))
 	}

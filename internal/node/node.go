@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/internal/advice"
-	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -23,7 +23,7 @@ type Config struct {
 	TokenSource func() (proto.Token, bool, error)
 	Version     string
 	// Link is how enrolment connections are dialled; TLS and ALPN are set here.
-	Link link.Config
+	Link path.Config
 	Now  func() time.Time // nil = time.Now
 	Log  *zap.Logger
 }

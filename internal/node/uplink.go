@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
@@ -39,7 +40,7 @@ type Handler interface {
 // whether there is contact and why not. What a link is for is its Handler's.
 type Uplink struct {
 	node    *Node
-	dial    link.Config
+	dial    path.Config
 	started time.Time
 	boot    string
 	contact *Contact
@@ -53,7 +54,7 @@ type Uplink struct {
 
 // NewUplink returns the uplink of n, whose links are dialled with dial; nothing is
 // done before Run.
-func NewUplink(n *Node, dial link.Config) *Uplink {
+func NewUplink(n *Node, dial path.Config) *Uplink {
 	now := time.Now()
 	return &Uplink{
 		node: n, dial: dial, started: now, boot: proto.NewID(), contact: NewContact(n.cfg.Log, now), linked: make(chan struct{}),
@@ -66,7 +67,7 @@ func (u *Uplink) Run(ctx context.Context, h Handler) error {
 	if err := u.node.Enrol(ctx); err != nil {
 		return err
 	}
-	r := link.Redial{Addrs: u.node.Edges(), Config: u.dial, TLS: u.node.TLS, OnAttempt: u.contact.Attempted}
+	r := path.Redial{Addrs: u.node.Edges(), Config: u.dial, TLS: u.node.TLS, OnAttempt: u.contact.Attempted}
 	return r.Run(ctx, func(ctx context.Context, l *link.Link) error {
 		err := (&uplinked{Uplink: u, h: h, l: l}).run(ctx)
 		u.node.LinkEnded(err)

@@ -15,6 +15,8 @@ import (
 	"github.com/quic-go/quic-go/testutils/simnet"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/node/nodetest"
 	"github.com/oneping/oneping/proto"
@@ -26,10 +28,10 @@ const edgeAddr = "1.0.0.1:7844"
 type fakeEdge struct {
 	t  *testing.T
 	ca *nodetest.Authority
-	ln *link.Listener
+	ln *path.Listener
 	// hello is called for the first hello of each link and returns what is answered.
 	hello func(l *link.Link, h *proto.Hello) *proto.Control
-	node  net.PacketConn // the node's socket
+	node  *linktest.Socket // the node's underlay
 
 	mu     sync.Mutex
 	hellos []proto.Hello
@@ -45,7 +47,9 @@ func withEdge(t *testing.T, answer func(*link.Link, *proto.Hello) *proto.Control
 			Latency: 5 * time.Millisecond, Downlink: simnet.LinkSettings{MTU: 1500}, Uplink: simnet.LinkSettings{MTU: 1500},
 		}
 		sock := sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 1).To4(), Port: proto.Port}, settings)
-		e := &fakeEdge{t: t, hello: answer, node: sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 2).To4(), Port: 4000}, settings)}
+		e := &fakeEdge{t: t, hello: answer, node: &linktest.Socket{
+			PacketConn: sim.NewEndpoint(&net.UDPAddr{IP: net.IPv4(1, 0, 0, 2).To4(), Port: 4000}, settings),
+		}}
 		var err error
 		if e.ca, err = nodetest.NewAuthority(); err != nil {
 			t.Fatal(err)
@@ -57,7 +61,7 @@ func withEdge(t *testing.T, answer func(*link.Link, *proto.Hello) *proto.Control
 		if err := sim.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if e.ln, err = link.Listen("", link.Config{TLS: conf, Socket: sock}); err != nil {
+		if e.ln, err = path.Listen("", path.Config{TLS: conf, Underlay: &linktest.Socket{PacketConn: sock}}); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -173,7 +177,7 @@ func (e *fakeEdge) start() (r *role, stop func()) {
 
 // run runs an uplink of n, until stop.
 func (e *fakeEdge) run(n *node.Node) (r *role, stop func()) {
-	r = &role{up: node.NewUplink(n, link.Config{Socket: e.node}), facts: proto.Facts{ICMP: "ping"}}
+	r = &role{up: node.NewUplink(n, path.Config{Underlay: e.node}), facts: proto.Facts{ICMP: "ping"}}
 	ctx, cancel := context.WithCancel(e.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.up.Run(ctx, r) }()
@@ -325,7 +329,7 @@ func TestUplinkSaysWhyItHasNotEnrolled(t *testing.T) {
 		_ = e.ln.Close() // nobody answers
 		tok := proto.Token{Kind: proto.TokenTunnel, Edges: []string{edgeAddr}, CA: make([]byte, 32), ID: "id", Secret: make([]byte, 32)}
 		n := node.New(node.Config{
-			Role: proto.RoleConnector, StateDir: t.TempDir(), Link: link.Config{Socket: e.node},
+			Role: proto.RoleConnector, StateDir: t.TempDir(), Link: path.Config{Underlay: e.node},
 			TokenSource: func() (proto.Token, bool, error) { return tok, true, nil },
 		})
 		r, stop := e.run(n)

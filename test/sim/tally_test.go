@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -56,8 +57,8 @@ func wantJunk(t *testing.T, who string, got, ofLink map[string]uint64) {
 func TestTheEdgeCountsAPacketOnce(t *testing.T) {
 	inWorld(t, time.Second, func(w *world) {
 		w.client.stop()
-		node, err := link.Dial(w.t.Context(), edgeSocket, link.Config{
-			TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleClient, ID: "d"}), Socket: w.sockets[clientSocket],
+		node, err := path.Dial(w.t.Context(), edgeSocket, path.Config{
+			TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleClient, ID: "d"}), Underlay: w.sockets[clientSocket],
 		})
 		if err != nil {
 			w.t.Fatal(err)
@@ -100,8 +101,8 @@ func TestANodeCountsAPacketOnce(t *testing.T) {
 
 // startBareEdge starts an edge that welcomes everybody and has no relay.
 func (w *world) startBareEdge() *role {
-	ln, err := link.Listen(edgeSocket, link.Config{
-		TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Socket: w.sockets[edgeSocket],
+	ln, err := path.Listen(edgeSocket, path.Config{
+		TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Underlay: w.sockets[edgeSocket],
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -22,6 +22,8 @@ import (
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/edge/route"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -60,7 +62,7 @@ type world struct {
 	client    *role
 	connector *role
 	edge      *role
-	sockets   map[string]*simnet.SimConn
+	sockets   map[string]*linktest.Socket
 	log       *zap.Logger
 }
 
@@ -112,7 +114,7 @@ func inWorldOf(t *testing.T, keepAlive time.Duration, prepare, f func(w *world))
 func newWorld(t *testing.T, keepAlive time.Duration, prepare func(*world)) *world {
 	w := &world{
 		t: t, net: newNetwork(), ca: newAuthority(t), subnet: newSubnet("172.16.10.0/24", "172.16.10.100"),
-		keepAlive: keepAlive, sockets: make(map[string]*simnet.SimConn), log: zap.NewNop(),
+		keepAlive: keepAlive, sockets: make(map[string]*linktest.Socket), log: zap.NewNop(),
 	}
 	if os.Getenv("SIM_LOG") != "" {
 		w.log, _ = zap.NewDevelopment()
@@ -128,7 +130,7 @@ func newWorld(t *testing.T, keepAlive time.Duration, prepare func(*world)) *worl
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.sockets[addr] = conn
+		w.sockets[addr] = &linktest.Socket{PacketConn: conn}
 	}
 	if err := w.sim.Start(); err != nil {
 		t.Fatal(err)
@@ -159,7 +161,7 @@ func (w *world) close() {
 func (w *world) startEdge() {
 	w.relay = relay.New(relay.Config{Hops: []netip.Addr{hop4}, Log: w.log})
 	w.setState()
-	ln, err := link.Listen(edgeSocket, link.Config{TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Socket: w.sockets[edgeSocket], Tally: w.relay.Counters(), Log: w.log})
+	ln, err := path.Listen(edgeSocket, path.Config{TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Underlay: w.sockets[edgeSocket], Tally: w.relay.Counters(), Log: w.log})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -220,8 +222,8 @@ func (w *world) welcome(id proto.Identity) (proto.Welcome, error) {
 
 func (w *world) startConnector() {
 	c, err := connector.New(connector.Config{
-		Node:   w.ca.node(w.t, proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "r"}),
-		Socket: w.sockets[connectorSocket], System: kernel{w.subnet}, KeepAlive: w.keepAlive, Log: w.log,
+		Node:     w.ca.node(w.t, proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "r"}),
+		Underlay: w.sockets[connectorSocket], System: kernel{w.subnet}, KeepAlive: w.keepAlive, Log: w.log,
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -239,7 +241,7 @@ func (w *world) startClient() {
 func (w *world) runClient(id, socket string, dev *device) *role {
 	c, err := client.New(client.Config{
 		Node: w.ca.node(w.t, proto.Identity{Role: proto.RoleClient, ID: id}),
-		Host: laptop{dev}, Socket: w.sockets[socket], KeepAlive: w.keepAlive, Log: w.log,
+		Host: laptop{dev}, Underlay: w.sockets[socket], KeepAlive: w.keepAlive, Log: w.log,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -79,11 +80,11 @@ func (r *Running) Wait(t testing.TB) error {
 }
 
 // Connect returns both ends of a link over loopback, not running.
-func Connect(t testing.TB, edge, node link.Config) (server, client *link.Link) {
+func Connect(t testing.TB, edge, node path.Config) (server, client *link.Link) {
 	t.Helper()
 	st, ct := TLS(t)
 	edge.TLS, node.TLS = st, ct
-	ln, err := link.Listen("127.0.0.1:0", edge)
+	ln, err := path.Listen("127.0.0.1:0", edge)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,7 @@ func Connect(t testing.TB, edge, node link.Config) (server, client *link.Link) {
 		}
 		accepted <- l
 	}()
-	client, err = link.Dial(t.Context(), ln.Addr().String(), node)
+	client, err = path.Dial(t.Context(), ln.Addr().String(), node)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,4 +107,16 @@ func Connect(t testing.TB, edge, node link.Config) (server, client *link.Link) {
 // Pattern is n pseudo-random bytes, the same ones each time.
 func Pattern(n int64) io.Reader {
 	return io.LimitReader(random.NewChaCha8([32]byte{1}), n)
+}
+
+// Eventually waits for cond.
+func Eventually(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	end := time.Now().Add(20 * time.Second)
+	for !cond() {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
 }

@@ -1,4 +1,4 @@
-package link_test
+package path_test
 
 import (
 	"maps"
@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 )
 
 // edgeAt is a listener that takes whatever comes, and its address.
-func edgeAt(t *testing.T, cfg link.Config) netip.AddrPort {
+func edgeAt(t *testing.T, cfg path.Config) netip.AddrPort {
 	t.Helper()
-	ln, err := link.Listen("127.0.0.1:0", cfg)
+	ln, err := path.Listen("127.0.0.1:0", cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,13 +30,14 @@ func edgeAt(t *testing.T, cfg link.Config) netip.AddrPort {
 	return netip.MustParseAddrPort(ln.Addr().String())
 }
 
-// A name that cannot be resolved is dialled where it answered last; what no link came up to is not remembered.
+// A name that cannot be resolved is dialled where it answered last; what no link came up to is not
+// remembered.
 func TestNamesAreDialledWhereTheyWere(t *testing.T) {
 	st, ct := linktest.TLS(t)
-	at := edgeAt(t, link.Config{TLS: st})
-	names := new(link.Names)
+	at := edgeAt(t, path.Config{TLS: st})
+	names := new(path.Names)
 	dial := func(addr string) error {
-		l, err := link.Dial(t.Context(), addr, link.Config{TLS: ct, Names: names})
+		l, err := path.Dial(t.Context(), addr, path.Config{TLS: ct, Names: names})
 		if err == nil {
 			err = l.Close(0, "")
 		}

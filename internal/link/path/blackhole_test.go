@@ -1,4 +1,4 @@
-package link_test
+package path_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -150,12 +151,12 @@ func TestAFlowSurvivesAPathThatGetsNarrower(t *testing.T) {
 func narrow(t *testing.T, upload, newMappings bool) {
 	const total = 32 << 20
 	st, ct := linktest.TLS(t)
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	path := newNarrowPath(t, ln.Addr())
+	wire := newNarrowPath(t, ln.Addr())
 	sum := make(chan [32]byte, 1)
 	receive := func(s *link.Stream) {
 		h := sha256.New()
@@ -180,7 +181,7 @@ func narrow(t *testing.T, upload, newMappings bool) {
 		}
 		accepted <- l
 	}()
-	client, err := link.Dial(t.Context(), path.addr(), link.Config{TLS: ct})
+	client, err := path.Dial(t.Context(), wire.addr(), path.Config{TLS: ct})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,13 +215,13 @@ func narrow(t *testing.T, upload, newMappings bool) {
 	} else {
 		go receive(s)
 	}
-	for path.moved.Load() < total/8 {
+	for wire.moved.Load() < total/8 {
 		<-time.After(time.Millisecond)
 	}
 	if newMappings {
-		path.forget()
+		wire.forget()
 	}
-	path.limit.Store(1272) // an IPv4 path of MTU 1300
+	wire.limit.Store(1272) // an IPv4 path of MTU 1300
 	lowered := time.Now()
 	switched := make(chan time.Duration, 1)
 	go func() {
@@ -229,7 +230,7 @@ func narrow(t *testing.T, upload, newMappings bool) {
 		}
 		switched <- time.Since(lowered)
 	}()
-	t.Logf("lowered at %d MB of %d", path.moved.Load()>>20, total>>20)
+	t.Logf("lowered at %d MB of %d", wire.moved.Load()>>20, total>>20)
 	want := sha256.New()
 	_, _ = io.Copy(want, linktest.Pattern(total))
 	select {
@@ -240,9 +241,9 @@ func narrow(t *testing.T, upload, newMappings bool) {
 	case <-time.After(60 * time.Second):
 		t.Fatalf("stuck; client %+v, server %+v", client.Info(), server.Info())
 	}
-	t.Logf("switched after %v, complete after %v, %d packets lost, path MTU %d before, %d and %d after", <-switched, time.Since(lowered), path.lost.Load(),
+	t.Logf("switched after %v, complete after %v, %d packets lost, path MTU %d before, %d and %d after", <-switched, time.Since(lowered), wire.lost.Load(),
 		before.PathMTU, client.Info().PathMTU, server.Info().PathMTU)
 	for _, l := range []*link.Link{client, server} {
-		eventually(t, "datagrams that pass", func() bool { n, _ := l.MaxDatagram(); return n <= 1272-37 }) // it learns by the clock
+		linktest.Eventually(t, "datagrams that pass", func() bool { n, _ := l.MaxDatagram(); return n <= 1272-37 }) // it learns by the clock
 	}
 }

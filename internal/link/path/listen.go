@@ -1,4 +1,4 @@
-package link
+package path
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"github.com/quic-go/quic-go"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+
+	"github.com/oneping/oneping/internal/link"
 )
 
 // Listener accepts links on one UDP socket.
@@ -27,18 +29,15 @@ type Listener struct {
 // proto.EnrolALPN are accepted; see Link.ALPN.
 func Listen(addr string, cfg Config) (*Listener, error) {
 	ln := &Listener{cfg: cfg, logs: rate.NewLimiter(1, 20)}
-	ln.path.sock = cfg.Socket
-	if ln.path.sock == nil {
-		s, err := listenSocket(context.Background(), "udp", addr, cfg.Control)
-		if err != nil {
-			return nil, fmt.Errorf("listen on %s: %w", addr, err)
-		}
-		ln.path.sock, ln.path.own = s, true
+	s, err := cfg.underlay().Open(context.Background(), "udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
+	ln.path.sock = s
 	ln.path.tr = &quic.Transport{Conn: ln.path.sock, VerifySourceAddress: cfg.RequireRetry, ConnContext: ln.admit}
 	if cfg.ResetKey != nil {
-		// A restarted edge answers packets of links it no longer knows with a reset: the node redials at once
-		// instead of after its idle time-out.
+		// A restarted edge answers packets of links it no longer knows with a reset: the node
+		// redials at once instead of after its idle time-out.
 		key := quic.StatelessResetKey(*cfg.ResetKey)
 		ln.path.tr.StatelessResetKey = &key
 	}
@@ -66,17 +65,15 @@ func (ln *Listener) logHandshake(ctx context.Context, info *quic.ClientInfo) {
 // Accept returns the next link whose handshake is complete. The caller must
 // Run or Close it. It fails with an error for which errors.Is(err,
 // net.ErrClosed) holds after Close.
-func (ln *Listener) Accept(ctx context.Context) (*Link, error) {
-	conn, err := ln.ln.Accept(ctx)
+func (ln *Listener) Accept(ctx context.Context) (*link.Link, error) {
+	q, err := ln.ln.Accept(ctx)
 	if err != nil {
 		if errors.Is(err, quic.ErrServerClosed) {
 			err = net.ErrClosed
 		}
 		return nil, fmt.Errorf("accept link: %w", err)
 	}
-	l := newLink(conn, &ln.cfg)
-	l.idle = listenerIdle
-	return l, nil
+	return newConn(q, listenerIdle).link(&ln.cfg)
 }
 
 // Addr returns the bound address.
@@ -88,14 +85,4 @@ func (ln *Listener) Close() error {
 	err := ln.ln.Close()
 	ln.path.close()
 	return err
-}
-
-// addrPort converts a UDP address, IPv4-mapped ones to IPv4.
-func addrPort(a net.Addr) netip.AddrPort {
-	u, ok := a.(*net.UDPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := u.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

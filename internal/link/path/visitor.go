@@ -1,8 +1,7 @@
-package link
+package path
 
 import (
 	"context"
-	"io"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -10,7 +9,8 @@ import (
 	"github.com/quic-go/quic-go"
 )
 
-// visitor is what a listener knows of a connection from its first packet on. Whoever it is has not said yet.
+// visitor is what a listener knows of a connection from its first packet on. Whoever it is has not
+// said yet.
 type visitor struct {
 	leave   func() // gives its place back, once
 	trusted atomic.Bool
@@ -48,8 +48,8 @@ func (ln *Listener) budget() uint64 {
 	return defaultWindows
 }
 
-// grow says whether quic-go may make the receive window of a connection larger by delta. It is called by one goroutine at
-// a time for a connection, with quic-go's locks held.
+// grow says whether quic-go may make the receive window of a connection larger by delta. It is
+// called by one goroutine at a time for a connection, with quic-go's locks held.
 func (ln *Listener) grow(conn *quic.Conn, delta uint64) bool {
 	v, ok := conn.Context().Value(visitorKey{}).(*visitor)
 	if !ok || !v.trusted.Load() || ln.cfg.Grow != nil && !ln.cfg.Grow() {
@@ -68,42 +68,7 @@ func (ln *Listener) grow(conn *quic.Conn, delta uint64) bool {
 	return true
 }
 
-// Trust says that the peer is known and welcome: its place among the strangers is free again and its receive window
-// may grow. On the dialling side it does nothing.
-func (l *Link) Trust() {
-	if v, ok := l.conn.Context().Value(visitorKey{}).(*visitor); ok {
-		v.trusted.Store(true)
-		v.leave()
-	}
-}
-
-// Traffic is what went over a link until now.
-type Traffic struct {
-	Received uint64 // bytes of UDP payload, duplicates included
-	Packets  uint64 // that they came in
-	Consumed uint64 // bytes of streams and datagrams that were read here
-}
-
-// Traffic returns what came in and what was read of it. The difference is what QUIC itself needs and what is kept
-// until somebody reads it: quic-go does not say how much that is.
-func (l *Link) Traffic() Traffic {
-	s := l.conn.ConnectionStats()
-	return Traffic{Received: s.BytesReceived, Packets: s.PacketsReceived, Consumed: l.tally.consumed.Load()}
-}
-
-// Admission says whether a connection from an address may begin its handshake. proven: the address has shown that it
-// receives what is sent to it. leave gives back what was taken; it is called once. An error refuses the
-// connection; the peer is told no reason.
+// Admission says whether a connection from an address may begin its handshake. proven: the address
+// has shown that it receives what is sent to it. leave gives back what was taken; it is called
+// once. An error refuses the connection; the peer is told no reason.
 type Admission func(from netip.Addr, proven bool) (leave func(), err error)
-
-// counted counts what is read from a stream.
-type counted struct {
-	r io.Reader
-	n *atomic.Uint64
-}
-
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.r.Read(b)
-	c.n.Add(uint64(n))
-	return n, err
-}

@@ -1,4 +1,4 @@
-package link
+package path
 
 import (
 	"errors"
@@ -10,18 +10,22 @@ import (
 )
 
 const (
-	// quicOverhead is what quic-go subtracts from its packet size to get the largest datagram: type byte, the longest
-	// connection id, AEAD tag.
+	// quicOverhead is what quic-go subtracts from its packet size to get the largest datagram: type
+	// byte, the longest connection id, AEAD tag.
 	quicOverhead = 1 + 20 + 16
-	// mtuDone is the datagram size from which quic-go searches no further: its largest packet is 1452 bytes and its steps end below 21.
+	// mtuDone is the datagram size from which quic-go searches no further: its largest packet is
+	// 1452 bytes and its steps end below 21.
 	mtuDone = 1452 - 21 - quicOverhead
 	// mtuStart is the datagram size at which every path begins (InitialPacketSize).
 	mtuStart = 1200 - quicOverhead
-	// settleAfter is when a path whose limit is below quic-go's counts as measured: quic-go probes once in five
-	// round trips, and bisects in four to eight probes. Short paths take the least, no path takes longer than the most.
+	// settleAfter is when a path whose limit is below quic-go's counts as measured: quic-go probes
+	// once in five round trips, and bisects in four to eight probes. Short paths take the least, no
+	// path takes longer than the most.
 	settleAfter      = 40 // round trips
 	settleAfterLeast = 3 * time.Second
 	settleAfterMost  = 20 * time.Second
+	// probeSize is the size of a datagram that no packet holds.
+	probeSize = 1500
 )
 
 // mtuTracker knows the largest datagram and since when it has not shrunk.
@@ -33,7 +37,7 @@ type mtuTracker struct {
 	size  atomic.Int64
 	since atomic.Int64 // unix nanoseconds: start of the search on this path
 	until atomic.Int64 // unix nanoseconds: when it has had its time; stored after since
-	probe [bufferSize]byte
+	probe [probeSize]byte
 }
 
 func (m *mtuTracker) begin(now time.Time) {
@@ -70,13 +74,25 @@ func (m *mtuTracker) get(now time.Time) (n int, settled bool) {
 	return n, n >= mtuDone || now.UnixNano() >= m.until.Load()
 }
 
-// learnMTU asks quic-go for its current limit: a datagram larger than any
-// packet is refused at once with the number.
-func (l *Link) learnMTU() {
-	l.mtu.allow(time.Now(), l.conn.ConnectionStats().SmoothedRTT)
-	err := l.conn.SendDatagram(l.mtu.probe[:])
-	if tooLarge, ok := errors.AsType[*quic.DatagramTooLargeError](err); ok {
-		l.mtu.set(int(tooLarge.MaxDatagramPayloadSize))
+// MaxDatagram implements link.Carrier.
+func (c *conn) MaxDatagram() (n int, settled bool) { return c.mtu.get(time.Now()) }
+
+// LeastDatagram implements link.Carrier.
+func (c *conn) LeastDatagram() int { return mtuStart }
+
+// PathMTU implements link.Carrier.
+func (c *conn) PathMTU() int {
+	n, _ := c.MaxDatagram()
+	return pathMTU(n, c.Remote().Addr())
+}
+
+// Measure implements link.Carrier: it asks quic-go for its current limit, which refuses a datagram
+// larger than any packet at once with the number.
+func (c *conn) Measure() {
+	c.mtu.allow(time.Now(), c.quic.ConnectionStats().SmoothedRTT)
+	err := c.quic.SendDatagram(c.mtu.probe[:])
+	if large, ok := errors.AsType[*quic.DatagramTooLargeError](err); ok {
+		c.mtu.set(int(large.MaxDatagramPayloadSize))
 	}
 }
 

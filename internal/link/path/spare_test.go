@@ -1,4 +1,4 @@
-package link_test
+package path_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -17,13 +18,13 @@ import (
 func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 	t.Parallel()
 	st, ct := linktest.TLS(t)
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	path := newNarrowPath(t, ln.Addr())
-	path.onlyFirst.Store(true)
+	wire := newNarrowPath(t, ln.Addr())
+	wire.onlyFirst.Store(true)
 	accepted := make(chan *link.Link, 1)
 	go func() {
 		l, err := ln.Accept(t.Context())
@@ -32,7 +33,7 @@ func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 		}
 		accepted <- l
 	}()
-	client, err := link.Dial(t.Context(), path.addr(), link.Config{TLS: ct})
+	client, err := path.Dial(t.Context(), wire.addr(), path.Config{TLS: ct})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 		return packet.OK
 	}})
 	linktest.Run(t, client, link.Handler{})
-	eventually(t, "the spare path was asked for", func() bool { return path.refused.Load() > 0 })
+	linktest.Eventually(t, "the spare path was asked for", func() bool { return wire.refused.Load() > 0 })
 	select {
 	case <-client.Done():
 		t.Fatal("the link ended with its spare path")
@@ -57,7 +58,7 @@ func TestALinkSurvivesASpareThatIsNotHeard(t *testing.T) {
 // TestANodeTakesMoreStreamsThanOneDeviceMayOpen: an edge opens the flows of all
 // devices on one connector's link; those of one must not take it up.
 func TestANodeTakesMoreStreamsThanOneDeviceMayOpen(t *testing.T) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{})
 	defer client.Close(proto.CodeOK, "")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

@@ -1,4 +1,4 @@
-package link_test
+package path_test
 
 import (
 	"context"
@@ -14,12 +14,13 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 // serveEdge accepts and runs links until the listener closes.
-func serveEdge(ctx context.Context, ln *link.Listener, accepted chan<- *link.Link) {
+func serveEdge(ctx context.Context, ln *path.Listener, accepted chan<- *link.Link) {
 	for {
 		l, err := ln.Accept(ctx)
 		if err != nil {
@@ -36,7 +37,7 @@ func serveEdge(ctx context.Context, ln *link.Listener, accepted chan<- *link.Lin
 func TestARestartedEdgeIsFoundAgainAtOnce(t *testing.T) {
 	st, ct := linktest.TLS(t)
 	key := [32]byte{1, 2, 3}
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st, ResetKey: &key})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: st, ResetKey: &key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestARestartedEdgeIsFoundAgainAtOnce(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 10)
-	redial := &link.Redial{Addrs: []string{addr}, Config: link.Config{TLS: ct}}
+	redial := &path.Redial{Addrs: []string{addr}, Config: path.Config{TLS: ct}}
 	done := make(chan error, 1)
 	go func() {
 		done <- redial.Run(ctx, func(ctx context.Context, l *link.Link) error {
@@ -59,7 +60,7 @@ func TestARestartedEdgeIsFoundAgainAtOnce(t *testing.T) {
 	if err := ln.Close(); err != nil { // without a word: quic-go sends no CONNECTION_CLOSE then
 		t.Fatal(err)
 	}
-	if ln, err = link.Listen(addr, link.Config{TLS: st, ResetKey: &key}); err != nil {
+	if ln, err = path.Listen(addr, path.Config{TLS: st, ResetKey: &key}); err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
@@ -94,8 +95,8 @@ func TestRedialOutlivesADeadEdge(t *testing.T) {
 	_ = probe.Close()
 	var attempts atomic.Int64
 	first := make(chan struct{}, 1)
-	redial := &link.Redial{
-		Addrs: []string{addr}, Config: link.Config{},
+	redial := &path.Redial{
+		Addrs: []string{addr}, Config: path.Config{},
 		TLS: func(context.Context) (*tls.Config, error) {
 			select {
 			case first <- struct{}{}:
@@ -117,7 +118,7 @@ func TestRedialOutlivesADeadEdge(t *testing.T) {
 	}()
 	<-first
 	<-time.After(1200 * time.Millisecond) // some of its packets have been refused
-	ln, err := link.Listen(addr, link.Config{TLS: st})
+	ln, err := path.Listen(addr, path.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func TestRedialOutlivesADeadEdge(t *testing.T) {
 }
 
 func TestRedialWithoutAddress(t *testing.T) {
-	if err := (&link.Redial{}).Run(t.Context(), nil); err == nil {
+	if err := (&path.Redial{}).Run(t.Context(), nil); err == nil {
 		t.Fatal("no error")
 	}
 }
@@ -147,12 +148,12 @@ func TestRedialWithoutAddress(t *testing.T) {
 func TestADialToTheWrongAuthorityNamesTheReason(t *testing.T) {
 	st, _ := linktest.TLS(t)
 	_, other := linktest.TLS(t)
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	_, err = link.Dial(t.Context(), ln.Addr().String(), link.Config{TLS: other})
+	_, err = path.Dial(t.Context(), ln.Addr().String(), path.Config{TLS: other})
 	if err == nil || !strings.Contains(err.Error(), "TLS handshake refused here") || !strings.Contains(err.Error(), "certificate") {
 		t.Fatalf("got %v", err)
 	}
@@ -166,14 +167,14 @@ func TestADialThatNobodyAnswersEndsInTwoSeconds(t *testing.T) {
 	defer mute.Close()
 	_, ct := linktest.TLS(t)
 	start := time.Now()
-	_, err = link.Dial(t.Context(), mute.LocalAddr().String(), link.Config{TLS: ct})
+	_, err = path.Dial(t.Context(), mute.LocalAddr().String(), path.Config{TLS: ct})
 	if err == nil || time.Since(start) > 4*time.Second || !strings.Contains(err.Error(), "no answer within 2s") {
 		t.Fatalf("%v after %v", err, time.Since(start))
 	}
 }
 
 func TestEnrolmentUsesPlainStreamsOnItsOwnALPN(t *testing.T) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{ALPN: proto.EnrolALPN})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{ALPN: proto.EnrolALPN})
 	if server.ALPN() != proto.EnrolALPN || client.ALPN() != proto.EnrolALPN {
 		t.Fatalf("ALPN %q and %q", server.ALPN(), client.ALPN())
 	}
@@ -206,7 +207,7 @@ func TestEnrolmentUsesPlainStreamsOnItsOwnALPN(t *testing.T) {
 
 // TestDatagramsOfAnySizeCross sends every interesting size both ways.
 func TestDatagramsOfAnySizeCross(t *testing.T) {
-	server, client := linktest.Connect(t, link.Config{}, link.Config{})
+	server, client := linktest.Connect(t, path.Config{}, path.Config{})
 	echo := link.Handler{Datagram: func(l *link.Link, d []byte) packet.Reason { return l.Send(link.Bulk, d) }}
 	linktest.Run(t, server, echo)
 	got := make(chan int, 100)
@@ -244,11 +245,11 @@ func TestDatagramsOfAnySizeCross(t *testing.T) {
 
 func TestListenOnATakenPortSaysSo(t *testing.T) {
 	st, _ := linktest.TLS(t)
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: st})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := link.Listen(ln.Addr().String(), link.Config{TLS: st}); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, err := path.Listen(ln.Addr().String(), path.Config{TLS: st}); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("got %v", err)
 	}
 	if err := ln.Close(); err != nil {

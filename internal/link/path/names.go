@@ -1,4 +1,4 @@
-package link
+package path
 
 import (
 	"maps"
@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// Names remembers where each edge that is known by a name was when its link last came up. On a laptop whose name service
-// sends its questions into the tunnel (systemd-resolved, with everything captured) the edge's name cannot be resolved while the
-// link is down; what is remembered is dialled then. A nil *Names remembers nothing. Safe for concurrent use.
+// Names remembers where each edge that is known by a name was when its link last came up. On a
+// laptop whose name service sends its questions into the tunnel (systemd-resolved, with everything
+// captured) the edge's name cannot be resolved while the link is down; what is remembered is
+// dialled then. A nil *Names remembers nothing. Safe for concurrent use.
 type Names struct {
 	mu sync.Mutex
 	at map[string]netip.AddrPort // by host:port as configured

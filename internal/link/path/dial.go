@@ -1,4 +1,4 @@
-package link
+package path
 
 import (
 	"context"
@@ -9,8 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/quic-go/quic-go"
-
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -22,7 +21,7 @@ const dialStagger = 250 * time.Millisecond
 // each a moment after the one before it; the first to finish its handshake
 // wins. A name that cannot be resolved is dialled where cfg.Names has it. One attempt takes at
 // most 2 s, and 2 s for the name. The caller must Run or Close the link.
-func Dial(ctx context.Context, addr string, cfg Config) (*Link, error) {
+func Dial(ctx context.Context, addr string, cfg Config) (*link.Link, error) {
 	targets, unresolved := resolve(ctx, addr, &cfg)
 	if unresolved != nil {
 		at, ok := cfg.Names.last(addr)
@@ -31,24 +30,26 @@ func Dial(ctx context.Context, addr string, cfg Config) (*Link, error) {
 		}
 		targets = []netip.AddrPort{at}
 	}
-	if cfg.Socket != nil {
-		targets = targets[:1] // one socket, one transport
-	}
-	l, err := dialAny(ctx, targets, &cfg)
+	c, err := dialAny(ctx, targets, &cfg)
 	switch {
 	case err != nil && unresolved != nil:
 		return nil, fmt.Errorf("dial %s: %w; at its last address: %w", addr, unresolved, err)
 	case err != nil:
 		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
-	if l.ALPN() != proto.EnrolALPN { // there nobody has looked yet who answers
-		cfg.Names.answered(addr, l.remote)
+	if c.tls.NegotiatedProtocol != proto.EnrolALPN { // there nobody has looked yet who answers
+		cfg.Names.answered(addr, c.paths.remote)
+	}
+	l, err := c.link(&cfg)
+	if err != nil {
+		_ = c.Close(proto.CodeOK, "")
+		c.Release()
+		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
 	return l, nil
 }
 
-// resolve turns host:port into addresses. Where Go itself asks the name servers (Linux), the questions go the way of the
-// link's own packets: a client that captures its name server has to find its edge all the same.
+// resolve turns host:port into addresses.
 func resolve(ctx context.Context, addr string, cfg *Config) ([]netip.AddrPort, error) {
 	if ap, err := netip.ParseAddrPort(addr); err == nil {
 		return []netip.AddrPort{ap}, nil
@@ -63,8 +64,7 @@ func resolve(ctx context.Context, addr string, cfg *Config) ([]netip.AddrPort, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	resolver := &net.Resolver{Dial: (&net.Dialer{Control: cfg.Control}).DialContext}
-	ips, err := resolver.LookupNetIP(ctx, "ip", host)
+	ips, err := cfg.underlay().Resolve(ctx, host)
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +79,12 @@ func resolve(ctx context.Context, addr string, cfg *Config) ([]netip.AddrPort, e
 }
 
 type dialResult struct {
-	link *Link
+	conn *conn
 	err  error
 }
 
 // dialAny races the targets and joins all attempts.
-func dialAny(ctx context.Context, targets []netip.AddrPort, cfg *Config) (*Link, error) {
+func dialAny(ctx context.Context, targets []netip.AddrPort, cfg *Config) (*conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan dialResult, len(targets))
@@ -94,17 +94,17 @@ func dialAny(ctx context.Context, targets []netip.AddrPort, cfg *Config) (*Link,
 		next++
 		running++
 		go func() {
-			l, err := dialOne(ctx, target, cfg)
+			c, err := dialOne(ctx, target, cfg)
 			if err != nil && len(targets) > 1 {
 				err = fmt.Errorf("%s: %w", target, err)
 			}
-			results <- dialResult{l, err}
+			results <- dialResult{c, err}
 		}()
 	}
 	start()
 	stagger := time.NewTimer(dialStagger)
 	defer stagger.Stop()
-	var won *Link
+	var won *conn
 	var errs []error
 	for running > 0 {
 		select {
@@ -122,10 +122,10 @@ func dialAny(ctx context.Context, targets []netip.AddrPort, cfg *Config) (*Link,
 					start()
 				}
 			case won == nil:
-				won = r.link
+				won = r.conn
 				cancel() // the others give up
 			default:
-				r.link.release()
+				r.conn.Release()
 			}
 		}
 	}
@@ -136,14 +136,15 @@ func dialAny(ctx context.Context, targets []netip.AddrPort, cfg *Config) (*Link,
 }
 
 // dialOne makes one attempt with a socket of its own.
-func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, error) {
+func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	p, err := openPath(ctx, target, cfg)
+	u := cfg.underlay()
+	p, err := openPath(ctx, u, target)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := p.tr.Dial(ctx, net.UDPAddrFromAddrPort(target), dialTLS(cfg), dialConfig(cfg))
+	q, err := p.tr.Dial(ctx, net.UDPAddrFromAddrPort(target), dialTLS(cfg), dialConfig(cfg))
 	if err != nil {
 		p.close()
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || isHandshakeTimeout(err) {
@@ -151,55 +152,7 @@ func dialOne(ctx context.Context, target netip.AddrPort, cfg *Config) (*Link, er
 		}
 		return nil, translate(err)
 	}
-	l := newLink(conn, cfg)
-	l.dialled = true
-	l.remote = target
-	if l.ALPN() != proto.EnrolALPN {
-		// The control stream is the first that the node opens, whatever its user does before Run.
-		if l.control.opened, err = conn.OpenStream(); err != nil {
-			_ = conn.CloseWithError(0, "")
-			p.close()
-			return nil, translate(err)
-		}
-	}
-	l.idle = idleTimeout(cfg.keepAlive())
-	l.path = p
-	if cfg.Socket == nil {
-		l.source = findSource(ctx, target, cfg)
-	}
-	return l, nil
-}
-
-// localPath is a socket of the dialling side with its transport.
-type localPath struct {
-	tr      *quic.Transport
-	sock    net.PacketConn
-	own     bool   // sock is ours to close
-	network string // udp4 or udp6
-	// path is quic-go's name for it once the peer has validated it; nil on the path that the handshake took.
-	path *quic.Path
-}
-
-// openPath opens a socket toward target.
-func openPath(ctx context.Context, target netip.AddrPort, cfg *Config) (*localPath, error) {
-	if cfg.Socket != nil {
-		return &localPath{tr: &quic.Transport{Conn: cfg.Socket}, sock: cfg.Socket}, nil
-	}
-	network := "udp4"
-	if target.Addr().Is6() && !target.Addr().Is4In6() {
-		network = "udp6"
-	}
-	s, err := listenSocket(ctx, network, ":0", cfg.Control)
-	if err != nil {
-		return nil, err
-	}
-	return &localPath{tr: &quic.Transport{Conn: s}, sock: s, own: true, network: network}, nil
-}
-
-// close ends the transport and its socket. Connections on it must have ended.
-func (p *localPath) close() {
-	_ = p.tr.Close()
-	if p.own {
-		_ = p.sock.Close()
-	}
+	c := newConn(q, idleTimeout(cfg.keepAlive()))
+	c.paths = &paths{quic: q, net: u, remote: target, log: cfg.log(), path: p, source: u.Source(ctx, target)}
+	return c, nil
 }

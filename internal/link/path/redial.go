@@ -1,4 +1,4 @@
-package link
+package path
 
 import (
 	"context"
@@ -9,12 +9,14 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
 
 const (
 	redialFirst = 100 * time.Millisecond
-	// redialCap is the longest pause but for its jitter, half to one and a half times of it; see dialTimeout.
+	// redialCap is the longest pause but for its jitter, half to one and a half times of it; see
+	// dialTimeout.
 	redialCap = 500 * time.Millisecond
 	// redialLived is how long a link must have lived to start over with the shortest pause.
 	redialLived = 5 * time.Second
@@ -28,7 +30,8 @@ const (
 type Redial struct {
 	Addrs  []string // host:port, tried in turn
 	Config Config
-	// TLS returns the TLS configuration of one attempt, so that a renewed certificate is used; nil = Config.TLS. It ends with its context.
+	// TLS returns the TLS configuration of one attempt, so that a renewed certificate is used; nil
+	// = Config.TLS. It ends with its context.
 	TLS func(context.Context) (*tls.Config, error)
 	// OnAttempt is told of each attempt, err nil when it succeeded; may be nil.
 	OnAttempt func(addr string, err error)
@@ -39,7 +42,7 @@ type Redial struct {
 // answers takes 2 s itself; while the edge refuses, up to 30 s), until ctx ends or no
 // address is configured. serve should call Link.Run and return its error; the link is closed
 // when serve returns. Run never returns nil.
-func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *Link) error) error {
+func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *link.Link) error) error {
 	if len(r.Addrs) == 0 {
 		return errors.New("redial: no edge address configured")
 	}
@@ -79,10 +82,10 @@ func isRefusal(err error) bool {
 	if e, ok := errors.AsType[*HandshakeError](err); ok {
 		return e.cause.ErrorCode.IsCryptoError() // one side rejects the other's certificate
 	}
-	if _, ok := errors.AsType[*RefusedError](err); ok { // of TLS, which may have to renew first
+	if _, ok := errors.AsType[*link.RefusedError](err); ok { // of TLS, which may have to renew first
 		return true
 	}
-	c, ok := errors.AsType[*CloseError](err)
+	c, ok := errors.AsType[*link.CloseError](err)
 	if !ok || !c.Remote {
 		return false
 	}
@@ -95,7 +98,7 @@ func isRefusal(err error) bool {
 }
 
 // once makes one attempt and serves its link; it says whether there was one and why it ended.
-func (r *Redial) once(ctx context.Context, addr string, serve func(ctx context.Context, l *Link) error) (linked bool, err error) {
+func (r *Redial) once(ctx context.Context, addr string, serve func(ctx context.Context, l *link.Link) error) (linked bool, err error) {
 	cfg := r.Config
 	if r.TLS != nil {
 		if cfg.TLS, err = r.TLS(ctx); err != nil {
@@ -110,8 +113,7 @@ func (r *Redial) once(ctx context.Context, addr string, serve func(ctx context.C
 	}
 	r.tell(addr, nil)
 	err = serve(ctx, l) // serve knows the link and reports its end
-	code, text := endCode(ctx)
-	_ = l.Close(code, text)
+	_ = l.CloseFor(ctx)
 	return true, err
 }
 

@@ -1,4 +1,4 @@
-package link_test
+package path_test
 
 import (
 	"errors"
@@ -12,12 +12,14 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/linktest"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
-// TestAStrangerMaySendLittle: QUIC's windows are what somebody may make the edge keep before anybody knows who it is.
+// TestAStrangerMaySendLittle: QUIC's windows are what somebody may make the edge keep before
+// anybody knows who it is.
 func TestAStrangerMaySendLittle(t *testing.T) {
-	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+	linktest.Simulated(t, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
 		sent := 0
 		for range 3 { // over all streams
 			s, err := client.OpenRaw(t.Context())
@@ -68,7 +70,8 @@ func transfer(t *testing.T, server, client *link.Link) time.Duration {
 	return took
 }
 
-// TestTheWindowGrowsWithTrust: who is known and read gets what a fast transfer needs, unless memory is short.
+// TestTheWindowGrowsWithTrust: who is known and read gets what a fast transfer needs, unless memory
+// is short.
 func TestTheWindowGrowsWithTrust(t *testing.T) {
 	var allowed atomic.Bool
 	for name, c := range map[string]struct {
@@ -81,7 +84,7 @@ func TestTheWindowGrowsWithTrust(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			allowed.Store(c.memory)
-			simulatedEdge(t, link.Config{Grow: allowed.Load}, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+			linktest.SimulatedEdge(t, path.Config{Grow: allowed.Load}, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
 				if c.trust {
 					server.Trust()
 				}
@@ -97,7 +100,8 @@ func TestTheWindowGrowsWithTrust(t *testing.T) {
 	}
 }
 
-// TestAPlaceIsHeldUntilTrustOrTheEnd: handshakes and connections of nobody known are bounded by their number.
+// TestAPlaceIsHeldUntilTrustOrTheEnd: handshakes and connections of nobody known are bounded by
+// their number.
 func TestAPlaceIsHeldUntilTrustOrTheEnd(t *testing.T) {
 	for name, trust := range map[string]bool{"trusted": true, "gone": false} {
 		t.Run(name, func(t *testing.T) {
@@ -109,7 +113,7 @@ func TestAPlaceIsHeldUntilTrustOrTheEnd(t *testing.T) {
 				places.Add(1)
 				return func() { places.Add(-1) }, nil
 			}
-			simulatedEdge(t, link.Config{Admit: admit}, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
+			linktest.SimulatedEdge(t, path.Config{Admit: admit}, path.Config{}, func(t *testing.T, server, client *link.Link, _ *linktest.Cable) {
 				if n := places.Load(); n != 1 {
 					t.Errorf("%d places taken after the handshake, want 1", n)
 				}
@@ -130,69 +134,19 @@ func TestAPlaceIsHeldUntilTrustOrTheEnd(t *testing.T) {
 	}
 }
 
-// TestARefusedConnectionFailsAtOnce: a node that is refused before its handshake dials again at once and not after a time-out.
+// TestARefusedConnectionFailsAtOnce: a node that is refused before its handshake dials again at
+// once and not after a time-out.
 func TestARefusedConnectionFailsAtOnce(t *testing.T) {
 	st, ct := linktest.TLS(t)
 	refuse := func(netip.Addr, bool) (func(), error) { return nil, errors.New("too many") }
-	ln, err := link.Listen("127.0.0.1:0", link.Config{TLS: st, Admit: refuse})
+	ln, err := path.Listen("127.0.0.1:0", path.Config{TLS: st, Admit: refuse})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = ln.Close() }()
-	_, err = link.Dial(t.Context(), ln.Addr().String(), link.Config{TLS: ct})
-	h, ok := errors.AsType[*link.HandshakeError](err)
+	_, err = path.Dial(t.Context(), ln.Addr().String(), path.Config{TLS: ct})
+	h, ok := errors.AsType[*path.HandshakeError](err)
 	if !ok || !h.Remote() || h.Error() != "the edge takes no new connections from here now" {
 		t.Errorf("got %v, want a refusal", err)
 	}
-}
-
-// TestStreamsThatSayNothingEndTheLink: quic-go keeps what such a stream holds until the peer resets it.
-func TestStreamsThatSayNothingEndTheLink(t *testing.T) {
-	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
-		ended := make(chan error, 1)
-		go func() { ended <- server.Run(t.Context(), link.Handler{}) }()
-		began := time.Now()
-		var last *link.Stream
-		for range 9 { // the last opens those before it, too (RFC 9000 §3.2)
-			s, err := client.OpenRaw(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			last = s
-		}
-		if _, err := last.Write([]byte{0xff}); err != nil {
-			t.Fatal(err)
-		}
-		err := <-ended
-		c, ok := errors.AsType[*link.CloseError](err)
-		if took := time.Since(began); !ok || c.Code != proto.CodeProtocol || c.Remote || took < 10*time.Second || took > 11*time.Second {
-			t.Errorf("ended after %v with %v", took, err)
-		}
-		<-client.Done()
-	})
-}
-
-// TestSilentStreamsTakeFewGoroutines: what waits for the first byte of a stream is bounded, whatever the peer opens.
-func TestSilentStreamsTakeFewGoroutines(t *testing.T) {
-	simulated(t, link.Config{}, func(t *testing.T, server, client *link.Link, _ *cable) {
-		const opened = 1000
-		go func() { _ = server.Run(t.Context(), link.Handler{}) }()
-		for i := range opened {
-			s, err := client.OpenRaw(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if i == opened-1 {
-				if _, err := s.Write([]byte{0xff}); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		time.Sleep(time.Second)
-		if n := server.Unnamed(); n != 128 {
-			t.Errorf("%d streams are waited for, want 128", n)
-		}
-		_ = client.Close(proto.CodeOK, "")
-		<-server.Done()
-	})
 }

@@ -1,4 +1,4 @@
-package link_test
+package path_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -18,7 +19,7 @@ func attempts(t *testing.T, err error) (n int) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		r := link.Redial{Addrs: []string{"192.0.2.1:7844"}, TLS: func(context.Context) (*tls.Config, error) { n++; return nil, err }}
+		r := path.Redial{Addrs: []string{"192.0.2.1:7844"}, TLS: func(context.Context) (*tls.Config, error) { n++; return nil, err }}
 		if err := r.Run(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Run returned %v", err)
 		}
