@@ -4,19 +4,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/internal/lab"
+	"github.com/oneping/oneping/internal/lab/holder"
 )
 
 // newLabHiddenCmds are the processes of a lab; it starts them itself.
 func newLabHiddenCmds() []*cobra.Command {
-	holder := &cobra.Command{
+	run := &cobra.Command{
 		Use: "holder", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return lab.RunHolder(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error { return holder.Run(c.Context()) },
 	}
 	var id int
 	var raw bool
 	drop := &cobra.Command{
 		Use: "drop -- COMMAND…", Hidden: true, Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return lab.Drop(c.Context(), id, raw, args) },
+		RunE: func(c *cobra.Command, args []string) error { return holder.Drop(c.Context(), id, raw, args) },
 	}
 	drop.Flags().IntVar(&id, "id", 0, "user and group to become")
 	drop.Flags().BoolVar(&raw, "raw", false, "keep CAP_NET_RAW")
@@ -29,7 +30,7 @@ func newLabHiddenCmds() []*cobra.Command {
 			if err != nil {
 				return err
 			}
-			return lab.RunLinkProcess(c.Context(), parsed, seed)
+			return holder.RunLink(c.Context(), parsed, seed)
 		},
 	}
 	link.Flags().StringVar(&shape, "shape", "", "delay, jitter, loss, rate")
@@ -42,5 +43,5 @@ func newLabHiddenCmds() []*cobra.Command {
 		},
 	}
 	tail.Flags().BoolVar(&follow, "follow", false, "keep showing what is added")
-	return []*cobra.Command{holder, drop, link, tail}
+	return []*cobra.Command{run, drop, link, tail}
 }

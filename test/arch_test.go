@@ -56,14 +56,14 @@ var owners = map[string][]string{
 	"gvisor.dev/gvisor":                     {"client/netstack"},
 	"golang.zx2c4.com/wireguard/tun":        {"client/tun"},
 	"golang.zx2c4.com/wireguard/windows":    {"client/osroute"},
-	"github.com/vishvananda/netlink":        {"client/osroute", "internal/lab"},
+	"github.com/vishvananda/netlink":        {"client/osroute", "internal/lab/holder"},
 	"github.com/nats-io":                    {"edge/state"},
 	"github.com/gaissmai/bart":              {"edge/route"},
 	"github.com/spf13/cobra":                {"cmd"},
 	"github.com/prometheus/client_golang":   {"internal/obs"},
 	"github.com/kardianos/service":          {"internal/service"},
 	"golang.org/x/term":                     {"internal/term"},
-	"github.com/creack/pty":                 {"internal/lab"},
+	"github.com/creack/pty":                 {"internal/lab", "internal/lab/holder"},
 	"text/tabwriter":                        {}, // internal/term aligns columns, by itself
 	"github.com/google/go-cmp":              {}, // tests only, as the rest
 	"github.com/rogpeppe/go-internal":       {},

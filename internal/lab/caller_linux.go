@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/oneping/oneping/internal/advice"
 )
 
 // socketName is the abstract address of a lab of this user.
@@ -21,7 +19,8 @@ func socketName(lab string) string { return socketPrefix() + lab }
 
 func socketPrefix() string { return fmt.Sprintf("@oneping-lab-%d-", os.Geteuid()) }
 
-func nameTaken(lab string) error {
+// NameTaken says that a lab of that name is up, and what to do.
+func NameTaken(lab string) error {
 	return hinted(fmt.Errorf("start lab: %q is up already", lab),
 		"end it with: oneping lab down%s; or give this one a --name", nameFlag(lab))
 }
@@ -35,13 +34,13 @@ func nameFlag(lab string) string {
 
 // dial connects to a lab of this user. Anybody may listen on an abstract name,
 // so the holder's owner is checked.
-func dial(lab string) (*conn, *unix.Ucred, error) {
+func dial(lab string) (*Conn, *unix.Ucred, error) {
 	uc, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: socketName(lab)})
 	if err != nil {
 		return nil, nil, hinted(fmt.Errorf("there is no lab %q", lab), "start it with: oneping lab up%s; or name one that oneping lab status shows", nameFlag(lab))
 	}
-	c := &conn{unix: uc}
-	cred, err := c.peer()
+	c := NewConn(uc)
+	cred, err := c.Peer()
 	if err == nil && int(cred.Uid) != os.Geteuid() {
 		err = fmt.Errorf("lab %q belongs to user %d", lab, cred.Uid)
 	}
@@ -52,37 +51,26 @@ func dial(lab string) (*conn, *unix.Ucred, error) {
 }
 
 // ask sends a request and returns the answer that ends it.
-func ask(lab string, req request) (reply, error) {
+func ask(lab string, req Request) (Reply, error) {
 	c, _, err := dial(lab)
 	if err != nil {
-		return reply{}, err
+		return Reply{}, err
 	}
-	defer c.unix.Close()
-	if err := c.send(req); err != nil {
-		return reply{}, err
+	defer c.Close()
+	if err := c.Send(req); err != nil {
+		return Reply{}, err
 	}
 	return answer(c)
 }
 
-func answer(c *conn) (reply, error) {
-	var r reply
-	files, err := c.receive(&r)
-	closeAll(files)
+func answer(c *Conn) (Reply, error) {
+	var r Reply
+	files, err := c.Receive(&r)
+	CloseAll(files)
 	if err != nil {
-		return reply{}, fmt.Errorf("ask lab: %w", err)
+		return Reply{}, fmt.Errorf("ask lab: %w", err)
 	}
-	return r, r.err()
-}
-
-// failure is the answer that carries err and what to do about it.
-func failure(err error) reply { return reply{Error: err.Error(), Hint: advice.Of(err)} }
-
-// err returns the failure that r carries, nil where it carries none.
-func (r reply) err() error {
-	if r.Error == "" {
-		return nil
-	}
-	return &advice.Error{Text: r.Error, Advice: r.Hint}
+	return r, r.Err()
 }
 
 // GetStatus describes a lab.
@@ -91,8 +79,8 @@ func GetStatus(lab string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	defer c.unix.Close()
-	if err := c.send(request{Op: opStatus}); err != nil {
+	defer c.Close()
+	if err := c.Send(Request{Op: OpStatus}); err != nil {
 		return Status{}, err
 	}
 	r, err := answer(c)
@@ -109,13 +97,13 @@ func GetStatus(lab string) (Status, error) {
 // StopNode stops a node's role, with SIGTERM or at once; a host of the private
 // subnet and a router lose their links instead.
 func StopNode(lab, node string, kill bool) error {
-	_, err := ask(lab, request{Op: opStop, Node: node, Kill: kill})
+	_, err := ask(lab, Request{Op: OpStop, Node: node, Kill: kill})
 	return err
 }
 
 // StartNode undoes StopNode and returns when the node is ready.
 func StartNode(lab, node string) error {
-	_, err := ask(lab, request{Op: opStart, Node: node})
+	_, err := ask(lab, Request{Op: OpStart, Node: node})
 	return err
 }
 
@@ -125,13 +113,13 @@ func Down(lab string) error {
 	if err != nil {
 		return err
 	}
-	defer c.unix.Close()
+	defer c.Close()
 	process, err := unix.PidfdOpen(int(cred.Pid), 0)
 	if err != nil {
 		return fmt.Errorf("find holder %d of lab %q: %w", cred.Pid, lab, err)
 	}
 	defer unix.Close(process)
-	if err := c.send(request{Op: opDown}); err != nil {
+	if err := c.Send(Request{Op: OpDown}); err != nil {
 		return err
 	}
 	if gone, err := awaitExit(process, endWithin); gone || err != nil {

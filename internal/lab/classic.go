@@ -19,8 +19,8 @@ const (
 	CaptureV6    = "fd6f:6e65:7069:10::/60" //
 	EdgeV4       = "192.0.2.1"              // where laptops and connector dial the edge
 	EdgeV6       = "fd6f:6e65:7069:400::1"  //
-	edgePort     = 7844                     //
-	tunnelName   = "lab"                    // what the route points to
+	EdgePort     = 7844                     //
+	TunnelName   = "lab"                    // what the route points to
 	ulaPrefix    = "fd6f:6e65:7069"         //
 	deviceLAN    = "lan0"                   // the connector's device in the LAN
 	deviceFirst  = "eth0"                   // the first device of laptop, server, host
@@ -97,7 +97,7 @@ func (t *Topology) addLaptop(i int, uplink string) {
 	name := numbered("laptop", i)
 	gateway4, gateway6 := fmt.Sprintf("198.51.100.%d", 16*i+1), fmt.Sprintf("%s:2%02x::1", ulaPrefix, i)
 	t.Nodes = append(t.Nodes, Node{
-		Name: name, Kind: KindLaptop, User: user(i), Sysctls: plainHost(),
+		Name: name, Kind: KindLaptop, User: User(i), Sysctls: plainHost(),
 		Routes: append(routes(EdgeV4+"/32", gateway4, EdgeV6+"/128", gateway6),
 			routes("0.0.0.0/0", gateway4, "::/0", gateway6)...),
 	})
@@ -157,8 +157,8 @@ func numbered(base string, i int) string {
 	return fmt.Sprintf("%s%d", base, i+1)
 }
 
-// user returns whose laptop i is.
-func user(i int) string {
+// User returns whose laptop i is.
+func User(i int) string {
 	if names := []string{"alice", "bob", "carol", "dave"}; i < len(names) {
 		return names[i] + "@example.com"
 	}

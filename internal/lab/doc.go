@@ -30,12 +30,7 @@
 // @oneping-lab-UID-NAME, which needs no file either: [Down], Ctrl-C, a crash
 // and kill -9 are therefore one path.
 //
-// The holder keeps one locked thread in each namespace of the lab (a thread
-// that has left the host's network cannot return without privilege); whatever must
-// happen in a node, from setting an address to starting a process, is done by
-// that node's thread. [Exec] hands its standard streams to the holder as
-// descriptors, so that the holder never touches a byte of them.
-//
-// The roles are processes of the same binary; they report readiness by the
-// sd_notify protocol and are never polled.
+// This package is the lab as a caller sees it: its topology as plain data, and [Up], [Run], [Exec],
+// [GetStatus] and [Down], which start a holder and speak to it (message.go). What the holder does
+// is in internal/lab/holder; nothing here enters a namespace.
 package lab

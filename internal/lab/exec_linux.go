@@ -29,7 +29,7 @@ func Exec(lab string, cmd Command) error {
 	if err != nil {
 		return err
 	}
-	defer c.unix.Close()
+	defer c.Close()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
 	defer signal.Stop(signals)
@@ -50,12 +50,12 @@ func Exec(lab string, cmd Command) error {
 }
 
 // requestExec has the command started; it returns the terminal, if one was made.
-func requestExec(c *conn, cmd Command) (*os.File, error) {
+func requestExec(c *Conn, cmd Command) (*os.File, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, fmt.Errorf("find working directory: %w", err)
 	}
-	req := request{Op: opExec, Node: cmd.Node, Argv: cmd.Argv, Dir: dir, Env: os.Environ()}
+	req := Request{Op: OpExec, Node: cmd.Node, Argv: cmd.Argv, Dir: dir, Env: os.Environ()}
 	files := []*os.File{cmd.Stdin, cmd.Stdout, cmd.Stderr}
 	if ownsTerminal(cmd) {
 		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -72,20 +72,20 @@ func requestExec(c *conn, cmd Command) (*os.File, error) {
 			req.Rows, req.Cols = size.Rows, size.Cols
 		}
 	}
-	if err := c.send(req, files...); err != nil {
+	if err := c.Send(req, files...); err != nil {
 		return nil, fmt.Errorf("ask lab: %w", err)
 	}
-	var started reply
-	passed, err := c.receive(&started)
+	var started Reply
+	passed, err := c.Receive(&started)
 	if err != nil {
 		return nil, fmt.Errorf("ask lab: %w", err)
 	}
-	if err := started.err(); err != nil {
-		closeAll(passed)
+	if err := started.Err(); err != nil {
+		CloseAll(passed)
 		return nil, err
 	}
 	if len(passed) != 1 {
-		closeAll(passed)
+		CloseAll(passed)
 		return nil, nil
 	}
 	return pollable(passed[0])
@@ -115,7 +115,7 @@ func pollable(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "terminal"), nil
 }
 
-func forwardSignals(c *conn, signals <-chan os.Signal, ended <-chan struct{}) {
+func forwardSignals(c *Conn, signals <-chan os.Signal, ended <-chan struct{}) {
 	for {
 		select {
 		case <-ended:
@@ -123,14 +123,14 @@ func forwardSignals(c *conn, signals <-chan os.Signal, ended <-chan struct{}) {
 		case sig := <-signals:
 			if number, ok := sig.(syscall.Signal); ok {
 				// A lab that is gone is noticed where its answer is read.
-				_ = c.send(signalRequest{Signal: int(number)})
+				_ = c.Send(Signal{Signal: int(number)})
 			}
 		}
 	}
 }
 
 // await returns the command's exit code; a terminal is pumped meanwhile.
-func await(c *conn, cmd Command, master *os.File) (int, error) {
+func await(c *Conn, cmd Command, master *os.File) (int, error) {
 	if master == nil {
 		return awaitCode(c)
 	}
@@ -157,7 +157,7 @@ func await(c *conn, cmd Command, master *os.File) (int, error) {
 	return code, err
 }
 
-func awaitCode(c *conn) (int, error) {
+func awaitCode(c *Conn) (int, error) {
 	r, err := answer(c)
 	if err != nil {
 		return 0, fmt.Errorf("the lab ended before the command: %w", err)

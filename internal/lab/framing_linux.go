@@ -15,14 +15,21 @@ import (
 
 const maxMessage = 8 << 20 // an environment can be large
 
-// conn carries JSON messages behind a 4-byte length; descriptors ride on the
+// Conn carries JSON messages behind a 4-byte length; descriptors ride on the
 // length. Sends may be concurrent, receives may not.
-type conn struct {
+type Conn struct {
 	unix *net.UnixConn
 	mu   sync.Mutex
 }
 
-func (c *conn) send(message any, files ...*os.File) error {
+// NewConn speaks over c.
+func NewConn(c *net.UnixConn) *Conn { return &Conn{unix: c} }
+
+// Close ends the connection; a blocked Receive returns.
+func (c *Conn) Close() error { return c.unix.Close() }
+
+// Send writes one message; files go with it and stay open here.
+func (c *Conn) Send(message any, files ...*os.File) error {
 	body, err := json.Marshal(message)
 	if err != nil {
 		return err
@@ -45,9 +52,9 @@ func (c *conn) send(message any, files ...*os.File) error {
 	return err
 }
 
-// receive fills message and returns the descriptors that came with it, close on
+// Receive fills message and returns the descriptors that came with it, close on
 // exec. The caller closes them.
-func (c *conn) receive(message any) ([]*os.File, error) {
+func (c *Conn) Receive(message any) ([]*os.File, error) {
 	var head [4]byte
 	oob := make([]byte, unix.CmsgSpace(4*4))
 	n, oobn, flags, _, err := c.unix.ReadMsgUnix(head[:], oob)
@@ -65,13 +72,13 @@ func (c *conn) receive(message any) ([]*os.File, error) {
 		err = c.receiveBody(head, n, message)
 	}
 	if err != nil {
-		closeAll(files)
+		CloseAll(files)
 		return nil, err
 	}
 	return files, nil
 }
 
-func (c *conn) receiveBody(head [4]byte, have int, message any) error {
+func (c *Conn) receiveBody(head [4]byte, have int, message any) error {
 	if _, err := io.ReadFull(c.unix, head[have:]); err != nil {
 		return err
 	}
@@ -98,7 +105,7 @@ func parseRights(oob []byte) ([]*os.File, error) {
 	for i := range messages {
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
-			closeAll(files)
+			CloseAll(files)
 			return nil, err
 		}
 		for _, fd := range fds {
@@ -108,14 +115,15 @@ func parseRights(oob []byte) ([]*os.File, error) {
 	return files, nil
 }
 
-func closeAll(files []*os.File) {
+// CloseAll closes what is there of files.
+func CloseAll(files []*os.File) {
 	for _, f := range files {
 		_ = f.Close()
 	}
 }
 
-// peer returns who is at the other end, as this process's namespaces see it.
-func (c *conn) peer() (*unix.Ucred, error) {
+// Peer returns who is at the other end, as this process's namespaces see it.
+func (c *Conn) Peer() (*unix.Ucred, error) {
 	raw, err := c.unix.SyscallConn()
 	if err != nil {
 		return nil, err
@@ -129,21 +137,21 @@ func (c *conn) peer() (*unix.Ucred, error) {
 }
 
 // socketPair returns one end as a conn and the other as a file to hand to a child.
-func socketPair() (*conn, *os.File, error) {
+func socketPair() (*Conn, *os.File, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("create socket pair: %w", err)
 	}
 	theirs := os.NewFile(uintptr(fds[1]), "lease")
-	ours, err := fileConn(os.NewFile(uintptr(fds[0]), "lease"))
+	ours, err := FileConn(os.NewFile(uintptr(fds[0]), "lease"))
 	if err != nil {
 		return nil, nil, errors.Join(err, theirs.Close())
 	}
 	return ours, theirs, nil
 }
 
-// fileConn takes over file.
-func fileConn(file *os.File) (*conn, error) {
+// FileConn takes over file.
+func FileConn(file *os.File) (*Conn, error) {
 	defer file.Close()
 	c, err := net.FileConn(file)
 	if err != nil {
@@ -153,5 +161,5 @@ func fileConn(file *os.File) (*conn, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("not a Unix socket"), c.Close())
 	}
-	return &conn{unix: uc}, nil
+	return NewConn(uc), nil
 }

@@ -43,12 +43,3 @@ func LogCommand(string, bool) []string { return nil }
 
 // Tail needs Linux.
 func Tail(context.Context, string, bool, io.Writer) error { return errLinux() }
-
-// RunHolder needs Linux.
-func RunHolder(context.Context) error { return errLinux() }
-
-// RunLinkProcess needs Linux.
-func RunLinkProcess(context.Context, Shape, uint64) error { return errLinux() }
-
-// Drop needs Linux.
-func Drop(context.Context, int, bool, []string) error { return errLinux() }

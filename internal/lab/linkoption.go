@@ -29,9 +29,9 @@ type Shape struct {
 	MTU int `json:"mtu,omitempty"`
 }
 
-// active reports whether frames must pass through the link process; an MTU
+// Active reports whether frames must pass through the link process; an MTU
 // alone is a property of the devices.
-func (s Shape) active() bool {
+func (s Shape) Active() bool {
 	return s.Delay > 0 || s.Jitter > 0 || s.Loss > 0 || s.Rate > 0
 }
 

@@ -3,20 +3,22 @@ package lab
 import (
 	"net/netip"
 	"time"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // What the holder is asked to do; one request a connection.
 const (
-	opStatus = "status"
-	opExec   = "exec"
-	opStop   = "stop"
-	opStart  = "start"
-	opDown   = "down"
+	OpStatus = "status"
+	OpExec   = "exec"
+	OpStop   = "stop"
+	OpStart  = "start"
+	OpDown   = "down"
 )
 
-// request opens a connection to the holder. An exec carries three descriptors:
+// Request opens a connection to the holder. An exec carries three descriptors:
 // standard input, output and error.
-type request struct {
+type Request struct {
 	Op   string `json:"op"`
 	Node string `json:"node,omitempty"`
 	Kill bool   `json:"kill,omitempty"`
@@ -30,16 +32,17 @@ type request struct {
 	Cols     uint16  `json:"cols,omitempty"`
 }
 
-func (r *request) wantsTerminal() bool { return r.Terminal != [3]bool{} }
+// WantsTerminal says whether a terminal is to be made.
+func (r *Request) WantsTerminal() bool { return r.Terminal != [3]bool{} }
 
-// signalRequest follows an exec on its connection, any number of times.
-type signalRequest struct {
+// Signal follows an exec on its connection, any number of times.
+type Signal struct {
 	Signal int `json:"signal"`
 }
 
-// reply answers a request. An exec is answered twice: when the command has
+// Reply answers a request. An exec is answered twice: when the command has
 // started, with the terminal's descriptor if it has one, and when it has ended.
-type reply struct {
+type Reply struct {
 	Error  string  `json:"error,omitempty"`
 	Hint   string  `json:"hint,omitempty"`
 	Status *Status `json:"status,omitempty"`
@@ -49,16 +52,27 @@ type reply struct {
 	Ready    bool   `json:"ready,omitempty"`
 }
 
-// charter is what a new holder is told on its lease.
-type charter struct {
+// Failure is the answer that carries err and what to do about it.
+func Failure(err error) Reply { return Reply{Error: err.Error(), Hint: advice.Of(err)} }
+
+// Err returns the failure that r carries, nil where it carries none.
+func (r *Reply) Err() error {
+	if r.Error == "" {
+		return nil
+	}
+	return &advice.Error{Text: r.Error, Advice: r.Hint}
+}
+
+// Charter is what a new holder is told on its lease.
+type Charter struct {
 	Options Options `json:"options"`
 	Socket  string  `json:"socket"`
 	// Rootless: the holder is the only user there is, root in a user namespace.
 	Rootless bool `json:"rootless"`
 }
 
-// detach is the starter's word that the lab may outlive it.
-type detach struct {
+// Detach is the starter's word that the lab may outlive it.
+type Detach struct {
 	Detach bool `json:"detach"`
 }
 

@@ -57,7 +57,7 @@ func (t *Topology) plainEdge(edge *Node, o Options) {
 			edge.Routes = append(edge.Routes, Route{To: to, Device: "to-" + numbered("laptop", i), Src: pick(to, HopV4, HopV6)})
 		}
 	}
-	inner := o.inner()
+	inner := o.Inner()
 	edge.Routes = append(edge.Routes, routes(inner[0], "203.0.113.2", inner[1], ulaPrefix+":300::2")...)
 }
 

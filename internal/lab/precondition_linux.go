@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -46,7 +45,9 @@ func needsUserNamespace() bool {
 // hasManyUsers reports whether the connector's user exists besides root: not in
 // a user namespace that maps one user.
 func hasManyUsers() bool {
-	return covers(readOptional("/proc/self/uid_map"), connectorID) && covers(readOptional("/proc/self/gid_map"), connectorID)
+	users, errU := os.ReadFile("/proc/self/uid_map")
+	groups, errG := os.ReadFile("/proc/self/gid_map")
+	return errU == nil && errG == nil && covers(string(users), ConnectorID) && covers(string(groups), ConnectorID)
 }
 
 // covers reports whether a uid_map or gid_map covers id: lines of first id inside,
@@ -61,9 +62,9 @@ func covers(table string, id uint64) bool {
 	return false
 }
 
-// explainDenied adds the line of configuration that stands between this user
+// ExplainDenied adds the line of configuration that stands between this user
 // and a lab, if err looks like it. root says that no user namespace was tried.
-func explainDenied(err error, root bool) error {
+func ExplainDenied(err error, root bool) error {
 	switch {
 	case advice.Of(err) != "":
 		return err
@@ -81,41 +82,11 @@ func explainDenied(err error, root bool) error {
 	return hinted(err, "this system forbids unprivileged user namespaces (a container?); run it as root: sudo oneping lab")
 }
 
-func setting(name string) string { return strings.TrimSpace(readOptional("/proc/sys/" + name)) }
-
-// packageOf says where a common tool comes from (Debian's names), "" if unknown.
-func packageOf(program string) string {
-	switch program {
-	case "traceroute", "fping", "tcpdump", "curl", "iperf3", "hping3", "nmap", "tmux", "socat", "ethtool", "nftables", "iptables":
-		return program
-	case "mtr":
-		return "mtr-tiny"
-	case "ping":
-		return "iputils-ping"
-	case "tracepath":
-		return "iputils-tracepath"
-	case "dig", "nslookup", "host":
-		return "dnsutils"
-	case "ip", "ss", "tc", "bridge":
-		return "iproute2"
-	case "nc":
-		return "netcat-openbsd"
-	case "ssh":
-		return "openssh-client"
-	case "ifconfig", "route", "arp":
-		return "net-tools"
+// setting returns a setting of the kernel, "" where it has none of that name.
+func setting(name string) string {
+	text, err := os.ReadFile("/proc/sys/" + name)
+	if err != nil {
+		return ""
 	}
-	return ""
-}
-
-// explainMissing says how to get a program that is not there.
-func explainMissing(err error, program string) error {
-	if !errors.Is(err, exec.ErrNotFound) {
-		return err
-	}
-	err = fmt.Errorf("%s: command not found", program)
-	if name := packageOf(program); name != "" {
-		return hinted(err, "apt-get install %s (or the package of that name on your system)", name)
-	}
-	return hinted(err, "the command runs with the files of this machine; is it installed and in the PATH?")
+	return strings.TrimSpace(string(text))
 }

@@ -27,8 +27,8 @@ func rowAddr(i, host int) (v4, v6 netip.Addr) {
 // Server returns the application server's addresses behind that many routers.
 func Server(routers int) (v4, v6 netip.Addr) { return rowAddr(routers, 120) }
 
-// inner returns what the edge routes to the connector, one prefix a family.
-func (o Options) inner() [2]string {
+// Inner returns what the edge routes to the connector, one prefix a family.
+func (o Options) Inner() [2]string {
 	if o.Routers == 0 {
 		return [2]string{LANV4, LANV6}
 	}

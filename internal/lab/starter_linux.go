@@ -22,7 +22,7 @@ const endWithin = 10 * time.Second
 // starter is a holder that still depends on this process.
 type starter struct {
 	cmd   *exec.Cmd
-	lease *conn
+	lease *Conn
 	words *bytes.Buffer // what the holder's runtime said before it had a log
 }
 
@@ -33,11 +33,11 @@ func Up(ctx context.Context, o Options, progress *term.Progress) error {
 	if err != nil {
 		return err
 	}
-	if err := s.lease.send(detach{Detach: true}); err != nil {
+	if err := s.lease.Send(Detach{Detach: true}); err != nil {
 		return errors.Join(err, s.end())
 	}
 	// The holder reads the word before it sees the end of the lease.
-	return errors.Join(s.lease.unix.Close(), s.cmd.Process.Release())
+	return errors.Join(s.lease.Close(), s.cmd.Process.Release())
 }
 
 // Run starts a lab, runs cmd in it and removes the lab. Nothing of it survives
@@ -65,9 +65,9 @@ func launch(ctx context.Context, o Options, progress *term.Progress) (*starter, 
 	}
 	s, err := startHolder(o)
 	if err != nil {
-		return nil, explainDenied(err, os.Geteuid() == 0)
+		return nil, ExplainDenied(err, os.Geteuid() == 0)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.lease.unix.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = s.lease.Close() })
 	defer stop()
 	if err := s.awaitReady(progress); err != nil {
 		if ctx.Err() != nil {
@@ -93,10 +93,10 @@ func startHolder(o Options) (*starter, error) {
 	s.cmd.Stderr = s.words
 	s.cmd.SysProcAttr = holderAttr(userNamespace)
 	if err := s.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("create namespaces: %w", err), lease.unix.Close())
+		return nil, errors.Join(fmt.Errorf("create namespaces: %w", err), lease.Close())
 	}
-	letter := charter{Options: o, Socket: socketName(o.Name), Rootless: userNamespace || !hasManyUsers()}
-	if err := lease.send(letter); err != nil {
+	letter := Charter{Options: o, Socket: socketName(o.Name), Rootless: userNamespace || !hasManyUsers()}
+	if err := lease.Send(letter); err != nil {
 		return nil, errors.Join(fmt.Errorf("instruct holder: %w", err), s.end())
 	}
 	return s, nil
@@ -118,13 +118,13 @@ func holderAttr(userNamespace bool) *syscall.SysProcAttr {
 func (s *starter) awaitReady(progress *term.Progress) error {
 	defer progress.Done()
 	for {
-		var word reply
-		if _, err := s.lease.receive(&word); err != nil {
+		var word Reply
+		if _, err := s.lease.Receive(&word); err != nil {
 			return errors.New("start lab: its holder ended before it was ready")
 		}
 		switch {
 		case word.Error != "":
-			return word.err()
+			return word.Err()
 		case word.Ready:
 			return nil
 		}
@@ -134,7 +134,7 @@ func (s *starter) awaitReady(progress *term.Progress) error {
 
 // end gives the lease up and waits until the holder, and with it the lab, is gone.
 func (s *starter) end() error {
-	_ = s.lease.unix.Close()
+	_ = s.lease.Close()
 	kill := time.AfterFunc(endWithin, func() { _ = s.cmd.Process.Kill() })
 	defer kill.Stop()
 	_ = s.cmd.Wait() // the holder's own exit code says nothing

@@ -12,7 +12,7 @@ import (
 
 // LogCommand is the command that shows a node's log inside its lab.
 func LogCommand(node string, follow bool) []string {
-	argv := []string{"oneping", "lab", "tail", logPath(node)}
+	argv := []string{"oneping", "lab", "tail", LogPath(node)}
 	if follow {
 		argv = append(argv, "--follow")
 	}

@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"errors"
@@ -10,12 +10,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-)
 
-// labDir is the lab's own directory. It exists only in the lab's mount
-// namespace: the root there is a tmpfs that shows the host's top-level
-// directories and this one beside them.
-const labDir = "/oneping-lab"
+	"github.com/oneping/oneping/internal/lab"
+)
 
 // hostDir is where the host's root is while it is taken apart.
 const hostDir = "/.oneping-host"
@@ -124,11 +121,11 @@ func bind(source, target string) error {
 	return nil
 }
 
-// furnish fills labDir: this binary under its name, and the name files of a
+// furnish fills Dir: this binary under its name, and the name files of a
 // network that has no resolver. binary is an open file of the running program.
-func furnish(t *Topology, binary *os.File) error {
+func furnish(t *lab.Topology, binary *os.File) error {
 	for _, dir := range []string{"", "bin", "etc", "log", "run"} {
-		if err := os.MkdirAll(filepath.Join(labDir, dir), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(lab.Dir, dir), 0o755); err != nil {
 			return err
 		}
 	}
@@ -153,21 +150,21 @@ func cover(target, text string) error {
 	if _, err := os.Stat(target); err != nil {
 		return nil
 	}
-	source := filepath.Join(labDir, target)
+	source := filepath.Join(lab.Dir, target)
 	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
 		return err
 	}
 	return bind(source, target)
 }
 
-// installBinary puts the running program at labDir/bin/oneping. A binary that
+// installBinary puts the running program at Dir/bin/oneping. A binary that
 // only its owner may execute is copied: the connector is another user.
 func installBinary(binary *os.File) error {
 	info, err := binary.Stat()
 	if err != nil {
 		return err
 	}
-	target := filepath.Join(labDir, "bin", "oneping")
+	target := filepath.Join(lab.Dir, "bin", "oneping")
 	out, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		return err
@@ -193,16 +190,16 @@ func readOptional(path string) string {
 
 // hostsFile names the nodes by the addresses that tools show; a router may show
 // any of its own.
-func hostsFile(t *Topology) string {
+func hostsFile(t *lab.Topology) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s edge\n%s edge\n", HopV4, HopV6)
+	fmt.Fprintf(&b, "%s edge\n%s edge\n", lab.HopV4, lab.HopV6)
 	for _, node := range t.Nodes {
-		if node.Name == "edge" || node.Kind == KindSwitch {
+		if node.Name == "edge" || node.Kind == lab.KindSwitch {
 			continue
 		}
 		ends := t.Ends(node.Name)
 		slices.Reverse(ends)
-		if node.Kind != KindRouter {
+		if node.Kind != lab.KindRouter {
 			ends = ends[:1]
 		}
 		for _, end := range ends {

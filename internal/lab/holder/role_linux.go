@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/lab"
 	"github.com/oneping/oneping/internal/process"
 )
 
@@ -22,7 +24,7 @@ const (
 // role is the process that makes a node what it is. Start and stop exclude
 // each other; the rest may be called at any time.
 type role struct {
-	node   Node
+	node   lab.Node
 	space  *namespace
 	spawn  *spawner
 	argv   []string
@@ -36,7 +38,7 @@ type role struct {
 // roleStatus is what is known of the process; ended is closed when it ends.
 type roleStatus struct {
 	pid      int
-	state    State
+	state    lab.State
 	ready    bool
 	since    time.Time
 	exit     int
@@ -44,13 +46,11 @@ type roleStatus struct {
 	ended    chan struct{}
 }
 
-func newRole(node Node, ns *namespace, s *spawner, argv, env []string) *role {
-	return &role{node: node, space: ns, spawn: s, argv: argv, env: env, status: roleStatus{state: StateBare}}
+func newRole(node lab.Node, ns *namespace, s *spawner, argv, env []string) *role {
+	return &role{node: node, space: ns, spawn: s, argv: argv, env: env, status: roleStatus{state: lab.StateBare}}
 }
 
-func (r *role) logPath() string { return logPath(r.node.Name) }
-
-func logPath(node string) string { return filepath.Join(labDir, "log", node+".log") }
+func (r *role) logPath() string { return lab.LogPath(r.node.Name) }
 
 func (r *role) snapshot() roleStatus {
 	r.mu.Lock()
@@ -64,10 +64,10 @@ func (r *role) snapshot() roleStatus {
 func (r *role) start(ctx context.Context) error {
 	r.action.Lock()
 	defer r.action.Unlock()
-	if r.snapshot().state == StateRunning {
+	if r.snapshot().state == lab.StateRunning {
 		return fmt.Errorf("start %s: it is running", r.node.Name)
 	}
-	socket, err := listenNotify(filepath.Join(labDir, "run", r.node.Name+".notify"))
+	socket, err := listenNotify(filepath.Join(lab.Dir, "run", r.node.Name+".notify"))
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,8 @@ func (r *role) awaitReady(ctx context.Context, socket *notifySocket, ended <-cha
 }
 
 // readyWord is what a role says when its node can be used: the edge that it serves, the others that they have a link.
-func readyWord(kind Kind) string {
-	if kind == KindEdge {
+func readyWord(kind lab.Kind) string {
+	if kind == lab.KindEdge {
 		return "READY=1"
 	}
 	return process.Linked
@@ -119,8 +119,9 @@ func (r *role) failure(cause error) error {
 	if text == "" {
 		text = "  (empty)"
 	}
-	return hinted(fmt.Errorf("start %s: %w; the end of its log:\n%s", r.node.Name, cause, text),
-		"to start it by hand: oneping lab up --bare, then in oneping lab shell %s: %s", r.node.Name, strings.Join(r.argv, " "))
+	return advice.With(fmt.Errorf("start %s: %w; the end of its log:\n%s", r.node.Name, cause, text),
+		fmt.Sprintf("to start it by hand: oneping lab up --bare, then in oneping lab shell %s: %s",
+			r.node.Name, strings.Join(r.argv, " ")))
 }
 
 // launch starts the process and a goroutine that notes its end.
@@ -140,7 +141,7 @@ func (r *role) launch(notify string) (<-chan struct{}, error) {
 		return nil, err
 	}
 	ended := make(chan struct{})
-	r.status = roleStatus{pid: pid, state: StateRunning, since: time.Now(), ended: ended}
+	r.status = roleStatus{pid: pid, state: lab.StateRunning, since: time.Now(), ended: ended}
 	go r.watch(exited, ended)
 	return ended, nil
 }
@@ -148,9 +149,9 @@ func (r *role) launch(notify string) (<-chan struct{}, error) {
 func (r *role) watch(exited <-chan syscall.WaitStatus, ended chan<- struct{}) {
 	status := <-exited
 	r.mu.Lock()
-	r.status.state = StateExited
+	r.status.state = lab.StateExited
 	if r.status.stopping {
-		r.status.state = StateStopped
+		r.status.state = lab.StateStopped
 	}
 	r.status.exit, r.status.ready, r.status.since = exitCode(status), false, time.Now()
 	r.mu.Unlock()
@@ -162,7 +163,7 @@ func (r *role) stop(kill bool) error {
 	r.action.Lock()
 	defer r.action.Unlock()
 	r.mu.Lock()
-	running := r.status.state == StateRunning
+	running := r.status.state == lab.StateRunning
 	r.status.stopping = running
 	r.mu.Unlock()
 	if !running {

@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
 // wire is one end of a link in memory: frames are kept whole.
@@ -61,22 +63,22 @@ func numberedFrame(n uint32, size int) []byte {
 	return f
 }
 
-// send passes frames through a link at one moment and returns what arrives.
-func send(t *testing.T, shape Shape, seed uint64, count, size int) (got []arrival) {
+// Send passes frames through a link at one moment and returns what arrives.
+func send(t *testing.T, shape lab.Shape, seed uint64, count, size int) (got []arrival) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newWire(), newWire()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		begin := time.Now()
-		go func() { done <- RunLink(ctx, shape, seed, recorder{a, begin}, recorder{b, begin}) }()
+		go func() { done <- joinDevices(ctx, shape, seed, recorder{a, begin}, recorder{b, begin}) }()
 		for i := range count {
 			a.in <- numberedFrame(uint32(i), size)
 		}
 		time.Sleep(time.Hour)
 		cancel()
 		if err := <-done; err == nil || errors.Is(err, io.EOF) {
-			t.Errorf("RunLink = %v, want the reason why it ended", err)
+			t.Errorf("joinDevices = %v, want the reason why it ended", err)
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -86,7 +88,7 @@ func send(t *testing.T, shape Shape, seed uint64, count, size int) (got []arriva
 }
 
 func TestDelay(t *testing.T) {
-	got := send(t, Shape{Delay: 20 * time.Millisecond}, 1, 3, 100)
+	got := send(t, lab.Shape{Delay: 20 * time.Millisecond}, 1, 3, 100)
 	if len(got) != 3 {
 		t.Fatalf("%d frames arrived, want 3", len(got))
 	}
@@ -99,7 +101,7 @@ func TestDelay(t *testing.T) {
 
 func TestJitterKeepsOrder(t *testing.T) {
 	const delay, jitter = 20 * time.Millisecond, 15 * time.Millisecond
-	got := send(t, Shape{Delay: delay, Jitter: jitter}, 1, 500, 100)
+	got := send(t, lab.Shape{Delay: delay, Jitter: jitter}, 1, 500, 100)
 	if len(got) != 500 {
 		t.Fatalf("%d frames arrived, want 500", len(got))
 	}
@@ -114,7 +116,7 @@ func TestJitterKeepsOrder(t *testing.T) {
 }
 
 func TestLossIsRepeatable(t *testing.T) {
-	shape := Shape{Loss: 0.1}
+	shape := lab.Shape{Loss: 0.1}
 	first, second, other := send(t, shape, 7, 4000, 60), send(t, shape, 7, 4000, 60), send(t, shape, 8, 4000, 60)
 	if n := len(first); n < 3500 || n > 3700 {
 		t.Errorf("%d of 4000 frames arrived with 10 %% loss", n)
@@ -136,7 +138,7 @@ func TestLossIsRepeatable(t *testing.T) {
 	if same(first, other) {
 		t.Error("two seeds gave one result")
 	}
-	if lost := send(t, Shape{Loss: 1}, 1, 100, 60); len(lost) != 0 {
+	if lost := send(t, lab.Shape{Loss: 1}, 1, 100, 60); len(lost) != 0 {
 		t.Errorf("%d frames arrived with 100 %% loss", len(lost))
 	}
 }
@@ -144,7 +146,7 @@ func TestLossIsRepeatable(t *testing.T) {
 // TestRate: 1250 bytes at 1 Mbit/s take 10 ms each; what would wait for more
 // than 200 ms is dropped.
 func TestRate(t *testing.T) {
-	got := send(t, Shape{Rate: 1e6}, 1, 100, 1250)
+	got := send(t, lab.Shape{Rate: 1e6}, 1, 100, 1250)
 	if len(got) != 21 {
 		t.Fatalf("%d frames arrived, want 21", len(got))
 	}
@@ -156,7 +158,7 @@ func TestRate(t *testing.T) {
 }
 
 func TestQueueIsBounded(t *testing.T) {
-	got := send(t, Shape{Delay: time.Second}, 1, 8000, 60)
+	got := send(t, lab.Shape{Delay: time.Second}, 1, 8000, 60)
 	// One more is in the hands of the writer.
 	if n := len(got); n != queuedFrames && n != queuedFrames+1 {
 		t.Errorf("%d of 8000 frames arrived, want %d", n, queuedFrames)
@@ -167,15 +169,15 @@ func TestLinkEndsWithADevice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newWire(), newWire()
 		_ = b.Close()
-		err := RunLink(t.Context(), Shape{}, 1, recorder{a, time.Now()}, recorder{b, time.Now()})
+		err := joinDevices(t.Context(), lab.Shape{}, 1, recorder{a, time.Now()}, recorder{b, time.Now()})
 		if !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("RunLink = %v, want the device's error", err)
+			t.Errorf("joinDevices = %v, want the device's error", err)
 		}
 	})
 }
 
 func BenchmarkAdmit(b *testing.B) {
-	s := newShaper(Shape{Delay: time.Millisecond, Jitter: time.Microsecond, Loss: 0.01, Rate: 1e9}, 1, 0)
+	s := newShaper(lab.Shape{Delay: time.Millisecond, Jitter: time.Microsecond, Loss: 0.01, Rate: 1e9}, 1, 0)
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -184,7 +186,7 @@ func BenchmarkAdmit(b *testing.B) {
 }
 
 func TestAdmitDoesNotAllocate(t *testing.T) {
-	s := newShaper(Shape{Delay: time.Millisecond, Jitter: time.Microsecond, Loss: 0.01, Rate: 1e9}, 1, 0)
+	s := newShaper(lab.Shape{Delay: time.Millisecond, Jitter: time.Microsecond, Loss: 0.01, Rate: 1e9}, 1, 0)
 	now := time.Now()
 	if n := testing.AllocsPerRun(1000, func() { s.admit(now, 1500) }); n != 0 {
 		t.Errorf("admit allocates %v times a frame", n)

@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 
 // network is the topology made real.
 type network struct {
-	topology *Topology
+	topology *lab.Topology
 	spaces   map[string]*namespace
 	ipv6     bool
 	// devices counts the veths made.
@@ -28,7 +30,7 @@ type network struct {
 }
 
 // buildNetwork makes namespaces, links, addresses and routes.
-func buildNetwork(t *Topology) (*network, error) {
+func buildNetwork(t *lab.Topology) (*network, error) {
 	_, err := os.Stat("/proc/sys/net/ipv6")
 	n := &network{
 		topology: t, spaces: map[string]*namespace{}, ipv6: err == nil,
@@ -53,7 +55,7 @@ func buildNetwork(t *Topology) (*network, error) {
 }
 
 // addNode makes the namespace; its defaults are set before any device exists.
-func (n *network) addNode(node Node) error {
+func (n *network) addNode(node lab.Node) error {
 	ns, err := newNamespace(node.Name)
 	if err != nil {
 		return err
@@ -66,7 +68,7 @@ func (n *network) addNode(node Node) error {
 		if err := n.configure("lo", node.Loopback); err != nil {
 			return err
 		}
-		if node.Kind != KindSwitch {
+		if node.Kind != lab.KindSwitch {
 			return nil
 		}
 		bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridgeName}}
@@ -77,19 +79,19 @@ func (n *network) addNode(node Node) error {
 	})
 }
 
-func (n *network) addLink(link Link) error {
+func (n *network) addLink(link lab.Link) error {
 	mtu := link.Shape.MTU
 	if mtu == 0 {
 		mtu = 1500
 	}
 	join := n.addVeth
-	if link.Shape.active() {
+	if link.Shape.Active() {
 		join = n.addCable
 	}
 	if err := join(link, mtu); err != nil {
 		return err
 	}
-	for _, end := range []End{link.A, link.B} {
+	for _, end := range []lab.End{link.A, link.B} {
 		if err := n.spaces[end.Node].do(func() error { return n.plug(end) }); err != nil {
 			return err
 		}
@@ -100,7 +102,7 @@ func (n *network) addLink(link Link) error {
 // addVeth joins two nodes. The device of A gets a number that B's cannot have:
 // the kernel takes a veth with the number of its peer for no veth and may be a
 // second late in noticing that it has a carrier (linkwatch_urgent_event).
-func (n *network) addVeth(link Link, mtu int) error {
+func (n *network) addVeth(link lab.Link, mtu int) error {
 	peer := n.spaces[link.B.Node]
 	return n.spaces[link.A.Node].do(func() error {
 		return netlink.LinkAdd(&netlink.Veth{
@@ -118,9 +120,9 @@ func (n *network) nextIndex() int {
 }
 
 // addCable makes a TAP device in each node; the link process joins them.
-func (n *network) addCable(link Link, mtu int) error {
+func (n *network) addCable(link lab.Link, mtu int) error {
 	var cable [2]*os.File
-	for i, end := range []End{link.A, link.B} {
+	for i, end := range []lab.End{link.A, link.B} {
 		err := n.spaces[end.Node].do(func() (err error) {
 			cable[i], err = openTap(end.Device, mtu)
 			return err
@@ -157,9 +159,9 @@ func openTap(device string, mtu int) (*os.File, error) {
 }
 
 // plug configures one end, in its own namespace.
-func (n *network) plug(end End) error {
+func (n *network) plug(end lab.End) error {
 	node, _ := n.topology.Node(end.Node)
-	if node.Kind != KindSwitch {
+	if node.Kind != lab.KindSwitch {
 		return n.configure(end.Device, end.Addrs)
 	}
 	bridge, err := netlink.LinkByName(bridgeName)
@@ -200,7 +202,7 @@ func (n *network) configure(device string, addrs []netip.Prefix) error {
 	return nil
 }
 
-func (n *network) addRoutes(node Node) error {
+func (n *network) addRoutes(node lab.Node) error {
 	for _, r := range node.Routes {
 		if r.To.Addr().Is6() && !n.ipv6 {
 			continue
@@ -212,7 +214,7 @@ func (n *network) addRoutes(node Node) error {
 	return nil
 }
 
-func addRoute(r Route) error {
+func addRoute(r lab.Route) error {
 	route := &netlink.Route{Dst: ipNet(r.To), Gw: r.Via.AsSlice(), Src: r.Src.AsSlice(), Priority: r.Metric}
 	if r.Device != "" {
 		link, err := netlink.LinkByName(r.Device)
@@ -229,7 +231,7 @@ func addRoute(r Route) error {
 
 // setLinks puts every device of a node up or down. Routes over a device go
 // with it and are set again when it returns.
-func (n *network) setLinks(node Node, up bool) error {
+func (n *network) setLinks(node lab.Node, up bool) error {
 	return n.spaces[node.Name].do(func() error {
 		for _, end := range n.topology.Ends(node.Name) {
 			link, err := netlink.LinkByName(end.Device)

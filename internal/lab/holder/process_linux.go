@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"errors"
@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/oneping/oneping/internal/term"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
 // command is a process to start in a node.
@@ -125,8 +127,8 @@ func lookupEnv(env []string, name string) string {
 
 // nodeEnv is a caller's environment as it should be in a node: this binary
 // first in the path, the administrator's directories last, the node's state.
-func nodeEnv(env []string, lab, node string) []string {
-	path := filepath.Join(labDir, "bin") + ":" + lookupEnv(env, "PATH")
+func nodeEnv(env []string, name, node string) []string {
+	path := filepath.Join(lab.Dir, "bin") + ":" + lookupEnv(env, "PATH")
 	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"} {
 		if !slices.Contains(strings.Split(path, ":"), dir) {
 			path += ":" + dir
@@ -134,30 +136,30 @@ func nodeEnv(env []string, lab, node string) []string {
 	}
 	own := []string{
 		"PATH=" + path,
-		"ONEPING_LAB=" + lab,
+		"ONEPING_LAB=" + name,
 		"ONEPING_LAB_NODE=" + node,
-		"ONEPING_STATE_DIR=" + filepath.Join(labDir, node),
+		"ONEPING_STATE_DIR=" + filepath.Join(lab.Dir, node),
 	}
 	kept := slices.DeleteFunc(slices.Clone(env), func(entry string) bool {
-		name, _, _ := strings.Cut(entry, "=")
-		return name == "PATH" || strings.HasPrefix(name, "ONEPING_LAB") || name == "ONEPING_STATE_DIR" ||
-			name == "NOTIFY_SOCKET" || name == "RUNTIME_DIRECTORY" || name == "ONEPING_TOKEN"
+		key, _, _ := strings.Cut(entry, "=")
+		return key == "PATH" || strings.HasPrefix(key, "ONEPING_LAB") || key == "ONEPING_STATE_DIR" ||
+			key == "NOTIFY_SOCKET" || key == "RUNTIME_DIRECTORY" || key == "ONEPING_TOKEN"
 	})
 	return append(kept, own...)
 }
 
 // stateDir is where a node's role keeps its state, inside the lab: the default
 // directory of that role there (nodeEnv).
-func stateDir(n *Node) string { return filepath.Join(labDir, n.Name, roleOf(n.Kind)) }
+func stateDir(n *lab.Node) string { return filepath.Join(lab.Dir, n.Name, roleOf(n.Kind)) }
 
 // roleOf is the role that a kind of node runs, "" for none.
-func roleOf(kind Kind) string {
+func roleOf(kind lab.Kind) string {
 	switch kind {
-	case KindEdge:
+	case lab.KindEdge:
 		return "edge"
-	case KindConnector:
+	case lab.KindConnector:
 		return "connector"
-	case KindLaptop:
+	case lab.KindLaptop:
 		return "client"
 	}
 	return ""

@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
 // leaseFD is the descriptor on which a new holder finds its lease: the
@@ -20,8 +22,8 @@ const leaseFD = 3
 // holder owns a lab. Its process is PID 1 of the lab: when it ends, for any
 // reason, everything ends.
 type holder struct {
-	charter  charter
-	lease    *conn
+	charter  lab.Charter
+	lease    *lab.Conn
 	listener *net.UnixListener
 	started  time.Time
 	ready    atomic.Int64 // nanoseconds from start, 0 until then
@@ -30,26 +32,26 @@ type holder struct {
 	cast     *cast
 }
 
-// RunHolder is the hidden command `lab holder`. It returns an error if the
+// Run is the hidden command `lab holder`. It returns an error if the
 // process is not what [Up] makes of it; otherwise the process ends with the lab.
-func RunHolder(ctx context.Context) error {
+func Run(ctx context.Context) error {
 	if os.Getpid() != 1 {
 		return errors.New("lab holder: started by `oneping lab up`, never by hand")
 	}
 	catchSignals()
-	lease, err := fileConn(os.NewFile(leaseFD, "lease"))
+	lease, err := lab.FileConn(os.NewFile(leaseFD, "lease"))
 	if err != nil {
 		return fmt.Errorf("lab holder: find lease: %w", err)
 	}
 	h := &holder{lease: lease, started: time.Now()}
-	if _, err := lease.receive(&h.charter); err != nil {
+	if _, err := lease.Receive(&h.charter); err != nil {
 		return fmt.Errorf("lab holder: read charter: %w", err)
 	}
 	go h.watchLease()
 	if err := h.open(ctx); err != nil {
 		return h.report(err)
 	}
-	if err := h.lease.send(reply{Ready: true}); err != nil {
+	if err := h.lease.Send(lab.Reply{Ready: true}); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -65,34 +67,34 @@ func catchSignals() {
 
 // watchLease ends the lab when its starter is gone before it has let go.
 func (h *holder) watchLease() {
-	var word detach
-	if _, err := h.lease.receive(&word); err != nil || !word.Detach {
+	var word lab.Detach
+	if _, err := h.lease.Receive(&word); err != nil || !word.Detach {
 		os.Exit(1)
 	}
 }
 
 // report tells the starter why there is no lab.
 func (h *holder) report(err error) error {
-	return errors.Join(err, h.lease.send(failure(err)))
+	return errors.Join(err, h.lease.Send(lab.Failure(err)))
 }
 
 func (h *holder) progress(step string) {
 	// A starter that has gone away is noticed by watchLease.
-	_ = h.lease.send(reply{Progress: step})
+	_ = h.lease.Send(lab.Reply{Progress: step})
 }
 
 // open brings the lab up: socket first, because its name is the lock.
 func (h *holder) open(ctx context.Context) error {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: h.charter.Socket})
 	if errors.Is(err, unix.EADDRINUSE) {
-		return nameTaken(h.charter.Options.Name)
+		return lab.NameTaken(h.charter.Options.Name)
 	}
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", h.charter.Socket, err)
 	}
 	h.listener = listener
 	if err := h.build(); err != nil {
-		return explainDenied(err, !h.charter.Rootless)
+		return lab.ExplainDenied(err, !h.charter.Rootless)
 	}
 	go h.accept(ctx)
 	if !h.charter.Options.Bare && !h.charter.Options.Plain {
@@ -107,7 +109,7 @@ func (h *holder) open(ctx context.Context) error {
 // build makes root, namespaces, links and directories.
 func (h *holder) build() error {
 	h.progress("namespaces")
-	topology, err := Classic(h.charter.Options)
+	topology, err := lab.Classic(h.charter.Options)
 	if err != nil {
 		return err
 	}
@@ -122,7 +124,7 @@ func (h *holder) build() error {
 	if err := furnish(topology, binary); err != nil {
 		return err
 	}
-	if err := redirectStderr(logPath("holder")); err != nil {
+	if err := redirectStderr(lab.LogPath("holder")); err != nil {
 		return err
 	}
 	if h.network, err = buildNetwork(topology); err != nil {
@@ -169,9 +171,9 @@ func (h *holder) startLinks() error {
 	return nil
 }
 
-func (h *holder) startLink(link Link, seed uint64, cable [2]*os.File) error {
-	defer closeAll(cable[:])
-	log, err := os.OpenFile(logPath(link.Name()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+func (h *holder) startLink(link lab.Link, seed uint64, cable [2]*os.File) error {
+	defer lab.CloseAll(cable[:])
+	log, err := os.OpenFile(lab.LogPath(link.Name()), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

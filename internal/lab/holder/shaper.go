@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
 const (
@@ -20,13 +22,13 @@ const (
 
 // shaper decides the fate of the frames of one direction. It keeps their order.
 type shaper struct {
-	shape Shape
+	shape lab.Shape
 	rng   *rand.Rand
 	free  time.Time // when the line is free again
 	last  time.Time // when the newest frame is due
 }
 
-func newShaper(shape Shape, seed, direction uint64) *shaper {
+func newShaper(shape lab.Shape, seed, direction uint64) *shaper {
 	return &shaper{shape: shape, rng: rand.New(rand.NewPCG(seed, direction))}
 }
 
@@ -104,7 +106,7 @@ func (d *direction) release(buf []byte) {
 	}
 }
 
-// receive reads frames until in fails and closes the queue.
+// Receive reads frames until in fails and closes the queue.
 func (d *direction) receive() error {
 	defer close(d.queue)
 	for {
@@ -148,9 +150,9 @@ func (d *direction) deliver(ctx context.Context) error {
 	return nil
 }
 
-// RunLink joins two devices, each a descriptor that reads and writes whole
+// joinDevices joins two devices, each a descriptor that reads and writes whole
 // frames, until ctx ends or one of them fails. It closes both.
-func RunLink(ctx context.Context, shape Shape, seed uint64, a, b io.ReadWriteCloser) error {
+func joinDevices(ctx context.Context, shape lab.Shape, seed uint64, a, b io.ReadWriteCloser) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, func() {
 		_ = a.Close()

@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"net"
@@ -6,31 +6,33 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
 // status describes the lab as it is now.
-func (h *holder) status() Status {
-	status := Status{
+func (h *holder) status() lab.Status {
+	status := lab.Status{
 		Name: h.charter.Options.Name, Rootless: h.charter.Rootless, Started: h.started,
-		Ready: time.Duration(h.ready.Load()), Dir: labDir, Links: []LinkStatus{},
+		Ready: time.Duration(h.ready.Load()), Dir: lab.Dir, Links: []lab.LinkStatus{},
 	}
 	for _, node := range h.network.topology.Nodes {
 		status.Nodes = append(status.Nodes, h.nodeStatus(node))
 	}
 	for _, link := range h.network.topology.Links {
-		if link.Shape != (Shape{}) {
-			status.Links = append(status.Links, LinkStatus{Name: link.Name(), Shape: link.Shape})
+		if link.Shape != (lab.Shape{}) {
+			status.Links = append(status.Links, lab.LinkStatus{Name: link.Name(), Shape: link.Shape})
 		}
 	}
 	return status
 }
 
-func (h *holder) nodeStatus(node Node) NodeStatus {
-	status := NodeStatus{Name: node.Name, Kind: node.Kind, User: node.User, State: StateUp}
+func (h *holder) nodeStatus(node lab.Node) lab.NodeStatus {
+	status := lab.NodeStatus{Name: node.Name, Kind: node.Kind, User: node.User, State: lab.StateUp}
 	for _, link := range h.network.topology.Links {
-		for _, pair := range [][2]End{{link.A, link.B}, {link.B, link.A}} {
+		for _, pair := range [][2]lab.End{{link.A, link.B}, {link.B, link.A}} {
 			if pair[0].Node == node.Name {
-				status.Devices = append(status.Devices, DeviceStatus{
+				status.Devices = append(status.Devices, lab.DeviceStatus{
 					Name: pair[0].Device, Peer: pair[1].Node, Addrs: append([]netip.Prefix{}, pair[0].Addrs...),
 				})
 			}
@@ -39,7 +41,7 @@ func (h *holder) nodeStatus(node Node) NodeStatus {
 	role, ok := h.cast.roles[node.Name]
 	if !ok {
 		if h.isDown(node) {
-			status.State = StateDown
+			status.State = lab.StateDown
 		}
 		return status
 	}
@@ -47,16 +49,16 @@ func (h *holder) nodeStatus(node Node) NodeStatus {
 	status.Role, status.StateDir = roleOf(node.Kind), stateDir(&node)
 	status.State, status.Ready, status.Since = now.state, now.ready, now.since
 	switch now.state {
-	case StateRunning:
+	case lab.StateRunning:
 		status.PID = now.pid
-	case StateStopped, StateExited:
+	case lab.StateStopped, lab.StateExited:
 		status.ExitCode = &now.exit
 	}
 	return status
 }
 
 // isDown asks the kernel: somebody may have set a device down by hand.
-func (h *holder) isDown(node Node) bool {
+func (h *holder) isDown(node lab.Node) bool {
 	down := false
 	_ = h.network.spaces[node.Name].do(func() error {
 		for _, end := range h.network.topology.Ends(node.Name) {

@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"context"
@@ -6,11 +6,13 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
-// RunLinkProcess is the hidden command `lab link`: it joins the two TAP devices
+// RunLink is the hidden command `lab link`: it joins the two TAP devices
 // that it finds as descriptors 3 and 4.
-func RunLinkProcess(ctx context.Context, shape Shape, seed uint64) error {
+func RunLink(ctx context.Context, shape lab.Shape, seed uint64) error {
 	var ends [2]*os.File
 	for i := range ends {
 		fd := 3 + i
@@ -19,5 +21,5 @@ func RunLinkProcess(ctx context.Context, shape Shape, seed uint64) error {
 		}
 		ends[i] = os.NewFile(uintptr(fd), fmt.Sprintf("tap %d", i))
 	}
-	return RunLink(ctx, shape, seed, ends[0], ends[1])
+	return joinDevices(ctx, shape, seed, ends[0], ends[1])
 }

@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/oneping/oneping/internal/lab"
 )
 
 // hangupGrace is how long a command may tidy up after its caller died.
@@ -23,49 +25,49 @@ func (h *holder) accept(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		go h.serve(ctx, &conn{unix: c})
+		go h.serve(ctx, lab.NewConn(c))
 	}
 }
 
 // serve answers one request. Only the lab's owner is answered: inside the lab
 // that is root, with a user namespace or without.
-func (h *holder) serve(ctx context.Context, c *conn) {
-	defer c.unix.Close()
-	if cred, err := c.peer(); err != nil || int(cred.Uid) != os.Getuid() {
-		_ = c.send(reply{Error: "this lab belongs to another user"})
+func (h *holder) serve(ctx context.Context, c *lab.Conn) {
+	defer c.Close()
+	if cred, err := c.Peer(); err != nil || int(cred.Uid) != os.Getuid() {
+		_ = c.Send(lab.Reply{Error: "this lab belongs to another user"})
 		return
 	}
-	var req request
-	files, err := c.receive(&req)
+	var req lab.Request
+	files, err := c.Receive(&req)
 	if err != nil {
 		return
 	}
-	defer closeAll(files)
+	defer lab.CloseAll(files)
 	if err := h.handle(ctx, c, req, files); err != nil {
-		_ = c.send(failure(err))
+		_ = c.Send(lab.Failure(err))
 	}
 }
 
-func (h *holder) handle(ctx context.Context, c *conn, req request, files []*os.File) error {
+func (h *holder) handle(ctx context.Context, c *lab.Conn, req lab.Request, files []*os.File) error {
 	switch req.Op {
-	case opStatus:
+	case lab.OpStatus:
 		status := h.status()
-		return c.send(reply{Status: &status})
-	case opDown:
-		_ = c.send(reply{})
+		return c.Send(lab.Reply{Status: &status})
+	case lab.OpDown:
+		_ = c.Send(lab.Reply{})
 		os.Exit(0)
-	case opStop, opStart:
+	case lab.OpStop, lab.OpStart:
 		if err := h.setNode(ctx, req); err != nil {
 			return err
 		}
-		return c.send(reply{})
-	case opExec:
+		return c.Send(lab.Reply{})
+	case lab.OpExec:
 		return h.exec(c, req, files)
 	}
 	return fmt.Errorf("unknown request %q: is this lab of another version of oneping?", req.Op)
 }
 
-func (h *holder) node(name string) (*Node, error) {
+func (h *holder) node(name string) (*lab.Node, error) {
 	if node, ok := h.network.topology.Node(name); ok {
 		return node, nil
 	}
@@ -77,24 +79,24 @@ func (h *holder) node(name string) (*Node, error) {
 }
 
 // setNode stops or starts a node: its role if it has one, else its links.
-func (h *holder) setNode(ctx context.Context, req request) error {
+func (h *holder) setNode(ctx context.Context, req lab.Request) error {
 	node, err := h.node(req.Node)
 	if err != nil {
 		return err
 	}
 	role, ok := h.cast.roles[node.Name]
 	switch {
-	case ok && req.Op == opStart:
+	case ok && req.Op == lab.OpStart:
 		return role.start(ctx)
 	case ok:
 		return role.stop(req.Kill)
 	}
-	return h.network.setLinks(*node, req.Op == opStart)
+	return h.network.setLinks(*node, req.Op == lab.OpStart)
 }
 
 // exec runs a command in a node until it ends; if the caller goes first, the
 // command is ended.
-func (h *holder) exec(c *conn, req request, files []*os.File) error {
+func (h *holder) exec(c *lab.Conn, req lab.Request, files []*os.File) error {
 	node, err := h.node(req.Node)
 	if err != nil {
 		return err
@@ -105,7 +107,7 @@ func (h *holder) exec(c *conn, req request, files []*os.File) error {
 	cmd := command{argv: req.Argv, dir: req.Dir, env: nodeEnv(req.Env, h.charter.Options.Name, node.Name)}
 	copy(cmd.files[:], files)
 	var master []*os.File
-	if req.wantsTerminal() {
+	if req.WantsTerminal() {
 		terminal, slave, err := openTerminal(req)
 		if err != nil {
 			return err
@@ -125,13 +127,13 @@ func (h *holder) exec(c *conn, req request, files []*os.File) error {
 	}
 	// From here on nothing of the caller's may stay open in the holder: a reader of a
 	// pipe waits for all of its writers.
-	sent := c.send(reply{}, master...)
-	closeAll(slices.Concat(files, master, cmd.files[:]))
+	sent := c.Send(lab.Reply{}, master...)
+	lab.CloseAll(slices.Concat(files, master, cmd.files[:]))
 	code := h.attend(c, pid, exited, sent != nil)
-	return c.send(reply{Exit: &code})
+	return c.Send(lab.Reply{Exit: &code})
 }
 
-func openTerminal(req request) (master, slave *os.File, err error) {
+func openTerminal(req lab.Request) (master, slave *os.File, err error) {
 	master, slave, err = pty.Open()
 	if err != nil {
 		return nil, nil, fmt.Errorf("open terminal: %w", err)
@@ -139,7 +141,7 @@ func openTerminal(req request) (master, slave *os.File, err error) {
 	size := &pty.Winsize{Rows: req.Rows, Cols: req.Cols}
 	if req.Rows != 0 && req.Cols != 0 {
 		if err := pty.Setsize(master, size); err != nil {
-			closeAll([]*os.File{master, slave})
+			lab.CloseAll([]*os.File{master, slave})
 			return nil, nil, fmt.Errorf("set terminal size: %w", err)
 		}
 	}
@@ -147,7 +149,7 @@ func openTerminal(req request) (master, slave *os.File, err error) {
 }
 
 // attend forwards the caller's signals and returns the command's exit code.
-func (h *holder) attend(c *conn, pid int, exited <-chan syscall.WaitStatus, gone bool) int {
+func (h *holder) attend(c *lab.Conn, pid int, exited <-chan syscall.WaitStatus, gone bool) int {
 	signals := make(chan syscall.Signal)
 	done := make(chan struct{})
 	defer close(done)
@@ -180,14 +182,14 @@ func (h *holder) attend(c *conn, pid int, exited <-chan syscall.WaitStatus, gone
 
 // receiveSignals closes signals when the caller is gone. It ends at the latest
 // when the connection is closed.
-func receiveSignals(c *conn, signals chan<- syscall.Signal, done <-chan struct{}) {
+func receiveSignals(c *lab.Conn, signals chan<- syscall.Signal, done <-chan struct{}) {
 	defer close(signals)
 	for {
-		var req signalRequest
-		if files, err := c.receive(&req); err != nil {
+		var req lab.Signal
+		if files, err := c.Receive(&req); err != nil {
 			return
 		} else {
-			closeAll(files)
+			lab.CloseAll(files)
 		}
 		select {
 		case signals <- syscall.Signal(req.Signal):

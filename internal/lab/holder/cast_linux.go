@@ -1,4 +1,4 @@
-package lab
+package holder
 
 import (
 	"context"
@@ -9,14 +9,13 @@ import (
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
-)
 
-// connectorID is who the connector is where the lab has more than one user.
-const connectorID = 65534
+	"github.com/oneping/oneping/internal/lab"
+)
 
 // cast is the roles of a lab and what starts them.
 type cast struct {
-	charter  charter
+	charter  lab.Charter
 	network  *network
 	spawn    *spawner
 	env      []string
@@ -25,7 +24,7 @@ type cast struct {
 }
 
 // newCast prepares the roles' directories and command lines; nothing starts.
-func newCast(ch charter, n *network, s *spawner, env []string, progress func(string)) (*cast, error) {
+func newCast(ch lab.Charter, n *network, s *spawner, env []string, progress func(string)) (*cast, error) {
 	c := &cast{charter: ch, network: n, spawn: s, env: env, progress: progress, roles: map[string]*role{}}
 	for _, node := range n.topology.Nodes {
 		argv := c.argv(&node)
@@ -41,27 +40,27 @@ func newCast(ch charter, n *network, s *spawner, env []string, progress func(str
 }
 
 // argv is the command line of a node's role, nil for a node without one.
-func (c *cast) argv(node *Node) []string {
+func (c *cast) argv(node *lab.Node) []string {
 	dir := stateDir(node)
 	switch node.Kind {
-	case KindEdge:
+	case lab.KindEdge:
 		return []string{
 			"oneping", "edge", "run", "--state-dir", dir,
-			"--listen", fmt.Sprintf("0.0.0.0:%d", edgePort),
-			"--advertise", fmt.Sprintf("%s:%d", EdgeV4, edgePort),
-			"--hop", HopV4, "--hop", HopV6, "--capture", CaptureV4, "--capture", CaptureV6,
+			"--listen", fmt.Sprintf("0.0.0.0:%d", lab.EdgePort),
+			"--advertise", fmt.Sprintf("%s:%d", lab.EdgeV4, lab.EdgePort),
+			"--hop", lab.HopV4, "--hop", lab.HopV6, "--capture", lab.CaptureV4, "--capture", lab.CaptureV6,
 			"--unreachable", c.charter.Options.Unreachable,
 		}
-	case KindConnector:
+	case lab.KindConnector:
 		shim := []string{"oneping", "lab", "drop"}
 		if !c.charter.Rootless {
-			shim = append(shim, "--id", fmt.Sprint(connectorID))
+			shim = append(shim, "--id", fmt.Sprint(lab.ConnectorID))
 		}
 		if c.charter.Options.Raw {
 			shim = append(shim, "--raw")
 		}
-		return append(shim, "--", filepath.Join(labDir, "bin", "oneping"), "connector", "run", "--token-file", tokenFile(node), "--state-dir", dir)
-	case KindLaptop:
+		return append(shim, "--", filepath.Join(lab.Dir, "bin", "oneping"), "connector", "run", "--token-file", tokenFile(node), "--state-dir", dir)
+	case lab.KindLaptop:
 		return []string{"oneping", "client", "up", "--token-file", tokenFile(node), "--state-dir", dir}
 	}
 	return nil
@@ -69,14 +68,14 @@ func (c *cast) argv(node *Node) []string {
 
 // tokenFile lies beside the state, not in it: a role may refuse a directory
 // that is not its own.
-func tokenFile(n *Node) string { return filepath.Join(labDir, n.Name, "token") }
+func tokenFile(n *lab.Node) string { return filepath.Join(lab.Dir, n.Name, "token") }
 
 // openConnector lets an unprivileged connector open ping sockets and write its
 // state, and nobody else in its node. One with raw sockets finds ping sockets closed to every
 // group, as a new network namespace has them (net.ipv4.ping_group_range "1 0").
 func (c *cast) openConnector() error {
-	for _, node := range c.network.topology.OfKind(KindConnector) {
-		id := connectorID
+	for _, node := range c.network.topology.OfKind(lab.KindConnector) {
+		id := lab.ConnectorID
 		if c.charter.Rootless {
 			id = 0
 		}
@@ -98,7 +97,7 @@ func (c *cast) openConnector() error {
 // start starts the edge, then everything else at once. It returns when every role is ready.
 func (c *cast) start(ctx context.Context) error {
 	c.progress("edge")
-	for _, edge := range c.network.topology.OfKind(KindEdge) {
+	for _, edge := range c.network.topology.OfKind(lab.KindEdge) {
 		if err := c.roles[edge.Name].start(ctx); err != nil {
 			return err
 		}
@@ -106,10 +105,10 @@ func (c *cast) start(ctx context.Context) error {
 	c.progress("connector, laptop")
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.applyPolicy(ctx) })
-	for _, node := range c.network.topology.OfKind(KindConnector) {
+	for _, node := range c.network.topology.OfKind(lab.KindConnector) {
 		group.Go(func() error { return c.startConnector(ctx, node) })
 	}
-	for _, node := range c.network.topology.OfKind(KindLaptop) {
+	for _, node := range c.network.topology.OfKind(lab.KindLaptop) {
 		group.Go(func() error { return c.startLaptop(ctx, node) })
 	}
 	return group.Wait()
@@ -121,9 +120,9 @@ func (c *cast) applyPolicy(ctx context.Context) error {
 	}
 	text := c.charter.Options.Policy
 	if text == "" {
-		text = defaultPolicy(c.charter.Options.inner())
+		text = defaultPolicy(c.charter.Options.Inner())
 	}
-	path := filepath.Join(labDir, "etc", "policy.yaml")
+	path := filepath.Join(lab.Dir, "etc", "policy.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return err
 	}
@@ -139,30 +138,30 @@ grants:
     who: [group:eng]
     to: [%s, "%s"]
     how: [icmp, "udp:*", "tcp:*"]
-`, user(0), inner[0], inner[1])
+`, lab.User(0), inner[0], inner[1])
 }
 
-func (c *cast) startConnector(ctx context.Context, node *Node) error {
-	if err := c.admin(ctx, "", "tunnel", "create", tunnelName); err != nil {
+func (c *cast) startConnector(ctx context.Context, node *lab.Node) error {
+	if err := c.admin(ctx, "", "tunnel", "create", lab.TunnelName); err != nil {
 		return err
 	}
 	group, inner := errgroup.WithContext(ctx)
-	for _, prefix := range c.charter.Options.inner() {
-		group.Go(func() error { return c.admin(inner, "", "route", "add", prefix, tunnelName) })
+	for _, prefix := range c.charter.Options.Inner() {
+		group.Go(func() error { return c.admin(inner, "", "route", "add", prefix, lab.TunnelName) })
 	}
-	group.Go(func() error { return c.admin(inner, tokenFile(node), "tunnel", "token", tunnelName) })
+	group.Go(func() error { return c.admin(inner, tokenFile(node), "tunnel", "token", lab.TunnelName) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	if !c.charter.Rootless {
-		if err := os.Chown(tokenFile(node), connectorID, connectorID); err != nil {
+		if err := os.Chown(tokenFile(node), lab.ConnectorID, lab.ConnectorID); err != nil {
 			return err
 		}
 	}
 	return c.roles[node.Name].start(ctx)
 }
 
-func (c *cast) startLaptop(ctx context.Context, node *Node) error {
+func (c *cast) startLaptop(ctx context.Context, node *lab.Node) error {
 	if err := c.admin(ctx, tokenFile(node), "device", "token", "--user", node.User); err != nil {
 		return err
 	}
@@ -172,8 +171,8 @@ func (c *cast) startLaptop(ctx context.Context, node *Node) error {
 // admin runs this binary as the edge's administrator. Its output goes to the
 // file named output, if any; what it says on standard error is in the error.
 func (c *cast) admin(ctx context.Context, output string, args ...string) error {
-	edge := c.network.topology.OfKind(KindEdge)[0]
-	words, err := os.CreateTemp(filepath.Join(labDir, "run"), "admin-*")
+	edge := c.network.topology.OfKind(lab.KindEdge)[0]
+	words, err := os.CreateTemp(filepath.Join(lab.Dir, "run"), "admin-*")
 	if err != nil {
 		return err
 	}
