@@ -181,7 +181,7 @@ type nodeLink struct {
 // attached is a node's port as the packet path reads it.
 type attached struct {
 	port   port
-	client *relay.Client // nil for a connector
+	client *relay.DeviceAttachment // nil for a connector
 }
 
 // run moves the link until it ends.

@@ -51,7 +51,7 @@ func (e *Edge) apply(sn *model.Snapshot) {
 		a.relay.Devices = devicesOf(sn)
 	}
 	if connectors {
-		a.relay.Replicas = connectorsOf(sn)
+		a.relay.Connectors = connectorsOf(sn)
 	}
 	if policies || routes || devices || connectors {
 		e.relay.SetState(a.relay)
@@ -97,13 +97,13 @@ func devicesOf(sn *model.Snapshot) []relay.Device {
 }
 
 // connectorsOf returns the connectors that may connect, by id.
-func connectorsOf(sn *model.Snapshot) []relay.Replica {
-	out := make([]relay.Replica, 0, len(sn.Connectors))
+func connectorsOf(sn *model.Snapshot) []relay.Connector {
+	out := make([]relay.Connector, 0, len(sn.Connectors))
 	for _, c := range sn.Connectors {
 		if _, ok := sn.Tunnels[c.Tunnel]; ok && !c.Revoked {
-			out = append(out, relay.Replica{ID: c.ID, Tunnel: c.Tunnel})
+			out = append(out, relay.Connector{ID: c.ID, Tunnel: c.Tunnel})
 		}
 	}
-	slices.SortFunc(out, func(a, b relay.Replica) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(out, func(a, b relay.Connector) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }

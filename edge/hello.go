@@ -113,7 +113,7 @@ func (n *nodeLink) attach() (*attached, error) {
 func (n *nodeLink) attachAs() (*attached, error) {
 	switch n.id.Role {
 	case proto.RoleClient:
-		c, err := n.a.Relay.AttachClient(n.id.ID, n.l)
+		c, err := n.a.Relay.AttachDevice(n.id.ID, n.l)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 
 // errorPacket answers the packet in s with an ICMP error from the hop address
 // of its family. Where the edge has none, or RFC 1812 §4.3.2.7 forbids an error, there is no answer.
-func (c *Client) errorPacket(s *scratch, reason packet.Reason, kind packet.ErrorKind, mtu int) verdict {
+func (c *DeviceAttachment) errorPacket(s *scratch, reason packet.Reason, kind packet.ErrorKind, mtu int) verdict {
 	hop := c.r.hop(s.p.V6)
 	if !hop.IsValid() {
 		return ended(reason)
@@ -32,7 +32,7 @@ func (c *Client) errorPacket(s *scratch, reason packet.Reason, kind packet.Error
 
 // sessionError answers a packet of a UDP session with the event of an ICMP
 // error from the hop address, of which the client makes the packet.
-func (c *Client) sessionError(s *scratch, reason packet.Reason, kind packet.ErrorKind, e proto.UDPEvent, v6 bool) verdict {
+func (c *DeviceAttachment) sessionError(s *scratch, reason packet.Reason, kind packet.ErrorKind, e proto.UDPEvent, v6 bool) verdict {
 	if e.Reporter = c.r.hop(v6); !e.Reporter.IsValid() {
 		return ended(reason)
 	}
@@ -48,14 +48,14 @@ func (c *Client) sessionError(s *scratch, reason packet.Reason, kind packet.Erro
 }
 
 // sessionEvent answers with an event.
-func (c *Client) sessionEvent(s *scratch, reason packet.Reason, e proto.UDPEvent) verdict {
+func (c *DeviceAttachment) sessionEvent(s *scratch, reason packet.Reason, e proto.UDPEvent) verdict {
 	s.reply = e
 	s.buf = proto.AppendUDPEvent(s.buf[:0], &s.reply)
 	return verdict{reason: reason, back: s.buf}
 }
 
 // denySilently is deny where no answer goes back: the message for the device takes an answer's place in its limit.
-func (c *Client) denySilently(st *compiled, sub *subject, t policy.Target) (proto.DecisionID, *proto.Denial) {
+func (c *DeviceAttachment) denySilently(st *compiled, sub *source, t policy.Target) (proto.DecisionID, *proto.Denial) {
 	id, told := c.deny(st, sub, t)
 	if told != nil && !c.answers.Allow() {
 		told = nil // it stays in the edge's own log
@@ -64,7 +64,7 @@ func (c *Client) denySilently(st *compiled, sub *subject, t policy.Target) (prot
 }
 
 // deny records a denial. The message for the device is nil where it has been told of the same one.
-func (c *Client) deny(st *compiled, sub *subject, t policy.Target) (proto.DecisionID, *proto.Denial) {
+func (c *DeviceAttachment) deny(st *compiled, sub *source, t policy.Target) (proto.DecisionID, *proto.Denial) {
 	id, first := c.r.denials.Deny(st.policy, sub.principal, t)
 	if !first {
 		return id, nil

@@ -12,7 +12,7 @@ import (
 // that this connector's tunnel serves, or an ICMP error about an echo request of
 // the device that it is for, to such an address. What answers no request that went on from here is
 // unsolicited, and so is everything else.
-func (c *Connector) packet(d []byte, s *scratch) verdict {
+func (c *ConnectorAttachment) packet(d []byte, s *scratch) verdict {
 	ip, err := proto.ParsePacket(d)
 	if err != nil {
 		return ended(packet.Malformed)
@@ -34,7 +34,7 @@ func (c *Connector) packet(d []byte, s *scratch) verdict {
 
 // answered returns destination and identifier of the echo request that the packet in s answers;
 // false where this connector may not answer it.
-func (c *Connector) answered(st *compiled, s *scratch) (dst netip.Addr, ident uint16, ok bool) {
+func (c *ConnectorAttachment) answered(st *compiled, s *scratch) (dst netip.Addr, ident uint16, ok bool) {
 	p, q := &s.p, &s.quoted
 	switch {
 	case p.IsEchoReply():
@@ -46,13 +46,13 @@ func (c *Connector) answered(st *compiled, s *scratch) (dst netip.Addr, ident ui
 }
 
 // serves says whether a routes to this connector's tunnel.
-func (c *Connector) serves(st *compiled, a netip.Addr) bool {
+func (c *ConnectorAttachment) serves(st *compiled, a netip.Addr) bool {
 	e, ok := st.table.Lookup(a)
-	return ok && e.Tunnel == c.rep.tunnel
+	return ok && e.Tunnel == c.con.tunnel
 }
 
 // payload carries a payload of a session back to the device.
-func (c *Connector) payload(d []byte, s *scratch) verdict {
+func (c *ConnectorAttachment) payload(d []byte, s *scratch) verdict {
 	p := &s.payload
 	if proto.ParseUDPPayload(d, p) != nil {
 		return ended(packet.Malformed)
@@ -61,7 +61,7 @@ func (c *Connector) payload(d []byte, s *scratch) verdict {
 	switch {
 	case sess == nil:
 		return ended(packet.UnknownSession) // the client heals it; the connector's half ends by idleness
-	case sess.rep != c.rep:
+	case sess.con != c.con:
 		return ended(packet.Spoofed)
 	}
 	ttl, ok := packet.NextTTL(p.TTL)
@@ -75,7 +75,7 @@ func (c *Connector) payload(d []byte, s *scratch) verdict {
 }
 
 // event carries an event of a session back to the device.
-func (c *Connector) event(d []byte, s *scratch) verdict {
+func (c *ConnectorAttachment) event(d []byte, s *scratch) verdict {
 	e := &s.event
 	if proto.ParseUDPEvent(d, e) != nil {
 		return ended(packet.Malformed)
@@ -84,7 +84,7 @@ func (c *Connector) event(d []byte, s *scratch) verdict {
 	switch {
 	case sess == nil:
 		return ended(packet.UnknownSession)
-	case sess.rep != c.rep:
+	case sess.con != c.con:
 		return ended(packet.Spoofed)
 	}
 	switch e.Kind {
@@ -127,7 +127,7 @@ func (r *Relay) plausible(reporter netip.Addr, typ uint8, v6 bool) bool {
 
 // forwardTo sends d on to a device.
 func forwardTo(dev *device, class link.Class, d []byte) verdict {
-	c := dev.port.Load()
+	c := dev.attachment.Load()
 	if c == nil {
 		return ended(packet.LinkDown)
 	}
@@ -135,7 +135,7 @@ func forwardTo(dev *device, class link.Class, d []byte) verdict {
 }
 
 // forwardEvent sends an event of the client on to the connector that had the session.
-func (c *Client) forwardEvent(to *Connector, d []byte) verdict {
+func (c *DeviceAttachment) forwardEvent(to *ConnectorAttachment, d []byte) verdict {
 	if to == nil {
 		return ended(packet.ConnectorDown)
 	}

@@ -73,8 +73,8 @@ func endedBetween(old, next *compiled) (addrs []netip.Addr) {
 func (r *Relay) tellNew() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, rep := range r.replicas {
-		if c := rep.port.Load(); c != nil {
+	for _, con := range r.connectors {
+		if c := con.attachment.Load(); c != nil {
 			c.told = r.tell(c, c.told)
 		}
 	}
@@ -87,8 +87,8 @@ func (r *Relay) sweepEndings(now time.Time) {
 	defer r.mu.Unlock()
 	r.endings.forget(now.Add(-hop.SessionIdle(0, r.idle) - graceIdle))
 	settled := r.endings.before(now.Add(-settleAfter))
-	for _, rep := range r.replicas {
-		if c := rep.port.Load(); c != nil {
+	for _, con := range r.connectors {
+		if c := con.attachment.Load(); c != nil {
 			reached := r.tell(c, c.settled)
 			c.told, c.settled = max(c.told, reached), min(reached, settled)
 		}
@@ -97,7 +97,7 @@ func (r *Relay) sweepEndings(now time.Time) {
 
 // tell tells c what stands at a position and behind it, as far as its link takes it, and returns the position that it has reached.
 // r.mu is held.
-func (r *Relay) tell(c *Connector, position uint64) uint64 {
+func (r *Relay) tell(c *ConnectorAttachment, position uint64) uint64 {
 	live := r.state.Load().byAddr
 	position = max(position, r.endings.first)
 	for rest := r.endings.from(position); len(rest) > 0; rest = r.endings.from(position) {

@@ -92,8 +92,8 @@ var (
 // world is a relay with alice, mallory and one connector, whose links are fake.
 type world struct {
 	r              *Relay
-	alice, mallory *Client
-	home           *Connector
+	alice, mallory *DeviceAttachment
+	home           *ConnectorAttachment
 	aliceLink      *fakeLink
 	malloryLink    *fakeLink
 	homeLink       *fakeLink
@@ -123,10 +123,10 @@ func newWorld(t testing.TB, cfg Config) *world {
 	}
 	w.setState(t)
 	var err error
-	if w.alice, err = w.r.AttachClient("d-alice", w.aliceLink); err != nil {
+	if w.alice, err = w.r.AttachDevice("d-alice", w.aliceLink); err != nil {
 		t.Fatal(err)
 	}
-	if w.mallory, err = w.r.AttachClient("d-mallory", w.malloryLink); err != nil {
+	if w.mallory, err = w.r.AttachDevice("d-mallory", w.malloryLink); err != nil {
 		t.Fatal(err)
 	}
 	if w.home, err = w.r.AttachConnector("r-home", w.homeLink); err != nil {
@@ -147,11 +147,11 @@ func (w *world) setState(t testing.TB, gone ...string) {
 			{ID: "d-alice", User: "alice@example.com", Addrs: []netip.Addr{alice4, alice6}},
 			{ID: "d-mallory", User: "mallory@example.com", Addrs: []netip.Addr{mallory}},
 		},
-		Replicas: []Replica{{ID: "r-home", Tunnel: "t-home"}},
+		Connectors: []Connector{{ID: "r-home", Tunnel: "t-home"}},
 	}
 	s.Devices = append(s.Devices, w.more...)
 	s.Devices = slices.DeleteFunc(s.Devices, func(d Device) bool { return slices.Contains(gone, d.ID) })
-	s.Replicas = slices.DeleteFunc(s.Replicas, func(r Replica) bool { return slices.Contains(gone, r.ID) })
+	s.Connectors = slices.DeleteFunc(s.Connectors, func(r Connector) bool { return slices.Contains(gone, r.ID) })
 	w.r.SetState(s)
 }
 

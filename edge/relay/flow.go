@@ -24,7 +24,7 @@ type flowVerdict struct {
 	code   proto.Code
 	// limited: an answer was due, but the device has had enough of them.
 	limited bool
-	to      *Connector
+	to      *ConnectorAttachment
 	tunnel  string // id
 	holder  string // of the flow's place
 	denied  *proto.Denial
@@ -32,7 +32,7 @@ type flowVerdict struct {
 
 // Flow takes a flow that the device opened on s: it answers, or connects s with
 // a stream to the connector, and returns when the flow has ended. It finishes s.
-func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
+func (c *DeviceAttachment) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 	st := c.r.state.Load()
 	v := c.flow(st, &h)
 	if v.denied != nil {
@@ -60,7 +60,7 @@ func (c *Client) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
 }
 
 // finishFlow sends the answer of v, after which nothing follows.
-func (c *Client) finishFlow(s *link.Stream, v *flowVerdict) {
+func (c *DeviceAttachment) finishFlow(s *link.Stream, v *flowVerdict) {
 	if v.limited {
 		c.r.counters.Count(packet.RateLimited)
 	}
@@ -76,7 +76,7 @@ func (c *Client) finishFlow(s *link.Stream, v *flowVerdict) {
 }
 
 // flow passes the opening of a flow through the rooms.
-func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
+func (c *DeviceAttachment) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 	if reason := checkTuple(h.Src, h.Dst); reason != packet.OK {
 		return flowVerdict{reason: reason, code: proto.CodeProtocol}
 	}
@@ -106,7 +106,7 @@ func (c *Client) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
 
 // deniedFlow answers with the decision's id, by which the client lists the
 // denial; where the answer is silence, a control message tells it.
-func (c *Client) deniedFlow(st *compiled, sub *subject, t policy.Target, h *proto.FlowHeader) flowVerdict {
+func (c *DeviceAttachment) deniedFlow(st *compiled, sub *source, t policy.Target, h *proto.FlowHeader) flowVerdict {
 	v := c.unreachableFlow(h, packet.Denied, packet.AdminProhibited)
 	switch {
 	case v.limited:
@@ -119,7 +119,7 @@ func (c *Client) deniedFlow(st *compiled, sub *subject, t policy.Target, h *prot
 }
 
 // unreachableFlow says no, or nothing where the edge is silent.
-func (c *Client) unreachableFlow(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
+func (c *DeviceAttachment) unreachableFlow(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
 	if c.r.silent {
 		return flowVerdict{reason: reason, answer: proto.FlowAnswer{Kind: proto.AnswerSilent}}
 	}
@@ -129,7 +129,7 @@ func (c *Client) unreachableFlow(h *proto.FlowHeader, reason packet.Reason, kind
 // flowError answers with an ICMP error from the hop address; with silence
 // where the edge has none. Where it has made too many the stream is reset: the
 // client holds a silent SYN for 130 s, and after a reset the next one gets its answer.
-func (c *Client) flowError(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
+func (c *DeviceAttachment) flowError(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
 	v6 := h.Dst.Addr().Is6()
 	hop := c.r.hop(v6)
 	if !hop.IsValid() {
@@ -145,7 +145,7 @@ func (c *Client) flowError(h *proto.FlowHeader, reason packet.Reason, kind packe
 
 // connectFlow opens the flow on the connector's link, passes the answer on and
 // then the bytes, until both directions have ended. It finishes s.
-func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, to *Connector, h *proto.FlowHeader) packet.Reason {
+func (c *DeviceAttachment) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, to *ConnectorAttachment, h *proto.FlowHeader) packet.Reason {
 	up, err := openUp(ctx, s, to, h)
 	if err != nil {
 		h.TTL++ // the error is about the SYN as it came
@@ -185,7 +185,7 @@ func (c *Client) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, t
 }
 
 // openUp opens the flow on the connector's link, for as long as the client waits for it.
-func openUp(ctx context.Context, s *link.Stream, to *Connector, h *proto.FlowHeader) (*link.Stream, error) {
+func openUp(ctx context.Context, s *link.Stream, to *ConnectorAttachment, h *proto.FlowHeader) (*link.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	defer context.AfterFunc(s.Context(), cancel)()
@@ -194,7 +194,7 @@ func openUp(ctx context.Context, s *link.Stream, to *Connector, h *proto.FlowHea
 
 // awaitAnswer reads the connector's answer and takes it through the edge as a hop: silence
 // where none came in time, Kind 0 where the connector left before it gave one.
-func (c *Client) awaitAnswer(s, up *link.Stream, h *proto.FlowHeader) (proto.FlowAnswer, packet.Reason) {
+func (c *DeviceAttachment) awaitAnswer(s, up *link.Stream, h *proto.FlowHeader) (proto.FlowAnswer, packet.Reason) {
 	stop := context.AfterFunc(s.Context(), func() { up.Reset(proto.CodeAborted) }) // the client forgot its SYN
 	defer stop()
 	_ = up.SetReadDeadline(time.Now().Add(answerWait)) // fails only on a closed stream, which the read tells

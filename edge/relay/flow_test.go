@@ -126,7 +126,7 @@ func TestBackAnswer(t *testing.T) {
 func TestFlowsAreBounded(t *testing.T) {
 	w := newWorld(t, Config{})
 	fl := newFlows(5, 2)
-	mk := func(c *Client) (*liveFlow, bool) { return fl.open(&tuple{dev: c.dev, holder: c.dev.id}, nil) }
+	mk := func(c *DeviceAttachment) (*liveFlow, bool) { return fl.open(&tuple{dev: c.dev, holder: c.dev.id}, nil) }
 	a, ok1 := mk(w.alice)
 	_, ok2 := mk(w.alice)
 	_, ok3 := mk(w.alice)

@@ -15,7 +15,7 @@ func TestDatagramsForAConnectorAreTheirDevices(t *testing.T) {
 	w.policy.Grants[0].Who = []string{"*"}
 	for range 2 {
 		w.setState(t)
-		for name, c := range map[string]*Client{"alice": w.alice, "mallory": w.mallory} {
+		for name, c := range map[string]*DeviceAttachment{"alice": w.alice, "mallory": w.mallory} {
 			src, id := alice4, proto.SessionID(1)
 			if c == w.mallory {
 				src, id = mallory, 2

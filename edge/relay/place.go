@@ -9,68 +9,68 @@ import (
 	"github.com/oneping/oneping/edge/policy"
 )
 
-// tunnel is the set of a tunnel's connected replicas. Written under Relay.mu.
+// tunnel is the set of a tunnel's attached connectors. Written under Relay.mu.
 type tunnel struct {
-	live atomic.Pointer[[]*replica]
+	live atomic.Pointer[[]*connector]
 }
 
-// replica is a connector across its links.
-type replica struct {
-	id     string
-	tunnel string
-	weight uint64 // hash of id
-	port   atomic.Pointer[Connector]
+// connector is one connector across its attachments.
+type connector struct {
+	id         string
+	tunnel     string
+	weight     uint64 // hash of id
+	attachment atomic.Pointer[ConnectorAttachment]
 }
 
-func newReplica(id, tunnel string) *replica {
+func newConnector(id, tunnel string) *connector {
 	w := uint64(14695981039346656037) // FNV-1a, then mixed: the same on every edge and after every restart
 	for i := range len(id) {
 		w = (w ^ uint64(id[i])) * 1099511628211
 	}
-	return &replica{id: id, tunnel: tunnel, weight: mix(w)}
+	return &connector{id: id, tunnel: tunnel, weight: mix(w)}
 }
 
-// add puts rep among the connected ones.
-func (t *tunnel) add(rep *replica) {
-	old := t.replicas()
-	if !slices.Contains(old, rep) {
-		next := append(slices.Clone(old), rep)
+// add puts con among the attached ones.
+func (t *tunnel) add(con *connector) {
+	old := t.connectors()
+	if !slices.Contains(old, con) {
+		next := append(slices.Clone(old), con)
 		t.live.Store(&next)
 	}
 }
 
-// remove takes rep out. A nil tunnel has nobody.
-func (t *tunnel) remove(rep *replica) {
+// remove takes con out. A nil tunnel has nobody.
+func (t *tunnel) remove(con *connector) {
 	if t == nil {
 		return
 	}
-	next := slices.DeleteFunc(slices.Clone(t.replicas()), func(x *replica) bool { return x == rep })
+	next := slices.DeleteFunc(slices.Clone(t.connectors()), func(x *connector) bool { return x == con })
 	t.live.Store(&next)
 }
 
-func (t *tunnel) replicas() []*replica {
+func (t *tunnel) connectors() []*connector {
 	if p := t.live.Load(); p != nil {
 		return *p
 	}
 	return nil
 }
 
-// pick places a flow by rendezvous hashing: the connected replica with the
-// highest hash of (replica, key), so that one that leaves or comes moves only its own
-// share. Nil where nobody is connected. A nil tunnel has nobody.
-func (t *tunnel) pick(key uint64) *Connector {
+// pick places a flow by rendezvous hashing: the attached connector with the
+// highest hash of (connector, key), so that one that leaves or comes moves only its own
+// share. Nil where nobody is attached. A nil tunnel has nobody.
+func (t *tunnel) pick(key uint64) *ConnectorAttachment {
 	if t == nil {
 		return nil
 	}
-	var best *Connector
+	var best *ConnectorAttachment
 	var high uint64
-	for _, rep := range t.replicas() {
-		port := rep.port.Load()
-		if port == nil {
+	for _, con := range t.connectors() {
+		at := con.attachment.Load()
+		if at == nil {
 			continue
 		}
-		if w := mix(rep.weight ^ key); best == nil || w > high {
-			best, high = port, w
+		if w := mix(con.weight ^ key); best == nil || w > high {
+			best, high = at, w
 		}
 	}
 	return best

@@ -8,50 +8,50 @@ import (
 	"github.com/oneping/oneping/edge/policy"
 )
 
-// TestPlacement: conversations spread over the replicas, each stays where it
-// is, and a replica that leaves moves only its own.
+// TestPlacement: conversations spread over the connectors, each stays where it
+// is, and a connector that leaves moves only its own.
 func TestPlacement(t *testing.T) {
 	var tu tunnel
 	const n, keys = 4, 4000
-	var reps []*replica
+	var cons []*connector
 	for i := range n {
-		rep := newReplica(fmt.Sprintf("replica%d", i), "t")
-		rep.port.Store(&Connector{rep: rep})
-		tu.add(rep)
-		tu.add(rep) // twice is once
-		reps = append(reps, rep)
+		con := newConnector(fmt.Sprintf("connector%d", i), "t")
+		con.attachment.Store(&ConnectorAttachment{con: con})
+		tu.add(con)
+		tu.add(con) // twice is once
+		cons = append(cons, con)
 	}
-	if len(tu.replicas()) != n {
-		t.Fatalf("%d replicas, want %d", len(tu.replicas()), n)
+	if len(tu.connectors()) != n {
+		t.Fatalf("%d connectors, want %d", len(tu.connectors()), n)
 	}
 	key := func(i int) uint64 {
 		return placeKey(alice4, netip.AddrFrom4([4]byte{172, 16, byte(i >> 8), byte(i)}), policy.UDP, 0)
 	}
-	before := make([]*Connector, keys)
-	share := make(map[*replica]int)
+	before := make([]*ConnectorAttachment, keys)
+	share := make(map[*connector]int)
 	for i := range before {
 		before[i] = tu.pick(key(i))
-		share[before[i].rep]++
+		share[before[i].con]++
 		if tu.pick(key(i)) != before[i] {
 			t.Fatal("the same key is placed elsewhere")
 		}
 	}
-	for _, rep := range reps {
-		if s := share[rep]; s < keys/n*8/10 || s > keys/n*12/10 {
-			t.Errorf("%s has %d of %d, want about %d", rep.id, s, keys, keys/n)
+	for _, con := range cons {
+		if s := share[con]; s < keys/n*8/10 || s > keys/n*12/10 {
+			t.Errorf("%s has %d of %d, want about %d", con.id, s, keys, keys/n)
 		}
 	}
-	tu.remove(reps[0])
+	tu.remove(cons[0])
 	for i, old := range before {
-		if now := tu.pick(key(i)); old.rep != reps[0] && now != old || now.rep == reps[0] {
-			t.Fatalf("key %d moved from %s to %s", i, old.rep.id, now.rep.id)
+		if now := tu.pick(key(i)); old.con != cons[0] && now != old || now.con == cons[0] {
+			t.Fatalf("key %d moved from %s to %s", i, old.con.id, now.con.id)
 		}
 	}
-	for _, rep := range reps {
-		rep.port.Store(nil)
+	for _, con := range cons {
+		con.attachment.Store(nil)
 	}
 	if tu.pick(1) != nil {
-		t.Error("a replica without a link was picked")
+		t.Error("a connector without a link was picked")
 	}
 	var none *tunnel
 	if none.pick(1) != nil {

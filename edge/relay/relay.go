@@ -8,7 +8,7 @@
 //
 // Each room is a function that returns a verdict: a reason, where the datagram
 // goes on, and what goes back to the sender. It sends nothing and counts
-// nothing; the two methods named Datagram, and Client.Flow, do. The way back
+// nothing; the two methods named Datagram, and DeviceAttachment.Flow, do. The way back
 // (back.go) lets through what a connector may say and nothing else.
 //
 // What the rooms look at (routes, policy, devices, live links) is read through
@@ -95,29 +95,29 @@ type Relay struct {
 	budget     *flow.Budget // of the flows' memory
 	scratch    sync.Pool    // of *scratch
 
-	mu       sync.Mutex // guards what follows; never held on the packet path
-	devices  map[string]*device
-	numbered link.Owner // the last device that was numbered
-	replicas map[string]*replica
-	tunnels  map[string]*tunnel
-	endings  endings
+	mu         sync.Mutex // guards what follows; never held on the packet path
+	devices    map[string]*device
+	numbered   link.Owner // the last device that was numbered
+	connectors map[string]*connector
+	tunnels    map[string]*tunnel
+	endings    endings
 }
 
 // New returns a relay that knows nobody yet: give it a State, then links.
 func New(cfg Config) *Relay {
 	r := &Relay{
-		silent:   cfg.Silent,
-		mtu:      cfg.MTU,
-		idle:     cfg.Idle,
-		log:      cfg.Log,
-		denials:  cfg.Denials,
-		asked:    newAsked(),
-		sessions: newSessions(maxSessions, maxClientSessions),
-		flows:    newFlows(maxFlows, maxClientFlows),
-		budget:   flow.NewBudget(cfg.FlowMemory),
-		devices:  make(map[string]*device),
-		replicas: make(map[string]*replica),
-		tunnels:  make(map[string]*tunnel),
+		silent:     cfg.Silent,
+		mtu:        cfg.MTU,
+		idle:       cfg.Idle,
+		log:        cfg.Log,
+		denials:    cfg.Denials,
+		asked:      newAsked(),
+		sessions:   newSessions(maxSessions, maxClientSessions),
+		flows:      newFlows(maxFlows, maxClientFlows),
+		budget:     flow.NewBudget(cfg.FlowMemory),
+		devices:    make(map[string]*device),
+		connectors: make(map[string]*connector),
+		tunnels:    make(map[string]*tunnel),
 	}
 	if r.log == nil {
 		r.log = zap.NewNop()

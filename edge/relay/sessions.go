@@ -27,7 +27,7 @@ const (
 type session struct {
 	id proto.SessionID
 	tuple
-	rep     *replica
+	con     *connector
 	idle    time.Duration
 	last    atomic.Int64 // Unix nanoseconds
 	traffic hop.Traffic
@@ -37,9 +37,9 @@ type session struct {
 	answers credit                         // what the connector may still say of it: events
 }
 
-func newSession(sub *subject, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, rep *replica) *session {
+func newSession(sub *source, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, con *connector) *session {
 	return &session{
-		id: reg.Session, rep: rep, idle: idle,
+		id: reg.Session, con: con, idle: idle,
 		tuple: tuple{dev: sub.dev, holder: sub.holder(), src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
 	}
 }
@@ -181,10 +181,10 @@ func (t *sessions) all() []*session {
 func (r *Relay) tellEnd(s *session, why packet.Reason) {
 	r.counters.Count(why)
 	d := proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: s.id, Kind: proto.EventClosed})
-	if c := s.dev.port.Load(); c != nil {
+	if c := s.dev.attachment.Load(); c != nil {
 		_ = c.link.Send(link.Urgent, d) // lost: its next packet is answered with "unknown"
 	}
-	if c := s.rep.port.Load(); c != nil {
+	if c := s.con.attachment.Load(); c != nil {
 		_ = c.link.Send(link.Urgent, d) // lost: it ends by idleness there
 	}
 }

@@ -16,12 +16,12 @@ import (
 type crowd struct {
 	*world
 	links   map[string]*fakeLink
-	clients map[string]*Client
+	clients map[string]*DeviceAttachment
 	next    proto.SessionID
 }
 
 func newCrowd(t *testing.T, users, devices int) *crowd {
-	c := &crowd{world: newWorld(t, Config{}), links: make(map[string]*fakeLink), clients: make(map[string]*Client), next: 1000}
+	c := &crowd{world: newWorld(t, Config{}), links: make(map[string]*fakeLink), clients: make(map[string]*DeviceAttachment), next: 1000}
 	c.policy.Grants[0].Who = []string{"*"}
 	c.policy.Grants[0].How = []string{"*"}
 	for u := 1; u <= users; u++ {
@@ -32,7 +32,7 @@ func newCrowd(t *testing.T, users, devices int) *crowd {
 	c.setState(t)
 	for _, d := range c.more {
 		l := &fakeLink{max: 1400, settled: true}
-		client, err := c.r.AttachClient(d.ID, l)
+		client, err := c.r.AttachDevice(d.ID, l)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func TestASessionKeepsItsPlace(t *testing.T) {
 	w.r.sessions = newSessions(1, 1)
 	for range 3 {
 		old := w.r.sessions.get(42)
-		s := newSession(w.r.state.Load().byDevice["d-alice"], &proto.UDPRegistration{Session: 42}, time.Minute, "t", newReplica("r", "t"))
+		s := newSession(w.r.state.Load().byDevice["d-alice"], &proto.UDPRegistration{Session: 42}, time.Minute, "t", newConnector("r", "t"))
 		if out, ok := w.r.sessions.open(s); !ok || out != nil || w.r.sessions.get(42) != s || w.r.Sessions() != 1 {
 			t.Fatalf("in the place of %p: %v, %d sessions", old, ok, w.r.Sessions())
 		}

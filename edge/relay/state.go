@@ -23,8 +23,8 @@ type Device struct {
 	Addrs []netip.Addr // what it may send from
 }
 
-// Replica is a connector that may connect.
-type Replica struct {
+// Connector is a connector that may connect.
+type Connector struct {
 	ID     string
 	Tunnel string // tunnel id
 }
@@ -32,30 +32,30 @@ type Replica struct {
 // State is everything that the relay decides by, at one moment. Whoever is not
 // in it (revoked, deleted) is cut off.
 type State struct {
-	FIB      *route.Table
-	Policy   *policy.Compiled
-	Devices  []Device
-	Replicas []Replica
+	FIB        *route.Table
+	Policy     *policy.Compiled
+	Devices    []Device
+	Connectors []Connector
 }
 
 // compiled is State in the form the packet path reads; never changed after it was stored.
 type compiled struct {
-	table    *route.Table
-	policy   *policy.Compiled
-	byAddr   map[netip.Addr]*subject
-	byDevice map[string]*subject
-	tunnels  map[string]*tunnel
-	replicas map[string]string // id → tunnel id
+	table      *route.Table
+	policy     *policy.Compiled
+	byAddr     map[netip.Addr]*source
+	byDevice   map[string]*source
+	tunnels    map[string]*tunnel
+	connectors map[string]string // id → tunnel id
 }
 
-// subject is a device in one State: who it is when it asks.
-type subject struct {
+// source is a device in one State: who it is when it asks.
+type source struct {
 	dev       *device
 	principal policy.Principal
 }
 
 // holder names who holds places in the relay's tables: the user with all devices, or a device of nobody by itself.
-func (s *subject) holder() string {
+func (s *source) holder() string {
 	if s.principal.User != "" {
 		return s.principal.User
 	}
@@ -64,18 +64,18 @@ func (s *subject) holder() string {
 
 // device is a device across states and links.
 type device struct {
-	id       string
-	owner    link.Owner             // its number in the queues of connectors' links
-	port     atomic.Pointer[Client] // nil while it is not connected
-	sessions atomic.Int32
-	flows    atomic.Int32
+	id         string
+	owner      link.Owner                       // its number in the queues of connectors' links
+	attachment atomic.Pointer[DeviceAttachment] // nil while it is not connected
+	sessions   atomic.Int32
+	flows      atomic.Int32
 }
 
 func emptyState() *compiled {
 	return &compiled{table: route.Compile(nil), policy: new(policy.Compiled)}
 }
 
-// SetState replaces what the relay decides by. Links of devices and replicas
+// SetState replaces what the relay decides by. Links of devices and connectors
 // that are not in s are closed with proto.CodeRevoked; live sessions and flows
 // are looked at once, and those that s does not allow or routes elsewhere are ended. Connectors are told of the devices
 // that are no longer in s.
@@ -96,12 +96,12 @@ func (r *Relay) SetState(s State) {
 // compile builds the lookup maps of s around the devices and tunnels that live on; r.mu is held.
 func (r *Relay) compile(s State) *compiled {
 	c := &compiled{
-		table:    s.FIB,
-		policy:   s.Policy,
-		byAddr:   make(map[netip.Addr]*subject, 2*len(s.Devices)),
-		byDevice: make(map[string]*subject, len(s.Devices)),
-		tunnels:  make(map[string]*tunnel),
-		replicas: make(map[string]string, len(s.Replicas)),
+		table:      s.FIB,
+		policy:     s.Policy,
+		byAddr:     make(map[netip.Addr]*source, 2*len(s.Devices)),
+		byDevice:   make(map[string]*source, len(s.Devices)),
+		tunnels:    make(map[string]*tunnel),
+		connectors: make(map[string]string, len(s.Connectors)),
 	}
 	for _, d := range s.Devices {
 		dev := r.devices[d.ID]
@@ -110,41 +110,41 @@ func (r *Relay) compile(s State) *compiled {
 			dev = &device{id: d.ID, owner: r.numbered}
 			r.devices[d.ID] = dev
 		}
-		sub := &subject{dev: dev, principal: s.Policy.Principal(d.ID, d.User)}
+		sub := &source{dev: dev, principal: s.Policy.Principal(d.ID, d.User)}
 		c.byDevice[d.ID] = sub
 		for _, a := range d.Addrs {
 			c.byAddr[a] = sub
 		}
 	}
-	for _, rep := range s.Replicas {
-		c.replicas[rep.ID] = rep.Tunnel
-		t := r.tunnels[rep.Tunnel]
+	for _, con := range s.Connectors {
+		c.connectors[con.ID] = con.Tunnel
+		t := r.tunnels[con.Tunnel]
 		if t == nil {
 			t = new(tunnel)
-			r.tunnels[rep.Tunnel] = t
+			r.tunnels[con.Tunnel] = t
 		}
-		c.tunnels[rep.Tunnel] = t
+		c.tunnels[con.Tunnel] = t
 	}
 	return c
 }
 
-// forget drops devices and replicas that are not in next and returns their links; r.mu is held.
+// forget drops devices and connectors that are not in next and returns their links; r.mu is held.
 func (r *Relay) forget(next *compiled) (links []Link) {
 	for id, dev := range r.devices {
 		if next.byDevice[id] == nil {
-			if c := dev.port.Swap(nil); c != nil {
+			if c := dev.attachment.Swap(nil); c != nil {
 				links = append(links, c.link)
 			}
 			delete(r.devices, id)
 		}
 	}
-	for id, rep := range r.replicas {
-		if next.replicas[id] != rep.tunnel {
-			if c := rep.port.Swap(nil); c != nil {
+	for id, con := range r.connectors {
+		if next.connectors[id] != con.tunnel {
+			if c := con.attachment.Swap(nil); c != nil {
 				links = append(links, c.link)
 			}
-			delete(r.replicas, id)
-			r.tunnels[rep.tunnel].remove(rep)
+			delete(r.connectors, id)
+			r.tunnels[con.tunnel].remove(con)
 		}
 	}
 	for id := range r.tunnels {

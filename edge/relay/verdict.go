@@ -50,7 +50,7 @@ func (r *Relay) give(s *scratch) {
 
 // Datagram takes one datagram that arrived from the device. d is changed in place.
 // The reason is OK where the datagram went on or was answered as asked.
-func (c *Client) Datagram(d []byte) packet.Reason {
+func (c *DeviceAttachment) Datagram(d []byte) packet.Reason {
 	s := c.r.take()
 	defer c.r.give(s)
 	var v verdict
@@ -69,8 +69,8 @@ func (c *Client) Datagram(d []byte) packet.Reason {
 	return c.r.carryOut(&v, c.link)
 }
 
-// Datagram takes one datagram that arrived from the connector, as Client.Datagram does.
-func (c *Connector) Datagram(d []byte) packet.Reason {
+// Datagram takes one datagram that arrived from the connector, as DeviceAttachment.Datagram does.
+func (c *ConnectorAttachment) Datagram(d []byte) packet.Reason {
 	s := c.r.take()
 	defer c.r.give(s)
 	var v verdict

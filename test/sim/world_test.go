@@ -189,7 +189,7 @@ func (w *world) setState(revoked ...string) {
 		FIB:      route.Compile([]model.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
 		Policy:   compiled,
 		Devices:  slices.DeleteFunc(devices, func(d relay.Device) bool { return slices.Contains(revoked, d.ID) }),
-		Replicas: []relay.Replica{{ID: "r", Tunnel: "t"}},
+		Connectors: []relay.Connector{{ID: "r", Tunnel: "t"}},
 	})
 }
 

@@ -18,7 +18,7 @@ func ipUDP(v6 bool) int {
 }
 
 // registration opens a session, or opens it again, and carries a payload of it.
-func (c *Client) registration(d []byte, s *scratch) verdict {
+func (c *DeviceAttachment) registration(d []byte, s *scratch) verdict {
 	reg, st := &s.reg, c.r.state.Load()
 	if proto.ParseUDPRegistration(d, reg) != nil {
 		return ended(packet.Malformed)
@@ -49,7 +49,7 @@ func (c *Client) registration(d []byte, s *scratch) verdict {
 }
 
 // openSession asks policy and route, places the session and sends the registration on.
-func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte, s *scratch, e proto.UDPEvent) verdict {
+func (c *DeviceAttachment) openSession(st *compiled, sub *source, old *session, d []byte, s *scratch, e proto.UDPEvent) verdict {
 	reg, v6 := &s.reg, s.reg.Dst.Addr().Is6()
 	entry, routed := st.table.Lookup(reg.Dst.Addr())
 	target := policy.Target{Dst: reg.Dst.Addr(), Proto: policy.UDP, Port: reg.Dst.Port(), Tunnel: entry.Tunnel}
@@ -72,9 +72,9 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 		proto.SetRegistrationIdle(d, uint16(idle/time.Second))
 	}
 	sess, out := old, (*session)(nil)
-	if old == nil || old.rep != to.rep || old.tunnel != entry.Tunnel {
+	if old == nil || old.con != to.con || old.tunnel != entry.Tunnel {
 		var ok bool
-		sess = newSession(sub, reg, idle, entry.Tunnel, to.rep)
+		sess = newSession(sub, reg, idle, entry.Tunnel, to.con)
 		if out, ok = c.r.sessions.open(sess); !ok {
 			return c.sessionError(s, packet.TableFull, packet.HostUnreachable, e, v6)
 		}
@@ -93,17 +93,17 @@ func (c *Client) openSession(st *compiled, sub *subject, old *session, d []byte,
 	return verdict{to: to.link, owner: c.dev.owner, class: sess.traffic.Class(len(reg.Payload)), forward: d, out: out}
 }
 
-// placeSession keeps a session where it is while its replica is connected, and places it otherwise.
-func (c *Client) placeSession(st *compiled, old *session, reg *proto.UDPRegistration, tunnelID string) *Connector {
+// placeSession keeps a session where it is while its connector is connected, and places it otherwise.
+func (c *DeviceAttachment) placeSession(st *compiled, old *session, reg *proto.UDPRegistration, tunnelID string) *ConnectorAttachment {
 	if old != nil && old.tunnel == tunnelID {
-		if port := old.rep.port.Load(); port != nil {
-			return port
+		if at := old.con.attachment.Load(); at != nil {
+			return at
 		}
 	}
 	return st.tunnels[tunnelID].pick(placeKey(reg.Src.Addr(), reg.Dst.Addr(), policy.UDP, 0))
 }
 
-func (c *Client) deniedSession(st *compiled, sub *subject, t policy.Target, s *scratch, e proto.UDPEvent) verdict {
+func (c *DeviceAttachment) deniedSession(st *compiled, sub *source, t policy.Target, s *scratch, e proto.UDPEvent) verdict {
 	v6 := t.Dst.Is6()
 	if c.r.silent || !c.r.hop(v6).IsValid() {
 		_, told := c.denySilently(st, sub, t)
@@ -120,7 +120,7 @@ func (c *Client) deniedSession(st *compiled, sub *subject, t policy.Target, s *s
 }
 
 // unreachableSession says no, or nothing where the edge is silent.
-func (c *Client) unreachableSession(s *scratch, reason packet.Reason, kind packet.ErrorKind, e proto.UDPEvent, v6 bool) verdict {
+func (c *DeviceAttachment) unreachableSession(s *scratch, reason packet.Reason, kind packet.ErrorKind, e proto.UDPEvent, v6 bool) verdict {
 	if c.r.silent {
 		return ended(reason)
 	}
@@ -128,7 +128,7 @@ func (c *Client) unreachableSession(s *scratch, reason packet.Reason, kind packe
 }
 
 // payload carries one more payload of an open session.
-func (c *Client) payload(d []byte, s *scratch) verdict {
+func (c *DeviceAttachment) payload(d []byte, s *scratch) verdict {
 	p := &s.payload
 	if proto.ParseUDPPayload(d, p) != nil {
 		return ended(packet.Malformed)
@@ -145,8 +145,8 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 	if p.TTL <= 1 {
 		return c.sessionError(s, packet.TTLExpired, packet.TimeExceeded, e, v6)
 	}
-	to := sess.rep.port.Load()
-	if to == nil { // registering again finds another replica, or the answer that there is none
+	to := sess.con.attachment.Load()
+	if to == nil { // registering again finds another connector, or the answer that there is none
 		c.r.sessions.end(sess)
 		return c.unknownSession(s, packet.ConnectorDown)
 	}
@@ -162,12 +162,12 @@ func (c *Client) payload(d []byte, s *scratch) verdict {
 }
 
 // unknownSession asks the client to register again.
-func (c *Client) unknownSession(s *scratch, reason packet.Reason) verdict {
+func (c *DeviceAttachment) unknownSession(s *scratch, reason packet.Reason) verdict {
 	return c.sessionEvent(s, reason, proto.UDPEvent{Session: s.payload.Session, Kind: proto.EventUnknown, Tag: s.payload.Tag})
 }
 
 // event takes what a client may say of a session: that it has ended.
-func (c *Client) event(d []byte, s *scratch) verdict {
+func (c *DeviceAttachment) event(d []byte, s *scratch) verdict {
 	e := &s.event
 	if proto.ParseUDPEvent(d, e) != nil {
 		return ended(packet.Malformed)
@@ -186,5 +186,5 @@ func (c *Client) event(d []byte, s *scratch) verdict {
 	if !sess.held.Load() && !sess.traffic.Answered() {
 		return verdict{} // the connector refused it: a scan ends thousands of those
 	}
-	return c.forwardEvent(sess.rep.port.Load(), d)
+	return c.forwardEvent(sess.con.attachment.Load(), d)
 }

@@ -9,7 +9,7 @@ import (
 
 // packet takes an IP packet from the device. Only ICMP travels so; of it only
 // echo requests go further than the edge.
-func (c *Client) packet(d []byte, s *scratch) verdict {
+func (c *DeviceAttachment) packet(d []byte, s *scratch) verdict {
 	ip, err := proto.ParsePacket(d)
 	if err != nil {
 		return ended(packet.Malformed)
@@ -38,7 +38,7 @@ func (c *Client) packet(d []byte, s *scratch) verdict {
 }
 
 // ownPacket delivers a packet for the hop address itself: echo is answered, whatever its TTL.
-func (c *Client) ownPacket(s *scratch) verdict {
+func (c *DeviceAttachment) ownPacket(s *scratch) verdict {
 	if !s.p.IsEchoRequest() {
 		return ended(packet.Unsupported)
 	}
@@ -50,7 +50,7 @@ func (c *Client) ownPacket(s *scratch) verdict {
 }
 
 // forwardEcho asks policy and route, and sends the request on.
-func (c *Client) forwardEcho(st *compiled, sub *subject, d []byte, s *scratch) verdict {
+func (c *DeviceAttachment) forwardEcho(st *compiled, sub *source, d []byte, s *scratch) verdict {
 	p := &s.p
 	entry, routed := st.table.Lookup(p.Dst)
 	target := policy.Target{Dst: p.Dst, Proto: policy.ICMP, Tunnel: entry.Tunnel}
@@ -72,7 +72,7 @@ func (c *Client) forwardEcho(st *compiled, sub *subject, d []byte, s *scratch) v
 	return verdict{to: to.link, owner: c.dev.owner, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
 }
 
-func (c *Client) deniedPacket(st *compiled, sub *subject, t policy.Target, s *scratch) verdict {
+func (c *DeviceAttachment) deniedPacket(st *compiled, sub *source, t policy.Target, s *scratch) verdict {
 	v := c.unreachablePacket(s, packet.Denied, packet.AdminProhibited)
 	switch {
 	case v.limited:
@@ -85,7 +85,7 @@ func (c *Client) deniedPacket(st *compiled, sub *subject, t policy.Target, s *sc
 }
 
 // unreachablePacket says no, or nothing where the edge is silent.
-func (c *Client) unreachablePacket(s *scratch, reason packet.Reason, kind packet.ErrorKind) verdict {
+func (c *DeviceAttachment) unreachablePacket(s *scratch, reason packet.Reason, kind packet.ErrorKind) verdict {
 	if c.r.silent {
 		return ended(reason)
 	}

@@ -325,7 +325,7 @@ func TestChangeEndsSessions(t *testing.T) {
 		if r := w.alice.Datagram(regD(reg(alice4, server4, 5000, 9, 3))); r != packet.Spoofed {
 			t.Errorf("a packet still under way: %v", r)
 		}
-		if _, err := w.r.AttachClient("d-alice", &fakeLink{}); err == nil {
+		if _, err := w.r.AttachDevice("d-alice", &fakeLink{}); err == nil {
 			t.Error("a revoked device was attached")
 		}
 	})
