@@ -173,7 +173,7 @@ func (e *Edge) open(ctx context.Context) error {
 		return err
 	}
 	e.relay = relay.New(relay.Config{
-		Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, FlowMemory: flow.BudgetSize(e.cfg.Memory), Denials: e.denials, Log: e.cfg.Log.Named("relay"),
+		Hops: e.hops, Silent: e.cfg.Silent, MTU: e.cfg.MTU, Idle: e.cfg.Idle, FlowMemory: flow.BudgetSize(e.cfg.Memory), Denials: e.denials,
 	})
 	if err := state.CheckCapture(len(e.capture(e.store.Snapshot()))); err != nil {
 		return captureError(err)

@@ -113,13 +113,13 @@ func (n *nodeLink) attach() (*attached, error) {
 func (n *nodeLink) attachAs() (*attached, error) {
 	switch n.id.Role {
 	case proto.RoleClient:
-		c, err := n.a.Relay.AttachDevice(n.id.ID, n.l)
+		c, err := n.a.Relay.AttachDevice(n.id.ID, relayLink{n.l})
 		if err != nil {
 			return nil, err
 		}
 		return &attached{port: c, client: c}, nil
 	case proto.RoleConnector:
-		c, err := n.a.Relay.AttachConnector(n.id.ID, n.l)
+		c, err := n.a.Relay.AttachConnector(n.id.ID, relayLink{n.l})
 		if err != nil {
 			return nil, err
 		}

@@ -3,8 +3,7 @@ package relay
 import (
 	"errors"
 
-	"golang.org/x/time/rate"
-
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -13,10 +12,10 @@ var ErrUnknown = errors.New("attach link: the node is not in the edge's state")
 
 // DeviceAttachment is a device's live link. Datagram and Flow take what arrives on it.
 type DeviceAttachment struct {
-	r       *Relay
-	dev     *device
-	link    Link
-	answers *rate.Limiter
+	r     *Relay
+	dev   *device
+	link  Link
+	limit *hop.ErrorLimit // of the ICMP errors made for the device
 }
 
 // AttachDevice makes l the link of a device. An older one is closed with
@@ -28,7 +27,7 @@ func (r *Relay) AttachDevice(id string, l Link) (*DeviceAttachment, error) {
 		r.mu.Unlock()
 		return nil, ErrUnknown
 	}
-	c := &DeviceAttachment{r: r, dev: sub.dev, link: l, answers: newLimiter()}
+	c := &DeviceAttachment{r: r, dev: sub.dev, link: l, limit: hop.NewErrorLimit(hop.ErrorRate{PerSecond: errorsPerSecond, Burst: errorBurst})}
 	old := sub.dev.attachment.Swap(c)
 	r.mu.Unlock()
 	if old != nil {

@@ -12,7 +12,7 @@ import (
 // that this connector's tunnel serves, or an ICMP error about an echo request of
 // the device that it is for, to such an address. What answers no request that went on from here is
 // unsolicited, and so is everything else.
-func (c *ConnectorAttachment) packet(d []byte, s *scratch) verdict {
+func (c *ConnectorAttachment) packet(d []byte, s *scratch) outcome {
 	ip, err := proto.ParsePacket(d)
 	if err != nil {
 		return ended(packet.Malformed)
@@ -52,7 +52,7 @@ func (c *ConnectorAttachment) serves(st *compiled, a netip.Addr) bool {
 }
 
 // payload carries a payload of a session back to the device.
-func (c *ConnectorAttachment) payload(d []byte, s *scratch) verdict {
+func (c *ConnectorAttachment) payload(d []byte, s *scratch) outcome {
 	p := &s.payload
 	if proto.ParseUDPPayload(d, p) != nil {
 		return ended(packet.Malformed)
@@ -75,7 +75,7 @@ func (c *ConnectorAttachment) payload(d []byte, s *scratch) verdict {
 }
 
 // event carries an event of a session back to the device.
-func (c *ConnectorAttachment) event(d []byte, s *scratch) verdict {
+func (c *ConnectorAttachment) event(d []byte, s *scratch) outcome {
 	e := &s.event
 	if proto.ParseUDPEvent(d, e) != nil {
 		return ended(packet.Malformed)
@@ -126,18 +126,35 @@ func (r *Relay) plausible(reporter netip.Addr, typ uint8, v6 bool) bool {
 }
 
 // forwardTo sends d on to a device.
-func forwardTo(dev *device, class link.Class, d []byte) verdict {
+func forwardTo(dev *device, class link.Class, d []byte) outcome {
 	c := dev.attachment.Load()
 	if c == nil {
 		return ended(packet.LinkDown)
 	}
-	return verdict{to: c.link, class: class, forward: d}
+	return outcome{to: c.link, class: class, forward: d}
 }
 
-// forwardEvent sends an event of the client on to the connector that had the session.
-func (c *DeviceAttachment) forwardEvent(to *ConnectorAttachment, d []byte) verdict {
-	if to == nil {
-		return ended(packet.ConnectorDown)
+// backAnswer decrements the TTL of a connector's answer. TTL 0 means that the
+// connector could not see it. An answer that expires here is dropped, as a router would.
+func (r *Relay) backAnswer(a proto.FlowAnswer, v6 bool) (proto.FlowAnswer, packet.Reason) {
+	a.Decision = 0 // the edge decides, nobody else
+	if a.Kind == proto.AnswerICMP && !r.plausible(a.Reporter, a.ICMPType, v6) {
+		return proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Unsolicited
 	}
-	return verdict{to: to.link, owner: c.dev.owner, class: link.Urgent, forward: d}
+	if a.TTL != 0 {
+		ttl, ok := packet.NextTTL(a.TTL)
+		if !ok {
+			return proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.TTLExpired
+		}
+		a.TTL = ttl
+	}
+	switch a.Kind {
+	case proto.AnswerRefused:
+		return a, packet.Refused
+	case proto.AnswerICMP:
+		return a, packet.Unreachable
+	case proto.AnswerSilent:
+		return a, packet.Timeout
+	}
+	return a, packet.OK
 }

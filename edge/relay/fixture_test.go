@@ -28,6 +28,12 @@ type fakeLink struct {
 	closed  bool
 	drop    bool // do not record: for benchmarks
 	room    int  // control messages that fit; 0 = all, below 0 none
+
+	noFlows bool        // no stream can be opened
+	leaves  bool        // the peer ends each flow before it answers
+	flow    *fakeStream // the newest
+	flowTTL uint8       // with which it came, where it was answered
+	asked   func()      // called when the size of datagrams is asked for
 }
 
 func (f *fakeLink) Send(c link.Class, d []byte) packet.Reason { return f.SendFor(0, c, d) }
@@ -47,9 +53,24 @@ func (f *fakeLink) SendControl(m *proto.Control) error {
 	f.control = append(f.control, m)
 	return nil
 }
-func (f *fakeLink) MaxDatagram() (int, bool) { return f.max, f.settled }
-func (f *fakeLink) OpenFlow(context.Context, *proto.FlowHeader) (*link.Stream, error) {
-	return nil, errors.New("no streams on a fake link")
+
+func (f *fakeLink) MaxDatagram() (int, bool) {
+	if f.asked != nil {
+		f.asked()
+	}
+	return f.max, f.settled
+}
+
+func (f *fakeLink) OpenFlow(_ context.Context, h *proto.FlowHeader) (Stream, error) {
+	switch {
+	case f.noFlows:
+		return nil, errors.New("no streams on this link")
+	case f.leaves:
+		f.flow = &fakeStream{}
+	default:
+		f.flow, f.flowTTL = answering(), h.TTL
+	}
+	return f.flow, nil
 }
 
 func (f *fakeLink) Close(code proto.Code, _ string) error {

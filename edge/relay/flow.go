@@ -8,7 +8,6 @@ import (
 
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/flow"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -17,220 +16,162 @@ import (
 // client forgets a SYN after 130 s and resets the stream then; this is for one that does not.
 const answerWait = 150 * time.Second
 
-// flowVerdict is what the rooms say about the opening of a flow.
-type flowVerdict struct {
-	reason packet.Reason
-	answer proto.FlowAnswer // sent back where to is nil; Kind 0 = reset the stream with code instead
-	code   proto.Code
-	// limited: an answer was due, but the device has had enough of them.
-	limited bool
-	to      *ConnectorAttachment
-	tunnel  string // id
-	holder  string // of the flow's place
-	denied  *proto.Denial
-}
-
 // Flow takes a flow that the device opened on s: it answers, or connects s with
 // a stream to the connector, and returns when the flow has ended. It finishes s.
-func (c *DeviceAttachment) Flow(ctx context.Context, s *link.Stream, h proto.FlowHeader) {
-	st := c.r.state.Load()
-	v := c.flow(st, &h)
-	if v.denied != nil {
-		_ = c.link.SendControl(&proto.Control{Denial: v.denied}) // it stays in the edge's own log
+func (a *DeviceAttachment) Flow(ctx context.Context, s Stream, h proto.FlowHeader) {
+	o := opening{a: a, st: a.r.state.Load(), s: s, h: h, q: flowRequest(&h)}
+	end := o.open(ctx)
+	if o.live != nil {
+		defer a.r.flows.end(o.live)
 	}
-	if v.to == nil {
-		c.r.counters.Count(v.reason)
-		c.finishFlow(s, &v)
-		return
+	if end.connected() {
+		end = o.join(ctx, end)
 	}
-	f, ok := c.r.flows.open(&tuple{dev: c.dev, holder: v.holder, src: h.Src, dst: h.Dst, proto: policy.TCP, tunnel: v.tunnel}, s)
-	if !ok {
-		c.r.counters.Count(packet.TableFull)
-		v = c.unreachableFlow(&h, packet.TableFull, packet.HostUnreachable)
-		c.finishFlow(s, &v)
-		return
+	if o.live != nil {
+		end.reason = o.live.ended(end.reason)
 	}
-	defer c.r.flows.end(f)
-	// A policy change between reading st and here has not seen the flow.
-	if now := c.r.state.Load(); now != st && !now.allows(&f.tuple) {
-		f.cut(packet.Denied)
-	}
-	h.TTL-- // above 1: it was looked at
-	c.r.counters.Count(f.ended(c.connectFlow(ctx, s, f, v.to, &h)))
+	a.carryOutFlow(&end, s)
 }
 
-// finishFlow sends the answer of v, after which nothing follows.
-func (c *DeviceAttachment) finishFlow(s *link.Stream, v *flowVerdict) {
-	if v.limited {
-		c.r.counters.Count(packet.RateLimited)
+// carryOutFlow counts how a flow ended, says what is still to be said of it, and finishes s.
+func (a *DeviceAttachment) carryOutFlow(end *outcome, s Stream) {
+	a.r.counters.Count(end.reason)
+	if end.limited {
+		a.r.counters.Count(packet.RateLimited)
 	}
-	if v.answer.Kind == 0 {
-		s.Reset(v.code)
-		return
+	if end.tell != nil {
+		_ = a.link.SendControl(&proto.Control{Denial: end.tell}) // it stays in the edge's own log
 	}
-	if _, err := s.Write(proto.AppendFlowAnswer(nil, &v.answer)); err != nil {
+	switch {
+	case end.code != proto.CodeOK:
+		s.Reset(end.code)
+	case end.answer != nil && answer(s, end.answer):
+		_ = s.Close() // the answer is on its way; there is nobody else to tell
+	}
+}
+
+// answer writes the answer to a flow's header. False: the opener has left, and s is reset.
+func answer(s Stream, a *proto.FlowAnswer) bool {
+	if _, err := s.Write(proto.AppendFlowAnswer(nil, a)); err != nil {
 		s.Reset(proto.CodeAborted)
-		return
+		return false
 	}
-	_ = s.Close() // the answer is on its way; there is nobody else to tell
+	return true
 }
 
-// flow passes the opening of a flow through the rooms.
-func (c *DeviceAttachment) flow(st *compiled, h *proto.FlowHeader) flowVerdict {
-	if reason := checkTuple(h.Src, h.Dst); reason != packet.OK {
-		return flowVerdict{reason: reason, code: proto.CodeProtocol}
-	}
-	sub := st.source(c.dev, h.Src.Addr())
-	switch {
-	case sub == nil:
-		return flowVerdict{reason: packet.Spoofed, code: proto.CodeProtocol}
-	case c.r.isHop(h.Dst.Addr()):
-		return flowVerdict{reason: packet.Refused, answer: proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: packet.DefaultTTL, QuotedTTL: h.TTL}}
-	case h.TTL <= 1:
-		return c.flowError(h, packet.TTLExpired, packet.TimeExceeded)
-	}
-	entry, routed := st.table.Lookup(h.Dst.Addr())
-	target := policy.Target{Dst: h.Dst.Addr(), Proto: policy.TCP, Port: h.Dst.Port(), Tunnel: entry.Tunnel}
-	if !st.policy.Decide(&sub.principal, target).Allowed {
-		return c.deniedFlow(st, sub, target, h)
-	}
-	if !routed {
-		return c.unreachableFlow(h, packet.NoRoute, packet.NetUnreachable)
-	}
-	to := st.tunnels[entry.Tunnel].pick(placeKey(h.Src.Addr(), h.Dst.Addr(), policy.TCP, 0))
-	if to == nil {
-		return c.unreachableFlow(h, packet.ConnectorDown, packet.HostUnreachable)
-	}
-	return flowVerdict{to: to, tunnel: entry.Tunnel, holder: sub.holder()}
+// opening is a flow from its header on; its goroutine is the flow's only one here until it is
+// connected.
+type opening struct {
+	a  *DeviceAttachment
+	st *compiled
+	s  Stream           // the device's
+	h  proto.FlowHeader // as it goes on
+	q  request
+	at pass
+
+	live *liveFlow // nil before it was let in
+	up   Stream    // the connector's; nil before there is one
 }
 
-// deniedFlow answers with the decision's id, by which the client lists the
-// denial; where the answer is silence, a control message tells it.
-func (c *DeviceAttachment) deniedFlow(st *compiled, sub *source, t policy.Target, h *proto.FlowHeader) flowVerdict {
-	v := c.unreachableFlow(h, packet.Denied, packet.AdminProhibited)
+func flowRequest(h *proto.FlowHeader) request {
+	return request{proto: policy.TCP, src: h.Src, dst: h.Dst, ttl: h.TTL}
+}
+
+// open takes the flow as far as the connector's answer. What is not connected has an outcome that
+// answers the device or resets its stream; where a change of the state has ended it, that is done.
+func (o *opening) open(ctx context.Context) outcome {
+	var v packet.Verdict
+	if o.at, v = o.a.decide(o.st, &o.q); v.Reason != packet.OK {
+		return o.refuse(v)
+	}
+	var ok bool
+	t := tuple{dev: o.a.dev, holder: o.at.from.holder(), src: o.q.src, dst: o.q.dst, proto: policy.TCP, tunnel: o.at.tunnel}
+	if o.live, ok = o.a.r.flows.open(&t, o.s); !ok {
+		return o.refuse(packet.Verdict{Reason: packet.TableFull, Answer: packet.HostUnreachable})
+	}
+	if o.a.r.changed(o.st, &t) {
+		o.live.cut(packet.Denied)
+	}
+	o.h.TTL = o.at.ttl
+	var err error
+	if o.up, err = o.dial(ctx); err != nil {
+		return o.refuse(packet.Verdict{Reason: packet.ConnectorDown, Answer: packet.HostUnreachable})
+	}
+	if !o.live.bind(o.up) {
+		return ended(packet.Denied) // or whatever o.live says
+	}
+	end := o.await()
+	if !end.connected() {
+		o.up.Reset(proto.CodeAborted)
+	}
+	return end
+}
+
+// refuse answers the opening. What has no answer at all is no flow, and its stream a violation of
+// the protocol. Where the device has had too many errors its stream is reset: it holds a silent SYN
+// for 130 s, and after a reset the next one gets its answer.
+func (o *opening) refuse(v packet.Verdict) outcome {
+	r := o.a.refuse(o.st, &o.q, &o.at, v)
+	end := r.outcome()
 	switch {
-	case v.limited:
-	case v.answer.Kind == proto.AnswerSilent:
-		v.answer.Decision, v.denied = c.denySilently(st, sub, t)
+	case v.Answer == packet.NoError:
+		end.code = proto.CodeProtocol
+	case r.limited:
+		end.code = proto.CodeTooMany
 	default:
-		v.answer.Decision, _ = c.deny(st, sub, t)
+		a := r.Answer()
+		end.answer = &a
 	}
-	return v
+	return end
 }
 
-// unreachableFlow says no, or nothing where the edge is silent.
-func (c *DeviceAttachment) unreachableFlow(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
-	if c.r.silent {
-		return flowVerdict{reason: reason, answer: proto.FlowAnswer{Kind: proto.AnswerSilent}}
-	}
-	return c.flowError(h, reason, kind)
-}
-
-// flowError answers with an ICMP error from the hop address; with silence
-// where the edge has none. Where it has made too many the stream is reset: the
-// client holds a silent SYN for 130 s, and after a reset the next one gets its answer.
-func (c *DeviceAttachment) flowError(h *proto.FlowHeader, reason packet.Reason, kind packet.ErrorKind) flowVerdict {
-	v6 := h.Dst.Addr().Is6()
-	hop := c.r.hop(v6)
-	if !hop.IsValid() {
-		return flowVerdict{reason: reason, answer: proto.FlowAnswer{Kind: proto.AnswerSilent}}
-	}
-	if !c.answers.Allow() {
-		return flowVerdict{reason: reason, limited: true, code: proto.CodeTooMany}
-	}
-	a := proto.FlowAnswer{Kind: proto.AnswerICMP, Reporter: hop, TTL: packet.DefaultTTL, QuotedTTL: h.TTL}
-	a.ICMPType, a.ICMPCode = kind.TypeCode(v6)
-	return flowVerdict{reason: reason, answer: a}
-}
-
-// connectFlow opens the flow on the connector's link, passes the answer on and
-// then the bytes, until both directions have ended. It finishes s.
-func (c *DeviceAttachment) connectFlow(ctx context.Context, s *link.Stream, f *liveFlow, to *ConnectorAttachment, h *proto.FlowHeader) packet.Reason {
-	up, err := openUp(ctx, s, to, h)
-	if err != nil {
-		h.TTL++ // the error is about the SYN as it came
-		v := c.unreachableFlow(h, packet.ConnectorDown, packet.HostUnreachable)
-		c.finishFlow(s, &v)
-		return v.reason
-	}
-	if !f.bind(up) {
-		return packet.Denied // or whatever f says
-	}
-	a, reason := c.awaitAnswer(s, up, h)
-	if a.Kind == 0 {
-		s.Reset(proto.CodeLinkDown) // silence would hold back the application's next SYN, which may find another way
-		return reason
-	}
-	if a.Kind != proto.AnswerConnected {
-		up.Reset(proto.CodeAborted)
-		c.finishFlow(s, &flowVerdict{answer: a})
-		return reason
-	}
-	if _, err := s.Write(proto.AppendFlowAnswer(nil, &a)); err != nil {
-		up.Reset(proto.CodeAborted)
-		s.Reset(proto.CodeAborted)
-		return packet.Closed
-	}
-	held := c.r.budget.Open(f.holder, h.Src, h.Dst, func(code proto.Code) {
-		s.Reset(code)
-		up.Reset(code)
-	})
-	defer held.Release()
-	f.held.Store(held)
-	_ = flow.Splice(ctx, s, up, held) // how a flow ends is between its ends; both know
-	if held.Short() {
-		return packet.MemoryShort
-	}
-	return packet.OK
-}
-
-// openUp opens the flow on the connector's link, for as long as the client waits for it.
-func openUp(ctx context.Context, s *link.Stream, to *ConnectorAttachment, h *proto.FlowHeader) (*link.Stream, error) {
+// dial opens the flow on the connector's link, for as long as the device waits for it.
+func (o *opening) dial(ctx context.Context) (Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	defer context.AfterFunc(s.Context(), cancel)()
-	return to.link.OpenFlow(ctx, h)
+	defer context.AfterFunc(o.s.Context(), cancel)()
+	return o.at.to.link.OpenFlow(ctx, &o.h)
 }
 
-// awaitAnswer reads the connector's answer and takes it through the edge as a hop: silence
-// where none came in time, Kind 0 where the connector left before it gave one.
-func (c *DeviceAttachment) awaitAnswer(s, up *link.Stream, h *proto.FlowHeader) (proto.FlowAnswer, packet.Reason) {
-	stop := context.AfterFunc(s.Context(), func() { up.Reset(proto.CodeAborted) }) // the client forgot its SYN
+// await reads the connector's answer and takes it through the edge as a hop: silence where none
+// came in time, a reset where the connector left before it gave one: silence would hold back the
+// application's next SYN, which may find another way.
+func (o *opening) await() outcome {
+	stop := context.AfterFunc(o.s.Context(), func() { o.up.Reset(proto.CodeAborted) }) // the client forgot its SYN
 	defer stop()
-	_ = up.SetReadDeadline(time.Now().Add(answerWait)) // fails only on a closed stream, which the read tells
-	a, err := proto.ReadFlowAnswer(up)
+	_ = o.up.SetReadDeadline(time.Now().Add(answerWait)) // fails only on a closed stream, which the read tells
+	a, err := proto.ReadFlowAnswer(o.up)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Timeout
+		return outcome{reason: packet.Timeout, answer: &proto.FlowAnswer{Kind: proto.AnswerSilent}}
 	case err != nil:
-		up.Reset(proto.CodeAborted)
-		return proto.FlowAnswer{}, packet.LinkDown
+		return outcome{reason: packet.LinkDown, code: proto.CodeLinkDown}
 	}
-	_ = up.SetReadDeadline(time.Time{})
-	return c.r.backAnswer(a, h.Dst.Addr().Is6())
+	_ = o.up.SetReadDeadline(time.Time{})
+	a, reason := o.a.r.backAnswer(a, o.q.v6())
+	return outcome{reason: reason, answer: &a}
 }
 
-// backAnswer decrements the TTL of a connector's answer. TTL 0 means that the
-// connector could not see it. An answer that expires here is dropped, as a router would.
-func (r *Relay) backAnswer(a proto.FlowAnswer, v6 bool) (proto.FlowAnswer, packet.Reason) {
-	a.Decision = 0 // the edge decides, nobody else
-	if a.Kind == proto.AnswerICMP && !r.plausible(a.Reporter, a.ICMPType, v6) {
-		return proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.Unsolicited
+// connected says whether the outcome of an opening is a connection.
+func (o *outcome) connected() bool {
+	return o.answer != nil && o.answer.Kind == proto.AnswerConnected
+}
+
+// join tells the device that it is connected and moves bytes until both directions have ended.
+func (o *opening) join(ctx context.Context, end outcome) outcome {
+	if !answer(o.s, end.answer) {
+		o.up.Reset(proto.CodeAborted)
+		return ended(packet.Closed)
 	}
-	if a.TTL != 0 {
-		ttl, ok := packet.NextTTL(a.TTL)
-		if !ok {
-			return proto.FlowAnswer{Kind: proto.AnswerSilent}, packet.TTLExpired
-		}
-		a.TTL = ttl
+	held := o.a.r.budget.Open(o.live.holder, o.q.src, o.q.dst, func(code proto.Code) {
+		o.s.Reset(code)
+		o.up.Reset(code)
+	})
+	defer held.Release()
+	o.live.held.Store(held)
+	_ = flow.Splice(ctx, o.s, o.up, held) // how a flow ends is between its ends; both know
+	if held.Short() {
+		return ended(packet.MemoryShort)
 	}
-	switch a.Kind {
-	case proto.AnswerRefused:
-		return a, packet.Refused
-	case proto.AnswerICMP:
-		return a, packet.Unreachable
-	case proto.AnswerSilent:
-		return a, packet.Timeout
-	}
-	return a, packet.OK
+	return ended(packet.OK)
 }

@@ -20,6 +20,16 @@ func icmpAnswer(hop netip.Addr, typ, code, quoted uint8) proto.FlowAnswer {
 	return proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: typ, ICMPCode: code, TTL: 64, QuotedTTL: quoted, Reporter: hop}
 }
 
+// openTo passes the opening of a flow through the rooms, as far as the connector that it goes to.
+func (a *DeviceAttachment) openTo(h *proto.FlowHeader) (outcome, *ConnectorAttachment) {
+	o := opening{a: a, st: a.r.state.Load(), h: *h, q: flowRequest(h)}
+	var v packet.Verdict
+	if o.at, v = a.decide(o.st, &o.q); v.Reason != packet.OK {
+		return o.refuse(v), nil
+	}
+	return outcome{}, o.at.to
+}
+
 func TestFlowVerdicts(t *testing.T) {
 	silent := proto.FlowAnswer{Kind: proto.AnswerSilent}
 	tests := []struct {
@@ -55,17 +65,21 @@ func TestFlowVerdicts(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, tt.cfg)
-			v := w.alice.flow(w.r.state.Load(), tt.h)
-			if v.reason != tt.reason || (v.to == w.home) != tt.forward || (v.denied != nil) != tt.told {
-				t.Errorf("reason %v, forwarded %v, told %v; want %v, %v, %v", v.reason, v.to == w.home, v.denied != nil, tt.reason, tt.forward, tt.told)
+			o, to := w.alice.openTo(tt.h)
+			if o.reason != tt.reason || (to == w.home) != tt.forward || (o.tell != nil) != tt.told {
+				t.Errorf("reason %v, forwarded %v, told %v; want %v, %v, %v", o.reason, to == w.home, o.tell != nil, tt.reason, tt.forward, tt.told)
+			}
+			var answer proto.FlowAnswer
+			if o.answer != nil {
+				answer = *o.answer
 			}
 			if tt.denied {
-				if _, err := w.r.Denials().Explain(v.answer.Decision, nil); err != nil {
-					t.Errorf("decision %v: %v", v.answer.Decision, err)
+				if _, err := w.r.Denials().Explain(answer.Decision, nil); err != nil {
+					t.Errorf("decision %v: %v", answer.Decision, err)
 				}
-				v.answer.Decision = 0
+				answer.Decision = 0
 			}
-			if diff := cmp.Diff(tt.answer, v.answer, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+			if diff := cmp.Diff(tt.answer, answer, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
 		})
@@ -81,10 +95,12 @@ func TestLimitedFlowIsReset(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) { // the limit does not refill meanwhile
 			w := newWorld(t, Config{})
-			w.alice.answers.AllowN(time.Now(), answerBurst)
-			v := w.alice.flow(w.r.state.Load(), h)
-			if !v.limited || v.reason == packet.OK || v.answer.Kind != 0 || v.denied != nil || v.code != proto.CodeTooMany {
-				t.Errorf("%s: %v, answer %+v, code %v; want a reset: too many", name, v.reason, v.answer, v.code)
+			for range errorBurst {
+				w.alice.limit.Allow(packet.TTLExpired, time.Now())
+			}
+			o, _ := w.alice.openTo(h)
+			if !o.limited || o.reason == packet.OK || o.answer != nil || o.tell != nil || o.code != proto.CodeTooMany {
+				t.Errorf("%s: %v, answer %+v, code %v; want a reset: too many", name, o.reason, o.answer, o.code)
 			}
 		})
 	}

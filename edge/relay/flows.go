@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/flow"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -16,17 +15,17 @@ import (
 type liveFlow struct {
 	tuple
 	place *table.Place[string, *liveFlow] // its own goroutine's
-	a     *link.Stream                    // the device's
+	a     Stream                          // the device's
 	held  atomic.Pointer[flow.Holding]    // nil until it is connected
 
 	mu   sync.Mutex
-	b    *link.Stream  // guarded by mu: the connector's; nil before bind
+	b    Stream        // guarded by mu: the connector's; nil before bind
 	why  packet.Reason // guarded by mu: the edge has ended it; OK = it has not
 	used time.Time     // guarded by mu: opened, or connected
 }
 
 // bind tells f its second stream. False: it was ended in the meantime, and both have been reset.
-func (f *liveFlow) bind(b *link.Stream) bool {
+func (f *liveFlow) bind(b Stream) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.b, f.used = b, time.Now()
@@ -60,7 +59,7 @@ func (f *liveFlow) reset() {
 	if f.why == packet.Superseded {
 		code = proto.CodeTooMany
 	}
-	for _, s := range []*link.Stream{f.a, f.b} {
+	for _, s := range []Stream{f.a, f.b} {
 		if s != nil {
 			s.Reset(code)
 		}
@@ -90,7 +89,7 @@ func newFlows(limit, perDevice int) *flows {
 func (t *flows) len() int { return t.places.Len() }
 
 // open adds a flow that the device opened on s; another may have been cut to make room. False: a bound is reached.
-func (t *flows) open(tu *tuple, s *link.Stream) (*liveFlow, bool) {
+func (t *flows) open(tu *tuple, s Stream) (*liveFlow, bool) {
 	if tu.dev.flows.Add(1) > t.maxDevice {
 		tu.dev.flows.Add(-1)
 		return nil, false

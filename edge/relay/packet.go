@@ -1,44 +1,51 @@
 package relay
 
 import (
+	"net/netip"
+
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// packet takes an IP packet from the device. Only ICMP travels so; of it only
-// echo requests go further than the edge.
-func (c *DeviceAttachment) packet(d []byte, s *scratch) verdict {
+// packet takes an IP packet from the device. Only ICMP travels so; of it only echo requests go
+// further than the edge.
+func (a *DeviceAttachment) packet(d []byte, s *scratch) outcome {
 	ip, err := proto.ParsePacket(d)
 	if err != nil {
 		return ended(packet.Malformed)
 	}
-	p, st := &s.p, c.r.state.Load()
-	reason := packet.Parse(ip, p)
-	if reason != packet.OK && reason != packet.BadOption {
-		return ended(reason)
+	p, st := &s.p, a.r.state.Load()
+	parsed := packet.Parse(ip, p)
+	if parsed != packet.OK && parsed != packet.BadOption {
+		return ended(parsed)
 	}
-	sub := st.source(c.dev, p.Src)
+	q := request{
+		proto: policy.ICMP, src: netip.AddrPortFrom(p.Src, 0), dst: netip.AddrPortFrom(p.Dst, 0), ident: p.Ident,
+		ttl: p.TTL, size: len(p.Raw), df: p.DF, alien: !p.IsEchoRequest(),
+	}
 	switch {
-	case sub == nil:
-		return ended(packet.Spoofed)
 	case p.Class != packet.ClassICMP:
-		return ended(packet.Unsupported)
-	case reason == packet.BadOption:
-		return c.errorPacket(s, reason, p.Fault, 0)
-	case c.r.isHop(p.Dst):
-		return c.ownPacket(s)
-	case p.TTL <= 1:
-		return c.errorPacket(s, packet.TTLExpired, packet.TimeExceeded, 0)
-	case !p.IsEchoRequest():
-		return ended(packet.Unsupported)
+		q.fault = packet.Verdict{Reason: packet.Unsupported}
+	case parsed == packet.BadOption:
+		q.fault = packet.Verdict{Reason: parsed, Answer: p.Fault}
 	}
-	return c.forwardEcho(st, sub, d, s)
+	at, v := a.decide(st, &q)
+	switch v.Reason {
+	case packet.OK:
+	case packet.Refused:
+		return a.ownPacket(s)
+	default:
+		return a.refusePacket(st, &q, &at, v, s)
+	}
+	a.r.asked.note(a.dev.owner, p.Dst, p.Ident)
+	p.SetTTL(at.ttl)
+	return outcome{to: at.to.link, owner: a.dev.owner, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
 }
 
-// ownPacket delivers a packet for the hop address itself: echo is answered, whatever its TTL.
-func (c *DeviceAttachment) ownPacket(s *scratch) verdict {
+// ownPacket delivers a packet for the hop address itself: echo is answered.
+func (a *DeviceAttachment) ownPacket(s *scratch) outcome {
 	if !s.p.IsEchoRequest() {
 		return ended(packet.Unsupported)
 	}
@@ -46,48 +53,19 @@ func (c *DeviceAttachment) ownPacket(s *scratch) verdict {
 		return ended(packet.Malformed)
 	}
 	s.buf = packet.AppendEchoReply(append(s.buf[:0], byte(proto.TypePacket)), &s.p)
-	return verdict{reason: packet.OK, back: s.buf}
+	return outcome{back: s.buf}
 }
 
-// forwardEcho asks policy and route, and sends the request on.
-func (c *DeviceAttachment) forwardEcho(st *compiled, sub *source, d []byte, s *scratch) verdict {
-	p := &s.p
-	entry, routed := st.table.Lookup(p.Dst)
-	target := policy.Target{Dst: p.Dst, Proto: policy.ICMP, Tunnel: entry.Tunnel}
-	if !st.policy.Decide(&sub.principal, target).Allowed {
-		return c.deniedPacket(st, sub, target, s)
+// refusePacket answers the packet in s with the ICMP error itself.
+func (a *DeviceAttachment) refusePacket(st *compiled, q *request, at *pass, v packet.Verdict, s *scratch) outcome {
+	q.mute = !s.p.AllowsError()
+	r := a.refuse(st, q, at, v)
+	o := r.outcome()
+	if r.Silent() {
+		return o
 	}
-	if !routed {
-		return c.unreachablePacket(s, packet.NoRoute, packet.NetUnreachable)
-	}
-	to := st.tunnels[entry.Tunnel].pick(placeKey(p.Src, p.Dst, policy.ICMP, p.Ident))
-	if to == nil {
-		return c.unreachablePacket(s, packet.ConnectorDown, packet.HostUnreachable)
-	}
-	if mtu, yes := c.r.tooBig(to.link, len(p.Raw), p.DF, p.V6); yes {
-		return c.errorPacket(s, packet.TooLarge, packet.TooBig, mtu)
-	}
-	c.r.asked.note(c.dev.owner, p.Dst, p.Ident)
-	p.Forward() // the TTL is above 1: it was looked at
-	return verdict{to: to.link, owner: c.dev.owner, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
-}
-
-func (c *DeviceAttachment) deniedPacket(st *compiled, sub *source, t policy.Target, s *scratch) verdict {
-	v := c.unreachablePacket(s, packet.Denied, packet.AdminProhibited)
-	switch {
-	case v.limited:
-	case v.back == nil:
-		_, v.denied = c.denySilently(st, sub, t)
-	default:
-		_, v.denied = c.deny(st, sub, t)
-	}
-	return v
-}
-
-// unreachablePacket says no, or nothing where the edge is silent.
-func (c *DeviceAttachment) unreachablePacket(s *scratch, reason packet.Reason, kind packet.ErrorKind) verdict {
-	if c.r.silent {
-		return ended(reason)
-	}
-	return c.errorPacket(s, reason, kind, 0)
+	r.Error.Pointer = s.p.Pointer
+	s.buf, _ = r.AppendPacket(append(s.buf[:0], byte(proto.TypePacket)), &s.p)
+	o.back = s.buf
+	return o
 }

@@ -19,6 +19,14 @@ func withTTL(e packet.Echo, ttl uint8) []byte {
 	return echo(e)
 }
 
+// withTTL1 gives the IPv4 packet in d the TTL 1.
+func withTTL1(d []byte) []byte {
+	var p packet.Packet
+	packet.Parse(d[1:], &p)
+	p.SetTTL(1)
+	return d
+}
+
 func TestPacketFromClient(t *testing.T) {
 	req4 := packet.Echo{Src: alice4, Dst: server4, Ident: 77, Seq: 3, TTL: 9, TOS: 0x20, DF: true, ID: 4711, Payload: []byte("abcdefgh")}
 	req6 := packet.Echo{Src: alice6, Dst: server6, Ident: 77, Seq: 3, TTL: 9, TOS: 0x20, Payload: []byte("abcdefgh")}
@@ -66,6 +74,7 @@ func TestPacketFromClient(t *testing.T) {
 		{name: "v6 hop", in: echo(to(req6, hop6)), back: reply(to(req6, hop6))},
 		{name: "a reply does not enter", in: echo(packet.Echo{Src: alice4, Dst: server4, Reply: true, Payload: []byte("x")}), reason: packet.Unsupported},
 		{name: "an error does not enter", in: icmpError(t, packet.Error{Src: alice4, Type: 3, Code: 1}, echo(packet.Echo{Src: server4, Dst: alice4})), reason: packet.Unsupported},
+		{name: "no error about an error", in: withTTL1(icmpError(t, packet.Error{Src: alice4, Type: 3, Code: 1}, echo(packet.Echo{Src: server4, Dst: alice4}))), reason: packet.TTLExpired},
 		{name: "UDP travels otherwise", in: udp, reason: packet.Unsupported},
 		{name: "v4 denied", in: echo(to(req4, denied4)), reason: packet.Denied, back: answer(to(req4, denied4), 3, 13, 0), denied: true},
 		{name: "v6 denied", in: echo(to(req6, denied6)), reason: packet.Denied, back: answer(to(req6, denied6), 1, 1, 0), denied: true},
@@ -165,11 +174,11 @@ func TestDenialNamesItsDecision(t *testing.T) {
 func TestAnswersAreRateLimited(t *testing.T) {
 	w := newWorld(t, Config{})
 	in := withTTL(packet.Echo{Src: alice4, Dst: server4}, 1)
-	for range answerBurst + 50 {
+	for range errorBurst + 50 {
 		w.alice.Datagram(slices.Clone(in))
 	}
 	limited := w.r.Counters().Get(packet.RateLimited)
-	if got := len(w.aliceLink.sent); got < answerBurst || limited == 0 || got+int(limited) != answerBurst+50 {
+	if got := len(w.aliceLink.sent); got < errorBurst || limited == 0 || got+int(limited) != errorBurst+50 {
 		t.Errorf("%d answers, %d limited", got, limited)
 	}
 	if r := w.mallory.Datagram(withTTL(packet.Echo{Src: mallory, Dst: server4}, 1)); r != packet.TTLExpired {
@@ -190,18 +199,18 @@ func TestSilentDenialsAreRateLimited(t *testing.T) {
 		}},
 		{"udp", func(w *world, i int) { w.alice.Datagram(regD(reg(alice4, server4, uint16(1000+i), 9, 3))) }},
 		{"tcp", func(w *world, i int) {
-			if v := w.alice.flow(w.r.state.Load(), header(alice4, server4, uint16(1000+i), 9)); v.denied != nil {
-				_ = w.aliceLink.SendControl(&proto.Control{Denial: v.denied})
+			if o, _ := w.alice.openTo(header(alice4, server4, uint16(1000+i), 9)); o.tell != nil {
+				_ = w.aliceLink.SendControl(&proto.Control{Denial: o.tell})
 			}
 		}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, Config{Silent: true})
-			for i := range answerBurst + 50 {
+			for i := range errorBurst + 50 {
 				tt.deny(w, i)
 			}
-			if got := len(w.aliceLink.control); got != answerBurst {
-				t.Errorf("%s: %d control messages, want %d", tt.name, got, answerBurst)
+			if got := len(w.aliceLink.control); got != errorBurst {
+				t.Errorf("%s: %d control messages, want %d", tt.name, got, errorBurst)
 			}
 		})
 	}

@@ -73,6 +73,7 @@ func TestRegistration(t *testing.T) {
 		{name: "without DF", in: regD(noDF(reg(alice4, server4, 53, 9, 1400))), forward: regD(noDF(ttl(reg(alice4, server4, 53, 9, 1400), 8)))},
 		{name: "reassembled", in: regD(reg(alice4, server4, 53, 9, 9000)), forward: regD(ttl(reg(alice4, server4, 53, 9, 9000), 8))},
 		{name: "multicast", in: regD(reg(alice4, netip.MustParseAddr("224.0.0.1"), 53, 9, 10)), reason: packet.Multicast},
+		{name: "class E", in: regD(reg(alice4, netip.MustParseAddr("240.0.0.1"), 53, 9, 10)), reason: packet.Multicast},
 		{name: "port 0", in: regD(reg(alice4, server4, 0, 9, 10)), reason: packet.Malformed},
 		{name: "short", in: []byte{2, 0, 9}, reason: packet.Malformed},
 	}

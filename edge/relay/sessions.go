@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +41,20 @@ func newSession(sub *source, reg *proto.UDPRegistration, idle time.Duration, tun
 		id: reg.Session, con: con, idle: idle,
 		tuple: tuple{dev: sub.dev, holder: sub.holder(), src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
 	}
+}
+
+// foreign says whether a registration may not be one of s, which has its id already: packet.OK where it
+// may, or where there is no s.
+func (s *session) foreign(dev *device, reg *proto.UDPRegistration) packet.Reason {
+	switch {
+	case s == nil:
+		return packet.OK
+	case s.dev != dev:
+		return packet.Spoofed
+	case s.src != reg.Src || s.dst != reg.Dst:
+		return packet.Malformed
+	}
+	return packet.OK
 }
 
 // expired says whether s has been idle for longer than its two ends, which have their own clocks, keep it.
@@ -98,6 +111,17 @@ func (t *sessions) open(s *session) (out *session, ok bool) {
 		t.end(out) // its shard may be any
 	}
 	return out, ok
+}
+
+// keep returns the session of a registration that was let in: old, where that is still where it goes,
+// else a new one. out is that of sessions.open. False: a bound is reached.
+func (r *Relay) keep(at *pass, old *session, reg *proto.UDPRegistration, idle time.Duration) (sess, out *session, ok bool) {
+	if old != nil && old.con == at.to.con && old.tunnel == at.tunnel {
+		return old, nil, true
+	}
+	sess = newSession(at.from, reg, idle, at.tunnel, at.to.con)
+	out, ok = r.sessions.open(sess)
+	return sess, out, ok
 }
 
 // insert is open without the end of out.
@@ -187,18 +211,4 @@ func (r *Relay) tellEnd(s *session, why packet.Reason) {
 	if c := s.con.attachment.Load(); c != nil {
 		_ = c.link.Send(link.Urgent, d) // lost: it ends by idleness there
 	}
-}
-
-// checkTuple says whether two addresses can be those of a session or flow.
-func checkTuple(src, dst netip.AddrPort) packet.Reason {
-	a := dst.Addr()
-	switch {
-	case src.Addr().Is4() != a.Is4() || dst.Port() == 0:
-		return packet.Malformed
-	case a.IsMulticast() || a.IsUnspecified() || a.IsLinkLocalUnicast() && a.Is6():
-		return packet.Multicast
-	case a.Is4() && (a.As4()[0] >= 224 || a.As4()[0] == 0):
-		return packet.Multicast
-	}
-	return packet.OK
 }

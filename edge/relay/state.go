@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,26 @@ type Device struct {
 type Connector struct {
 	ID     string
 	Tunnel string // tunnel id
+}
+
+// registry is who there is, across states and links. A State that is compiled, a link that is attached
+// or detached, and the endings change it; the packet path never takes its lock. Inside it only
+// the queue of a link's control messages is locked.
+type registry struct {
+	mu         sync.Mutex // guards what follows
+	devices    map[string]*device
+	numbered   link.Owner // the last device that was numbered
+	connectors map[string]*connector
+	tunnels    map[string]*tunnel
+	endings    endings
+}
+
+func newRegistry() registry {
+	return registry{
+		devices:    make(map[string]*device),
+		connectors: make(map[string]*connector),
+		tunnels:    make(map[string]*tunnel),
+	}
 }
 
 // State is everything that the relay decides by, at one moment. Whoever is not
@@ -183,15 +204,12 @@ type tuple struct {
 	tunnel   string // id of the tunnel it was routed to
 }
 
-// allows says whether c still allows t and routes it to the same tunnel.
+// allows says whether c still allows t, by rooms 1, 4 and 5, and routes it to the same tunnel.
 func (c *compiled) allows(t *tuple) bool {
-	sub := c.byAddr[t.src.Addr()]
-	if sub == nil || sub.dev != t.dev {
+	from := c.source(t.dev, t.src.Addr())
+	if from == nil {
 		return false
 	}
-	e, ok := c.table.Lookup(t.dst.Addr())
-	if !ok || e.Tunnel != t.tunnel {
-		return false
-	}
-	return c.policy.Decide(&sub.principal, policy.Target{Dst: t.dst.Addr(), Proto: t.proto, Port: t.dst.Port(), Tunnel: e.Tunnel}).Allowed
+	target := policy.Target{Dst: t.dst.Addr(), Proto: t.proto, Port: t.dst.Port()}
+	return c.permit(from, &target).Reason == packet.OK && target.Tunnel == t.tunnel
 }

@@ -87,7 +87,7 @@ func MaxQuote(v6 bool) int {
 // §2.4 e forbid an error: about ICMP errors and redirects, about fragments other than the
 // first, about multicast, and where families do not match.
 func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
-	if orig.forbidsError() || orig.FragOff != 0 || !unicast(orig.Src) || !e.Src.IsValid() || e.Src.Is4() == orig.V6 {
+	if !orig.AllowsError() || !e.Src.IsValid() || e.Src.Is4() == orig.V6 {
 		return b, false
 	}
 	head := headerSize(orig.V6)
@@ -100,6 +100,9 @@ func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
 	setTransportChecksum(b[start:], head, e.Src, orig.Src, icmpProto(orig.V6))
 	return b, true
 }
+
+// AllowsError says whether an ICMP error may be made about p, see AppendError.
+func (p *Packet) AllowsError() bool { return !p.forbidsError() && p.FragOff == 0 && unicast(p.Src) }
 
 // forbidsError says whether p is an ICMP message about which no error may be made:
 // another error, known to us or not, and a redirect; or the first fragment of one.

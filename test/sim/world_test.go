@@ -159,7 +159,7 @@ func (w *world) close() {
 
 // startEdge starts listener, acceptor and relay: the edge without its store.
 func (w *world) startEdge() {
-	w.relay = relay.New(relay.Config{Hops: []netip.Addr{hop4}, Log: w.log})
+	w.relay = relay.New(relay.Config{Hops: []netip.Addr{hop4}})
 	w.setState()
 	ln, err := path.Listen(edgeSocket, path.Config{TLS: w.ca.tls(w.t, proto.Identity{Role: proto.RoleEdge, ID: "e"}), Underlay: w.sockets[edgeSocket], Tally: w.relay.Counters(), Log: w.log})
 	if err != nil {
@@ -186,9 +186,9 @@ func (w *world) setState(revoked ...string) {
 		devices = append(devices, relay.Device{ID: g.id, User: g.id, Addrs: []netip.Addr{g.addr}})
 	}
 	w.relay.SetState(relay.State{
-		FIB:      route.Compile([]model.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
-		Policy:   compiled,
-		Devices:  slices.DeleteFunc(devices, func(d relay.Device) bool { return slices.Contains(revoked, d.ID) }),
+		FIB:        route.Compile([]model.Route{{Prefix: w.subnet.prefix, Tunnel: "t"}}),
+		Policy:     compiled,
+		Devices:    slices.DeleteFunc(devices, func(d relay.Device) bool { return slices.Contains(revoked, d.ID) }),
 		Connectors: []relay.Connector{{ID: "r", Tunnel: "t"}},
 	})
 }
