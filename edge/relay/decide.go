@@ -61,9 +61,7 @@ func (a *DeviceAttachment) decide(st *compiled, q *request) (at pass, v packet.V
 		return at, packet.Verdict{Reason: packet.Unsupported}
 	}
 	// 4. Route, and 5. policy.
-	t := q.target()
-	v = st.permit(at.from, &t)
-	if at.tunnel = t.Tunnel; v.Reason != packet.OK {
+	if at.tunnel, v = st.permit(at.from, q.proto, &q.dst); v.Reason != packet.OK {
 		return at, v
 	}
 	// 6. Place: the connector that it goes to.
@@ -104,11 +102,6 @@ func (q *request) malformed() packet.Reason {
 	return packet.OK
 }
 
-// target is what policy is asked about. The tunnel is that of the route.
-func (q *request) target() policy.Target {
-	return policy.Target{Dst: q.dst.Addr(), Proto: q.proto, Port: q.dst.Port()}
-}
-
 // source is room 1: who sends from an address on the link of dev, nil where it is not dev's.
 func (c *compiled) source(dev *device, addr netip.Addr) *source {
 	if from := c.byAddr[addr]; from != nil && from.dev == dev {
@@ -126,18 +119,18 @@ func step(ttl uint8) (uint8, packet.Verdict) {
 	return next, packet.Verdict{}
 }
 
-// permit is rooms 4 and 5: whether from may reach t, which gets the tunnel that it is routed to. The
+// permit is rooms 4 and 5: the tunnel that dst is routed to, and whether from may reach it. The
 // route is looked up first, as a grant may name a tunnel; but denied wins over not routed.
-func (c *compiled) permit(from *source, t *policy.Target) packet.Verdict {
-	entry, routed := c.table.Lookup(t.Dst)
-	t.Tunnel = entry.Tunnel
-	if !c.policy.Decide(&from.principal, *t).Allowed {
-		return packet.Verdict{Reason: packet.Denied, Answer: packet.AdminProhibited}
+func (c *compiled) permit(from *source, proto policy.Proto, dst *netip.AddrPort) (tunnel string, v packet.Verdict) {
+	entry, routed := c.table.Lookup(dst.Addr())
+	t := policy.Target{Dst: dst.Addr(), Proto: proto, Port: dst.Port(), Tunnel: entry.Tunnel}
+	if !c.policy.Decide(&from.principal, t).Allowed {
+		return entry.Tunnel, packet.Verdict{Reason: packet.Denied, Answer: packet.AdminProhibited}
 	}
 	if !routed {
-		return packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
+		return "", packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
 	}
-	return packet.Verdict{}
+	return entry.Tunnel, packet.Verdict{}
 }
 
 // place is room 6: a session stays where it is while its connector is attached, everything else is
@@ -148,7 +141,11 @@ func (c *compiled) place(q *request, tunnel string) *ConnectorAttachment {
 			return at
 		}
 	}
-	return c.tunnels[tunnel].pick(placeKey(q.src.Addr(), q.dst.Addr(), q.proto, q.ident))
+	t := c.tunnels[tunnel]
+	if only := t.only(); only != nil {
+		return only.attachment.Load()
+	}
+	return t.pick(placeKey(q.src.Addr(), q.dst.Addr(), q.proto, q.ident))
 }
 
 // fits is room 7: whether a packet of size bytes must be answered with "packet too big" instead of taking a
@@ -205,8 +202,7 @@ func hushed(why packet.Reason) bool {
 // for it. A packet has none, and silence says nothing: then a control message tells it, once, in
 // the place of an answer in the device's limit where there is no other.
 func (a *DeviceAttachment) deny(st *compiled, q *request, at *pass, r *refusal) {
-	t := q.target()
-	t.Tunnel = at.tunnel
+	t := policy.Target{Dst: q.dst.Addr(), Proto: q.proto, Port: q.dst.Port(), Tunnel: at.tunnel}
 	id, first := a.r.denials.Deny(st.policy, at.from.principal, t)
 	r.Decision = id
 	switch {

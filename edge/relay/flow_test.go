@@ -98,6 +98,9 @@ func TestLimitedFlowIsReset(t *testing.T) {
 			for range errorBurst {
 				w.alice.limit.Allow(packet.TTLExpired, time.Now())
 			}
+			if o, _ := w.alice.openTo(header(alice4, hop4, 22, 9)); o.limited || o.answer == nil || o.answer.Kind != proto.AnswerRefused {
+				t.Errorf("the edge's own port: %+v; a reset is no ICMP error, which alone are limited", o.answer)
+			}
 			o, _ := w.alice.openTo(h)
 			if !o.limited || o.reason == packet.OK || o.answer != nil || o.tell != nil || o.code != proto.CodeTooMany {
 				t.Errorf("%s: %v, answer %+v, code %v; want a reset: too many", name, o.reason, o.answer, o.code)

@@ -55,6 +55,18 @@ func (t *tunnel) connectors() []*connector {
 	return nil
 }
 
+// only returns the one connector that is attached, where there is no choice and so nothing to hash;
+// nil where there is none, or more. A nil tunnel has nobody.
+func (t *tunnel) only() *connector {
+	if t == nil {
+		return nil
+	}
+	if all := t.connectors(); len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
 // pick places a flow by rendezvous hashing: the attached connector with the
 // highest hash of (connector, key), so that one that leaves or comes moves only its own
 // share. Nil where nobody is attached. A nil tunnel has nobody.

@@ -210,6 +210,6 @@ func (c *compiled) allows(t *tuple) bool {
 	if from == nil {
 		return false
 	}
-	target := policy.Target{Dst: t.dst.Addr(), Proto: t.proto, Port: t.dst.Port()}
-	return c.permit(from, &target).Reason == packet.OK && target.Tunnel == t.tunnel
+	tunnel, v := c.permit(from, t.proto, &t.dst)
+	return v.Reason == packet.OK && tunnel == t.tunnel
 }
