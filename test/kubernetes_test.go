@@ -10,8 +10,9 @@ import (
 	"github.com/oneping/oneping/internal/conf"
 )
 
-// deployment is the part of apps/v1 Deployment that deploy/kubernetes uses, with the names and types of Kubernetes's API
-// reference. It is read strictly: a misspelt field, or one in the wrong place, is an error.
+// deployment is the part of apps/v1 Deployment that deploy/kubernetes uses, with the names and
+// types of Kubernetes's API reference. It is read strictly: a misspelt field, or one in the wrong
+// place, is an error.
 type deployment struct {
 	APIVersion string   `yaml:"apiVersion"`
 	Kind       string   `yaml:"kind"`

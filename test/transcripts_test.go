@@ -18,8 +18,8 @@ const (
 // shownBlock is a transcript on the page: ```text NAME.
 var shownBlock = regexp.MustCompile("(?ms)^```text (\\S+)\n(.*?)^```$")
 
-// TestTroubleshooting: the page shows every transcript that TestTranscripts (test/e2e) plays, once, and as it is. With
-// ONEPING_UPDATE=1 it is made so.
+// TestTroubleshooting: the page shows every transcript that TestTranscripts (test/e2e) plays, once,
+// and as it is. With ONEPING_UPDATE=1 it is made so.
 func TestTroubleshooting(t *testing.T) {
 	page, err := os.ReadFile(troubleshooting)
 	if err != nil {
@@ -87,8 +87,9 @@ func TestTroubleshootingLinks(t *testing.T) {
 	}
 }
 
-// TestBothRowsShowTheSame: what every tool prints through oneping and through Linux routers in its place (transcripts of TestTruePath) is
-// the same line by line, except for the path MTU, of which a tunnel takes its part.
+// TestBothRowsShowTheSame: what every tool prints through oneping and through Linux routers in its
+// place (transcripts of TestTruePath) is the same line by line, except for the path MTU, of which a
+// tunnel takes its part.
 func TestBothRowsShowTheSame(t *testing.T) {
 	for _, family := range []string{"ipv4", "ipv6"} {
 		rows := make(map[string]string)

@@ -1,6 +1,7 @@
-// Command wineshim writes bcryptprimitives.dll for Wine 8, which has none and without which no program of Go starts: a PE32+
-// library without code whose one export, ProcessPrng, is forwarded to ADVAPI32.SystemFunction036 (RtlGenRandom, the same
-// arguments). scripts/wine puts it into its prefix.
+// Command wineshim writes bcryptprimitives.dll for Wine 8, which has none and without which no
+// program of Go starts: a PE32+ library without code whose one export, ProcessPrng, is forwarded to
+// ADVAPI32.SystemFunction036 (RtlGenRandom, the same arguments). scripts/wine puts it into its
+// prefix.
 package main
 
 import (
@@ -35,8 +36,8 @@ func library() []byte {
 	return append(b, make([]byte, 2*alignment-len(b))...)
 }
 
-// exportSection is an export directory (40 bytes) with its address, name and ordinal tables and its texts. An address that
-// lies within the section is a forwarder.
+// exportSection is an export directory (40 bytes) with its address, name and ordinal tables and its
+// texts. An address that lies within the section is a forwarder.
 func exportSection() []byte {
 	const addresses, names, ordinals, texts = 40, 44, 48, 52
 	name, function, target := "bcryptprimitives.dll\x00", "ProcessPrng\x00", "ADVAPI32.SystemFunction036\x00"

@@ -83,8 +83,8 @@ func size(t *testing.T, dir string) (n int64) {
 	return n
 }
 
-// startEngine starts an engine. isolated: in a network of its own, without a way out; else in this machine's, of which it
-// changes nothing: containers can only use that network as it is.
+// startEngine starts an engine. isolated: in a network of its own, without a way out; else in this
+// machine's, of which it changes nothing: containers can only use that network as it is.
 func startEngine(t *testing.T, data string, isolated bool) (*engine, error) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "oneping-engine-") // not t.TempDir: a socket's path must be short

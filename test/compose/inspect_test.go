@@ -91,8 +91,8 @@ func (s *stack) tokens(t *testing.T) {
 	}
 }
 
-// capabilities: the connector works with the engine's default set too, as its own user and as root. Each one takes the place
-// of the stack's, as another replica of its tunnel.
+// capabilities: the connector works with the engine's default set too, as its own user and as root.
+// Each one takes the place of the stack's, as another replica of its tunnel.
 func (s *stack) capabilities(t *testing.T) {
 	s.compose(t, "stop", "connector")
 	for _, c := range []struct{ name, user, icmp string }{

@@ -89,8 +89,9 @@ var (
 		{name: "r2", v4: netip.MustParseAddr("172.16.11.2"), v6: netip.MustParseAddr("fd6f:6e65:7069:11::2"), hops: 3},
 	}
 
-	// sizes of echo payloads: none, less than a header, ping's, traceroute's, about the sizes at which routers
-	// cut what they quote (RFC 1812: 576, RFC 4443: 1280), the largest that cross in one piece, and larger.
+	// sizes of echo payloads: none, less than a header, ping's, traceroute's, about the sizes at
+	// which routers cut what they quote (RFC 1812: 576, RFC 4443: 1280), the largest that cross in
+	// one piece, and larger.
 	sizes = []int{0, 1, 8, 32, 56, 520, 521, 1000, 1208, 1472, 8000, 65507}
 )
 

@@ -13,8 +13,8 @@ import (
 
 const (
 	narrowTo = 1400 // MTU of a narrow link below oneping
-	// narrowMost is what such a link leaves: IPv4 and UDP take 28 bytes, QUIC 37 (internal/link), our type byte 1. Discovery
-	// ends within 20 bytes of it.
+	// narrowMost is what such a link leaves: IPv4 and UDP take 28 bytes, QUIC 37 (internal/link),
+	// our type byte 1. Discovery ends within 20 bytes of it.
 	narrowMost  = narrowTo - 28 - 37 - 1
 	narrowLeast = narrowMost - 20
 )

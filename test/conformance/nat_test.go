@@ -129,7 +129,8 @@ func testFiltering(t *testing.T, r *row) {
 	}
 }
 
-// testDamagedReplies: what is damaged on its way back is not put right (RFC 5508 REQ-3, RFC 792); a raw socket sees it.
+// testDamagedReplies: what is damaged on its way back is not put right (RFC 5508 REQ-3, RFC 792); a
+// raw socket sees it.
 func testDamagedReplies(t *testing.T, r *row) {
 	const ignore = "echo %d >/proc/sys/net/ipv4/icmp_echo_ignore_all; echo %[1]d >/proc/sys/net/ipv6/icmp/echo_ignore_all"
 	r.shell("server", fmt.Sprintf(ignore, 1))

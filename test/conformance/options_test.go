@@ -13,8 +13,8 @@ type option4 struct {
 	name    string
 	options []byte
 	want    string
-	// echoOnly: asked of the origin by an echo only. Linux sends what was recorded back with other answers, too, or writes over
-	// it in what it quotes, whose checksum is wrong then.
+	// echoOnly: asked of the origin by an echo only. Linux sends what was recorded back with other
+	// answers, too, or writes over it in what it quotes, whose checksum is wrong then.
 	echoOnly bool
 }
 
@@ -52,8 +52,8 @@ var options4 = []option4{
 	{"router alert of 2 bytes", []byte{148, 2, 0, 0}, problem, false},
 }
 
-// option6 is an extension header of IPv6 behind its first two bytes, and what is said about it: by the first router where it
-// is a hop-by-hop header, else by the origin.
+// option6 is an extension header of IPv6 behind its first two bytes, and what is said about it: by
+// the first router where it is a hop-by-hop header, else by the origin.
 type option6 struct {
 	name   string
 	header uint8 // hop-by-hop, destination options, routing
@@ -88,8 +88,9 @@ var options6 = []option6{
 	{"routing header, a segment left", routingHeader, []byte{99, 1, 0, 0, 0, 0}, problem},
 }
 
-// options returns the packets with options: of each protocol, to the origin and expiring in the first router, which reads the
-// options first; then to the first router itself, and to where no way leads.
+// options returns the packets with options: of each protocol, to the origin and expiring in the
+// first router, which reads the options first; then to the first router itself, and to where no way
+// leads.
 func options(v6 bool) []probe {
 	var out []probe
 	add := func(name, want string, ttl uint8, p probe) {

@@ -28,8 +28,8 @@ type probe struct {
 	pieces []piece
 	// twist damages the packets (or fragments) before they leave.
 	twist func(packets [][]byte)
-	// options are IPv4 options, a multiple of 4 bytes, or what stands in an IPv6 extension header of type header behind its
-	// first two bytes.
+	// options are IPv4 options, a multiple of 4 bytes, or what stands in an IPv6 extension header
+	// of type header behind its first two bytes.
 	options []byte
 	header  uint8
 	// slow probes cause errors of which Linux sends one a second to one address
@@ -147,7 +147,8 @@ func (p *probe) sent(src netip.Addr) []byte {
 	return p.transport(src)
 }
 
-// reset returns the segment with which a kernel that knows of no connection answers the SYN-ACK of this probe.
+// reset returns the segment with which a kernel that knows of no connection answers the SYN-ACK of
+// this probe.
 func (p *probe) reset(src netip.Addr) []byte {
 	r := probe{proto: packet.TCP, dst: p.dst, port: p.port, ttl: 64, key: p.key}
 	b := r.transport(src)

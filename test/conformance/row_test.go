@@ -24,8 +24,9 @@ import (
 	"github.com/oneping/oneping/test/program"
 )
 
-// Kinds of rows: row (a), and row (b) with each of the connector's strategies for ICMP. A connector with raw sockets
-// finds ping sockets closed and has CAP_NET_RAW, as with Docker's default capabilities; one with ping sockets has nothing.
+// Kinds of rows: row (a), and row (b) with each of the connector's strategies for ICMP. A connector
+// with raw sockets finds ping sockets closed and has CAP_NET_RAW, as with Docker's default
+// capabilities; one with ping sockets has nothing.
 const (
 	linuxRouters = "Linux"
 	pingSockets  = "ping sockets"
@@ -91,7 +92,8 @@ func (r *row) useTunnel() {
 	}
 }
 
-// checkConnector fails unless the connector uses the strategy that the row is to show, with no more power than that needs.
+// checkConnector fails unless the connector uses the strategy that the row is to show, with no more
+// power than that needs.
 func (r *row) checkConnector() {
 	r.t.Helper()
 	var s struct{ ICMP string }
@@ -232,8 +234,8 @@ func (r *row) exchange() *exchange {
 	return x
 }
 
-// exchangeOn starts the tool on a device of a node, whose next hop has the link address gateway, if any: it sends the packets
-// of its input and its output are the lines of what comes in.
+// exchangeOn starts the tool on a device of a node, whose next hop has the link address gateway, if
+// any: it sends the packets of its input and its output are the lines of what comes in.
 func (r *row) exchangeOn(node, device, gateway string) (*command, *bufio.Reader) {
 	r.t.Helper()
 	c, err := r.start(node, "tool", "exchange", "-to", gateway, device)

@@ -117,9 +117,10 @@ func (p *rows) compare(t *testing.T, probes []probe, silence time.Duration) {
 	}
 }
 
-// split takes apart the probes to the dead place that some row answers and some row does not. A kernel that gives a neighbour up
-// reports the packets that wait for it one by one, without its lock; where another one for the same neighbour comes in between, such
-// as a SYN that TCP repeats after 3 s, it purges those that are left (neigh_invalidate).
+// split takes apart the probes to the dead place that some row answers and some row does not. A
+// kernel that gives a neighbour up reports the packets that wait for it one by one, without its
+// lock; where another one for the same neighbour comes in between, such as a SYN that TCP repeats
+// after 3 s, it purges those that are left (neigh_invalidate).
 func split(probes []probe, all []*exchange) (told, again []probe) {
 	for _, p := range probes {
 		says := func(x *exchange) bool { return len(x.got(p.key)) > 0 }

@@ -96,7 +96,8 @@ func (r release) deb(t *testing.T) {
 	}
 }
 
-// rpm does the same with the rpm. Debian's rpm knows none of the packages here, so dependencies are not looked at.
+// rpm does the same with the rpm. Debian's rpm knows none of the packages here, so dependencies are
+// not looked at.
 func (r release) rpm(t *testing.T) {
 	root := r.layer(t)
 	before := tree(t, root)

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// Changes to quic-go's sender, as an attacker makes them. All that comes of it is legal on the wire: streams 4, 8, …
-// start with their second byte; a frame of streams 4, 12, … has one byte, for which quic-go keeps some 150, one of streams
-// 8, 16, … has 128, for which it keeps 1,452.
+// Changes to quic-go's sender, as an attacker makes them. All that comes of it is legal on the
+// wire: streams 4, 8, … start with their second byte; a frame of streams 4, 12, … has one byte, for
+// which quic-go keeps some 150, one of streams 8, 16, … has 128, for which it keeps 1,452.
 var hostileSender = []struct{ before, after string }{
 	{
 		"	limitedWrite := s.writeLimiter != nil && s.nextFrame == nil\n",
@@ -34,8 +34,8 @@ var hostileSender = []struct{ before, after string }{
 	},
 }
 
-// buildHostile builds the tool with that sender into dir and returns its path. Files of the module cache take no overlay:
-// a copy of the module takes its place.
+// buildHostile builds the tool with that sender into dir and returns its path. Files of the module
+// cache take no overlay: a copy of the module takes its place.
 func buildHostile(t *testing.T, dir string) string {
 	t.Helper()
 	const module = "github.com/quic-go/quic-go"

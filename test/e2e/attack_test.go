@@ -23,8 +23,9 @@ const (
 	attackLeft = 64 << 20
 )
 
-// TestAttacks: nobody who is not known, and nobody who may reach nothing, takes the edge's memory. An edge in a cgroup
-// of 256 MiB is attacked from 64 networks while a user pings. ONEPING_ATTACK=10m attacks for so long.
+// TestAttacks: nobody who is not known, and nobody who may reach nothing, takes the edge's memory.
+// An edge in a cgroup of 256 MiB is attacked from 64 networks while a user pings.
+// ONEPING_ATTACK=10m attacks for so long.
 func TestAttacks(t *testing.T) {
 	needs(t, "ping", "ip", "nice")
 	lasts := attackFor
@@ -130,8 +131,8 @@ func (l *lab) edgePID() int {
 	return 0
 }
 
-// attackers gives the second laptop, without its client, many addresses and returns the command line of an attack. Elsewhere
-// it would have processors of its own: here it is nice.
+// attackers gives the second laptop, without its client, many addresses and returns the command
+// line of an attack. Elsewhere it would have processors of its own: here it is nice.
 func (l *lab) attackers(attacker, mode string) []string {
 	l.t.Helper()
 	l.stop("laptop2")

@@ -30,8 +30,8 @@ func (l *lab) honest() {
 	}
 }
 
-// A laptop boots without network, or where the edge does not answer: what was captured is captured, errors are the
-// client's own, and when the network comes the link comes.
+// A laptop boots without network, or where the edge does not answer: what was captured is captured,
+// errors are the client's own, and when the network comes the link comes.
 func TestBootWithLinkDown(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "traceroute", "ip")
@@ -58,8 +58,8 @@ func TestBootWithLinkDown(t *testing.T) {
 	})
 }
 
-// The first start of all, without network: the client says in its status why it has not enrolled, goes on trying, and
-// enrols when the network comes.
+// The first start of all, without network: the client says in its status why it has not enrolled,
+// goes on trying, and enrols when the network comes.
 func TestFirstStartWithoutNetwork(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "ip")
@@ -77,8 +77,8 @@ func TestFirstStartWithoutNetwork(t *testing.T) {
 	l.linked(5 * time.Second)
 }
 
-// The edge has a name, everything is captured (the name server, too), and the laptop boots without network: the name is asked for
-// again and again, past the TUN device.
+// The edge has a name, everything is captured (the name server, too), and the laptop boots without
+// network: the name is asked for again and again, past the TUN device.
 func TestBootWithNameOfEdge(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "ip", "dnsmasq")

@@ -11,13 +11,15 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// noRoom lets the connector's host send to nobody: each packet ends with ENOBUFS, as it does when the neighbour table is
-// full. That table belongs to the whole machine, so a queue that holds nothing stands for it; the neighbours are given.
+// noRoom lets the connector's host send to nobody: each packet ends with ENOBUFS, as it does when
+// the neighbour table is full. That table belongs to the whole machine, so a queue that holds
+// nothing stands for it; the neighbours are given.
 const noRoom = `for a in 172.16.10.98 172.16.10.99 172.16.10.120 fd6f:6e65:7069:10::98 fd6f:6e65:7069:10::99; do ip neigh replace $a lladdr 02:00:00:00:00:99 dev lan0 nud permanent; done
 tc qdisc replace dev lan0 root bfifo limit 1`
 
-// A kernel without room is a reason that is counted and an answer about whom nobody has ever heard, never the end of the
-// connector. What a full queue does to those who are known to be there, routers pass over in silence.
+// A kernel without room is a reason that is counted and an answer about whom nobody has ever heard,
+// never the end of the connector. What a full queue does to those who are known to be there,
+// routers pass over in silence.
 func TestNoBuffers(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "ip", "tc")

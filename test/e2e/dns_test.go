@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// The laptop's name service is a program of its own that sends its questions into the tunnel (systemd-resolved, with
-// everything captured): without a link there are no names, and without its edge's name no link. The client dials the address
-// that the edge had, after a loss of the network and at the next start.
+// The laptop's name service is a program of its own that sends its questions into the tunnel
+// (systemd-resolved, with everything captured): without a link there are no names, and without its
+// edge's name no link. The client dials the address that the edge had, after a loss of the network
+// and at the next start.
 func TestNamesThroughTheTunnel(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "ip", "dnsmasq", "dig")

@@ -62,7 +62,8 @@ func (c *cgroup) move(dir string, pid int) {
 	}
 }
 
-// anonymous returns how much memory of the processes' own there is, in bytes, peak the most of all kinds until now.
+// anonymous returns how much memory of the processes' own there is, in bytes, peak the most of all
+// kinds until now.
 func (c *cgroup) anonymous() int {
 	key := "rss "
 	if c.v2 {

@@ -42,7 +42,8 @@ var networkChanges = []networkChange{
 	{"routes moved", strings.ReplaceAll(firstRoutes, " add ", " del "), firstRoutes},
 }
 
-// byHand starts edge, connector and client in a bare lab whose nodes dial the edge at addr, and returns the client.
+// byHand starts edge, connector and client in a bare lab whose nodes dial the edge at addr, and
+// returns the client.
 func (l *lab) byHand(addr string) *process {
 	l.t.Helper()
 	l.file("policy.yaml", everyone)

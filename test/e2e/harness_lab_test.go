@@ -85,7 +85,7 @@ func (l *lab) down() {
 	if l.t.Failed() {
 		l.showLogs()
 		if os.Getenv("ONEPING_KEEP") != "" {
-			l.t.Logf("kept: %s lab shell --name %s laptop", bin, l.name)
+			l.t.Logf("kept: go run . lab shell --name %s laptop", l.name) // bin goes with this run
 			return
 		}
 	}

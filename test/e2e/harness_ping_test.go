@@ -12,7 +12,8 @@ import (
 )
 
 // pingFor is the command line of a ping that waits for count replies, for 20 s at most. Without a
-// deadline ping leaves after twice the longest round trip so far, and the last reply, which a busy machine delays, counts as lost.
+// deadline ping leaves after twice the longest round trip so far, and the last reply, which a busy
+// machine delays, counts as lost.
 func pingFor(count int, args ...string) []string {
 	return append([]string{"ping", "-n", "-c", fmt.Sprint(count), "-w", "20"}, args...)
 }
@@ -102,8 +103,9 @@ func (s *steady) lost() (n, of int) {
 
 var roundTrip = regexp.MustCompile(` time=([0-9.]+) ms`)
 
-// wantUnhurt wants every request of a ping answered. A machine that is too busy stops a node for longer than its sockets hold what
-// a sweep sends meanwhile: the round trips say so, and then one request in twenty may be lost.
+// wantUnhurt wants every request of a ping answered. A machine that is too busy stops a node for
+// longer than its sockets hold what a sweep sends meanwhile: the round trips say so, and then one
+// request in twenty may be lost.
 func wantUnhurt(t testing.TB, what string, r result, count int) {
 	t.Helper()
 	replies, slowest := roundTrip.FindAllStringSubmatch(r.stdout, -1), 0.0

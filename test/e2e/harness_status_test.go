@@ -277,8 +277,8 @@ func (l *lab) tcpFlows() int {
 	return n
 }
 
-// powers fails unless the connector runs as nobody (as its own root where there is no other user) and has this set of
-// capabilities, and may never have another.
+// powers fails unless the connector runs as nobody (as its own root where there is no other user)
+// and has this set of capabilities, and may never have another.
 func (l *lab) powers(t *testing.T, set string) {
 	t.Helper()
 	out := l.run("connector", "sh", "-c",
@@ -305,7 +305,8 @@ func (l *lab) udpSessions() (laptop, edge, connector int) {
 	return laptop, l.edgeStatus().Sessions, node.Sessions
 }
 
-// processOf returns how many descriptors and how many KiB of memory the process has whose command line contains text.
+// processOf returns how many descriptors and how many KiB of memory the process has whose command
+// line contains text.
 func (l *lab) processOf(node, text string) (fds, rss int) {
 	l.t.Helper()
 	out := l.run(node, "sh", "-c", processScript(text))

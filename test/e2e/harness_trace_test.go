@@ -21,8 +21,9 @@ func (l *lab) trace(node string, args ...string) []string {
 	return hops(l.exec(node, append([]string{"traceroute", "-n", "-q1", "-w2"}, args...)...).stdout)
 }
 
-// traceTries is how often traceroute is asked for a path. Of 16,000 runs over a row of Linux routers with a delay of
-// 0.3 ms on a busy machine, five ignored every answer behind the first hop although it was there on the wire (traceroute 2.1.2).
+// traceTries is how often traceroute is asked for a path. Of 16,000 runs over a row of Linux
+// routers with a delay of 0.3 ms on a busy machine, five ignored every answer behind the first hop
+// although it was there on the wire (traceroute 2.1.2).
 const traceTries = 3
 
 // wantTrace wants traceroute with args to show these hops.
@@ -57,8 +58,8 @@ func wantHops(t testing.TB, what string, got []string, want ...string) {
 	}
 }
 
-// noRateLimit is what a Linux host needs to answer every probe: by default it sends at most one error a second to one
-// destination, and a thousand to all.
+// noRateLimit is what a Linux host needs to answer every probe: by default it sends at most one
+// error a second to one destination, and a thousand to all.
 const noRateLimit = `cd /proc/sys/net && echo 0 >ipv4/icmp_ratelimit && echo 0 >ipv6/icmp/ratelimit && for f in ipv4/icmp_msgs_per_sec ipv4/icmp_msgs_burst; do
 	test ! -w $f || echo 100000 >$f; done`
 
@@ -83,16 +84,16 @@ func (l *lab) threeHops(f family) {
 	})
 }
 
-// bothRows starts two labs side by side with the same routers and the same flags: the one with oneping, the other with Linux
-// routers in the places of edge and connector.
+// bothRows starts two labs side by side with the same routers and the same flags: the one with
+// oneping, the other with Linux routers in the places of edge and connector.
 func bothRows(t *testing.T, flags ...string) map[string]*lab {
 	t.Helper()
 	flags = append([]string{"--routers", "2"}, flags...)
 	return map[string]*lab{"oneping": newLab(t, flags...), "plain": newLab(t, append(flags, "--plain")...)}
 }
 
-// pathLine is a line about a hop in the output of traceroute, tcptraceroute, tracepath, mtr and nmap alike: a number, and
-// something behind it.
+// pathLine is a line about a hop in the output of traceroute, tcptraceroute, tracepath, mtr and
+// nmap alike: a number, and something behind it.
 var pathLine = regexp.MustCompile(`^ *(\d+)(?:\.\|--|:|\?:|) +(.*)$`)
 
 // pathOf reads the hops that any tool has printed: the addresses of each line, with "*" where a probe was

@@ -17,14 +17,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// typed is a command of a transcript, as it is typed on a node. DENIAL in it stands for the last id of a denial that an earlier
-// command has printed.
+// typed is a command of a transcript, as it is typed on a node. DENIAL in it stands for the last id
+// of a denial that an earlier command has printed.
 type typed struct {
 	node, command string
 	before        func(l *lab) // what happens meanwhile
 	// keep names the lines of its output that stay, where not all do; "…" stands for the others.
 	keep string
-	// until is what the output must have for the command not to be typed again, for up to 20 s: what a hop notices in its time.
+	// until is what the output must have for the command not to be typed again, for up to 20 s:
+	// what a hop notices in its time.
 	until string
 }
 
@@ -37,8 +38,9 @@ type scene struct {
 	restore func(l *lab)
 }
 
-// play runs a scene once and returns its transcript; want is what it should be. A command whose output is not there is typed again: a probe
-// may be lost on a busy machine, and traceroute ignores some answers (see traceTries).
+// play runs a scene once and returns its transcript; want is what it should be. A command whose
+// output is not there is typed again: a probe may be lost on a busy machine, and traceroute ignores
+// some answers (see traceTries).
 func (s *scene) play(l *lab, want string) string {
 	l.t.Helper()
 	if s.arrange != nil {
@@ -126,8 +128,8 @@ func readTranscript(t testing.TB, name string) string {
 // updating says that transcripts are to be written anew.
 func updating() bool { return os.Getenv("ONEPING_UPDATE") != "" }
 
-// matchTranscript plays until the file of that name, without .txt, says the same, three times at most. With ONEPING_UPDATE=1 it plays until two
-// say the same, and that becomes the file.
+// matchTranscript plays until the file of that name, without .txt, says the same, three times at
+// most. With ONEPING_UPDATE=1 it plays until two say the same, and that becomes the file.
 func matchTranscript(t testing.TB, name string, play func(want string) string) {
 	t.Helper()
 	file := readTranscript(t, name)

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// manyTools are the kinds of probes that run beside each other; FLAG is -4 or -6. They are made
-// in turn, so that neighbours differ. Without -w, traceroute gives up on a probe after ten times the round trip of the next
-// hop: some 5 ms here, which a busy machine needs by itself.
+// manyTools are the kinds of probes that run beside each other; FLAG is -4 or -6. They are made in
+// turn, so that neighbours differ. Without -w, traceroute gives up on a probe after ten times the
+// round trip of the next hop: some 5 ms here, which a busy machine needs by itself.
 var manyTools = []string{
 	"traceroute -n -w5 FLAG -I",
 	"traceroute -n -w5 FLAG",
@@ -61,8 +61,8 @@ func manyDst(flag string, i int) string {
 	return fmt.Sprintf("fd6f:6e65:7069:12::%d", 150+i)
 }
 
-// onePath asks for the i-th path. A tool that is silent about a hop is asked again (see traceTries); a hop that it
-// names and that is not on the way is an error at once.
+// onePath asks for the i-th path. A tool that is silent about a hop is asked again (see
+// traceTries); a hop that it names and that is not on the way is an error at once.
 func (l *lab) onePath(t *testing.T, round, i int) {
 	flag := []string{"-4", "-6"}[i/len(manyTools)%2]
 	want := append(slices.Clone(rows[flag][:4]), manyDst(flag, i))

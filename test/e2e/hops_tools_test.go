@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// pathTools are the ways to ask for a path, each ended by the destination; FLAG is -4 or -6, and to nmap nothing or -6.
+// pathTools are the ways to ask for a path, each ended by the destination; FLAG is -4 or -6, and to
+// nmap nothing or -6.
 var pathTools = []struct {
 	argv string
 	only string // family

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A laptop goes from one network to another and back while pings run: they go on, each with its identifier, over the same
-// link, by QUIC migration.
+// A laptop goes from one network to another and back while pings run: they go on, each with its
+// identifier, over the same link, by QUIC migration.
 func TestNetworkChanges(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "ip")

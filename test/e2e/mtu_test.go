@@ -94,15 +94,17 @@ func TestFragmentationMark(t *testing.T) {
 					forgetMTU("laptop")(l)
 					l.wantTrace("narrow", "laptop", slices.Concat([]string{flag, "-F"}, probe, []string{row[4], "1360"}), want...)
 				}
-				// Without -F it crosses over IPv4; over IPv6 nobody on the way cuts, and the laptop does once it has been told.
+				// Without -F it crosses over IPv4; over IPv6 nobody on the way cuts, and the laptop
+				// does once it has been told.
 				l.wantTrace("whole or in pieces", "laptop", []string{flag, "-U", row[4], "1360"}, row...)
 			}
 		})
 	}
 }
 
-// narrowAt are the places where a path may be narrow, who says so (its index in a row) and the least and largest number
-// that it may say: exactly the link's MTU for a router, what QUIC leaves of it for the links that carry the tunnel.
+// narrowAt are the places where a path may be narrow, who says so (its index in a row) and the
+// least and largest number that it may say: exactly the link's MTU for a router, what QUIC leaves
+// of it for the links that carry the tunnel.
 var narrowAt = []struct {
 	link        string
 	reporter    int
@@ -126,7 +128,8 @@ const crossesUsualLinks = 1380
 
 var pathMTU = regexp.MustCompile(`(?m)^ +Resume: pmtu (\d+) hops 5 back 5 *$`)
 
-// Wherever the narrow link is, ping, tracepath and a UDP application are told its MTU, by the hop whose link it is.
+// Wherever the narrow link is, ping, tracepath and a UDP application are told its MTU, by the hop
+// whose link it is.
 func TestTrueMTU(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "tracepath", "ip")
@@ -157,8 +160,8 @@ func TestTrueMTU(t *testing.T) {
 	}
 }
 
-// pingTooBig pings dst with DF and a packet that only the narrow link does not take, and returns the MTU that reporter
-// says.
+// pingTooBig pings dst with DF and a packet that only the narrow link does not take, and returns
+// the MTU that reporter says.
 func (l *lab) pingTooBig(t *testing.T, flag, reporter, dst string) string {
 	t.Helper()
 	size := strconv.Itoa(crossesUsualLinks - heads[flag])
@@ -221,8 +224,8 @@ func TestMTUChanges(t *testing.T) {
 	}
 }
 
-// What a host has learnt of a path of IPv6 stays as long as on any path: by way of a gateway that is no router the kernel forgets it
-// each time that it cleans up, half a minute apart.
+// What a host has learnt of a path of IPv6 stays as long as on any path: by way of a gateway that
+// is no router the kernel forgets it each time that it cleans up, half a minute apart.
 func TestMTUIsRemembered(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "ip")

@@ -73,8 +73,9 @@ var rawTooBig = map[string]*regexp.Regexp{
 	"-6": regexp.MustCompile(`From fd6f:6e65:7069:10::1 icmp_seq=1 Packet too big: mtu=1300`),
 }
 
-// The connector with raw sockets, as with Docker's default capabilities and as on macOS, passes the same hops, sizes and errors, and
-// keeps two clients with one identifier apart. It has CAP_NET_RAW and nothing else; ping sockets are closed to it.
+// The connector with raw sockets, as with Docker's default capabilities and as on macOS, passes the
+// same hops, sizes and errors, and keeps two clients with one identifier apart. It has CAP_NET_RAW
+// and nothing else; ping sockets are closed to it.
 func TestRawStrategy(t *testing.T) {
 	t.Parallel()
 	needs(t, "traceroute", "ping", "ip", "nft")

@@ -104,7 +104,8 @@ func (l *lab) refused(t *testing.T, target deniedTarget) {
 	}
 }
 
-// probePort is a port to which traceroute counts up: all of its probes are one denial, named by the first that was denied.
+// probePort is a port to which traceroute counts up: all of its probes are one denial, named by the
+// first that was denied.
 var probePort = regexp.MustCompile(`:33[45]\d\d$`)
 
 // explained looks up each denial on the edge.

@@ -68,7 +68,8 @@ func wantDenial(t *testing.T, line, out string) {
 	}
 }
 
-// readmeLine runs one line of the README in a node, in the test's folder: it stands for carrying the tokens. A line that ends in & is left running until its role is ready.
+// readmeLine runs one line of the README in a node, in the test's folder: it stands for carrying
+// the tokens. A line that ends in & is left running until its role is ready.
 func (l *lab) readmeLine(node, line string) string {
 	l.t.Helper()
 	cmd, background := strings.CutSuffix(line, " &")

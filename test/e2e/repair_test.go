@@ -46,8 +46,8 @@ func (l *lab) sameHost(when, before string) {
 	}
 }
 
-// A client that is killed leaks nothing, and the next start and stop, or client repair, gives the host back what it
-// was, line for line: also with several interfaces, and without IPv6.
+// A client that is killed leaks nothing, and the next start and stop, or client repair, gives the
+// host back what it was, line for line: also with several interfaces, and without IPv6.
 func TestKilledClientIsUndone(t *testing.T) {
 	t.Parallel()
 	needs(t, "ip", "ping")
@@ -109,7 +109,8 @@ func TestKilledClientIsUndone(t *testing.T) {
 	}
 }
 
-// killedClient kills the laptop's client and checks that what it captured does not leave by another interface.
+// killedClient kills the laptop's client and checks that what it captured does not leave by another
+// interface.
 func (l *lab) killedClient() {
 	l.t.Helper()
 	seen := l.capture("laptop", "eth0")

@@ -130,7 +130,8 @@ func TestEdgeKilled(t *testing.T) {
 	}
 }
 
-// The same for an edge that stays away until both have given their links up and dial in vain, and for nodes in idleness.
+// The same for an edge that stays away until both have given their links up and dial in vain, and
+// for nodes in idleness.
 func TestEdgeAwayForLong(t *testing.T) {
 	l := newLab(t)
 	for _, away := range []bool{false, true} {

@@ -24,8 +24,9 @@ func (l *lab) captures(want int, within time.Duration) []string {
 	return s.Capture
 }
 
-// The newest configuration arrives, however slow the link is and however many there were: a thousand routes in seconds over
-// 1 Mbit/s once left the laptop with half of them for ever, and the rest of its traffic outside the tunnel.
+// The newest configuration arrives, however slow the link is and however many there were: a
+// thousand routes in seconds over 1 Mbit/s once left the laptop with half of them for ever, and the
+// rest of its traffic outside the tunnel.
 func TestManyRoutesOverASlowLink(t *testing.T) {
 	t.Parallel()
 	needs(t, "ip")

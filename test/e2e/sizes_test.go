@@ -12,14 +12,16 @@ import (
 	"time"
 )
 
-// largest payloads: of an IPv4 packet of 65,535 bytes, and of an IPv6 packet with so many behind its first header.
+// largest payloads: of an IPv4 packet of 65,535 bytes, and of an IPv6 packet with so many behind
+// its first header.
 var largest = map[string]int{"-4": 65507, "-6": 65527}
 
 // tightLink is the MTU of the narrow link of TestAllSizesCross.
 const tightLink = 1300
 
-// sizesOf are the sizes of echo and UDP payloads that are asked: each up to each, from there on those about each size at which a
-// packet takes one more fragment on a usual or on the narrow link, and every 127th. With ONEPING_ALL_SIZES=1 each there is.
+// sizesOf are the sizes of echo and UDP payloads that are asked: each up to each, from there on
+// those about each size at which a packet takes one more fragment on a usual or on the narrow link,
+// and every 127th. With ONEPING_ALL_SIZES=1 each there is.
 func sizesOf(flag string, each int) string {
 	most := largest[flag]
 	if os.Getenv("ONEPING_ALL_SIZES") != "" {
@@ -36,8 +38,8 @@ func sizesOf(flag string, each int) string {
 	return strings.Join(spec, ",")
 }
 
-// Without DF everything crosses, from nothing to the largest packet there is, whatever the links are, as echo and as datagram, with
-// ping sockets and with raw ones.
+// Without DF everything crosses, from nothing to the largest packet there is, whatever the links
+// are, as echo and as datagram, with ping sockets and with raw ones.
 func TestAllSizesCross(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping")
@@ -56,7 +58,8 @@ func TestAllSizesCross(t *testing.T) {
 				for _, size := range []string{"1400", "1340", "1340"} { // the first large ones teach the host the path MTU: the edge's, then r1's
 					l.exec("laptop", "ping", "-n", "-c1", "-W1", "-s", size, row[4])
 				}
-				// And the server's own large answer has DF, as Linux sends it: its loss teaches the server the way back.
+				// And the server's own large answer has DF, as Linux sends it: its loss teaches the
+				// server the way back.
 				l.exec("laptop", "tool", "udp-ask", "-sizes", "1340", "-w", "1s", l.hostPort(row[4], "7"))
 				for _, proto := range c.protos {
 					dst := row[4]

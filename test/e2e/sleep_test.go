@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// A laptop sleeps until its edge has forgotten it: when it wakes up the link is back within seconds, and a ping that ran
-// all the time goes on with its identifier; also where it wakes up in another network.
+// A laptop sleeps until its edge has forgotten it: when it wakes up the link is back within
+// seconds, and a ping that ran all the time goes on with its identifier; also where it wakes up in
+// another network.
 func TestSleep(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "ip")

@@ -36,8 +36,9 @@ func (l *lab) held(node string) (h held) {
 	return h
 }
 
-// Stuck, slow, resetting, idle and honest flows and scans run together, and client and connector are killed again and
-// again; afterwards the edge, which lived through all of it, holds what it held before. ONEPING_SOAK says for how long.
+// Stuck, slow, resetting, idle and honest flows and scans run together, and client and connector
+// are killed again and again; afterwards the edge, which lived through all of it, holds what it
+// held before. ONEPING_SOAK says for how long.
 func TestSoak(t *testing.T) {
 	needs(t, "curl", "nmap", "ping")
 	long := 20 * time.Second
@@ -105,7 +106,8 @@ func TestSoak(t *testing.T) {
 	for _, p := range running {
 		p.wait(time.Minute)
 	}
-	// The kernel of a program that died goes on for minutes with what it had taken from it; a device that leaves ends its flows.
+	// The kernel of a program that died goes on for minutes with what it had taken from it; a
+	// device that leaves ends its flows.
 	l.kill("laptop")
 	l.up("laptop")
 	l.poll("everything works", 30*time.Second, works)

@@ -17,8 +17,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// A sweep of fewer than 64 addresses at once finds those who live, and takes one socket, whatever the number of
-// destinations; each further identifier and each further client takes one more.
+// A sweep of fewer than 64 addresses at once finds those who live, and takes one socket, whatever
+// the number of destinations; each further identifier and each further client takes one more.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	needs(t, "fping")
@@ -57,7 +57,8 @@ func TestSweep(t *testing.T) {
 type sweep struct {
 	probe  string // option of nmap
 	server string // beside it, for the other pings
-	// net is the network; its addresses number is(n) are the connector's, the server's and one more of the server's.
+	// net is the network; its addresses number is(n) are the connector's, the server's and one more
+	// of the server's.
 	net   netip.Prefix
 	bits  int // of the network's end are swept
 	rate  int // a second
@@ -70,8 +71,9 @@ const (
 	otherNumber = 201 // nobody has asked before the sweep
 )
 
-// sweeps are what runs: as much as a CI has time for, or with ONEPING_SWEEP=BITS so many bits of each network at 1,000 a
-// second; 16 is the whole IPv4 network. The first one lasts until its client's share of identifiers is used up.
+// sweeps are what runs: as much as a CI has time for, or with ONEPING_SWEEP=BITS so many bits of
+// each network at 1,000 a second; 16 is the whole IPv4 network. The first one lasts until its
+// client's share of identifiers is used up.
 func sweeps() map[string]sweep {
 	v4, v6 := netip.MustParsePrefix("172.17.0.0/16"), netip.MustParsePrefix("fd6f:6e65:7069:17::/64")
 	all := map[string]sweep{
@@ -111,9 +113,9 @@ func (s *sweep) nmap() []string {
 	return append(args, netip.PrefixFrom(s.net.Addr(), s.net.Addr().BitLen()-s.bits).String())
 }
 
-// A sweep costs the connector's host neither its neighbour table nor descriptors, and other pings nothing: those of others,
-// and those of the same client, begun before it or meanwhile. The excess is refused, and each refusal is counted, as is
-// each answer that the limit on answers ate.
+// A sweep costs the connector's host neither its neighbour table nor descriptors, and other pings
+// nothing: those of others, and those of the same client, begun before it or meanwhile. The excess
+// is refused, and each refusal is counted, as is each answer that the limit on answers ate.
 func TestSweepOfNeighbours(t *testing.T) {
 	t.Parallel()
 	needs(t, "nmap", "ping", "ip")
@@ -232,7 +234,8 @@ func (m *swept) check(t *testing.T, s *sweep) {
 	t.Helper()
 	t.Logf("%d addresses in %v: at most %d unanswered in flight, %d incomplete of %d neighbours, %d descriptors, %d KiB; %d told; counted %v",
 		s.size(), m.took.Round(time.Millisecond), m.unanswered, m.incomplete, m.neighbours, m.fds, m.rss, m.told, m.reasons)
-	// 64 of the sweeping client, and one of the other. The kernel keeps those that it has given up for a while.
+	// 64 of the sweeping client, and one of the other. The kernel keeps those that it has given up
+	// for a while.
 	if m.unanswered < 64 || m.unanswered > 65 || m.incomplete > 128 || m.neighbours > 600 {
 		t.Errorf("%d unanswered in flight, %d incomplete of %d neighbours: want 64 or 65, at most 128, 600", m.unanswered, m.incomplete, m.neighbours)
 	}

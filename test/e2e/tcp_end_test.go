@@ -12,8 +12,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// What was said before a reset arrives, as through Linux routers: a server that answers early and closes with unread
-// bytes, and a client that says something and closes hard.
+// What was said before a reset arrives, as through Linux routers: a server that answers early and
+// closes with unread bytes, and a client that says something and closes hard.
 func TestLastWords(t *testing.T) {
 	const tries = 40
 	for name, flags := range map[string][]string{

@@ -62,8 +62,9 @@ func (l *lab) echo(node, what string, session []string) float64 {
 	return p99
 }
 
-// Somebody types while a transfer runs, in each direction. Both wait for processors, too: where the connector
-// beside the server, without any transfer, waits long already, the test would measure who else uses this machine.
+// Somebody types while a transfer runs, in each direction. Both wait for processors, too: where the
+// connector beside the server, without any transfer, waits long already, the test would measure who
+// else uses this machine.
 func TestKeystrokesDuringTransfers(t *testing.T) {
 	needs(t, "ssh", "sshd", "ssh-keygen", "curl")
 	l := newLab(t)

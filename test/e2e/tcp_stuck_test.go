@@ -20,8 +20,9 @@ type victim struct {
 
 var echoesLine = regexp.MustCompile(`connect ([0-9.]+) ms, p50 [0-9.]+ ms, p99 ([0-9.]+) ms`)
 
-// watch looks at the lab with the eyes of laptop2, which does nothing itself: a new connection and keystrokes to a
-// server, whole packets that need the oversize stream, and a download. What does not work at all fails the test.
+// watch looks at the lab with the eyes of laptop2, which does nothing itself: a new connection and
+// keystrokes to a server, whole packets that need the oversize stream, and a download. What does
+// not work at all fails the test.
 func (l *lab) watch(what string) (v victim) {
 	l.t.Helper()
 	m := echoesLine.FindStringSubmatch(l.run("laptop2", "tool", "tcp-echoes", "-n", "100", host2V4+":7"))
@@ -72,7 +73,8 @@ func TestStuckFlows(t *testing.T) {
 		l.stuck(alone, strconv.Itoa(n)+" stuck down", "-n", strconv.Itoa(n), serverV4+":9000")
 		l.flowsEnd(150 * time.Second)
 	}
-	// The kernel of a program that died goes on with what it had taken from it, for minutes, as on a direct path.
+	// The kernel of a program that died goes on with what it had taken from it, for minutes, as on
+	// a direct path.
 	for _, n := range counts {
 		l.stuck(alone, strconv.Itoa(n)+" stuck up", "-n", strconv.Itoa(n), "-up", serverV4+":9001")
 	}
@@ -124,8 +126,8 @@ func (l *lab) flowsOn() map[string]int {
 	return flows
 }
 
-// flowsEnd waits until no flow is left. A reset may be lost on its way into the client: what is left then ends with the
-// next probe of a closed window.
+// flowsEnd waits until no flow is left. A reset may be lost on its way into the client: what is
+// left then ends with the next probe of a closed window.
 func (l *lab) flowsEnd(within time.Duration) {
 	l.t.Helper()
 	for end := time.Now().Add(within); l.tcpFlows() > 0; <-time.After(time.Second) {
@@ -135,7 +137,8 @@ func (l *lab) flowsEnd(within time.Duration) {
 	}
 }
 
-// An upload is blocked by a server that does not read; then the uploading program dies, and the device leaves.
+// An upload is blocked by a server that does not read; then the uploading program dies, and the
+// device leaves.
 func TestABlockedWriterNoticesTheEnd(t *testing.T) {
 	l := newLab(t)
 	l.serve("server", "tcp-serve", "-mode", "deaf", ":9001")

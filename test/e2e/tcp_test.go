@@ -28,7 +28,8 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// Bytes of an abandoned stream that stay charged to the link's window would hang every flow after some of them.
+// Bytes of an abandoned stream that stay charged to the link's window would hang every flow after
+// some of them.
 func TestAbortedDownloads(t *testing.T) {
 	t.Parallel()
 	needs(t, "curl")

@@ -72,7 +72,8 @@ func behindRouters() stage {
 	}
 }
 
-// aSecond waits until a second has passed on the routers: Linux answers for a route that refuses once a second, whoever asks.
+// aSecond waits until a second has passed on the routers: Linux answers for a route that refuses
+// once a second, whoever asks.
 func (l *lab) aSecond() { l.t.Helper(); l.run("r1", "sleep", "1.1") }
 
 func narrow() stage {

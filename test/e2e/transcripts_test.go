@@ -17,8 +17,8 @@ type stage struct {
 	scenes []scene
 }
 
-// TestTranscripts plays what docs/troubleshooting.md shows: each transcript there is what a person sees. CONTRIBUTING.md says how
-// they are made.
+// TestTranscripts plays what docs/troubleshooting.md shows: each transcript there is what a person
+// sees. CONTRIBUTING.md says how they are made.
 func TestTranscripts(t *testing.T) {
 	t.Parallel()
 	needs(t, "traceroute", "ping", "mtr", "tracepath", "ip", "nft", "sysctl", "nc")

@@ -10,8 +10,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// The datagrams of one UDP session arrive in the order in which they left, large and small, in both directions
-// (DESIGN §3.4 no. 12).
+// The datagrams of one UDP session arrive in the order in which they left, large and small, in both
+// directions (DESIGN §3.4 no. 12).
 func TestUDPOrder(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

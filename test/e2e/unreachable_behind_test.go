@@ -101,7 +101,8 @@ func TestRoutesBehindRouters(t *testing.T) {
 	}
 }
 
-// What routes of the connector's own host say, whose packets expire there and whose go on: as in a router in its place.
+// What routes of the connector's own host say, whose packets expire there and whose go on: as in a
+// router in its place.
 func TestRoutesOfTheConnector(t *testing.T) {
 	t.Parallel()
 	needs(t, "traceroute", "ip")

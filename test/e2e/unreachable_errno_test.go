@@ -25,8 +25,8 @@ func (l *lab) told(node, proto, dst string, size int) (what string, atOnce bool)
 	return words[0] + " " + words[1], err == nil && took < 900*time.Millisecond
 }
 
-// wantTold compares what UDP and TCP sockets are told about dst, in both families. A connection that fails has to fail at
-// once, in one of so many tries.
+// wantTold compares what UDP and TCP sockets are told about dst, in both families. A connection
+// that fails has to fail at once, in one of so many tries.
 func (l *lab) wantTold(t *testing.T, tries int, node, what string, dst [2]string, size int, want [2][2]string) {
 	t.Helper()
 	for i, host := range dst {
@@ -77,9 +77,9 @@ func TestErrnoThroughTheTunnel(t *testing.T) {
 	l.wantTold(t, 1, "laptop", "link down", server, 10, toldBy["unreachable"])
 }
 
-// The same on a direct path: a Linux router (here the connector's node, without
-// oneping) in front of hosts that say no. Linux tells one host of one such route a second (net.ipv4.route.error_cost), which
-// cannot be changed in a network namespace: hence the tries.
+// The same on a direct path: a Linux router (here the connector's node, without oneping) in front
+// of hosts that say no. Linux tells one host of one such route a second
+// (net.ipv4.route.error_cost), which cannot be changed in a network namespace: hence the tries.
 func TestErrnoOnADirectPath(t *testing.T) {
 	t.Parallel()
 	needs(t, "ip")

@@ -37,8 +37,8 @@ func (w *world) captures(want []netip.Prefix) {
 	}
 }
 
-// A laptop whose link stands still while 1,500 routes are added has all of them when it moves again, whether the link
-// lives through it or not.
+// A laptop whose link stands still while 1,500 routes are added has all of them when it moves
+// again, whether the link lives through it or not.
 func TestTheNewestConfigurationArrives(t *testing.T) {
 	for name, every := range map[string]time.Duration{"the link lives on": time.Millisecond, "the link is lost": time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +68,8 @@ func TestThousandsOfRoutes(t *testing.T) {
 	})
 }
 
-// The longest list there may be reaches a client, whether it is connected or connects: it is longer than a message.
+// The longest list there may be reaches a client, whether it is connected or connects: it is longer
+// than a message.
 func TestTheLongestList(t *testing.T) {
 	inWorld(t, time.Second, func(w *world) {
 		all := make([]netip.Prefix, proto.MaxCapture)

@@ -30,8 +30,8 @@ func (w *world) startGuest(g *guest) {
 	<-g.client.ready
 }
 
-// ask lets g send one payload to the server's echo port from each of n ports from first on, and returns how many
-// ports were answered.
+// ask lets g send one payload to the server's echo port from each of n ports from first on, and
+// returns how many ports were answered.
 func (g *guest) ask(first, n int) int {
 	for i := range n {
 		g.dev.send(packet.AppendUDP(nil, &packet.UDPPacket{

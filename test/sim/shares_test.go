@@ -26,7 +26,8 @@ func TestIdleIsLimited(t *testing.T) {
 	})
 }
 
-// A device with thousands of sessions is revoked: nothing of it is left at the connector a second later, and others go on.
+// A device with thousands of sessions is revoked: nothing of it is left at the connector a second
+// later, and others go on.
 func TestRevocationEndsEverything(t *testing.T) {
 	hog := newGuest(1)
 	inWorldOf(t, time.Second, func(w *world) { w.guests = []*guest{hog} }, func(w *world) {
@@ -75,7 +76,8 @@ func TestRevocationReachesWhoWasAway(t *testing.T) {
 	})
 }
 
-// Two users have all sessions of the connector, and go on asking for more. A third always gets in, and they shrink to its share.
+// Two users have all sessions of the connector, and go on asking for more. A third always gets in,
+// and they shrink to its share.
 func TestTwoHogsKeepNobodyOut(t *testing.T) {
 	hogs := []*guest{newGuest(1), newGuest(2)}
 	honest := newGuest(3)

@@ -33,8 +33,9 @@ const (
 	stuckFor = 7 * time.Second
 )
 
-// attack makes an edge keep what nobody reads. Built with the overlay of the tests (test/e2e/attack_sender_test.go), its
-// sender puts 1 or 128 bytes into a STREAM frame of streams 4, 8, … and never sends the first byte of them.
+// attack makes an edge keep what nobody reads. Built with the overlay of the tests
+// (test/e2e/attack_sender_test.go), its sender puts 1 or 128 bytes into a STREAM frame of streams
+// 4, 8, … and never sends the first byte of them.
 type attack struct {
 	edge  net.Addr
 	nodes []*node.Node
@@ -136,7 +137,8 @@ func (a *attack) enrolmem(ctx context.Context, tr *quic.Transport, _ int) error 
 	return a.fill(conn)
 }
 
-// linkmem is a device that may reach nothing. It lets the edge read, as fast as it can, and then fills what that has brought.
+// linkmem is a device that may reach nothing. It lets the edge read, as fast as it can, and then
+// fills what that has brought.
 func (a *attack) linkmem(ctx context.Context, tr *quic.Transport, i int) error {
 	conf, err := a.nodes[i%len(a.nodes)].TLS(ctx)
 	if err != nil {

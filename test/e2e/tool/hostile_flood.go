@@ -51,8 +51,9 @@ func (h *hostile) flood(ctx context.Context, args []string) error {
 	return nil
 }
 
-// ownTries is how often a device asks before it finds its link dead. Of an edge that waits for a processor, quic-go
-// drops what comes beyond 256 packets of a connection; a datagram among them is not sent again (RFC 9221 §5).
+// ownTries is how often a device asks before it finds its link dead. Of an edge that waits for a
+// processor, quic-go drops what comes beyond 256 packets of a connection; a datagram among them is
+// not sent again (RFC 9221 §5).
 const ownTries = 5
 
 // pingOwn pings each of args over this link, one request after the other, and wants every one answered.

@@ -17,7 +17,8 @@ import (
 // pourBatch is the size in bytes of one datagram full of echo requests: it fits every path.
 const pourBatch = 1150
 
-// pour sends echo requests to ADDRESS until it is interrupted, as fast as the link takes them, and waits for no answer.
+// pour sends echo requests to ADDRESS until it is interrupted, as fast as the link takes them, and
+// waits for no answer.
 func (h *hostile) pour(ctx context.Context, args []string) error {
 	if len(args) != 1 {
 		return errors.New("want ADDRESS")

@@ -17,8 +17,9 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// paris probes a path as a Paris traceroute does: every probe has the same five-tuple and payload, so that load
-// balancers send all one way. It knows them by what no router looks at: the IPv4 identification or the IPv6 flow label.
+// paris probes a path as a Paris traceroute does: every probe has the same five-tuple and payload,
+// so that load balancers send all one way. It knows them by what no router looks at: the IPv4
+// identification or the IPv6 flow label.
 type paris struct {
 	src, dst netip.AddrPort
 	most     int

@@ -13,8 +13,8 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// runRoutes adds routes one by one by the edge's local socket, as fast as it takes them: a command for each would spend its
-// time on starting processes.
+// runRoutes adds routes one by one by the edge's local socket, as fast as it takes them: a command
+// for each would spend its time on starting processes.
 func runRoutes(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	n := flags.Int("n", 1000, "routes, each a /24 of 10.0.0.0/8")
 	args, err := parse(flags, args, 1)

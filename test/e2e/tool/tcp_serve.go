@@ -32,8 +32,9 @@ func serveDeaf(ctx context.Context) func(*net.TCPConn) error {
 	}
 }
 
-// serveEarly answers the first line, which says how many bytes it wants, and closes without reading the rest: its
-// kernel sends RST right behind the answer, as that of a web server does after an early 413.
+// serveEarly answers the first line, which says how many bytes it wants, and closes without reading
+// the rest: its kernel sends RST right behind the answer, as that of a web server does after an
+// early 413.
 func serveEarly(c *net.TCPConn) error {
 	line, err := bufio.NewReaderSize(c, 64).ReadString('\n')
 	if err != nil {

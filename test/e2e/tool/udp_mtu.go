@@ -16,9 +16,9 @@ import (
 	"github.com/oneping/oneping/internal/sock"
 )
 
-// runUDPMTU is an application that discovers the path MTU for itself (RFC 8899 in short): datagrams as large as the kernel
-// believes to fit, with DF, to an echo server, and smaller ones when it is told that they are too big. It prints who
-// said so, and the size that crosses.
+// runUDPMTU is an application that discovers the path MTU for itself (RFC 8899 in short): datagrams
+// as large as the kernel believes to fit, with DF, to an echo server, and smaller ones when it is
+// told that they are too big. It prints who said so, and the size that crosses.
 func runUDPMTU(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	args, err := parse(flags, args, 1)
 	if err != nil {

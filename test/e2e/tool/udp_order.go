@@ -79,7 +79,8 @@ func runUDPOrderServe(ctx context.Context, flags *flag.FlagSet, args []string) e
 	}
 }
 
-// runUDPOrder sends a burst through a session that stands, and prints in which order the answering burst comes.
+// runUDPOrder sends a burst through a session that stands, and prints in which order the answering
+// burst comes.
 func runUDPOrder(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	count := flags.Int("n", 400, "payloads")
 	conn, err := connect("udp", flags, args)
