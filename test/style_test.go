@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // How long a Go file may be. Tables of cases make tests longer.
@@ -16,6 +17,9 @@ const (
 	maxLines     = 500
 	maxTestLines = 700
 )
+
+// maxComment is how wide a line of comment may be, with tabs of four; prose is wrapped at 100.
+const maxComment = 110
 
 // source is one Go file of the tree.
 type source struct {
@@ -97,10 +101,11 @@ func TestStyle(t *testing.T) {
 		if strings.Contains(s.text, "Copyright") && !strings.Contains(s.text, "SPDX") {
 			t.Errorf("%s: a licence header; LICENSE is one file", s.path)
 		}
-		if os := systemOf(s.path); os != "" && strings.Contains(s.text, "//go:build "+os+"\n") {
-			t.Errorf("%s: the name says %s already: no build tag", s.path, os)
-		}
 		calls(t, s)
+		oneSystem(t, s)
+		if strings.HasPrefix(s.path, "test/") || strings.HasPrefix(s.path, "scripts/") {
+			commentWidth(t, s)
+		}
 		if !s.isTest() && s.file.Name.Name != "main" {
 			exports(t, s)
 		}
@@ -121,6 +126,35 @@ func systemOf(path string) string {
 		}
 	}
 	return ""
+}
+
+// oneSystem reports a tag that says what the file's name says, or could say. A file for one system has
+// that in its name; of a package for one system each file has the tag: its names are for behaviour.
+func oneSystem(t *testing.T, s *source) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		if !strings.Contains("\n"+s.text, "\n//go:build "+goos+"\n") {
+			continue
+		}
+		if systemOf(s.path) == goos || !strings.HasPrefix(s.path, "test/") {
+			t.Errorf("%s: a tag for %[2]s: say it in the file's name alone, _%[2]s.go", s.path, goos)
+		}
+	}
+}
+
+// commentWidth reports wide lines of prose; tables and drawings, which are indented, may be as wide as
+// they are.
+func commentWidth(t *testing.T, s *source) {
+	for _, group := range s.file.Comments {
+		for _, c := range group.List {
+			at := s.fset.Position(c.Pos())
+			wide := utf8.RuneCountInString(c.Text) + 4*(at.Column-1)
+			alone := strings.Trim(strings.Split(s.text, "\n")[at.Line-1][:at.Column-1], "\t") == ""
+			prose := strings.HasPrefix(c.Text, "// ") && !strings.HasPrefix(c.Text, "//  ") && !strings.HasPrefix(c.Text, "// \t")
+			if alone && prose && wide > maxComment {
+				t.Errorf("%s:%d: a comment %d wide, at most %d: wrap the paragraph at 100", s.path, at.Line, wide, maxComment)
+			}
+		}
+	}
 }
 
 // calls reports calls and functions that no file may have.
