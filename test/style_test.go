@@ -103,7 +103,7 @@ func TestStyle(t *testing.T) {
 		}
 		calls(t, s)
 		oneSystem(t, s)
-		if strings.HasPrefix(s.path, "test/") || strings.HasPrefix(s.path, "scripts/") {
+		if strings.HasPrefix(s.path, "test/") && !strings.HasPrefix(s.path, "test/sim/") {
 			commentWidth(t, s)
 		}
 		if !s.isTest() && s.file.Name.Name != "main" {

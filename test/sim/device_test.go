@@ -16,8 +16,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// laptop is a machine in memory (client.Host): its packets come and go by dev, nothing has to be captured, and it has no
-// TCP, as gVisor does not run in a synctest bubble.
+// laptop is a machine in memory (client.Host): its packets come and go by dev, nothing has to be
+// captured, and it has no TCP, as gVisor does not run in a synctest bubble.
 type laptop struct{ dev *device }
 
 func (l laptop) Open(*client.Config) (client.Device, client.Router, error) {

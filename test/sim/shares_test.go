@@ -7,7 +7,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// A client that asks for 18 hours has its session for five minutes, at the connector and at the edge.
+// A client that asks for 18 hours has its session for five minutes, at the connector and at the
+// edge.
 func TestIdleIsLimited(t *testing.T) {
 	inWorldOf(t, time.Second, func(w *world) { w.asks = 65535 }, func(w *world) {
 		w.udp(5000, 7, "hello")

@@ -42,7 +42,8 @@ func grown(before, after map[string]uint64) map[string]uint64 {
 	return more
 }
 
-// wantJunk checks that a role has counted each packet of junk once, and knows by which link it came.
+// wantJunk checks that a role has counted each packet of junk once, and knows by which link it
+// came.
 func wantJunk(t *testing.T, who string, got, ofLink map[string]uint64) {
 	t.Helper()
 	_, want := junk()
