@@ -76,3 +76,63 @@ func TestMap(t *testing.T) {
 		}
 	}
 }
+
+var (
+	quoted   = regexp.MustCompile("`([^` ]+)`")
+	ofModule = regexp.MustCompile(`^(cmd|proto|internal|client|connector|edge|test|scripts|docs|deploy)/[a-zA-Z0-9_./]+$`)
+	ofSystem = regexp.MustCompile(`^[a-z]+_[a-z]+$`)
+)
+
+// TestGuide: the files and rooms that CONTRIBUTING.md names are there, those of each platform too.
+func TestGuide(t *testing.T) {
+	page, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, checked := "", 0
+	wantThere := func(name string) {
+		checked++
+		if _, err := os.Stat(filepath.Join("..", name)); err != nil {
+			t.Errorf("CONTRIBUTING.md names %s, which is not there", name)
+		}
+	}
+	for line := range strings.Lines(string(page)) {
+		if !strings.HasPrefix(line, "| ") {
+			room = "" // a table has ended
+		}
+		for _, m := range quoted.FindAllStringSubmatch(line, -1) {
+			name := m[1]
+			switch {
+			case strings.Contains(name, "NOUN"): // stands for any
+			case ofModule.MatchString(name):
+				wantThere(name)
+				if strings.HasPrefix(line, "| `"+name+"`") {
+					room = name
+				}
+			case room != "" && ofSystem.MatchString(name):
+				wantThere(room + "/" + name + ".go")
+			}
+		}
+	}
+	if checked < 50 {
+		t.Errorf("%d names checked", checked)
+	}
+}
+
+// TestBehaviourTable: the table of test/e2e/doc.go has every file of tests.
+func TestBehaviourTable(t *testing.T) {
+	doc, err := os.ReadFile("e2e/doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths, err := filepath.Glob("e2e/*_test.go")
+	if err != nil || len(paths) < 30 {
+		t.Fatalf("%d files, %v", len(paths), err)
+	}
+	for _, p := range paths {
+		name := strings.TrimSuffix(filepath.Base(p), "_test.go")
+		if !strings.HasPrefix(name, "harness") && !regexp.MustCompile(`\b`+name+`\b`).Match(doc) {
+			t.Errorf("test/e2e/doc.go says nothing of %s: what does it test?", p)
+		}
+	}
+}

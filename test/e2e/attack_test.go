@@ -115,7 +115,7 @@ func confine(l *lab, group *cgroup) {
 	l.stop("edge")
 	l.up("edge")
 	group.leave(parent)
-	l.poll("links to the new edge", 20*time.Second, func() bool { return l.exec("laptop", "ping", "-c1", "-W1", serverV4).code == 0 })
+	l.linked(20 * time.Second)
 }
 
 // edgePID returns the host's process id of the one edge of this run.

@@ -56,7 +56,7 @@ func TestNoBuffers(t *testing.T) {
 		t.Errorf("counted %v, want 5 without buffers at least", status.Reasons)
 	}
 	l.run("connector", "sh", "-ec", "tc qdisc del dev lan0 root; ip neigh del "+serverV4+" dev lan0")
-	l.poll("an answer", 10*time.Second, func() bool { return l.exec("laptop", "ping", "-n", "-c1", "-W1", serverV4).code == 0 })
+	l.linked(10 * time.Second)
 	if after := l.pids(); !slices.Equal(after, before) {
 		t.Errorf("processes were %v and are %v", before, after)
 	}

@@ -20,7 +20,8 @@
 //	nat                          one identifier of several clients, by ping sockets and by raw ones
 //	ping, sizes                  echoes of every size, and datagrams
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see
-//	readme, transcripts          what README and docs/troubleshooting.md show
+//	readme                       what the README says, typed
+//	transcripts                  what docs/troubleshooting.md shows; transcripts_behind: behind routers
 //	restart                      edge and connector killed and stopped
 //	routes                       the routes of the laptop, and many of them
 //	soak                         everything at once, for long

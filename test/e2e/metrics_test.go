@@ -14,7 +14,7 @@ func TestMetrics(t *testing.T) {
 	needs(t, "curl", "ping")
 	l := newLab(t)
 	l.connectorWith("--metrics", "127.0.0.1:9174")
-	l.poll("three hops", 10*time.Second, func() bool { return l.exec("laptop", "ping", "-n", "-c1", "-W1", serverV4).code == 0 })
+	l.linked(10 * time.Second)
 	out := l.run("connector", "curl", "-sS", "http://127.0.0.1:9174/metrics")
 	for _, want := range []string{
 		"\noneping_unanswered_neighbours{role=\"connector\"} 0\n", "\noneping_link_up{role=\"connector\"} 1\n", "\noneping_icmp_mappings{role=\"connector\"} ", "\noneping_tcp_flows{role=\"connector\"} 0\n",

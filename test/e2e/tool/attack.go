@@ -34,7 +34,7 @@ const (
 )
 
 // attack makes an edge keep what nobody reads. Built with the overlay of the tests
-// (test/e2e/attack_sender_test.go), its sender puts 1 or 128 bytes into a STREAM frame of streams
+// (test/e2e/harness_attacker_test.go), its sender puts 1 or 128 bytes into a STREAM frame of streams
 // 4, 8, … and never sends the first byte of them.
 type attack struct {
 	edge  net.Addr
