@@ -96,7 +96,8 @@ func TestChangesAddUp(t *testing.T) {
 	}
 }
 
-// A change of what this device does not have is not applied: it asks for the whole, once, and goes on from there.
+// A change of what this device does not have is not applied: it asks for the whole, once, and goes
+// on from there.
 func TestAChangeThatDoesNotFit(t *testing.T) {
 	var edge answers
 	n := newConfiguration()

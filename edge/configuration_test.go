@@ -33,7 +33,8 @@ func (n *configuration) all() (out []proto.Config) {
 	return out
 }
 
-// greeted returns a configuration of a node that has been welcomed with capture and has said that it takes numbers.
+// greeted returns a configuration of a node that has been welcomed with capture and has said that
+// it takes numbers.
 func greeted(capture []netip.Prefix) *configuration {
 	n := &configuration{diffs: new(differences)}
 	n.want(wanting(capture))

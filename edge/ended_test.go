@@ -12,7 +12,8 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// A revoked device's flow whose far end does not read is reset there, and the connector is told to end the rest.
+// A revoked device's flow whose far end does not read is reset there, and the connector is told to
+// end the rest.
 func TestRevocationEndsFlows(t *testing.T) {
 	s := newSite(t)
 	far, revoked := make(chan error, 1), make(chan struct{})

@@ -8,8 +8,9 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// maxWaiting bounds the links of one node that have not said hello: each may make the edge keep some 9 MB, and a node
-// needs one. It is more than one because those that a bad path has eaten are noticed late.
+// maxWaiting bounds the links of one node that have not said hello: each may make the edge keep
+// some 9 MB, and a node needs one. It is more than one because those that a bad path has eaten are
+// noticed late.
 const maxWaiting = 4
 
 // linkSet is the set of all connections that were accepted, whatever they are. The zero value is empty.
@@ -28,8 +29,8 @@ func (s *linkSet) add(l *link.Link) {
 	s.m[l] = proto.Identity{}
 }
 
-// await notes that l is of id and that its hello is awaited. Where too many of that node are, it returns the oldest of
-// them, which has to go; else nil.
+// await notes that l is of id and that its hello is awaited. Where too many of that node are, it
+// returns the oldest of them, which has to go; else nil.
 func (s *linkSet) await(l *link.Link, id proto.Identity) (oldest *link.Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,23 +19,24 @@ import (
 )
 
 const (
-	// lookEvery is how often the memory is looked at: a fast attacker takes some 50 MB in that time. While it is short
-	// it is looked at more often.
+	// lookEvery is how often the memory is looked at: a fast attacker takes some 50 MB in that
+	// time. While it is short it is looked at more often.
 	lookEvery, lookSoon = 100 * time.Millisecond, 25 * time.Millisecond
-	// collectEvery is how often garbage is collected to learn what really lives, while it might be too much; at each
-	// look where a link may have to end.
+	// collectEvery is how often garbage is collected to learn what really lives, while it might be
+	// too much; at each look where a link may have to end.
 	collectEvery = time.Second
-	// Of the limit, in percent: above shortAt nothing grows and strangers wait, until it is below enoughAt; above
-	// tooMuchAt links end.
+	// Of the limit, in percent: above shortAt nothing grows and strangers wait, until it is below
+	// enoughAt; above tooMuchAt links end.
 	enoughAt, shortAt, tooMuchAt = 40, 45, 60
 	// leastDebt is what a link must owe, in bytes, to be ended for it.
 	leastDebt = 32 << 10
-	// debtHalf is the time in which half of a debt is forgotten: duplicates and datagrams that were dropped are no memory.
+	// debtHalf is the time in which half of a debt is forgotten: duplicates and datagrams that were
+	// dropped are no memory.
 	debtHalf = 30 * time.Second
 	// What QUIC needs itself: so much of each packet, and so much for a byte that was read.
 	packetCost, byteCost = 64, 1.05
-	// spareHeld is how much more than twice what lives may be held before it is given back, at most a sixteenth of the
-	// limit, and returnEvery how often that is looked at.
+	// spareHeld is how much more than twice what lives may be held before it is given back, at most
+	// a sixteenth of the limit, and returnEvery how often that is looked at.
 	spareHeld, returnEvery = 64 << 20, 20 * time.Second
 )
 
@@ -46,8 +47,8 @@ type holder interface {
 	Close(proto.Code, string) error
 }
 
-// debt is what a link has sent and nobody has read, estimated: quic-go does not say. An honest link owes next to
-// nothing, whatever its rate.
+// debt is what a link has sent and nobody has read, estimated: quic-go does not say. An honest link
+// owes next to nothing, whatever its rate.
 type debt struct {
 	bytes float64
 	last  link.Traffic
@@ -62,8 +63,8 @@ func (d *debt) charge(t link.Traffic, since time.Duration) {
 	d.last = t
 }
 
-// watchdog keeps the process below its memory limit: it says when memory is short, ends the links that hold most of
-// what nobody has read, and gives back what a flood has left.
+// watchdog keeps the process below its memory limit: it says when memory is short, ends the links
+// that hold most of what nobody has read, and gives back what a flood has left.
 type watchdog struct {
 	limit   uint64 // bytes; 0 = nobody says: nothing is ever short
 	read    func() memory.Reading
@@ -121,8 +122,8 @@ func (w *watchdog) look(now time.Time) {
 	}
 }
 
-// giveBack gives back to the system what a flood has left. An edge that has become quiet makes little garbage and would
-// not collect what it has for minutes.
+// giveBack gives back to the system what a flood has left. An edge that has become quiet makes
+// little garbage and would not collect what it has for minutes.
 func (w *watchdog) giveBack(r memory.Reading) {
 	spare := min(spareHeld, w.limit/16)
 	if r.Held <= 2*spare {
@@ -137,8 +138,8 @@ func (w *watchdog) giveBack(r memory.Reading) {
 // part returns percent of the limit.
 func (w *watchdog) part(percent uint64) uint64 { return w.limit / 100 * percent }
 
-// reading returns what lives. Where that might be too much, garbage is collected first: what an honest flood of
-// packets has left is nobody's fault. Between two collections the last word holds.
+// reading returns what lives. Where that might be too much, garbage is collected first: what an
+// honest flood of packets has left is nobody's fault. Between two collections the last word holds.
 func (w *watchdog) reading(now time.Time) memory.Reading {
 	r := w.read()
 	switch {
@@ -190,8 +191,8 @@ func (w *watchdog) charge(now time.Time) {
 	}
 }
 
-// endLargest ends the links that owe most: as many as owe half of all debts together. Many attackers are quick, and one
-// at a time is slow; where one owes most of it, it is that one.
+// endLargest ends the links that owe most: as many as owe half of all debts together. Many
+// attackers are quick, and one at a time is slow; where one owes most of it, it is that one.
 func (w *watchdog) endLargest(r memory.Reading) {
 	var owing []holder
 	var sum float64

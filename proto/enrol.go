@@ -13,8 +13,8 @@ type EnrolRequest struct {
 	Hostname string `json:"hostname"`
 	OS       string `json:"os"`
 	Version  string `json:"version"`
-	// Declined is set instead of everything else by a node that will not enrol here, and says why: the edge's log
-	// should say it too, and the reason of a link closed this early can get lost.
+	// Declined is set instead of everything else by a node that will not enrol here, and says why:
+	// the edge's log should say it too, and the reason of a link closed this early can get lost.
 	Declined string `json:"declined,omitempty"`
 }
 

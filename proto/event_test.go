@@ -68,7 +68,8 @@ func TestUDPEventGolden(t *testing.T) {
 	}
 }
 
-// An event is either without a reporter or with a whole one: nothing between parses, nor does anything behind it.
+// An event is either without a reporter or with a whole one: nothing between parses, nor does
+// anything behind it.
 func TestUDPEventLengths(t *testing.T) {
 	for golden, lengths := range map[string]map[int]bool{
 		goldenEvent4: {28: true, 32: true},

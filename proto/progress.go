@@ -2,7 +2,8 @@ package proto
 
 import "fmt"
 
-// Progress is how far a client is with its configuration, as status shows it on both sides. The numbers are those of one link.
+// Progress is how far a client is with its configuration, as status shows it on both sides. The
+// numbers are those of one link.
 type Progress struct {
 	Applied uint64 `json:"applied"` // its host is changed to this one; 0 = none of this link yet
 	Newest  uint64 `json:"newest"`

@@ -83,5 +83,6 @@ func ParseUDPRegistration(b []byte, r *UDPRegistration) error {
 	return nil
 }
 
-// SetRegistrationIdle overwrites the idle seconds of a registration datagram in place. b must have been parsed.
+// SetRegistrationIdle overwrites the idle seconds of a registration datagram in place. b must have
+// been parsed.
 func SetRegistrationIdle(b []byte, seconds uint16) { binary.BigEndian.PutUint16(b[8:], seconds) }

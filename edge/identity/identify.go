@@ -22,7 +22,8 @@ func (a *Authority) ServerTLS() *tls.Config {
 		GetCertificate: own,
 		ClientAuth:     tls.RequireAnyClientCert,
 		NextProtos:     []string{proto.ALPN},
-		// A resumed handshake would skip nothing that Identify checks, but a ticket outlives a revocation for no gain.
+		// A resumed handshake would skip nothing that Identify checks, but a ticket outlives a
+		// revocation for no gain.
 		SessionTicketsDisabled: true,
 	}
 	enrol := links.Clone()

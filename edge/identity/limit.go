@@ -17,8 +17,9 @@ const (
 	totalRate, totalBurst = 100, 400
 	// maxSources bounds the tables of sources.
 	maxSources = 16_384
-	// maxEnrols and minEnrols bound the enrolments under way, between them one for each enrolShare bytes that the
-	// process may hold: an enrolment may make quic-go keep 2.4 MB of frames and 4,096 streams, some 9 MB together.
+	// maxEnrols and minEnrols bound the enrolments under way, between them one for each enrolShare
+	// bytes that the process may hold: an enrolment may make quic-go keep 2.4 MB of frames and
+	// 4,096 streams, some 9 MB together.
 	maxEnrols, minEnrols = 64, 4
 	enrolShare           = 32 << 20
 )

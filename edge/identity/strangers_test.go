@@ -81,7 +81,8 @@ func TestStrangersWaitWhileMemoryIsShort(t *testing.T) {
 	}
 }
 
-// TestAForgedAddressUsesUpHalf: from there on a network has to prove itself, so that nobody uses it up in its name.
+// TestAForgedAddressUsesUpHalf: from there on a network has to prove itself, so that nobody uses it
+// up in its name.
 func TestAForgedAddressUsesUpHalf(t *testing.T) {
 	now := time.Unix(1000, 0)
 	a := New(Config{Now: func() time.Time { return now }})

@@ -9,7 +9,8 @@ import (
 	"github.com/oneping/oneping/edge/model"
 )
 
-// defaultPrefix4 is a part of the shared address space (RFC 6598) that carriers and other overlays rarely use.
+// defaultPrefix4 is a part of the shared address space (RFC 6598) that carriers and other overlays
+// rarely use.
 var defaultPrefix4 = netip.MustParsePrefix("100.96.0.0/12")
 
 // newPrefix6 returns a unique local /64: fd, 40 random bits, subnet 0 (RFC 4193 §3.2).

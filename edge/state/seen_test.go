@@ -9,8 +9,8 @@ import (
 	"github.com/oneping/oneping/edge/model"
 )
 
-// TestSeenIsExact: the store has a time at most every SeenStep, this process the time of the last sighting, and
-// nothing is kept of who does not exist.
+// TestSeenIsExact: the store has a time at most every SeenStep, this process the time of the last
+// sighting, and nothing is kept of who does not exist.
 func TestSeenIsExact(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	dir := t.TempDir()

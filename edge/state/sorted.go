@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// sorted is what the draft has of a kind whose list may be long. A change costs one walk over the list, not another sort
-// of all of it: routes are added by the thousand, one by one.
+// sorted is what the draft has of a kind whose list may be long. A change costs one walk over the
+// list, not another sort of all of it: routes are added by the thousand, one by one.
 type sorted[T any] struct {
 	compare func(a, b T) int
 	values  map[string]T  // by key

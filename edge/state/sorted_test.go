@@ -28,8 +28,8 @@ func (e entry) Operation() jetstream.KeyValueOp {
 	return jetstream.KeyValuePut
 }
 
-// Whatever is put and deleted between two snapshots, the list is what sorting everything would give, and those of
-// snapshots before stay as they were.
+// Whatever is put and deleted between two snapshots, the list is what sorting everything would
+// give, and those of snapshots before stay as they were.
 func TestSortedListsAreMerged(t *testing.T) {
 	s := newSorted(cmp.Compare[int])
 	want := map[string]int{}

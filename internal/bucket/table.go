@@ -1,5 +1,5 @@
-// Package bucket keeps token buckets by key in bounded memory: what somebody may do so often, where the somebodies
-// are not known beforehand and may be many.
+// Package bucket keeps token buckets by key in bounded memory: what somebody may do so often, where
+// the somebodies are not known beforehand and may be many.
 package bucket
 
 import (
@@ -10,13 +10,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// sweepEvery is how often a full table is searched for keys that it may forget: the search is linear, and a flood of
-// new keys must not make it at each.
+// sweepEvery is how often a full table is searched for keys that it may forget: the search is
+// linear, and a flood of new keys must not make it at each.
 const sweepEvery = time.Second
 
-// Table is a bounded set of token buckets. A key whose bucket is full again is as good as unknown and is forgotten
-// when there is need. Where none is, newcomers share one bucket until there is room: those that are in the table keep
-// what they have. Safe for concurrent use.
+// Table is a bounded set of token buckets. A key whose bucket is full again is as good as unknown
+// and is forgotten when there is need. Where none is, newcomers share one bucket until there is
+// room: those that are in the table keep what they have. Safe for concurrent use.
 type Table[K comparable] struct {
 	rate  rate.Limit
 	burst int
@@ -94,7 +94,8 @@ func (t *Table[K]) forget(now time.Time) {
 	}
 }
 
-// Network returns what one party commonly has of addresses: the /24 of an IPv4 address, the /64 of an IPv6 address.
+// Network returns what one party commonly has of addresses: the /24 of an IPv4 address, the /64 of
+// an IPv6 address.
 func Network(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 64

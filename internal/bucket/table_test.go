@@ -28,7 +28,8 @@ func TestEachKeyHasItsOwnBucket(t *testing.T) {
 	}
 }
 
-// TestAFullTableForgetsNoDebt: a flood of keys must not give a fresh bucket to those that have emptied theirs.
+// TestAFullTableForgetsNoDebt: a flood of keys must not give a fresh bucket to those that have
+// emptied theirs.
 func TestAFullTableForgetsNoDebt(t *testing.T) {
 	b, now := New[int](1, 2, 100), time.Unix(1000, 0)
 	for k := range 100 {

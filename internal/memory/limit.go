@@ -1,7 +1,7 @@
 // Package memory says how much memory this process may hold and how much it holds.
 //
-// A process that is killed by its cgroup takes every link with it, so each role bounds itself below that. Whoever
-// serves strangers derives the number of them from the limit.
+// A process that is killed by its cgroup takes every link with it, so each role bounds itself below
+// that. Whoever serves strangers derives the number of them from the limit.
 package memory
 
 import (
@@ -15,12 +15,13 @@ import (
 	"strings"
 )
 
-// share is the part of the limit, in percent, that the Go heap is kept below: stacks of the kernel's making, mapped
-// files and socket buffers are charged to the cgroup as well.
+// share is the part of the limit, in percent, that the Go heap is kept below: stacks of the
+// kernel's making, mapped files and socket buffers are charged to the cgroup as well.
 const share = 85
 
-// Limit returns how many bytes this process may hold: the least of what its cgroups allow (v2 memory.max, v1
-// memory.limit_in_bytes, those of the parents included), of the host's memory and of GOMEMLIMIT. 0: nobody says.
+// Limit returns how many bytes this process may hold: the least of what its cgroups allow (v2
+// memory.max, v1 memory.limit_in_bytes, those of the parents included), of the host's memory and of
+// GOMEMLIMIT. 0: nobody says.
 func Limit() uint64 {
 	limit := systemLimit(os.DirFS("/"))
 	if own := debug.SetMemoryLimit(-1); os.Getenv("GOMEMLIMIT") != "" && own < math.MaxInt64 {
@@ -29,8 +30,8 @@ func Limit() uint64 {
 	return limit
 }
 
-// Keep makes the garbage collector keep the process below limit bytes, with room for what is no heap. 0 changes
-// nothing, and so does a GOMEMLIMIT: that is somebody's word.
+// Keep makes the garbage collector keep the process below limit bytes, with room for what is no
+// heap. 0 changes nothing, and so does a GOMEMLIMIT: that is somebody's word.
 func Keep(limit uint64) {
 	if limit == 0 || limit > math.MaxInt64 || os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -58,8 +59,8 @@ func systemLimit(root fs.FS) uint64 {
 	return limit
 }
 
-// alongPath returns the least number in the file of that name, from the group up to the mount. In a container the
-// path may be that of the host: its own group is then the mount itself.
+// alongPath returns the least number in the file of that name, from the group up to the mount. In a
+// container the path may be that of the host: its own group is then the mount itself.
 func alongPath(root fs.FS, mount, group, name string) uint64 {
 	var limit uint64
 	for group = path.Join("/", group); ; group = path.Dir(group) {

@@ -12,8 +12,8 @@ import (
 	"github.com/oneping/oneping/internal/obs"
 )
 
-// Contact is whether a node has been welcomed by an edge, since when, and if not, why. It logs why, for each edge
-// once until the next welcome. Safe for concurrent use.
+// Contact is whether a node has been welcomed by an edge, since when, and if not, why. It logs why,
+// for each edge once until the next welcome. Safe for concurrent use.
 type Contact struct {
 	log *zap.Logger
 
@@ -68,7 +68,8 @@ func (c *Contact) Last() Last {
 	return c.last
 }
 
-// failed notes why there is no link, and says whether that is news of this edge and whether the node was up until now.
+// failed notes why there is no link, and says whether that is news of this edge and whether the
+// node was up until now.
 func (c *Contact) failed(edge string, err error) (news, wasUp bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -87,7 +87,8 @@ func (n *Node) LinkEnded(err error) {
 	case closed.Code == proto.CodeExpired:
 		n.stale = true
 	case closed.Code == proto.CodeRevoked && n.cfg.Role == proto.RoleConnector && n.cfg.TokenSource != nil:
-		// A connector that was away for long is forgotten; its tunnel's token lets it in again, unless it was rotated.
+		// A connector that was away for long is forgotten; its tunnel's token lets it in again,
+		// unless it was rotated.
 		n.gone = true
 	}
 }

@@ -9,11 +9,10 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// StateDir returns the default state directory of a role: below
-// $ONEPING_STATE_DIR where that is set (the lab sets it in each of its nodes),
-// the one that systemd made for the service, below /var/lib/oneping for root, below $XDG_STATE_HOME/oneping (or
-// ~/.local/state/oneping) for a user, below the user's configuration directory
-// where the system has neither. It creates nothing.
+// StateDir returns the default state directory of a role: below $ONEPING_STATE_DIR where that is
+// set (the lab sets it in each of its nodes), the one that systemd made for the service, below
+// /var/lib/oneping for root, below $XDG_STATE_HOME/oneping (or ~/.local/state/oneping) for a user,
+// below the user's configuration directory where the system has neither. It creates nothing.
 func StateDir(role proto.Role) string {
 	if own := os.Getenv("ONEPING_STATE_DIR"); filepath.IsAbs(own) {
 		return filepath.Join(own, string(role))

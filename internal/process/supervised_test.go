@@ -10,7 +10,8 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// A service finds what its unit gave it; a role inside somebody else's service does not take that for its own.
+// A service finds what its unit gave it; a role inside somebody else's service does not take that
+// for its own.
 func TestDirectoriesOfSystemd(t *testing.T) {
 	for _, c := range []struct{ state, run, wantState, wantSocket string }{
 		{"/var/lib/oneping/edge", "/run/oneping/edge", "/var/lib/oneping/edge", "/run/oneping/edge/oneping.sock"},

@@ -89,9 +89,9 @@ func (p *Packet) checkJumbo(o []byte, at int) Reason {
 	return BadOption
 }
 
-// skipExtensions walks the IPv6 extension headers (RFC 8200 §4) up to the transport header or a fragment header. They
-// end at the client, so that a packet is Unsupported where its destination would have to understand one of them: options that
-// say so, a routing header with segments left.
+// skipExtensions walks the IPv6 extension headers (RFC 8200 §4) up to the transport header or a
+// fragment header. They end at the client, so that a packet is Unsupported where its destination
+// would have to understand one of them: options that say so, a routing header with segments left.
 func (p *Packet) skipExtensions(next uint8, off int) Reason {
 	for range 16 {
 		rest := p.Raw[off:]
@@ -126,7 +126,8 @@ func (p *Packet) skipExtensions(next uint8, off int) Reason {
 	return Malformed
 }
 
-// mustBeKnown says whether one of the options is not to be passed over by who does not know it (RFC 8200 §4.2).
+// mustBeKnown says whether one of the options is not to be passed over by who does not know it (RFC
+// 8200 §4.2).
 func mustBeKnown(options []byte) bool {
 	for len(options) > 0 {
 		if options[0] == opt6Pad1 {

@@ -13,7 +13,8 @@ func withOptions(b, options []byte) []byte {
 	return fixHeader(out)
 }
 
-// RFC 791 §3.1, RFC 1812 §5.2.4, RFC 7126 §4.3: what may pass, what is dropped, and which byte the sender is told of.
+// RFC 791 §3.1, RFC 1812 §5.2.4, RFC 7126 §4.3: what may pass, what is dropped, and which byte the
+// sender is told of.
 func TestParseOptions(t *testing.T) {
 	for name, c := range map[string]struct {
 		options []byte
@@ -67,8 +68,8 @@ func TestParseOptions(t *testing.T) {
 	}
 }
 
-// An error about a wrong option follows the rules of all errors: none about errors, other fragments than the first, and what cannot be
-// told from them.
+// An error about a wrong option follows the rules of all errors: none about errors, other fragments
+// than the first, and what cannot be told from them.
 func TestBadOptionStaysSilent(t *testing.T) {
 	wrong := []byte{30, 9, 0, 0}
 	for name, c := range map[string]struct {
@@ -108,7 +109,8 @@ func TestBadOptionStaysSilent(t *testing.T) {
 
 func changed(b []byte, at int, to byte) []byte { b[at] = to; return b }
 
-// withHeader puts an IPv6 extension header of type next in front of the transport: b is what stands behind its first two bytes.
+// withHeader puts an IPv6 extension header of type next in front of the transport: b is what stands
+// behind its first two bytes.
 func withHeader(p []byte, next byte, b []byte) []byte {
 	head := append([]byte{p[6], byte((len(b)+2)/8 - 1)}, b...)
 	out := append(append(bytes.Clone(p[:40]), head...), p[40:]...)

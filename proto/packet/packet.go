@@ -171,8 +171,9 @@ func (p *Packet) parse4(b []byte) Reason {
 	return r
 }
 
-// maxWhole6 is the size of the largest IPv6 packet that can have a fragment header, too. What was put together and is larger
-// has no room to say that it was fragmented; no link carries as much in one piece.
+// maxWhole6 is the size of the largest IPv6 packet that can have a fragment header, too. What was
+// put together and is larger has no room to say that it was fragmented; no link carries as much in
+// one piece.
 const maxWhole6 = MaxSize - 8
 
 func (p *Packet) parse6(b []byte) Reason {
