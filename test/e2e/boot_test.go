@@ -96,8 +96,9 @@ func TestBootWithNameOfEdge(t *testing.T) {
 	l.linked(5 * time.Second)
 }
 
-// The first start of a connector while its edge is away: it answers at its local socket, says why it has not enrolled, and
-// goes on trying, so that a service that waits for it says the same; and it enrols when the edge comes.
+// The first start of a connector while its edge is away: it answers at its local socket, says why
+// it has not enrolled, and goes on trying, so that a service that waits for it says the same; and
+// it enrols when the edge comes.
 func TestFirstStartOfConnectorWithoutEdge(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "--bare")

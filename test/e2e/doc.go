@@ -13,7 +13,7 @@
 //	hops, hops_tools             traceroute, mtr, tracepath, ping: the same path by every tool
 //	hops_parallel                thirty paths at once
 //	identity                     revoked, foreign and expired certificates
-//	metrics, ready               what monitoring asks
+//	metrics, ready, icmpmode     what monitoring asks, and what status shows
 //	migration                    the laptop changes its network
 //	mtu                          who says which path MTU; mtu_settle: before it is known, and after;
 //	                             mtu_blackhole: a router that may not say it

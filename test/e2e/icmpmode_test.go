@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The edge shows how a connector does ICMP now, not how it did when its link began: the group range of ping sockets is closed
-// before the connector starts, and opened while its link is up.
+// The edge shows how a connector does ICMP now, not how it did when its link began: the group range
+// of ping sockets is closed before the connector starts, and opened while its link is up.
 func TestEdgeShowsTheICMPModeOfNow(t *testing.T) {
 	l := newLab(t)
 	l.stop("connector")

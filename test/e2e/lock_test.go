@@ -32,8 +32,9 @@ func TestSecondEdgeOnOneDirectory(t *testing.T) {
 	})
 }
 
-// A second client or connector on one state directory ends at once and is told who has it, also where the first one's local
-// socket is somewhere else, as a service's is: without the lock both would take the place at the edge from each other.
+// A second client or connector on one state directory ends at once and is told who has it, also
+// where the first one's local socket is somewhere else, as a service's is: without the lock both
+// would take the place at the edge from each other.
 func TestSecondNodeOnOneDirectory(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -63,8 +64,9 @@ func TestSecondNodeOnOneDirectory(t *testing.T) {
 	}
 }
 
-// Two machines run with copies of one state directory. The newer one has the place at the edge; the other one says who that
-// is, keeps away as long as it is there, and takes its place again afterwards.
+// Two machines run with copies of one state directory. The newer one has the place at the edge; the
+// other one says who that is, keeps away as long as it is there, and takes its place again
+// afterwards.
 func TestCopiedStateDirectory(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
