@@ -60,9 +60,11 @@ type DatagramCarrier interface {
 	ReceiveDatagram(ctx context.Context) ([]byte, error)
 	// PollDatagram returns one that has arrived, nil and no error where none has.
 	PollDatagram() ([]byte, error)
-	// MaxDatagram returns the size in bytes of the largest datagram that crosses now, and whether
-	// the search for it is over: until then it may still grow.
-	MaxDatagram() (n int, settled bool)
+	// MaxDatagram returns the size in bytes of the largest datagram that crosses now. It is asked for
+	// each datagram.
+	MaxDatagram() int
+	// Settled says that the search for that size is over: until then it may still grow.
+	Settled() bool
 	// LeastDatagram is the size with which every path begins.
 	LeastDatagram() int
 	// Measure goes on with the search. It has to be called by the clock.

@@ -284,7 +284,7 @@ func (l *Link) receiveHeartbeat(d []byte) packet.Reason {
 	}
 	size := smallBeat
 	if len(d) > size {
-		size, _ = l.carrier.MaxDatagram()
+		size = l.carrier.MaxDatagram()
 	}
 	l.sendHeartbeat(proto.Heartbeat{Nonce: h.Nonce, Echo: true}, size)
 	return packet.OK

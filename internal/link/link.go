@@ -104,7 +104,9 @@ func (l *Link) Counters() *packet.Counters { return &l.tally.reasons }
 // MaxDatagram returns the size in bytes of the largest datagram that travels as one now, and
 // whether path MTU discovery has settled: until then the number may still grow and no "packet too
 // big" is to be made from it.
-func (l *Link) MaxDatagram() (n int, settled bool) { return l.carrier.MaxDatagram() }
+func (l *Link) MaxDatagram() (n int, settled bool) {
+	return l.carrier.MaxDatagram(), l.carrier.Settled()
+}
 
 // Trust says that the peer is known and welcome: its place among the strangers is free again and
 // its receive window may grow. On the dialling side it does nothing.

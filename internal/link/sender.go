@@ -118,7 +118,7 @@ func (l *Link) SendFor(o Owner, c Class, d []byte) packet.Reason {
 	if c >= numClasses {
 		c = Bulk
 	}
-	switch n, _ := l.carrier.MaxDatagram(); {
+	switch n := l.carrier.MaxDatagram(); {
 	case len(d) > proto.MaxDatagram || len(d) == 0:
 		return packet.TooLarge
 	case len(d) > n || len(d) > bufferSize:
@@ -149,8 +149,7 @@ func (l *Link) runSender(ctx context.Context) error {
 		if err := l.awaitWindow(ctx, patience); err != nil {
 			return err
 		}
-		most, _ := l.carrier.MaxDatagram()
-		d, n := l.send.next(out, min(most, bufferSize))
+		d, n := l.send.next(out, min(l.carrier.MaxDatagram(), bufferSize))
 		if n == 0 {
 			select {
 			case <-ctx.Done():

@@ -25,7 +25,7 @@ type fakeCarrier struct {
 	most int
 }
 
-func (c *fakeCarrier) MaxDatagram() (int, bool) { return c.most, false }
+func (c *fakeCarrier) MaxDatagram() int { return c.most }
 
 func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 	l := offline()

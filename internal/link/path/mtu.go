@@ -75,15 +75,20 @@ func (m *mtuTracker) get(now time.Time) (n int, settled bool) {
 }
 
 // MaxDatagram implements link.Carrier.
-func (c *conn) MaxDatagram() (n int, settled bool) { return c.mtu.get(time.Now()) }
+func (c *conn) MaxDatagram() int { return int(c.mtu.size.Load()) }
+
+// Settled implements link.Carrier.
+func (c *conn) Settled() bool {
+	_, settled := c.mtu.get(time.Now())
+	return settled
+}
 
 // LeastDatagram implements link.Carrier.
 func (c *conn) LeastDatagram() int { return mtuStart }
 
 // PathMTU implements link.Carrier.
 func (c *conn) PathMTU() int {
-	n, _ := c.MaxDatagram()
-	return pathMTU(n, c.Remote().Addr())
+	return pathMTU(c.MaxDatagram(), c.Remote().Addr())
 }
 
 // Measure implements link.Carrier: it asks quic-go for its current limit, which refuses a datagram
