@@ -52,7 +52,8 @@ func (c *Client) networkChanged(ctx context.Context) {
 }
 
 // configure takes a page of what the edge wants of this device. What concerns packets holds at
-// once. The host is changed by another goroutine (runApply): it takes its time, and control messages do not wait for it.
+// once. The host is changed by another goroutine (runApply): it takes its time, and control
+// messages do not wait for it.
 func (c *Client) configure(l *link.Link, cfg *proto.Config) error {
 	c.mu.Lock()
 	c.net.Addrs, c.net.Idle, c.net.User, c.net.Device = cfg.Addrs, cfg.IdleSeconds, cfg.User, cfg.Device

@@ -49,8 +49,8 @@ func askReady(ctx context.Context, role proto.Role) error {
 	return s.Ready()
 }
 
-// awaitReady waits for the service of a role that was started a moment ago. One that is not ready in time is no error: what
-// is missing may come later.
+// awaitReady waits for the service of a role that was started a moment ago. One that is not ready
+// in time is no error: what is missing may come later.
 func awaitReady(c *cobra.Command, role proto.Role) error {
 	ctx, cancel := context.WithTimeout(c.Context(), readyWait)
 	defer cancel()

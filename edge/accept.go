@@ -36,12 +36,13 @@ type Gate struct {
 	// Identify says whose link it is. The text of the error and, of a
 	// *link.RefusedError, its code are told to the node.
 	Identify func(*link.Link) (proto.Identity, error)
-	// Welcome returns what the node is greeted with. It is called again when the state has changed. Capture is sorted by
-	// netip.Prefix.Compare, without duplicates, and never changed afterwards; nodes may share one. The numbers of the
-	// Config are the acceptor's.
+	// Welcome returns what the node is greeted with. It is called again when the state has changed.
+	// Capture is sorted by netip.Prefix.Compare, without duplicates, and never changed afterwards;
+	// nodes may share one. The numbers of the Config are the acceptor's.
 	Welcome func(proto.Identity) (proto.Welcome, error)
 	// Enrol serves one enrolment connection, closes it and logs what it decided; an error is of a
-	// connection that ended before that. It bounds how many there are and how long one takes. nil refuses all.
+	// connection that ended before that. It bounds how many there are and how long one takes. nil
+	// refuses all.
 	Enrol func(context.Context, *link.Link) error
 	// Renew makes a new certificate; nil refuses all.
 	Renew func(context.Context, proto.Identity, []byte) proto.Renewed

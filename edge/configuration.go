@@ -8,13 +8,13 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// maxPage is how many prefixes one message carries: some 47 KB of IPv6, which a link of 1 Mbit/s takes in 0.4 s. What
-// else the node is to be told waits no longer than that.
+// maxPage is how many prefixes one message carries: some 47 KB of IPv6, which a link of 1 Mbit/s
+// takes in 0.4 s. What else the node is to be told waits no longer than that.
 const maxPage = 1024
 
-// configuration is what one link's node is to have and what it has. The newest one waits in a single slot: what is
-// superseded there is never sent. It leaves when the control stream has taken all before it (link.SendLatest), so that a
-// link that does not keep up costs nothing but the slot.
+// configuration is what one link's node is to have and what it has. The newest one waits in a
+// single slot: what is superseded there is never sent. It leaves when the control stream has taken
+// all before it (link.SendLatest), so that a link that does not keep up costs nothing but the slot.
 type configuration struct {
 	diffs *differences
 
@@ -77,7 +77,8 @@ func (n *configuration) next() *proto.Control {
 	return &proto.Control{Config: &c}
 }
 
-// begin makes the newest configuration the one under way: as a change where the node takes changes and one is shorter.
+// begin makes the newest configuration the one under way: as a change where the node takes changes
+// and one is shorter.
 func (n *configuration) begin() {
 	n.under = shipment{whole: n.newest, add: n.newest.Capture, open: true}
 	if n.deltas && n.sent.Number > 0 {
@@ -136,13 +137,14 @@ func sameConfig(a, b *proto.Config) bool {
 		a.IdleSeconds == b.IdleSeconds
 }
 
-// same says that two lists are one in memory: what a snapshot leaves as it was is not compared element by element.
+// same says that two lists are one in memory: what a snapshot leaves as it was is not compared
+// element by element.
 func same(a, b []netip.Prefix) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// differences computes how one sorted list becomes another. It keeps the last answer: many links go from the same list to
-// the same list at about the same time. The zero value is ready for use.
+// differences computes how one sorted list becomes another. It keeps the last answer: many links go
+// from the same list to the same list at about the same time. The zero value is ready for use.
 type differences struct {
 	mu          sync.Mutex
 	from, to    []netip.Prefix

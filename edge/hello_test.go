@@ -24,8 +24,8 @@ func until(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// Two machines with one state directory: the newer one has the place, the other one is told who has it, and does not
-// get it back as long as it yields.
+// Two machines with one state directory: the newer one has the place, the other one is told who has
+// it, and does not get it back as long as it yields.
 func TestAnotherNodeWithThisIdentity(t *testing.T) {
 	s := newSite(t)
 	n := enrol(t, proto.RoleClient, s.token("bob"))

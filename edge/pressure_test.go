@@ -122,7 +122,8 @@ func TestGarbageIsNoShortage(t *testing.T) {
 	})
 }
 
-// TestTheLinkThatHoldsMostEnds: largest first, one at a time, until it suffices; honest ones stay, however fast.
+// TestTheLinkThatHoldsMostEnds: largest first, one at a time, until it suffices; honest ones stay,
+// however fast.
 func TestTheLinkThatHoldsMostEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fast := &fakeLink{name: "fast"}

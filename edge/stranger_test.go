@@ -52,7 +52,8 @@ func (o *observed) waitFor(what string, ok func() bool) {
 	}
 }
 
-// TestWhatANodeReportsIsLittleAndPrintable, whatever it says and over however many links: five links were 51 MB of log.
+// TestWhatANodeReportsIsLittleAndPrintable, whatever it says and over however many links: five
+// links were 51 MB of log.
 func TestWhatANodeReportsIsLittleAndPrintable(t *testing.T) {
 	o := newObserved(t)
 	n := enrol(t, proto.RoleClient, o.token("alice"))

@@ -18,7 +18,8 @@ const MaxCapture = 100_000
 //	{"number":4,"base":3,"remove":[…]}        4 is 3 without these
 type Config struct {
 	Number uint64 `json:"number,omitempty"` // 0: of an edge that does not number
-	// Base is the configuration that Capture is added to and Remove taken from; 0 = none, Capture is everything.
+	// Base is the configuration that Capture is added to and Remove taken from; 0 = none, Capture
+	// is everything.
 	Base uint64 `json:"base,omitempty"`
 	// Newest is the number of a configuration that is still to come; 0 = Number is the newest.
 	Newest uint64 `json:"newest,omitempty"`

@@ -93,8 +93,8 @@ type Renewed struct {
 // MaxEnded is how many addresses one Ended names: with the longest there are it is well below MaxControl.
 const MaxEnded = 4096
 
-// Ended tells a connector that devices have been revoked or deleted: whatever it has open for these addresses (sessions,
-// mappings, flows) ends. It may be said more than once, and before Welcome.
+// Ended tells a connector that devices have been revoked or deleted: whatever it has open for these
+// addresses (sessions, mappings, flows) ends. It may be said more than once, and before Welcome.
 type Ended struct {
 	Addrs []netip.Addr `json:"addrs"` // at most MaxEnded
 }

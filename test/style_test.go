@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // How long a Go file may be. Tables of cases make tests longer.
@@ -16,6 +17,9 @@ const (
 	maxLines     = 500
 	maxTestLines = 700
 )
+
+// maxComment is how wide a line of comment may be, with tabs of four; prose is wrapped at 100.
+const maxComment = 110
 
 // source is one Go file of the tree.
 type source struct {
@@ -99,6 +103,7 @@ func TestStyle(t *testing.T) {
 		}
 		calls(t, s)
 		oneSystem(t, s)
+		commentWidth(t, s)
 		if !s.isTest() && s.file.Name.Name != "main" {
 			exports(t, s)
 		}
@@ -130,6 +135,22 @@ func oneSystem(t *testing.T, s *source) {
 		}
 		if systemOf(s.path) == goos || !strings.HasPrefix(s.path, "test/") {
 			t.Errorf("%s: a tag for %[2]s: say it in the file's name alone, _%[2]s.go", s.path, goos)
+		}
+	}
+}
+
+// commentWidth reports wide lines of prose; tables and drawings, which are indented, may be as wide as
+// they are.
+func commentWidth(t *testing.T, s *source) {
+	for _, group := range s.file.Comments {
+		for _, c := range group.List {
+			at := s.fset.Position(c.Pos())
+			wide := utf8.RuneCountInString(c.Text) + 4*(at.Column-1)
+			alone := strings.Trim(strings.Split(s.text, "\n")[at.Line-1][:at.Column-1], "\t") == ""
+			prose := strings.HasPrefix(c.Text, "// ") && !strings.HasPrefix(c.Text, "//  ") && !strings.HasPrefix(c.Text, "// \t")
+			if alone && prose && wide > maxComment {
+				t.Errorf("%s:%d: a comment %d wide, at most %d: wrap the paragraph at 100", s.path, at.Line, wide, maxComment)
+			}
 		}
 	}
 }

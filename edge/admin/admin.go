@@ -133,7 +133,8 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// CheckPrefix says of a prefix that a person wrote why it cannot be a route, without asking an edge; nil: it can.
+// CheckPrefix says of a prefix that a person wrote why it cannot be a route, without asking an
+// edge; nil: it can.
 func CheckPrefix(s string) error {
 	p, err := prefixOf(s)
 	if err != nil {

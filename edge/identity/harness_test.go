@@ -151,7 +151,8 @@ func enrol(t *testing.T, n *node.Node) error {
 	return n.Enrol(ctx)
 }
 
-// dial opens a link as n and returns what ended it; a link that is let in is closed after its first control message arrived.
+// dial opens a link as n and returns what ended it; a link that is let in is closed after its first
+// control message arrived.
 func dial(t *testing.T, e *edge, n *node.Node) error {
 	t.Helper()
 	cfg, err := n.TLS(t.Context())

@@ -14,16 +14,18 @@ import (
 )
 
 const (
-	// Handshakes per network (/24, /64) of nobody known and second, and at once: each costs a millisecond of CPU.
+	// Handshakes per network (/24, /64) of nobody known and second, and at once: each costs a
+	// millisecond of CPU.
 	networkRate, networkBurst = 10, 100
 	// Handshakes of all strangers together.
 	strangerRate, strangerBurst = 300, 1000
-	// Handshakes of one known address. An office behind one address comes back at once after a restart of its router.
+	// Handshakes of one known address. An office behind one address comes back at once after a
+	// restart of its router.
 	nodeRate, nodeBurst = 100, 1000
 	// New connections per second, and at once, whose sources are believed unproven.
 	handshakeRate, handshakeBurst = 100, 200
-	// maxPlaces and minPlaces bound the connections that are nobody's yet, between them one for each placeShare bytes that
-	// the process may hold: a handshake takes some 54 KB.
+	// maxPlaces and minPlaces bound the connections that are nobody's yet, between them one for
+	// each placeShare bytes that the process may hold: a handshake takes some 54 KB.
 	maxPlaces, minPlaces = 1024, 128
 	placeShare           = 1 << 20
 	// maxKnown bounds the addresses that are remembered, knownFor is for how long.
@@ -31,8 +33,9 @@ const (
 	knownFor = 24 * time.Hour
 )
 
-// strangers decides who may begin a handshake. Addresses from which somebody was let in lately have buckets of their
-// own and a quarter of the places to themselves, so that a flood of strangers keeps no node out.
+// strangers decides who may begin a handshake. Addresses from which somebody was let in lately have
+// buckets of their own and a quarter of the places to themselves, so that a flood of strangers
+// keeps no node out.
 type strangers struct {
 	unproven *rate.Limiter
 	total    *rate.Limiter
@@ -59,9 +62,9 @@ func newStrangers(memory uint64) *strangers {
 	}
 }
 
-// RequireRetry says whether a new connection must prove its address first (QUIC Retry, RFC 9000 §8.1.2): when many
-// arrive at once, some may be forged. A network that has used up half of its handshakes must, too: else somebody else
-// could use up the rest in its name.
+// RequireRetry says whether a new connection must prove its address first (QUIC Retry, RFC 9000
+// §8.1.2): when many arrive at once, some may be forged. A network that has used up half of its
+// handshakes must, too: else somebody else could use up the rest in its name.
 func (a *Authority) RequireRetry(remote net.Addr) bool {
 	from, now := netip.Addr{}, a.cfg.Now()
 	if u, ok := remote.(*net.UDPAddr); ok {
@@ -77,8 +80,8 @@ func (a *Authority) RequireRetry(remote net.Addr) bool {
 // errRefused is told to nobody: QUIC has no words for it (CONNECTION_REFUSED).
 var errRefused = errors.New("connection refused")
 
-// Admit is a path.Admission: it bounds handshakes by source and in all, and what is nobody's yet by the memory of the
-// process. While memory is short strangers have to wait.
+// Admit is a path.Admission: it bounds handshakes by source and in all, and what is nobody's yet by
+// the memory of the process. While memory is short strangers have to wait.
 func (a *Authority) Admit(from netip.Addr, _ bool) (leave func(), err error) {
 	short := a.cfg.Short != nil && a.cfg.Short()
 	leave, why := a.strangers.admit(from, short, a.cfg.Now())
@@ -89,8 +92,8 @@ func (a *Authority) Admit(from netip.Addr, _ bool) (leave func(), err error) {
 	return leave, nil
 }
 
-// Refused returns what became of connections that were refused before their handshake: rate limited, table full, or no
-// buffers while memory was short.
+// Refused returns what became of connections that were refused before their handshake: rate
+// limited, table full, or no buffers while memory was short.
 func (a *Authority) Refused() *packet.Counters { return &a.strangers.refused }
 
 // Know notes that a node was let in from an address.

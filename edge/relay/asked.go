@@ -16,8 +16,8 @@ const (
 	// askedRegions are what devices are spread over: one that asks everybody at once makes those forget that
 	// share its region, no others.
 	askedRegions = 16
-	// askedFor is how long a request may be answered, in epochs of sweepEvery: 60 s (RFC 5508 REQ-2), and less than one
-	// more. That is how long a connector remembers it.
+	// askedFor is how long a request may be answered, in epochs of sweepEvery: 60 s (RFC 5508
+	// REQ-2), and less than one more. That is how long a connector remembers it.
 	askedFor = 6
 	// answersEach is how many answers a request may have: its own, and the duplicate that a network
 	// made of it, which people want to see.
@@ -26,9 +26,9 @@ const (
 	maxAnswers = 1024 * answersEach
 )
 
-// asked remembers what devices have pinged, so that a connector can answer, or report an error about, what was
-// asked and nothing else: each request that goes on gives credit, each answer that comes back takes it. Safe
-// for concurrent use; it takes no lock and allocates nothing.
+// asked remembers what devices have pinged, so that a connector can answer, or report an error
+// about, what was asked and nothing else: each request that goes on gives credit, each answer that
+// comes back takes it. Safe for concurrent use; it takes no lock and allocates nothing.
 //
 // A place is one word, so that it changes whole:
 //

@@ -169,8 +169,8 @@ func TestAskedByManyAtOnce(t *testing.T) {
 	}
 }
 
-// Each packet of a session has an error, each registration a word that it was heard; what the device's packets add up to
-// is no more than it remembers.
+// Each packet of a session has an error, each registration a word that it was heard; what the
+// device's packets add up to is no more than it remembers.
 func TestEventsOfASessionAreAskedFor(t *testing.T) {
 	fault := eventD(proto.UDPEvent{Session: 42, Kind: proto.EventICMP, ICMPType: 3, TTL: 9, Reporter: router4})
 	heard := eventD(proto.UDPEvent{Session: 42, Kind: proto.EventRegistered})

@@ -13,13 +13,13 @@ const (
 	// maxEnded bounds the addresses that are remembered as ended. Beyond it the oldest are forgotten: what a
 	// connector that was not there has open for them ends by idleness.
 	maxEnded = 1 << 16
-	// settleAfter is how long after the end of a device connectors are told once more: a registration of it that was under way may have
-	// overtaken the first message.
+	// settleAfter is how long after the end of a device connectors are told once more: a
+	// registration of it that was under way may have overtaken the first message.
 	settleAfter = 5 * time.Second
 )
 
-// endings is what the relay remembers of devices that have ended, for connectors that do not know it yet: one list for all,
-// in which each link has a position. Guarded by Relay.mu.
+// endings is what the relay remembers of devices that have ended, for connectors that do not know
+// it yet: one list for all, in which each link has a position. Guarded by Relay.mu.
 type endings struct {
 	list  []ending // in the order of time
 	first uint64   // position of list[0] among all there have ever been
@@ -80,8 +80,8 @@ func (r *Relay) tellNew() {
 	}
 }
 
-// sweepEndings tells every connector what it could not take before, and what is not settled once more. It forgets what
-// ended so long ago that nothing of it can live.
+// sweepEndings tells every connector what it could not take before, and what is not settled once
+// more. It forgets what ended so long ago that nothing of it can live.
 func (r *Relay) sweepEndings(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -95,8 +95,8 @@ func (r *Relay) sweepEndings(now time.Time) {
 	}
 }
 
-// tell tells c what stands at a position and behind it, as far as its link takes it, and returns the position that it has reached.
-// r.mu is held.
+// tell tells c what stands at a position and behind it, as far as its link takes it, and returns
+// the position that it has reached. r.mu is held.
 func (r *Relay) tell(c *ConnectorAttachment, position uint64) uint64 {
 	live := r.state.Load().byAddr
 	position = max(position, r.endings.first)

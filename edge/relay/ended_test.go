@@ -32,7 +32,8 @@ func wantTold(t *testing.T, when string, l *fakeLink, want ...[]netip.Addr) {
 
 var alice = []netip.Addr{alice4, alice6}
 
-// The end of a device with thousands of sessions is one message to each connector, and no datagram that a queue may lose.
+// The end of a device with thousands of sessions is one message to each connector, and no datagram
+// that a queue may lose.
 func TestEndOfADevice(t *testing.T) {
 	w := newWorld(t, Config{})
 	for i := range 4096 {
@@ -57,7 +58,8 @@ func TestEndOfADevice(t *testing.T) {
 	wantTold(t, "when something else changes", w.homeLink)
 }
 
-// What was under way when the device ended may come behind the message: connectors are told once more, and that is the last time.
+// What was under way when the device ended may come behind the message: connectors are told once
+// more, and that is the last time.
 func TestEndingsSettle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{})
@@ -104,7 +106,8 @@ func TestEndingsReachWhoWasAway(t *testing.T) {
 	})
 }
 
-// Thousands of devices end while a connector's control queue has no room. Pages that did not fit follow, each once.
+// Thousands of devices end while a connector's control queue has no room. Pages that did not fit
+// follow, each once.
 func TestEndingsAreNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Config{})

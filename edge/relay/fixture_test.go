@@ -196,8 +196,8 @@ func (w *world) ask(t *testing.T, requests ...[]byte) {
 // echo returns the datagram of an echo packet.
 func echo(e packet.Echo) []byte { return packet.AppendEcho([]byte{byte(proto.TypePacket)}, &e) }
 
-// wrongOption returns the datagram of an echo request with an option that its first router refuses: byte 20 of IPv4, which is longer
-// than the header, or byte 42 of IPv6, which nobody knows.
+// wrongOption returns the datagram of an echo request with an option that its first router refuses:
+// byte 20 of IPv4, which is longer than the header, or byte 42 of IPv6, which nobody knows.
 func wrongOption(e packet.Echo) []byte {
 	b := packet.AppendEcho(nil, &e)
 	if e.Dst.Is6() {

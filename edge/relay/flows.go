@@ -35,7 +35,8 @@ func (f *liveFlow) bind(b Stream) bool {
 	return f.why == packet.OK
 }
 
-// cut ends f: policy or route no longer allow it (packet.Denied), or it makes room for another (packet.Superseded).
+// cut ends f: policy or route no longer allow it (packet.Denied), or it makes room for another
+// (packet.Superseded).
 func (f *liveFlow) cut(why packet.Reason) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,7 +89,8 @@ func newFlows(limit, perDevice int) *flows {
 
 func (t *flows) len() int { return t.places.Len() }
 
-// open adds a flow that the device opened on s; another may have been cut to make room. False: a bound is reached.
+// open adds a flow that the device opened on s; another may have been cut to make room. False: a
+// bound is reached.
 func (t *flows) open(tu *tuple, s Stream) (*liveFlow, bool) {
 	if tu.dev.flows.Add(1) > t.maxDevice {
 		tu.dev.flows.Add(-1)

@@ -70,8 +70,8 @@ func New(cfg Config) *Relay {
 	return r
 }
 
-// Run ends idle sessions, and stuck flows when memory is short, and tells connectors again what they were not told for
-// sure, until ctx ends. It returns ctx's error.
+// Run ends idle sessions, and stuck flows when memory is short, and tells connectors again what
+// they were not told for sure, until ctx ends. It returns ctx's error.
 func (r *Relay) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.budget.Run(ctx) })

@@ -352,7 +352,8 @@ func TestSessionClass(t *testing.T) {
 	}
 }
 
-// TestIdleIsLimited: a client that asks for 18 hours gets what the configuration says, here and at the connector.
+// TestIdleIsLimited: a client that asks for 18 hours gets what the configuration says, here and at
+// the connector.
 func TestIdleIsLimited(t *testing.T) {
 	for _, c := range []struct{ limit, asked, passed uint16 }{
 		{0, 65535, 300}, {0, 301, 300}, {0, 300, 300}, {0, 200, 200}, {0, 10, 10}, {0, 0, 0}, {900, 65535, 900}, {60, 65535, 120},

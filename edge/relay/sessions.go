@@ -17,8 +17,8 @@ const (
 	// graceIdle lets the connector, which owns a session, end it first.
 	graceIdle = 30 * time.Second
 	numShards = 64
-	// maxEvents bounds the events that a device's silence adds up to: it remembers 64 packets of a session, of each of
-	// which it may be told that it is registered and what became of it.
+	// maxEvents bounds the events that a device's silence adds up to: it remembers 64 packets of a
+	// session, of each of which it may be told that it is registered and what became of it.
 	maxEvents = 2 * 64
 )
 
@@ -103,8 +103,9 @@ func (t *sessions) get(id proto.SessionID) *session {
 	return s
 }
 
-// open puts s into the table, in the place of an older session of the same id, device and addresses. out, where it is not nil, has
-// made room for it and has ended. False: a bound is reached, or the id is somebody else's.
+// open puts s into the table, in the place of an older session of the same id, device and
+// addresses. out, where it is not nil, has made room for it and has ended. False: a bound is
+// reached, or the id is somebody else's.
 func (t *sessions) open(s *session) (out *session, ok bool) {
 	s.touch()
 	if out, ok = t.insert(s); out != nil {

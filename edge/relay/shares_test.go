@@ -70,8 +70,8 @@ func toldEnded(t *testing.T, l *fakeLink) (ids []proto.SessionID) {
 	return ids
 }
 
-// Two users fill the table, one of them with five devices. A third gets in, up to the same share; who loses a session to it is told, and
-// so is the connector.
+// Two users fill the table, one of them with five devices. A third gets in, up to the same share;
+// who loses a session to it is told, and so is the connector.
 func TestSessionsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, 3, 5)

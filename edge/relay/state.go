@@ -75,7 +75,8 @@ type source struct {
 	principal policy.Principal
 }
 
-// holder names who holds places in the relay's tables: the user with all devices, or a device of nobody by itself.
+// holder names who holds places in the relay's tables: the user with all devices, or a device of
+// nobody by itself.
 func (s *source) holder() string {
 	if s.principal.User != "" {
 		return s.principal.User
@@ -96,10 +97,10 @@ func emptyState() *compiled {
 	return &compiled{table: route.Compile(nil), policy: new(policy.Compiled)}
 }
 
-// SetState replaces what the relay decides by. Links of devices and connectors
-// that are not in s are closed with proto.CodeRevoked; live sessions and flows
-// are looked at once, and those that s does not allow or routes elsewhere are ended. Connectors are told of the devices
-// that are no longer in s.
+// SetState replaces what the relay decides by. Links of devices and connectors that are not in s
+// are closed with proto.CodeRevoked; live sessions and flows are looked at once, and those that s
+// does not allow or routes elsewhere are ended. Connectors are told of the devices that are no
+// longer in s.
 func (r *Relay) SetState(s State) {
 	r.mu.Lock()
 	next := r.compile(s)

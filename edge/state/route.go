@@ -68,7 +68,8 @@ func CheckCapture(n int) error {
 	return captureFull(n)
 }
 
-// AddCapture makes clients take a prefix off their hosts. It refuses one too many: nobody could have such a configuration.
+// AddCapture makes clients take a prefix off their hosts. It refuses one too many: nobody could
+// have such a configuration.
 func (s *Store) AddCapture(ctx context.Context, p netip.Prefix) error {
 	if err := model.CheckPrefix(p); err != nil {
 		return err

@@ -194,7 +194,8 @@ func TestDevicesGetUniqueAddressesConcurrently(t *testing.T) {
 	}
 }
 
-// TestReservedAddressesGoToNobody: the edge's own addresses lie where a person would put them, at the beginning.
+// TestReservedAddressesGoToNobody: the edge's own addresses lie where a person would put them, at
+// the beginning.
 func TestReservedAddressesGoToNobody(t *testing.T) {
 	s, _ := open(t, Config{Dir: t.TempDir(), Prefix6: prefix("fd12:3456:789a::/64"), Reserved: []netip.Addr{
 		netip.MustParseAddr("100.96.0.1"), netip.MustParseAddr("fd12:3456:789a::1"),

@@ -17,8 +17,9 @@
 // A plain lab has Linux routers in the places of edge and connector, with the same
 // addresses: what oneping is compared with.
 //
-// The hop address 172.68.101.57 belongs to the edge process, not to a kernel
-// interface. Nothing forwards IP in the kernels of the lab (except its routers): whatever reaches the server went through oneping.
+// The hop address 172.68.101.57 belongs to the edge process, not to a kernel interface. Nothing
+// forwards IP in the kernels of the lab (except its routers): whatever reaches the server went
+// through oneping.
 //
 // # The holder
 //

@@ -2,11 +2,13 @@ package lab
 
 import "fmt"
 
-// uplinkMetric is that of the routes by the second uplink: the first is preferred, as a cable is to Wi-Fi. IPv6 without a metric has 1024.
+// uplinkMetric is that of the routes by the second uplink: the first is preferred, as a cable is to
+// Wi-Fi. IPv6 without a metric has 1024.
 const uplinkMetric = 2000
 
-// addSecondUplink gives laptop i (from 0) a second link, eth1, straight to the edge, with routes that hold when those of the
-// first one go. What breaks the first is up to the test: its state, its address, its routes.
+// addSecondUplink gives laptop i (from 0) a second link, eth1, straight to the edge, with routes
+// that hold when those of the first one go. What breaks the first is up to the test: its state, its
+// address, its routes.
 func (t *Topology) addSecondUplink(i int) {
 	name := numbered("laptop", i)
 	gateway4, gateway6 := fmt.Sprintf("192.0.2.%d", 16*i+17), fmt.Sprintf("%s:5%02x::1", ulaPrefix, i)

@@ -36,7 +36,8 @@ type storedIdentity struct {
 	Cert  []byte   `json:"certificate"` // DER
 }
 
-// StoredEdges returns the edges with which a node of that state directory has enrolled; none where it has not.
+// StoredEdges returns the edges with which a node of that state directory has enrolled; none where
+// it has not.
 func StoredEdges(stateDir string) ([]string, error) {
 	n := Node{cfg: Config{StateDir: stateDir}}
 	b, err := n.read(identityFile)

@@ -282,8 +282,8 @@ func TestOlderEdgeGetsOneHello(t *testing.T) {
 	})
 }
 
-// A node that another one with its identity has taken over from says so, asks to be let in only where nobody else is,
-// ever more rarely, and takes its place again when that one is gone.
+// A node that another one with its identity has taken over from says so, asks to be let in only
+// where nobody else is, ever more rarely, and takes its place again when that one is gone.
 func TestNodeThatWasReplacedYields(t *testing.T) {
 	const other = "another connector with this identity is connected from 192.0.2.9:4000 (host b)"
 	var gone atomic.Bool
@@ -347,8 +347,8 @@ func TestUplinkSaysWhyItHasNotEnrolled(t *testing.T) {
 	})
 }
 
-// Two machines with one identity, at an edge that does not know how to let one of them yield: they take the place from
-// each other ever more rarely, though each holds it for some seconds.
+// Two machines with one identity, at an edge that does not know how to let one of them yield: they
+// take the place from each other ever more rarely, though each holds it for some seconds.
 func TestNoFightForAPlaceAtAnOlderEdge(t *testing.T) {
 	var taken sync.WaitGroup
 	older := func(l *link.Link, _ *proto.Hello) *proto.Control {

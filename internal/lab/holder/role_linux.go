@@ -105,7 +105,8 @@ func (r *role) awaitReady(ctx context.Context, socket *notifySocket, ended <-cha
 	return r.failure(cause)
 }
 
-// readyWord is what a role says when its node can be used: the edge that it serves, the others that they have a link.
+// readyWord is what a role says when its node can be used: the edge that it serves, the others that
+// they have a link.
 func readyWord(kind lab.Kind) string {
 	if kind == lab.KindEdge {
 		return "READY=1"
