@@ -48,3 +48,30 @@ func sessionAt(b []byte, at int) SessionID {
 	}
 	return SessionID(binary.BigEndian.Uint64(b[at:]))
 }
+
+// Conversation names what b belongs to whose datagrams must keep their order: the session of a
+// registration, payload or event, the two addresses of a packet. 0 where it belongs to none.
+func Conversation(b []byte) uint64 {
+	if len(b) < 2 {
+		return 0
+	}
+	switch DatagramType(b[0]) {
+	case TypeUDPRegistration:
+		return uint64(sessionAt(b, 10))
+	case TypePacket:
+		from, to := 12, 20 // RFC 791 §3.1
+		if b[1]>>4 == 6 {
+			from, to = 8, 40 // RFC 8200 §3
+		}
+		if len(b) < PacketOverhead+to {
+			return 0
+		}
+		h := uint64(14695981039346656037) // FNV-1a
+		for _, c := range b[PacketOverhead+from : PacketOverhead+to] {
+			h = (h ^ uint64(c)) * 1099511628211
+		}
+		return h
+	}
+	_, id := Peek(b)
+	return uint64(id)
+}

@@ -139,17 +139,17 @@ func (l *Link) refuseStream(s CarrierStream, r packet.Reason) {
 }
 
 // runAcceptUni accepts unidirectional streams: oversize ones.
-func (l *Link) runAcceptUni(ctx context.Context, h *Handler, spawn func(func())) error {
+func (l *Link) runAcceptUni(ctx context.Context, spawn func(func())) error {
 	for {
 		s, err := l.carrier.AcceptUniStream(ctx)
 		if err != nil {
 			return err
 		}
-		spawn(func() { l.serveUni(s, h) })
+		spawn(func() { l.serveUni(s) })
 	}
 }
 
-func (l *Link) serveUni(s ReceiveStream, h *Handler) {
+func (l *Link) serveUni(s ReceiveStream) {
 	_ = s.SetReadDeadline(time.Now().Add(headerTimeout))
 	var kind [1]byte
 	_, err := io.ReadFull(s, kind[:])
@@ -162,5 +162,5 @@ func (l *Link) serveUni(s ReceiveStream, h *Handler) {
 		return
 	}
 	_ = s.SetReadDeadline(time.Time{})
-	l.receiveOversize(s, h)
+	l.receiveOversize(s)
 }

@@ -9,8 +9,9 @@ import (
 
 // Handler receives what arrives on a link. A nil function refuses its kind.
 type Handler struct {
-	// Datagram is called from one goroutine at a time for each of: datagrams, oversize stream. d
-	// starts with the type byte and is valid until return. Heartbeats are not seen here.
+	// Datagram is called from one goroutine, in the order in which a conversation was sent
+	// (proto.Conversation), whether as datagrams or on the oversize stream. d starts with the type
+	// byte and is valid until return. Heartbeats are not seen here.
 	//
 	// Each packet is counted once in the tally of its role, by whoever it ends with. The link
 	// counts there (Config.Tally) what ends in it: a frame that is malformed or of no known type, a

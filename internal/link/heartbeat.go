@@ -265,7 +265,7 @@ func (b *heartbeat) proven(now time.Time) error {
 
 // sendHeartbeat queues one. A full queue is a lost heartbeat, which is what it means.
 func (l *Link) sendHeartbeat(h proto.Heartbeat, size int) {
-	if l.enqueue(0, Urgent, proto.AppendHeartbeat(make([]byte, 0, size), h, size)) == packet.OK {
+	if l.Send(Urgent, proto.AppendHeartbeat(make([]byte, 0, size), h, size)) == packet.OK {
 		l.beat.own.Add(1)
 	}
 }

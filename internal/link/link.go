@@ -38,8 +38,8 @@ type Options struct {
 // (two), the clock and keeping a way out, and one for each stream that the peer opens. It joins
 // all.
 //
-// Lock order: oversizeReceiver.deliver is held while a handler runs, and is outermost. Every other
-// lock of a link is innermost: with it held nothing of another part is called.
+// Lock order: oversizeReceiver.deliver is held while the receiver goroutine works for it, and is
+// outermost. Every other lock of a link is innermost: with it held nothing of another part is called.
 type Link struct {
 	carrier   Carrier
 	dialled   bool
@@ -69,6 +69,7 @@ func New(c Carrier, o Options) (*Link, error) {
 	l.send.init()
 	l.window.init()
 	l.over.init()
+	l.recvOver.init()
 	l.control.init()
 	l.streams.init()
 	l.tally.role = o.Tally

@@ -3,10 +3,12 @@ package link
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oneping/oneping/proto"
@@ -22,9 +24,11 @@ const (
 	// oversizePatience is how long the stream may accept nothing before it is reset and opened
 	// anew.
 	oversizePatience = 5 * time.Second
+	// oversizeBatch is how much of a stream is read at once, in bytes.
+	oversizeBatch = 64 << 10
 )
 
-// oversizeSender holds datagrams that did not fit one. They travel on a
+// oversizeSender holds datagrams that did not fit one, and what must stay behind them. They travel on a
 // unidirectional stream that is opened when the first of them comes, with a
 // goroutine of its own, so that a stuck stream delays nothing else.
 type oversizeSender struct {
@@ -133,11 +137,20 @@ func (l *Link) writeOversize(s SendStream, batch []byte) bool {
 	return true
 }
 
-// oversizeReceiver lets one oversize stream deliver at a time: the newest.
+// oversizeReceiver lets one oversize stream deliver at a time, the newest, and through the receiver
+// goroutine alone: a datagram that came before it is handled before it.
 type oversizeReceiver struct {
-	deliver sync.Mutex // held while a datagram is with the handler
+	deliver sync.Mutex    // held while the receiver has a batch
+	arrived chan []byte   // a batch of length-prefixed datagrams; 1
+	handled chan struct{} // that it is done with; 1
+	wake    atomic.Pointer[context.CancelFunc]
+
 	mu      sync.Mutex
 	current ReceiveStream
+}
+
+func (r *oversizeReceiver) init() {
+	r.arrived, r.handled = make(chan []byte, 1), make(chan struct{}, 1)
 }
 
 // replace makes s the current stream and ends the one before it.
@@ -151,25 +164,58 @@ func (r *oversizeReceiver) replace(s ReceiveStream) {
 	}
 }
 
+// hand gives a batch to the receiver and waits until it is done with it, or the link has ended.
+func (r *oversizeReceiver) hand(batch []byte, done <-chan struct{}) {
+	r.deliver.Lock()
+	defer r.deliver.Unlock()
+	select {
+	case r.arrived <- batch:
+	case <-done:
+		return
+	}
+	if wake := r.wake.Load(); wake != nil {
+		(*wake)()
+	}
+	select {
+	case <-r.handled:
+	case <-done:
+	}
+}
+
 // receiveOversize reads datagrams from s until it ends. Its kind byte has been read.
-func (l *Link) receiveOversize(s ReceiveStream, h *Handler) {
+func (l *Link) receiveOversize(s ReceiveStream) {
 	l.recvOver.replace(s)
-	r := bufio.NewReaderSize(&counted{s, &l.tally.consumed}, 64<<10)
-	var buf []byte
+	r := bufio.NewReaderSize(&counted{s, &l.tally.consumed}, oversizeBatch)
+	var one, batch []byte
 	for {
 		var err error
-		if buf, err = proto.ReadFrame(r, buf, proto.MaxDatagram); err != nil {
-			if errors.Is(err, proto.ErrMalformed) {
-				l.tally.ended(packet.TooLarge)
+		batch = batch[:0]
+		for more := true; more && err == nil; more = buffered(r) {
+			if one, err = proto.ReadFrame(r, one, proto.MaxDatagram); err == nil {
+				batch = append(proto.AppendLength(batch, len(one)), one...)
 			}
-			if !errors.Is(err, io.EOF) {
-				s.CancelRead(proto.CodeProtocol)
-			}
-			return
 		}
-		l.recvOver.deliver.Lock()
-		l.tally.received.Add(1)
-		l.dispatch(buf, h)
-		l.recvOver.deliver.Unlock()
+		if len(batch) > 0 {
+			l.recvOver.hand(batch, l.Done())
+		}
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, proto.ErrMalformed) {
+			l.tally.ended(packet.TooLarge)
+		}
+		if !errors.Is(err, io.EOF) {
+			s.CancelRead(proto.CodeProtocol)
+		}
+		return
 	}
+}
+
+// buffered says whether r has all of another datagram.
+func buffered(r *bufio.Reader) bool {
+	if r.Buffered() < 4 {
+		return false
+	}
+	head, err := r.Peek(4)
+	return err == nil && r.Buffered()-4 >= int(binary.BigEndian.Uint32(head))
 }

@@ -2,11 +2,16 @@ package link
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
+
+// arrivedMax is how many datagrams are taken at a time: what quic-go keeps for us.
+const arrivedMax = 128
 
 // receiver is what runReceiver works with; nobody else touches it.
 type receiver struct {
@@ -23,7 +28,7 @@ func newReceiver(l *Link, h *Handler) *receiver {
 	return r
 }
 
-// runReceiver is the goroutine that receives datagrams.
+// runReceiver is the goroutine that receives datagrams, and hands over those of the oversize stream.
 //
 // quic-go keeps 128 datagrams for us and drops the newest beyond, whoever it is of. Where many
 // owners share the link and what a datagram asks for may take longer than the next one needs to
@@ -32,32 +37,82 @@ func newReceiver(l *Link, h *Handler) *receiver {
 func (l *Link) runReceiver(ctx context.Context, h *Handler) error {
 	r := newReceiver(l, h)
 	for {
-		d, err := l.carrier.ReceiveDatagram(ctx)
+		wait, cancel := context.WithCancel(ctx)
+		l.recvOver.wake.Store(&cancel)
+		err := r.receive(wait)
+		woken := wait.Err() != nil && errors.Is(err, context.Canceled)
+		cancel()
+		if ctx.Err() != nil || !woken {
+			return err
+		}
+	}
+}
+
+// receive handles what arrives until an error, or until the oversize stream ends the wait.
+func (r *receiver) receive(wait context.Context) error {
+	for {
+		if err := r.handleArrived(); err != nil {
+			return err
+		}
+		d, err := r.l.carrier.ReceiveDatagram(wait)
 		if err != nil {
 			return err
 		}
 		r.take(d)
-		for e := r.queue.peek(); e != nil; e = r.queue.peek() {
+	}
+}
+
+// handleArrived handles all that has arrived. A batch of the oversize stream comes after the
+// datagrams that were there before it.
+func (r *receiver) handleArrived() error {
+	for {
+		var batch []byte
+		select {
+		case batch = <-r.l.recvOver.arrived:
+		default:
+		}
+		if err := r.takeArrived(); err != nil {
+			return err
+		}
+		for range r.queue.waiting {
+			e := r.queue.peek()
 			r.queue.pop(e)
-			l.dispatch(e.d, h)
+			r.l.dispatch(e.d, r.h)
 			r.give(e)
 			r.answerMark()
 			if err := r.takeArrived(); err != nil {
 				return err
 			}
 		}
+		if batch != nil {
+			r.handleBatch(batch)
+		} else if r.queue.waiting == 0 {
+			return nil
+		}
 	}
+}
+
+// handleBatch handles the datagrams of the oversize stream.
+func (r *receiver) handleBatch(batch []byte) {
+	for len(batch) > 0 {
+		n := binary.BigEndian.Uint32(batch)
+		r.l.tally.received.Add(1)
+		r.l.dispatch(batch[4:4+n], r.h)
+		batch = batch[4+n:]
+	}
+	r.l.recvOver.handled <- struct{}{}
 }
 
 // takeArrived takes what has arrived, and does not wait for more.
 func (r *receiver) takeArrived() error {
-	for {
+	for range arrivedMax {
 		d, err := r.l.carrier.PollDatagram()
 		if d == nil || err != nil {
 			return err
 		}
 		r.take(d)
 	}
+	return nil
 }
 
 // take queues what d carries, or handles it at once where nobody has to share.

@@ -25,7 +25,7 @@ func (l *Link) Run(ctx context.Context, h Handler) error {
 	start(func() error { return l.runReceiver(ctx, &h) })
 	start(func() error { return l.runControl(ctx, &h, spawn) })
 	start(func() error { return l.runAccept(ctx, &h, spawn) })
-	start(func() error { return l.runAcceptUni(ctx, &h, spawn) })
+	start(func() error { return l.runAcceptUni(ctx, spawn) })
 	start(func() error { return l.runTicks(ctx) })
 	spawn(func() { l.carrier.Keep(ctx) })
 

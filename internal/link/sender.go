@@ -13,7 +13,8 @@ import (
 // maxFree is how many unused buffers a link keeps after a burst.
 const maxFree = 128
 
-// bufferSize holds any datagram that fits a QUIC packet (quic-go: 1452 bytes at most).
+// bufferSize holds any datagram that fits a QUIC packet (quic-go: 1452 bytes at most). A larger one
+// that waits has a buffer of its own; they are at most oversizeQueue bytes.
 const bufferSize = 1500
 
 // sender holds what waits for the one goroutine that may call SendDatagram,
@@ -22,24 +23,30 @@ type sender struct {
 	mu     sync.Mutex
 	queue  fairQueue
 	free   []*entry // at most maxFree; a sync.Pool is emptied by each GC and then allocates again
+	large  int      // bytes of those that wait and are larger than bufferSize
+	detour detour
 	wake   chan struct{}
 	closed bool
 }
 
 func (s *sender) init() {
 	s.queue.init()
+	s.detour.init()
 	s.wake = make(chan struct{}, 1)
 }
 
-// put copies d into the queue of c. len(d) is at most bufferSize. Where it is OK, evicted says
-// whether a datagram of another owner made room.
+// put copies d into the queue of c. Where it is OK, evicted says whether a datagram of another
+// owner made room.
 func (s *sender) put(o Owner, c Class, d []byte) (r packet.Reason, evicted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return packet.LinkDown, false
 	}
-	e := s.take()
+	if len(d) > bufferSize && s.large+len(d) > oversizeQueue {
+		return packet.QueueFull, false
+	}
+	e := s.take(len(d))
 	e.d = append(e.d[:0], d...)
 	lost := s.queue.put(o, c, e)
 	if lost != nil {
@@ -52,7 +59,12 @@ func (s *sender) put(o Owner, c Class, d []byte) (r packet.Reason, evicted bool)
 	return packet.OK, lost != nil
 }
 
-func (s *sender) take() *entry {
+// take returns an entry for size bytes.
+func (s *sender) take(size int) *entry {
+	if size > bufferSize {
+		s.large += size
+		return newEntry(size)
+	}
 	if n := len(s.free); n > 0 {
 		e := s.free[n-1]
 		s.free = s.free[:n-1]
@@ -61,40 +73,52 @@ func (s *sender) take() *entry {
 	return newEntry(bufferSize)
 }
 
+// give takes back an entry with what it held.
 func (s *sender) give(e *entry) {
+	if len(e.d) > bufferSize {
+		s.large -= len(e.d)
+		return
+	}
 	if len(s.free) < maxFree {
 		s.free = append(s.free, e)
 	}
 }
 
-// next writes over out what goes next, at most max bytes: the datagram whose turn it is,
-// or a batch of it and those behind it that fit too. n is how many there are, 0 when nothing waits.
-func (s *sender) next(out []byte, max int) (d []byte, n int) {
+// next writes over out what goes next: the datagram whose turn it is, or a batch, at most max bytes,
+// of it and those behind it that fit too. n is how many there are, 0 when nothing waits. over says
+// that it is one for the oversize stream.
+func (s *sender) next(out []byte, max int) (d []byte, n int, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := s.queue.peek()
 	if first == nil {
-		return nil, 0
+		return nil, 0, false
 	}
 	s.queue.pop(first)
 	defer s.give(first)
+	switch over := s.detour.takes(first.d, max); {
+	case len(first.d) > bufferSize:
+		return first.d, 1, over // its buffer is nobody else's
+	case over:
+		return append(out[:0], first.d...), 1, true
+	}
 	second := s.queue.peek()
-	if second == nil || !batches(first.d) || !fits(second, proto.BatchHeader+proto.BatchOverhead+len(first.d), max) {
-		return append(out[:0], first.d...), 1
+	if second == nil || !batches(first.d) || !s.fits(second, proto.BatchHeader+proto.BatchOverhead+len(first.d), max) {
+		return append(out[:0], first.d...), 1, false
 	}
 	d = proto.AppendBatched(out[:0], first.d)
-	for n = 1; fits(second, len(d), max); n++ {
+	for n = 1; s.fits(second, len(d), max); n++ {
 		d = proto.AppendBatched(d, second.d)
 		s.queue.pop(second)
 		s.give(second)
 		second = s.queue.peek()
 	}
-	return d, n
+	return d, n, false
 }
 
 // fits says whether e can follow size bytes of a batch.
-func fits(e *entry, size, max int) bool {
-	return e != nil && batches(e.d) && size+proto.BatchOverhead+len(e.d) <= max
+func (s *sender) fits(e *entry, size, max int) bool {
+	return e != nil && batches(e.d) && size+proto.BatchOverhead+len(e.d) <= max && !s.detour.takes(e.d, max)
 }
 
 // batches says whether d may be part of a batch.
@@ -107,9 +131,10 @@ func (s *sender) close() {
 	s.closed = true
 }
 
-// Send queues a copy of the datagram d. It never blocks. What does not fit a
-// QUIC datagram now travels on the oversize stream. It returns packet.OK,
-// QueueFull, TooLarge (above proto.MaxDatagram) or LinkDown, and counts nothing: the caller does.
+// Send queues a copy of the datagram d. It never blocks. What does not fit a QUIC datagram when its
+// turn comes travels on the oversize stream, and with it what its conversation says next. It
+// returns packet.OK, QueueFull, TooLarge (above proto.MaxDatagram) or LinkDown, and counts nothing:
+// the caller does.
 func (l *Link) Send(c Class, d []byte) packet.Reason { return l.SendFor(0, c, d) }
 
 // SendFor is Send where d is a datagram of o, one of several that share the link. Where one of
@@ -118,17 +143,9 @@ func (l *Link) SendFor(o Owner, c Class, d []byte) packet.Reason {
 	if c >= numClasses {
 		c = Bulk
 	}
-	switch n := l.carrier.MaxDatagram(); {
-	case len(d) > proto.MaxDatagram || len(d) == 0:
+	if len(d) > proto.MaxDatagram || len(d) == 0 {
 		return packet.TooLarge
-	case len(d) > n || len(d) > bufferSize:
-		return l.over.put(d)
 	}
-	return l.enqueue(o, c, d)
-}
-
-// enqueue is SendFor for what travels as a datagram.
-func (l *Link) enqueue(o Owner, c Class, d []byte) packet.Reason {
 	r, evicted := l.send.put(o, c, d)
 	if evicted {
 		l.tally.ended(packet.QueueFull)
@@ -149,7 +166,11 @@ func (l *Link) runSender(ctx context.Context) error {
 		if err := l.awaitWindow(ctx, patience); err != nil {
 			return err
 		}
-		d, n := l.send.next(out, min(l.carrier.MaxDatagram(), bufferSize))
+		d, n, over := l.send.next(out, min(l.carrier.MaxDatagram(), bufferSize))
+		if over {
+			l.putOversize(d)
+			continue
+		}
 		if n == 0 {
 			select {
 			case <-ctx.Done():

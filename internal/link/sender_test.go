@@ -3,6 +3,8 @@ package link
 import (
 	"bytes"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -37,7 +39,7 @@ func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 	if got := unpacked(t, l, 1000); !bytes.Equal(got, []byte{12, 14, 11, 15, 10, 13, 16}) {
 		t.Fatalf("got %v", got)
 	}
-	if d, n := l.send.next(nil, 1000); n != 0 {
+	if d, n, _ := l.send.next(nil, 1000); n != 0 {
 		t.Fatalf("there is more: %x", d)
 	}
 }
@@ -46,7 +48,7 @@ func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 // many as said.
 func unpacked(t *testing.T, l *Link, max int) (first []byte) {
 	t.Helper()
-	d, n := l.send.next(make([]byte, 0, bufferSize), max)
+	d, n, _ := l.send.next(make([]byte, 0, bufferSize), max)
 	if len(d) > max {
 		t.Errorf("%d bytes, %d allowed", len(d), max)
 	}
@@ -140,20 +142,83 @@ func TestWhatDoesNotFitTakesTheOversizeStream(t *testing.T) {
 		t.Errorf("empty: got %v", r)
 	}
 	sent := 0
-	for l.Send(Bulk, make([]byte, startSize+1)) == packet.OK {
+	for l.Send(Bulk, make([]byte, bufferSize+1)) == packet.OK {
 		sent++
 	}
-	if want := oversizeQueue / (startSize + 1 + 4); sent != want {
-		t.Errorf("%d were queued, want %d", sent, want)
+	if want := oversizeQueue / (bufferSize + 1); sent != want {
+		t.Errorf("%d wait, want %d", sent, want)
 	}
-	if n := len(l.over.take()); n != sent*(startSize+1+4) {
-		t.Errorf("%d bytes queued", n)
+	for range sent {
+		d, n, over := l.send.next(nil, startSize)
+		if len(d) != bufferSize+1 || n != 1 || !over {
+			t.Fatalf("%d datagrams of %d bytes go next, for the oversize stream: %v", n, len(d), over)
+		}
 	}
-	if r := l.Send(Bulk, make([]byte, startSize+1)); r != packet.OK {
-		t.Errorf("after taking: %v", r)
+	if r := l.Send(Bulk, make([]byte, bufferSize+1)); r != packet.OK {
+		t.Errorf("after they have gone: %v", r)
 	}
-	if _, n := l.send.next(nil, bufferSize); n != 0 {
-		t.Error("one went as a datagram")
+}
+
+// payload is a datagram of session id, of n bytes.
+func payload(id proto.SessionID, n int) []byte {
+	return proto.AppendUDPPayload(nil, &proto.UDPPayload{Session: id, Payload: make([]byte, n-proto.PayloadOverhead)})
+}
+
+// What a session says behind something too large for a datagram goes the same way, until the path
+// is wide enough again or the session has been quiet.
+func TestASessionKeepsItsOrderBehindALargeDatagram(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := offline()
+		goes := func(id proto.SessionID, n, max int) (over bool) {
+			t.Helper()
+			if r := l.Send(Interactive, payload(id, n)); r != packet.OK {
+				t.Fatal(r)
+			}
+			d, _, over := l.send.next(make([]byte, 0, bufferSize), max)
+			if len(d) != n {
+				t.Fatalf("%d bytes went, want %d", len(d), n)
+			}
+			return over
+		}
+		want := func(what string, got, want bool) {
+			t.Helper()
+			if got != want {
+				t.Errorf("%s: over the oversize stream %v, want %v", what, got, want)
+			}
+		}
+		want("a small one", goes(1, 100, 1200), false)
+		want("a large one", goes(1, 1300, 1200), true)
+		want("a small one behind it", goes(1, 100, 1200), true)
+		want("another session's", goes(2, 100, 1200), false)
+		time.Sleep(detourQuiet / 2)
+		want("a small one soon", goes(1, 100, 1200), true)
+		want("a large one that fits now", goes(1, 1300, 1400), true)
+		time.Sleep(detourQuiet + 1)
+		want("after a pause", goes(1, 100, 1200), false)
+		want("a large one", goes(1, 1300, 1200), true)
+		for range 11 {
+			time.Sleep(detourQuiet / 2)
+			goes(1, 100, 1200)
+		}
+		want("with none large for long", goes(1, 100, 1200), false)
+	})
+}
+
+// What waits for one batch is not parted from what waits behind something large.
+func TestABatchLeavesOutWhatIsOnTheDetour(t *testing.T) {
+	l := offline()
+	for _, d := range [][]byte{payload(1, 1300), payload(2, 100), payload(1, 100), payload(2, 100)} {
+		if r := l.Send(Interactive, d); r != packet.OK {
+			t.Fatal(r)
+		}
+	}
+	for i, want := range []struct {
+		n    int
+		over bool
+	}{{1, true}, {1, false}, {1, true}, {1, false}} {
+		if _, n, over := l.send.next(make([]byte, 0, bufferSize), 1200); n != want.n || over != want.over {
+			t.Errorf("step %d: %d datagrams, oversize %v; want %d, %v", i, n, over, want.n, want.over)
+		}
 	}
 }
 

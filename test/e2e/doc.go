@@ -18,6 +18,7 @@
 //	mtu                          who says which path MTU; mtu_settle: before it is known, and after;
 //	                             mtu_blackhole: a router that may not say it
 //	nat                          one identifier of several clients, by ping sockets and by raw ones
+//	order                        datagrams of one conversation come as they left
 //	ping, sizes                  echoes of every size, and datagrams
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see
 //	readme                       what the README says, typed
@@ -28,7 +29,7 @@
 //	sweep                        nmap and fping
 //	tcp                          transfers; tcp_handshake, tcp_end: how connections begin and end;
 //	                             tcp_stuck, tcp_keystrokes: nobody waits for another's flow
-//	udp                          sessions: order, loss, restarts, idleness
+//	udp                          sessions: sizes, loss, restarts, idleness
 //	unreachable                  no connector, no route, no link, no server; unreachable_behind: what
 //	                             routers behind the connector say; unreachable_errno: what sockets say
 //

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,11 +17,45 @@ type subnet struct {
 	prefix netip.Prefix
 	own    netip.Addr // the connector's address in it
 
+	there, home wire
+
 	mu    sync.Mutex
 	hosts map[netip.Addr]host
 	taps  map[chan []byte]struct{} // who receives what comes back
 	seen  []packet.Packet          // what reached a host
-	wg    sync.WaitGroup
+}
+
+// wire delivers each frame when it is due, and those of one time in the order in which they came.
+type wire struct {
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	frames []frame // the next one first
+}
+
+type frame struct {
+	due time.Time
+	b   []byte
+}
+
+// carry delivers b after that long.
+func (w *wire) carry(b []byte, after time.Duration, deliver func([]byte)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := frame{time.Now().Add(after), b}
+	i := len(w.frames)
+	for i > 0 && w.frames[i-1].due.After(f.due) {
+		i--
+	}
+	w.frames = slices.Insert(w.frames, i, f)
+	w.wg.Add(1)
+	time.AfterFunc(after, func() {
+		defer w.wg.Done()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		next := w.frames[0] // due, whichever timer this is
+		w.frames = w.frames[1:]
+		deliver(next.b)
+	})
 }
 
 // host returns what it answers to a packet, and after how long.
@@ -49,11 +84,7 @@ func plainHost(p *packet.Packet) ([]byte, time.Duration) {
 }
 
 // send sends one packet of the connector's machine.
-func (s *subnet) send(b []byte) {
-	b = bytes.Clone(b)
-	s.wg.Add(1)
-	time.AfterFunc(time.Millisecond, func() { defer s.wg.Done(); s.arrive(b) })
-}
+func (s *subnet) send(b []byte) { s.there.carry(bytes.Clone(b), time.Millisecond, s.arrive) }
 
 // arrive hands a packet to its host, if there is one.
 func (s *subnet) arrive(b []byte) {
@@ -75,9 +106,7 @@ func (s *subnet) arrive(b []byte) {
 
 // back sends a packet to the connector's host.
 func (s *subnet) back(b []byte, after time.Duration) {
-	s.wg.Add(1)
-	time.AfterFunc(after, func() {
-		defer s.wg.Done()
+	s.home.carry(b, after, func(b []byte) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for tap := range s.taps {
@@ -87,6 +116,12 @@ func (s *subnet) back(b []byte, after time.Duration) {
 			}
 		}
 	})
+}
+
+// wait waits until both wires are empty.
+func (s *subnet) wait() {
+	s.there.wg.Wait()
+	s.home.wg.Wait()
 }
 
 // receive calls f with each packet that arrives for the connector's machine, one at a time, until

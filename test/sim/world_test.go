@@ -150,7 +150,7 @@ func (w *world) close() {
 		}
 	}
 	w.net.close()
-	w.subnet.wg.Wait()
+	w.subnet.wait()
 	for _, s := range w.sockets {
 		_ = s.Close()
 	}

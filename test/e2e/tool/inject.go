@@ -24,7 +24,8 @@ func runInject(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	ttl := flags.Uint("ttl", 64, "TTL")
 	df := flags.Bool("df", false, "don't fragment")
 	payload := flags.Int("payload", 56, "bytes of payload")
-	count := flags.Int("n", 1, "packets; each has the next sequence, unless -same")
+	vary := flags.Int("vary", -1, "bytes of payload of every second packet; -1: as the others")
+	count := flags.Int("n", 1, "packets; each has the next sequence and IP identification, unless -same")
 	same := flags.Bool("same", false, "repeat the same packet")
 	every := flags.Duration("i", time.Millisecond, "interval")
 	args, err := parse(flags, args, 2)
@@ -43,7 +44,7 @@ func runInject(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	body := bytes.Repeat([]byte{0x69}, *payload)
+	long, body := bytes.Repeat([]byte{0x69}, max(*payload, *vary)), 0
 	ticker := time.NewTicker(*every)
 	defer ticker.Stop()
 	for i := range *count {
@@ -51,15 +52,18 @@ func runInject(ctx context.Context, flags *flag.FlagSet, args []string) error {
 		if !*same {
 			n += uint16(i)
 		}
+		if body = *payload; *vary >= 0 && i%2 == 1 {
+			body = *vary
+		}
 		var b []byte
 		from, to := netip.AddrPortFrom(src, uint16(*sport)), netip.AddrPortFrom(dst, uint16(*dport))
 		switch *kind {
 		case "request", "reply":
 			b = packet.AppendEcho(nil, &packet.Echo{
-				Src: src, Dst: dst, Ident: uint16(*ident), Seq: n, TTL: uint8(*ttl), DF: *df, Reply: *kind == "reply", Payload: body,
+				Src: src, Dst: dst, Ident: uint16(*ident), Seq: n, TTL: uint8(*ttl), DF: *df, Reply: *kind == "reply", ID: n, Payload: long[:body],
 			})
 		case "udp":
-			b = packet.AppendUDP(nil, &packet.UDPPacket{Src: from, Dst: to, TTL: uint8(*ttl), DF: *df, Payload: body})
+			b = packet.AppendUDP(nil, &packet.UDPPacket{Src: from, Dst: to, TTL: uint8(*ttl), DF: *df, ID: n, Payload: long[:body]})
 		case "syn":
 			b = syn(from, to, uint32(*seq), uint8(*ttl))
 		default:

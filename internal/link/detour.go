@@ -1,0 +1,61 @@
+package link
+
+import (
+	"time"
+
+	"github.com/oneping/oneping/internal/table"
+	"github.com/oneping/oneping/proto"
+)
+
+const (
+	// maxDetours is how many conversations are known to be on the detour; the idlest is forgotten.
+	maxDetours = 1024
+	// A conversation leaves the detour when it has sent nothing for detourQuiet, so that all of it
+	// has arrived, or nothing large for detourLarge: the path has widened.
+	detourQuiet = time.Second
+	detourLarge = 5 * time.Second
+)
+
+// detour remembers which conversations have lately sent something too large for a datagram: the
+// rest of what they send follows it over the oversize stream, or small ones would pass large ones
+// (DESIGN §3.4 no. 12). Only the sender goroutine uses it.
+type detour struct {
+	on   *table.Recent[uint64, detourUse]
+	last time.Time // of the newest use of them all
+}
+
+// detourUse is when a conversation on the detour sent something last.
+type detourUse struct{ any, large time.Time }
+
+func (t *detour) init() { t.on = table.NewRecent[uint64, detourUse](maxDetours) }
+
+// idle says whether nobody is on the detour: the usual case.
+func (t *detour) idle() bool { return t.last.IsZero() }
+
+// takes says whether d must go over the oversize stream: it is larger than max, or its conversation
+// is on the detour.
+func (t *detour) takes(d []byte, max int) bool {
+	large := len(d) > max
+	if d[0] == byte(proto.TypeHeartbeat) || !large && t.idle() { // a heartbeat's size is its point
+		return false
+	}
+	now := time.Now()
+	if !large && now.Sub(t.last) > detourQuiet {
+		t.last = time.Time{} // all have left
+		return false
+	}
+	key := proto.Conversation(d)
+	if key == 0 {
+		return large
+	}
+	use, known := t.on.Get(key)
+	switch {
+	case large:
+		use.large = now
+	case !known || now.Sub(use.any) > detourQuiet || now.Sub(use.large) > detourLarge:
+		return false
+	}
+	use.any, t.last = now, now
+	t.on.Put(key, use)
+	return true
+}
