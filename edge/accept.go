@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,28 +28,6 @@ const (
 	// maxRequesters is for how many nodes that is kept apart.
 	maxRequesters = 16_384
 )
-
-// Gate is who decides about nodes: the certificate authority of a real edge, or
-// a simulation's own.
-type Gate struct {
-	// Identify says whose link it is. The text of the error and, of a
-	// *link.RefusedError, its code are told to the node.
-	Identify func(*link.Link) (proto.Identity, error)
-	// Welcome returns what the node is greeted with. It is called again when the state has changed.
-	// Capture is sorted by netip.Prefix.Compare, without duplicates, and never changed afterwards;
-	// nodes may share one. The numbers of the Config are the acceptor's.
-	Welcome func(proto.Identity) (proto.Welcome, error)
-	// Enrol serves one enrolment connection, closes it and logs what it decided; an error is of a
-	// connection that ended before that. It bounds how many there are and how long one takes. nil
-	// refuses all.
-	Enrol func(context.Context, *link.Link) error
-	// Renew makes a new certificate; nil refuses all.
-	Renew func(context.Context, proto.Identity, []byte) proto.Renewed
-	// Know is told an address from which a node was let in; may be nil.
-	Know func(netip.Addr)
-	// Seen is told that a node is there; may be nil.
-	Seen func(context.Context, proto.Identity)
-}
 
 // Acceptor lets nodes in and moves what their links carry through a relay.
 type Acceptor struct {
@@ -114,9 +91,7 @@ func (a *Acceptor) serve(ctx context.Context, l *link.Link) {
 		a.refuse(l, log, err)
 		return
 	}
-	if a.Gate.Know != nil {
-		a.Gate.Know(l.Remote().Addr())
-	}
+	a.Gate.Know(l.Remote().Addr())
 	if oldest := a.links.await(l, id); oldest != nil {
 		_ = oldest.Close(proto.CodeTooMany, "too many links of this node wait for its hello")
 	}
@@ -135,10 +110,6 @@ func (a *Acceptor) refuse(l *link.Link, log *zap.Logger, err error) {
 }
 
 func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
-	if a.Gate.Enrol == nil {
-		_ = l.Close(proto.CodeRefused, "this edge does not enrol")
-		return
-	}
 	if err := a.Gate.Enrol(ctx, l); err != nil && context.Cause(ctx) == nil {
 		a.sparse.Warn(log, l.Remote().Addr(), "unanswered", "enrolment ended without an answer", zap.String(obs.FieldReason, err.Error()))
 	}
@@ -247,18 +218,13 @@ func (n *nodeLink) mayAsk() bool {
 
 // seen notes that the node is there, or was until now.
 func (n *nodeLink) seen(ctx context.Context) {
-	if n.a.Gate.Seen != nil {
-		n.a.Gate.Seen(ctx, n.id)
-	}
+	n.a.Gate.Seen(ctx, n.id)
 }
 
 func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
-	answer := proto.Renewed{Error: "this edge does not renew"}
-	switch {
-	case !n.mayAsk():
-		answer.Error = "too many requests; try again in a minute"
-	case n.a.Gate.Renew != nil:
-		answer = n.a.Gate.Renew(ctx, n.id, r.CSR)
+	answer := proto.Renewed{Error: "too many requests; try again in a minute"}
+	if n.mayAsk() {
+		answer = n.a.Gate.Renew(n.id, r.CSR)
 	}
 	if answer.Error != "" {
 		n.a.sparse.Warn(n.log, n.l.Remote().Addr(), "renewal", "renewal refused", zap.String(obs.FieldReason, answer.Error))

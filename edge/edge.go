@@ -188,14 +188,7 @@ func (e *Edge) open(ctx context.Context) error {
 		return err
 	}
 	e.listener = ln
-	e.acceptor = &Acceptor{Listener: ln, Relay: e.relay, Log: e.cfg.Log, Gate: Gate{
-		Identify: e.authority.Identify,
-		Welcome:  e.welcome,
-		Enrol:    e.authority.ServeEnrol,
-		Know:     e.authority.Know,
-		Renew:    e.renew,
-		Seen:     e.seen,
-	}}
+	e.acceptor = &Acceptor{Listener: ln, Relay: e.relay, Log: e.cfg.Log, Gate: gate{e}}
 	return nil
 }
 
@@ -220,21 +213,6 @@ func lastHost(p netip.Prefix) netip.Addr {
 	}
 	a, _ := netip.AddrFromSlice(b)
 	return a.Prev() // the last one of IPv4 is broadcast
-}
-
-func (e *Edge) renew(_ context.Context, id proto.Identity, csr []byte) proto.Renewed {
-	cert, err := e.authority.Renew(id, csr)
-	if err != nil {
-		return proto.Renewed{Error: err.Error()}
-	}
-	return proto.Renewed{Cert: cert}
-}
-
-// seen notes that a node is there; the store writes it only now and then.
-func (e *Edge) seen(ctx context.Context, id proto.Identity) {
-	if err := e.store.Touch(ctx, id.ID); err != nil && ctx.Err() == nil {
-		e.cfg.Log.Warn("cannot note that a node was seen", zap.Stringer(obs.FieldIdentity, id), zap.Error(err))
-	}
 }
 
 // upkeep does what the clock asks for.

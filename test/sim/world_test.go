@@ -165,7 +165,7 @@ func (w *world) startEdge() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.acceptor = &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: edge.Gate{Identify: w.identify, Welcome: w.welcome}}
+	w.acceptor = &edge.Acceptor{Listener: ln, Relay: w.relay, Log: w.log, Gate: gate{w}}
 	w.edge = start(func(ctx context.Context) error {
 		defer func() { _ = ln.Close() }()
 		var sweeper sync.WaitGroup
