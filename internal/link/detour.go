@@ -10,8 +10,9 @@ import (
 const (
 	// maxDetours is how many conversations are known to be on the detour; the idlest is forgotten.
 	maxDetours = 1024
-	// A conversation leaves the detour when it has sent nothing for detourQuiet, so that all of it
-	// has arrived, or nothing large for detourLarge: the path has widened.
+	// A conversation leaves the detour when it has sent nothing for detourQuiet and the stream has
+	// nothing more to write, so that all of it has arrived; or nothing large for detourLarge: the
+	// path has widened, and what is still under way may be passed once.
 	detourQuiet = time.Second
 	detourLarge = 5 * time.Second
 )
@@ -29,18 +30,19 @@ type detourUse struct{ any, large time.Time }
 
 func (t *detour) init() { t.on = table.NewRecent[uint64, detourUse](maxDetours) }
 
-// idle says whether nobody is on the detour: the usual case.
-func (t *detour) idle() bool { return t.last.IsZero() }
+// empty says whether nobody is on the detour: the usual case.
+func (t *detour) empty() bool { return t.last.IsZero() }
 
 // takes says whether d must go over the oversize stream: it is larger than max, or its conversation
-// is on the detour.
-func (t *detour) takes(d []byte, max int) bool {
+// is on the detour, which leads over that stream.
+func (t *detour) takes(d []byte, max int, stream *oversizeSender) bool {
 	large := len(d) > max
-	if d[0] == byte(proto.TypeHeartbeat) || !large && t.idle() { // a heartbeat's size is its point
+	if d[0] == byte(proto.TypeHeartbeat) || !large && t.empty() { // a heartbeat's size is its point
 		return false
 	}
 	now := time.Now()
-	if !large && now.Sub(t.last) > detourQuiet {
+	quiet := func(since time.Time) bool { return stream.idle() && now.Sub(since) > detourQuiet }
+	if !large && quiet(t.last) {
 		t.last = time.Time{} // all have left
 		return false
 	}
@@ -52,7 +54,7 @@ func (t *detour) takes(d []byte, max int) bool {
 	switch {
 	case large:
 		use.large = now
-	case !known || now.Sub(use.any) > detourQuiet || now.Sub(use.large) > detourLarge:
+	case !known || quiet(use.any) || now.Sub(use.large) > detourLarge:
 		return false
 	}
 	use.any, t.last = now, now

@@ -10,7 +10,8 @@ const (
 	queueLen = 1024
 	// entryCost is what a datagram costs beside its bytes: a flood of empty ones is one, too.
 	entryCost = 64
-	// quantum is what an owner may send in a round, in bytes: the largest datagram passes in one.
+	// quantum is what an owner may send in a round, in bytes: the largest datagram that travels as one
+	// passes in one. Who sends something larger pays for it in the rounds that follow.
 	quantum = bufferSize + entryCost
 )
 
@@ -33,8 +34,9 @@ const (
 //
 // Each class holds queueLen datagrams. When it is full, the owner with the most in it
 // loses its newest one. Order is kept within (owner, class). Each step is O(1): a
-// datagram pays for at most one change of round of each backlog of its owner. Nothing is
-// allocated once the queue has been as full as it gets.
+// datagram pays for at most one change of round of each backlog of its owner, one larger than a
+// quantum for as many as it is larger. Nothing is allocated once the queue has been as full as it
+// gets.
 type fairQueue struct {
 	classes [numClasses]classQueue
 	waiting int // entries in all
@@ -63,6 +65,7 @@ type backlog struct {
 // entry is one datagram that waits.
 type entry struct {
 	d       []byte
+	over    bool // received on the oversize stream, which waits for it
 	class   Class
 	backlog *backlog
 	node    node[entry]
@@ -122,7 +125,8 @@ func (q *fairQueue) find(o Owner) *sharer {
 // credit returns what s may still send in this round.
 func (q *fairQueue) credit(s *sharer) int {
 	if s.round != q.round {
-		s.round, s.credit = q.round, quantum+min(s.credit, 0)
+		s.credit = s.creditIn(q.round)
+		s.round = q.round
 	}
 	return s.credit
 }

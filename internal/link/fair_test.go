@@ -33,7 +33,7 @@ func drained(t *testing.T, l *Link, limit int) (owners []Owner) {
 	t.Helper()
 	last := make(map[Owner]int)
 	for len(owners) < limit {
-		d, n, _ := l.send.next(make([]byte, 0, bufferSize), 0)
+		d, n, _ := next(l, make([]byte, 0, bufferSize), 0)
 		if n == 0 {
 			break
 		}
@@ -176,7 +176,7 @@ func TestAFullClassOfEqualsRefuses(t *testing.T) {
 		t.Errorf("one more: %v", r)
 	}
 	for o := range Owner(queueLen) {
-		if d, _, _ := l.send.next(nil, 0); d[1] != byte(o+1) {
+		if d, _, _ := next(l, nil, 0); d[1] != byte(o+1) {
 			t.Fatalf("went %d, want %d", d[1], byte(o+1))
 		}
 	}
@@ -192,7 +192,7 @@ func TestOwnersAreBounded(t *testing.T) {
 		if r := l.SendFor(o, Class(n%int(numClasses)), numbered(o, 0, 1000)); r != packet.OK {
 			t.Fatalf("owner %d: %v", o, r)
 		}
-		if _, n, _ := l.send.next(nil, 0); n != 1 {
+		if _, n, _ := next(l, nil, 0); n != 1 {
 			t.Fatal("nothing went")
 		}
 	}
@@ -243,7 +243,7 @@ func FuzzFairQueue(f *testing.F) {
 		in, out := 0, 0
 		for i, op := range ops {
 			if op&3 == 0 {
-				if _, n, _ := l.send.next(nil, 0); n > 0 {
+				if _, n, _ := next(l, nil, 0); n > 0 {
 					out++
 				}
 			} else {
@@ -257,7 +257,7 @@ func FuzzFairQueue(f *testing.F) {
 		}
 		out += int(l.tally.reasons.Get(packet.QueueFull))
 		for n := 1; n > 0; {
-			_, n, _ = l.send.next(nil, 0)
+			_, n, _ = next(l, nil, 0)
 			out += n
 		}
 		if in != out || l.send.queue.waiting != 0 {
@@ -275,7 +275,7 @@ func TestSharingDoesNotAllocate(t *testing.T) {
 		n++
 		l.SendFor(1<<20, Urgent, d)
 		l.SendFor(Owner(n%5000)+1, Class(n%int(numClasses)), d)
-		l.send.next(out, bufferSize)
+		next(l, out, bufferSize)
 	}
 	for range 20_000 {
 		pass()
@@ -299,7 +299,7 @@ func BenchmarkSendFor(b *testing.B) {
 			for b.Loop() {
 				n++
 				l.SendFor(Owner(n%owners)+1, Interactive, d)
-				l.send.next(out, bufferSize)
+				next(l, out, bufferSize)
 			}
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,47 +29,89 @@ const (
 	oversizeBatch = 64 << 10
 )
 
-// oversizeSender holds datagrams that did not fit one, and what must stay behind them. They travel on a
-// unidirectional stream that is opened when the first of them comes, with a
-// goroutine of its own, so that a stuck stream delays nothing else.
+// oversizeSender holds datagrams that did not fit one, and what must stay behind them. They travel
+// on a unidirectional stream that is opened when the first of them comes, with a goroutine of its
+// own, so that a stuck stream delays nothing else. Owners take turns on it, as they do on the link,
+// and one of several may hold as much of the queue as is still free: who floods leaves room.
 type oversizeSender struct {
 	mu     sync.Mutex
-	queue  []byte // length-prefixed datagrams, ready to write
-	spare  []byte // the other half of a double buffer
+	queue  fairQueue
+	bytes  int           // that wait
+	held   map[Owner]int // of each owner
+	batch  []byte        // length-prefixed datagrams, ready to write
 	wake   chan struct{}
 	closed bool
+
+	left atomic.Int64 // bytes that wait or are being written
 }
 
-func (s *oversizeSender) init() { s.wake = make(chan struct{}, 1) }
+func (s *oversizeSender) init() {
+	s.queue.init()
+	s.held = make(map[Owner]int)
+	s.wake = make(chan struct{}, 1)
+}
 
-func (s *oversizeSender) put(d []byte) packet.Reason {
+// put copies d into the queue. Where it is OK, evicted says whether another datagram made room.
+func (s *oversizeSender) put(o Owner, d []byte) (r packet.Reason, evicted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	own := s.held[o]
+	if o == 0 {
+		own = 0 // nobody shares with it
+	}
 	switch {
 	case s.closed:
-		return packet.LinkDown
-	case len(s.queue)+4+len(d) > oversizeQueue:
-		return packet.QueueFull
+		return packet.LinkDown, false
+	case own+s.bytes+len(d) > oversizeQueue:
+		return packet.QueueFull, false
 	}
-	s.queue = append(proto.AppendLength(s.queue, len(d)), d...)
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	e := newEntry(len(d))
+	e.d = append(e.d, d...)
+	lost := s.queue.put(o, Bulk, e)
+	if lost == e {
+		return packet.QueueFull, false
 	}
-	return packet.OK
+	s.hold(o, len(d))
+	s.left.Add(int64(len(d)))
+	if lost != nil {
+		s.hold(lost.backlog.sharer.owner, -len(lost.d))
+		s.left.Add(-int64(len(lost.d)))
+	}
+	wake(s.wake)
+	return packet.OK, lost != nil
 }
 
-// take returns all that is queued.
+// hold notes that n more bytes of o wait.
+func (s *oversizeSender) hold(o Owner, n int) {
+	s.bytes += n
+	if s.held[o] += n; s.held[o] == 0 {
+		delete(s.held, o)
+	}
+}
+
+// take returns what goes next, some oversizeBatch bytes, empty where nothing waits. It is valid
+// until the next call.
 func (s *oversizeSender) take() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	q := s.queue
-	s.queue, s.spare = s.spare[:0], q
-	if cap(q) > oversizeKeep {
-		s.spare = nil
+	if cap(s.batch) > oversizeKeep {
+		s.batch = nil
 	}
-	return q
+	s.batch = s.batch[:0]
+	for len(s.batch) < oversizeBatch {
+		e := s.queue.peek()
+		if e == nil {
+			break
+		}
+		s.hold(e.backlog.sharer.owner, -len(e.d))
+		s.queue.pop(e)
+		s.batch = append(proto.AppendLength(s.batch, len(e.d)), e.d...)
+	}
+	return s.batch
 }
+
+// idle says whether all that was put has been written.
+func (s *oversizeSender) idle() bool { return s.left.Load() == 0 }
 
 func (s *oversizeSender) close() {
 	s.mu.Lock()
@@ -88,18 +131,48 @@ func (l *Link) runOversize(ctx context.Context) error {
 			return l.carrier.Err()
 		case <-l.over.wake:
 		}
-		batch := l.over.take()
-		if len(batch) == 0 {
-			continue
-		}
-		if s == nil {
+		for batch := l.over.take(); len(batch) > 0; batch = l.over.take() {
 			var err error
-			if s, err = l.openOversize(); err != nil {
+			if s, err = l.writeBatch(s, batch); err != nil {
 				return err
 			}
+			for d := range frames(batch) {
+				l.over.left.Add(-int64(len(d)))
+			}
 		}
-		if s == nil || !l.writeOversize(s, batch) {
-			s = nil
+	}
+}
+
+// writeBatch writes a batch to s, which is opened where it is nil, and counts what is lost. It
+// returns the stream for the next one.
+func (l *Link) writeBatch(s SendStream, batch []byte) (SendStream, error) {
+	if s == nil {
+		var err error
+		if s, err = l.openOversize(); err != nil {
+			return nil, err
+		}
+	}
+	if s == nil || !l.writeOversize(s, batch) {
+		for range frames(batch) {
+			l.tally.ended(packet.QueueFull)
+		}
+		return nil, nil
+	}
+	for range frames(batch) {
+		l.tally.sent.Add(1)
+	}
+	return s, nil
+}
+
+// frames returns the datagrams of a batch, each behind its length.
+func frames(batch []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for len(batch) > 0 {
+			n := 4 + binary.BigEndian.Uint32(batch)
+			if !yield(batch[4:n]) {
+				return
+			}
+			batch = batch[n:]
 		}
 	}
 }
@@ -109,7 +182,6 @@ func (l *Link) runOversize(ctx context.Context) error {
 func (l *Link) openOversize() (SendStream, error) {
 	s, err := l.carrier.OpenUniStream()
 	if errors.Is(err, ErrStreamLimit) {
-		l.tally.ended(packet.QueueFull)
 		return nil, nil
 	}
 	if err != nil {
@@ -126,13 +198,7 @@ func (l *Link) writeOversize(s SendStream, batch []byte) bool {
 	_ = s.SetWriteDeadline(time.Now().Add(oversizePatience))
 	if _, err := s.Write(batch); err != nil {
 		s.CancelWrite(proto.CodeTimeout)
-		l.tally.ended(packet.QueueFull)
 		return false
-	}
-	for len(batch) >= 4 {
-		n := int(batch[0])<<24 | int(batch[1])<<16 | int(batch[2])<<8 | int(batch[3])
-		batch = batch[4+n:]
-		l.tally.sent.Add(1)
 	}
 	return true
 }

@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"time"
 
@@ -20,6 +19,7 @@ type receiver struct {
 	queue fairQueue
 	free  []*entry // at most queueLen
 	mark  uint64   // of the peer, to be answered when enough is done; 0 = none
+	batch int      // datagrams of the oversize stream that wait: of one batch
 }
 
 func newReceiver(l *Link, h *Handler) *receiver {
@@ -62,7 +62,7 @@ func (r *receiver) receive(wait context.Context) error {
 	}
 }
 
-// handleArrived handles all that has arrived. A batch of the oversize stream comes after the
+// handleArrived handles all that has arrived. A batch of the oversize stream queues behind the
 // datagrams that were there before it.
 func (r *receiver) handleArrived() error {
 	for {
@@ -74,33 +74,31 @@ func (r *receiver) handleArrived() error {
 		if err := r.takeArrived(); err != nil {
 			return err
 		}
-		for range r.queue.waiting {
-			e := r.queue.peek()
+		for range frames(batch) {
+			r.batch++
+		}
+		for d := range frames(batch) {
+			r.takeOne(d, true)
+		}
+		e := r.queue.peek()
+		if e == nil && batch == nil {
+			return nil
+		}
+		if e != nil {
 			r.queue.pop(e)
 			r.l.dispatch(e.d, r.h)
 			r.give(e)
 			r.answerMark()
-			if err := r.takeArrived(); err != nil {
-				return err
-			}
-		}
-		if batch != nil {
-			r.handleBatch(batch)
-		} else if r.queue.waiting == 0 {
-			return nil
 		}
 	}
 }
 
-// handleBatch handles the datagrams of the oversize stream.
-func (r *receiver) handleBatch(batch []byte) {
-	for len(batch) > 0 {
-		n := binary.BigEndian.Uint32(batch)
-		r.l.tally.received.Add(1)
-		r.l.dispatch(batch[4:4+n], r.h)
-		batch = batch[4+n:]
+// handled notes that a datagram of the batch is done with; after the last one its memory is the
+// oversize stream's again.
+func (r *receiver) handled() {
+	if r.batch--; r.batch == 0 {
+		r.l.recvOver.handled <- struct{}{}
 	}
-	r.l.recvOver.handled <- struct{}{}
 }
 
 // takeArrived takes what has arrived, and does not wait for more.
@@ -119,7 +117,7 @@ func (r *receiver) takeArrived() error {
 func (r *receiver) take(d []byte) {
 	r.l.tally.consumed.Add(uint64(len(d)))
 	if len(d) == 0 || d[0] != byte(proto.TypeBatch) {
-		r.takeOne(d)
+		r.takeOne(d, false)
 		return
 	}
 	r.unpack(d[proto.BatchHeader:])
@@ -133,24 +131,27 @@ func (r *receiver) unpack(rest []byte) {
 			r.l.tally.ended(packet.Malformed)
 			return
 		}
-		r.takeOne(d)
+		r.takeOne(d, false)
 		rest = next
 	}
 }
 
-// takeOne takes a datagram that is no batch.
-func (r *receiver) takeOne(d []byte) {
-	if beat, err := proto.ParseHeartbeat(d); err == nil && beat.Nonce&markBit != 0 {
+// takeOne takes a datagram that is no batch; over says that it lies in one of the oversize stream.
+func (r *receiver) takeOne(d []byte, over bool) {
+	if beat, err := proto.ParseHeartbeat(d); err == nil && beat.Nonce&markBit != 0 && !over {
 		r.takeMark(beat)
 		return
 	}
 	r.l.tally.received.Add(1)
 	if r.h.Owner == nil || len(d) == 0 || d[0] == byte(proto.TypeHeartbeat) {
 		r.l.dispatch(d, r.h)
+		if over {
+			r.handled()
+		}
 		return
 	}
 	e := r.entry()
-	e.d = d // the carrier has made it for us
+	e.d, e.over = d, over // the carrier has made it for us, or the oversize stream lends it
 	if lost := r.queue.put(r.h.Owner(d), Interactive, e); lost != nil {
 		r.l.tally.ended(packet.QueueFull)
 		r.give(lost)
@@ -186,7 +187,10 @@ func (r *receiver) entry() *entry {
 }
 
 func (r *receiver) give(e *entry) {
-	e.d = nil
+	if e.over {
+		r.handled()
+	}
+	e.d, e.over = nil, false
 	r.free = append(r.free, e)
 }
 

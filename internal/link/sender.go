@@ -84,41 +84,56 @@ func (s *sender) give(e *entry) {
 	}
 }
 
+// due is what goes next.
+type due struct {
+	d     []byte
+	n     int   // datagrams in d, 0 when nothing waits
+	over  bool  // d is one for the oversize stream
+	owner Owner // whose it is then
+}
+
 // next writes over out what goes next: the datagram whose turn it is, or a batch, at most max bytes,
-// of it and those behind it that fit too. n is how many there are, 0 when nothing waits. over says
-// that it is one for the oversize stream.
-func (s *sender) next(out []byte, max int) (d []byte, n int, over bool) {
+// of it and those behind it that fit too.
+func (s *sender) next(out []byte, max int, stream *oversizeSender) due {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := s.queue.peek()
 	if first == nil {
-		return nil, 0, false
+		return due{}
 	}
+	owner := first.backlog.sharer.owner
 	s.queue.pop(first)
 	defer s.give(first)
-	switch over := s.detour.takes(first.d, max); {
+	switch over := s.detour.takes(first.d, max, stream); {
 	case len(first.d) > bufferSize:
-		return first.d, 1, over // its buffer is nobody else's
+		return due{first.d, 1, over, owner} // its buffer is nobody else's
 	case over:
-		return append(out[:0], first.d...), 1, true
+		return due{append(out[:0], first.d...), 1, true, owner}
 	}
 	second := s.queue.peek()
-	if second == nil || !batches(first.d) || !s.fits(second, proto.BatchHeader+proto.BatchOverhead+len(first.d), max) {
-		return append(out[:0], first.d...), 1, false
+	if second == nil || !batches(first.d) || !s.fits(second, proto.BatchHeader+proto.BatchOverhead+len(first.d), max, stream) {
+		return due{append(out[:0], first.d...), 1, false, 0}
 	}
-	d = proto.AppendBatched(out[:0], first.d)
-	for n = 1; s.fits(second, len(d), max); n++ {
+	d, n := proto.AppendBatched(out[:0], first.d), 1
+	for ; s.fits(second, len(d), max, stream); n++ {
 		d = proto.AppendBatched(d, second.d)
 		s.queue.pop(second)
 		s.give(second)
 		second = s.queue.peek()
 	}
-	return d, n, false
+	return due{d, n, false, 0}
+}
+
+// follow notes that d goes over the oversize stream although it seemed to fit.
+func (s *sender) follow(d []byte, stream *oversizeSender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.detour.takes(d, 0, stream)
 }
 
 // fits says whether e can follow size bytes of a batch.
-func (s *sender) fits(e *entry, size, max int) bool {
-	return e != nil && batches(e.d) && size+proto.BatchOverhead+len(e.d) <= max && !s.detour.takes(e.d, max)
+func (s *sender) fits(e *entry, size, max int, stream *oversizeSender) bool {
+	return e != nil && batches(e.d) && size+proto.BatchOverhead+len(e.d) <= max && !s.detour.takes(e.d, max, stream)
 }
 
 // batches says whether d may be part of a batch.
@@ -166,12 +181,12 @@ func (l *Link) runSender(ctx context.Context) error {
 		if err := l.awaitWindow(ctx, patience); err != nil {
 			return err
 		}
-		d, n, over := l.send.next(out, min(l.carrier.MaxDatagram(), bufferSize))
-		if over {
-			l.putOversize(d)
+		next := l.send.next(out, min(l.carrier.MaxDatagram(), bufferSize), &l.over)
+		if next.over {
+			l.putOversize(next.owner, next.d)
 			continue
 		}
-		if n == 0 {
+		if next.n == 0 {
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
@@ -185,10 +200,10 @@ func (l *Link) runSender(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := l.sendDatagram(d, n); err != nil {
+		if err := l.sendDatagram(next.d, next.n); err != nil {
 			return err
 		}
-		if err := l.sendDue(l.window.note(n)); err != nil {
+		if err := l.sendDue(l.window.note(next.n)); err != nil {
 			return err
 		}
 	}
@@ -209,20 +224,25 @@ func (l *Link) sendDatagram(d []byte, n int) error {
 		return nil // its size was the point
 	}
 	if n == 1 {
-		l.putOversize(d)
+		l.send.follow(d, &l.over)
+		l.putOversize(0, d)
 		return nil
 	}
 	for rest := d[proto.BatchHeader:]; len(rest) > 0; {
 		if d, rest, err = proto.ParseBatch(rest); err != nil {
 			return err // we made it
 		}
-		l.putOversize(d)
+		l.send.follow(d, &l.over)
+		l.putOversize(0, d)
 	}
 	return nil
 }
 
-func (l *Link) putOversize(d []byte) {
-	if r := l.over.put(d); r != packet.OK {
-		l.tally.ended(r)
+// putOversize queues d of o for the oversize stream, and counts what is lost for want of room.
+func (l *Link) putOversize(o Owner, d []byte) {
+	r, evicted := l.over.put(o, d)
+	l.tally.ended(r)
+	if evicted {
+		l.tally.ended(packet.QueueFull)
 	}
 }

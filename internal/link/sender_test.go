@@ -18,6 +18,12 @@ func offline() *Link {
 	return l
 }
 
+// next returns what l sends next.
+func next(l *Link, out []byte, max int) (d []byte, n int, over bool) {
+	due := l.send.next(out, max, &l.over)
+	return due.d, due.n, due.over
+}
+
 // startSize is the size of the largest datagram that fits where nothing else is said.
 const startSize = 1163
 
@@ -39,7 +45,7 @@ func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 	if got := unpacked(t, l, 1000); !bytes.Equal(got, []byte{12, 14, 11, 15, 10, 13, 16}) {
 		t.Fatalf("got %v", got)
 	}
-	if d, n, _ := l.send.next(nil, 1000); n != 0 {
+	if d, n, _ := next(l, nil, 1000); n != 0 {
 		t.Fatalf("there is more: %x", d)
 	}
 }
@@ -48,7 +54,7 @@ func TestUrgentGoesFirstAndAClassKeepsItsOrder(t *testing.T) {
 // many as said.
 func unpacked(t *testing.T, l *Link, max int) (first []byte) {
 	t.Helper()
-	d, n, _ := l.send.next(make([]byte, 0, bufferSize), max)
+	d, n, _ := next(l, make([]byte, 0, bufferSize), max)
 	if len(d) > max {
 		t.Errorf("%d bytes, %d allowed", len(d), max)
 	}
@@ -149,7 +155,7 @@ func TestWhatDoesNotFitTakesTheOversizeStream(t *testing.T) {
 		t.Errorf("%d wait, want %d", sent, want)
 	}
 	for range sent {
-		d, n, over := l.send.next(nil, startSize)
+		d, n, over := next(l, nil, startSize)
 		if len(d) != bufferSize+1 || n != 1 || !over {
 			t.Fatalf("%d datagrams of %d bytes go next, for the oversize stream: %v", n, len(d), over)
 		}
@@ -174,7 +180,7 @@ func TestASessionKeepsItsOrderBehindALargeDatagram(t *testing.T) {
 			if r := l.Send(Interactive, payload(id, n)); r != packet.OK {
 				t.Fatal(r)
 			}
-			d, _, over := l.send.next(make([]byte, 0, bufferSize), max)
+			d, _, over := next(l, make([]byte, 0, bufferSize), max)
 			if len(d) != n {
 				t.Fatalf("%d bytes went, want %d", len(d), n)
 			}
@@ -193,6 +199,10 @@ func TestASessionKeepsItsOrderBehindALargeDatagram(t *testing.T) {
 		time.Sleep(detourQuiet / 2)
 		want("a small one soon", goes(1, 100, 1200), true)
 		want("a large one that fits now", goes(1, 1300, 1400), true)
+		_, _ = l.over.put(0, make([]byte, 1300))
+		time.Sleep(detourQuiet + 1)
+		want("after a pause, while the stream is busy", goes(1, 100, 1200), true)
+		l.over.left.Store(0) // written
 		time.Sleep(detourQuiet + 1)
 		want("after a pause", goes(1, 100, 1200), false)
 		want("a large one", goes(1, 1300, 1200), true)
@@ -202,6 +212,45 @@ func TestASessionKeepsItsOrderBehindALargeDatagram(t *testing.T) {
 		}
 		want("with none large for long", goes(1, 100, 1200), false)
 	})
+}
+
+// What does not fit a datagram leaves the link in turns, as the rest does: one device that sends the
+// largest there are neither fills the queue nor keeps the others' waiting.
+func TestOwnersTakeTurnsOnTheOversizeStream(t *testing.T) {
+	l := offline()
+	flood := make([]byte, 60_000)
+	put := func(o Owner, d []byte) packet.Reason {
+		r, _ := l.over.put(o, d)
+		return r
+	}
+	n := 0
+	for put(1, flood) == packet.OK {
+		n++
+	}
+	if n != 9 { // as much as is still free
+		t.Errorf("one of several holds %d of %d bytes, want 9", n, len(flood))
+	}
+	for i := range byte(20) {
+		if r := put(2, []byte{i}); r != packet.OK {
+			t.Fatalf("another's: %v", r)
+		}
+	}
+	var floods, small int
+	for small < 20 {
+		for d := range frames(l.over.take()) {
+			if len(d) == len(flood) {
+				floods++
+				continue
+			}
+			if d[0] != byte(small) {
+				t.Fatalf("number %d went in place %d", d[0], small)
+			}
+			small++
+		}
+	}
+	if floods > 2 {
+		t.Errorf("%d of the flood went before twenty small ones", floods)
+	}
 }
 
 // What waits for one batch is not parted from what waits behind something large.
@@ -216,7 +265,7 @@ func TestABatchLeavesOutWhatIsOnTheDetour(t *testing.T) {
 		n    int
 		over bool
 	}{{1, true}, {1, false}, {1, true}, {1, false}} {
-		if _, n, over := l.send.next(make([]byte, 0, bufferSize), 1200); n != want.n || over != want.over {
+		if _, n, over := next(l, make([]byte, 0, bufferSize), 1200); n != want.n || over != want.over {
 			t.Errorf("step %d: %d datagrams, oversize %v; want %d, %v", i, n, over, want.n, want.over)
 		}
 	}
@@ -228,7 +277,7 @@ func TestSendDoesNotAllocate(t *testing.T) {
 	out := make([]byte, 0, bufferSize)
 	if n := testing.AllocsPerRun(10_000, func() {
 		l.Send(Interactive, d)
-		l.send.next(out, bufferSize)
+		next(l, out, bufferSize)
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
 	}
@@ -242,6 +291,6 @@ func BenchmarkSend(b *testing.B) {
 	b.SetBytes(int64(len(d)))
 	for b.Loop() {
 		l.Send(Interactive, d)
-		l.send.next(out, bufferSize)
+		next(l, out, bufferSize)
 	}
 }

@@ -1,20 +1,22 @@
 package link
 
+import "github.com/oneping/oneping/proto"
+
 const (
 	// maxSharers bounds the owners that are remembered: those of whom something waits, one
 	// a datagram at most, and as many again who have sent in this round.
 	maxSharers = 2 * int(numClasses) * queueLen
 	// sharerBuckets is the size of the hash table; with all sharers there is, 24 share a bucket.
 	sharerBuckets = 256
-	// debtRounds is how many rounds an overdrawn credit takes to be good again.
-	debtRounds = 2
+	// debtRounds is how many rounds the most overdrawn credit takes to be whole again.
+	debtRounds = (proto.MaxDatagram+entryCost)/quantum + 2
 )
 
 // sharer is an owner of whom something waits, or who has sent in this round.
 type sharer struct {
 	owner    Owner
 	round    uint64 // of credit
-	credit   int    // bytes; the last datagram of a round may overdraw it
+	credit   int    // bytes; the last datagram of a round may overdraw it, and later rounds pay
 	waiting  int    // entries in all classes
 	resting  bool   // in sharers.rest
 	backlogs [numClasses]backlog
@@ -29,6 +31,11 @@ func (s *sharer) init(o Owner) {
 		b := &s.backlogs[c]
 		b.sharer, b.order.of, b.rank.of = s, b, b
 	}
+}
+
+// creditIn returns what s may send in a round: a quantum for each since its own, never more than one.
+func (s *sharer) creditIn(round uint64) int {
+	return min(quantum, s.credit+int(min(round-s.round, debtRounds))*quantum)
 }
 
 // sharers is the table of all but the link's own. An owner of whom nothing waits any
@@ -84,7 +91,7 @@ func (t *sharers) idle(s *sharer, round uint64) {
 		t.rest.push(&s.rest)
 	}
 	for range 2 {
-		if s = t.rest.front(); s == nil || s.waiting == 0 && round-s.round < debtRounds {
+		if s = t.rest.front(); s == nil || s.waiting == 0 && s.creditIn(round) < quantum {
 			return
 		}
 		t.retire(s)
