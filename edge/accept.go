@@ -195,7 +195,8 @@ func (n *nodeLink) flow(ctx context.Context, _ *link.Link, s *link.Stream, h pro
 	at.client.Flow(ctx, s, h)
 }
 
-// control takes one message. Kinds that an edge does not expect are ignored: the peer may be newer.
+// control takes one message. Kinds that an edge does not expect are counted and ignored: the peer
+// may be newer.
 func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 	switch {
 	case m.Hello != nil:
@@ -206,6 +207,8 @@ func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 		return n.applied(m.Applied)
 	case m.Event != nil && n.mayAsk():
 		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, term.Printable(m.Event.Text)))
+	case m.Event == nil:
+		n.a.Relay.Counters().Count(packet.UnknownType)
 	}
 	return nil
 }

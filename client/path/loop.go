@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -153,6 +154,6 @@ func (p *Path) sweepFragments(l *link.Link, st *linkState, now time.Time) {
 // need not wait for their own time-outs.
 func endSession(l *link.Link, id proto.SessionID) {
 	if l != nil {
-		l.Send(link.Interactive, proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: id, Kind: proto.EventClosed}))
+		l.Send(hop.EventClass, proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: id, Kind: proto.EventClosed}))
 	}
 }

@@ -134,8 +134,11 @@ func (h *Host) Heard(dst, from netip.Addr) { h.neighbours.settle(dst, from) }
 // enough errors hears none, which is counted beside the reason.
 func (h *Host) Refuse(w *Way, client netip.Addr, ttl uint8, v packet.Verdict) hop.Refusal {
 	var from netip.Addr
-	if v.Answer != packet.NoError && h.speaks(w, client, v.Reason) {
+	if v.Answer != packet.NoError {
 		from = h.reporter(w)
+	}
+	if from.IsValid() && !h.speaks(w, client, v.Reason) {
+		from = netip.Addr{}
 	}
 	return hop.Refuse(v, from, max(ttl, 1))
 }

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"github.com/oneping/oneping/internal/hop"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -12,7 +11,7 @@ import (
 // tell sends e to client; what becomes of it is counted.
 func (t *Sessions) tell(client netip.Addr, e proto.UDPEvent) {
 	var buf [64]byte
-	if r := t.cfg.Back.Deliver(client, link.Urgent, proto.AppendUDPEvent(buf[:0], &e)); r != packet.OK {
+	if r := t.cfg.Back.Deliver(client, hop.EventClass, proto.AppendUDPEvent(buf[:0], &e)); r != packet.OK {
 		t.cfg.Back.Count(r)
 	}
 }

@@ -3,6 +3,7 @@ package relay
 import (
 	"net/netip"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -110,7 +111,7 @@ func (c *ConnectorAttachment) event(d []byte, s *scratch) outcome {
 	default:
 		return ended(packet.UnknownType)
 	}
-	return forwardTo(sess.dev, link.Urgent, d)
+	return forwardTo(sess.dev, hop.EventClass, d)
 }
 
 // plausible says whether a connector may report an ICMP error of typ from

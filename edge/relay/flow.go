@@ -35,13 +35,7 @@ func (a *DeviceAttachment) Flow(ctx context.Context, s Stream, h proto.FlowHeade
 
 // carryOutFlow counts how a flow ended, says what is still to be said of it, and finishes s.
 func (a *DeviceAttachment) carryOutFlow(end *outcome, s Stream) {
-	a.r.counters.Count(end.reason)
-	if end.limited {
-		a.r.counters.Count(packet.RateLimited)
-	}
-	if end.tell != nil {
-		_ = a.link.SendControl(&proto.Control{Denial: end.tell}) // it stays in the edge's own log
-	}
+	a.r.count(end, a.link)
 	switch {
 	case end.code != proto.CodeOK:
 		s.Reset(end.code)

@@ -65,7 +65,9 @@ func (a *DeviceAttachment) refusePacket(st *compiled, q *request, at *pass, v pa
 		return o
 	}
 	r.Error.Pointer = s.p.Pointer
-	s.buf, _ = r.AppendPacket(append(s.buf[:0], byte(proto.TypePacket)), &s.p)
-	o.back = s.buf
+	var ok bool
+	if s.buf, ok = r.AppendPacket(append(s.buf[:0], byte(proto.TypePacket)), &s.p); ok {
+		o.back = s.buf
+	}
 	return o
 }

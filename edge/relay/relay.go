@@ -166,15 +166,20 @@ func (r *Relay) carryOut(o *outcome, from Link) packet.Reason {
 	if o.back != nil {
 		_ = from.Send(link.Urgent, o.back) // an answer lost to a full queue is an answer lost on a wire
 	}
-	if o.tell != nil {
-		_ = from.SendControl(&proto.Control{Denial: o.tell}) // the denial stays in the edge's own log
-	}
 	if o.out != nil {
 		r.tellEnd(o.out, packet.Superseded)
 	}
+	r.count(o, from)
+	return o.reason
+}
+
+// count counts how something of from ended, and tells it of a denial that no answer names.
+func (r *Relay) count(o *outcome, from Link) {
+	r.counters.Count(o.reason)
 	if o.limited {
 		r.counters.Count(packet.RateLimited)
 	}
-	r.counters.Count(o.reason)
-	return o.reason
+	if o.tell != nil {
+		_ = from.SendControl(&proto.Control{Denial: o.tell}) // the denial stays in the edge's own log
+	}
 }

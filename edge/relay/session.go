@@ -5,7 +5,6 @@ import (
 
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/hop"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -111,7 +110,7 @@ func (a *DeviceAttachment) event(d []byte, s *scratch) outcome {
 	if to == nil {
 		return ended(packet.ConnectorDown)
 	}
-	return outcome{to: to.link, owner: a.dev.owner, class: link.Urgent, forward: d}
+	return outcome{to: to.link, owner: a.dev.owner, class: hop.EventClass, forward: d}
 }
 
 // refuseSession answers packet tag of a session with the event of the ICMP error, of which the

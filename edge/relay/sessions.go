@@ -7,7 +7,6 @@ import (
 
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/hop"
-	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -207,9 +206,9 @@ func (r *Relay) tellEnd(s *session, why packet.Reason) {
 	r.counters.Count(why)
 	d := proto.AppendUDPEvent(nil, &proto.UDPEvent{Session: s.id, Kind: proto.EventClosed})
 	if c := s.dev.attachment.Load(); c != nil {
-		_ = c.link.Send(link.Urgent, d) // lost: its next packet is answered with "unknown"
+		_ = c.link.Send(hop.EventClass, d) // lost: its next packet is answered with "unknown"
 	}
 	if c := s.con.attachment.Load(); c != nil {
-		_ = c.link.Send(link.Urgent, d) // lost: it ends by idleness there
+		_ = c.link.Send(hop.EventClass, d) // lost: it ends by idleness there
 	}
 }

@@ -10,6 +10,11 @@ import (
 // bulkPayload is the UDP payload in bytes above which a session counts as bulk.
 const bulkPayload = 1000
 
+// EventClass is the class of what a node says of a session: an ICMP error, that it is registered,
+// unknown, closed. All nodes send it before payloads, as ICMP goes (an error need not wait behind
+// the bulk that it is about), and among themselves events keep their order.
+const EventClass = link.Urgent
+
 // dnsPort is the port of name servers.
 const dnsPort = 53
 
