@@ -1,6 +1,6 @@
 // Package admin is the edge's admin API: HTTP with JSON bodies below /v1/ on
-// the local socket. Client speaks it; the types in view.go are what it answers. Text for a
-// terminal, tables and what to type next, belongs to the command line.
+// the local socket. Client speaks it; the types in view.go are what it answers. Tables and
+// guides for a terminal belong to the command line; an error carries its hint, as all do.
 //
 //	GET    /v1/tunnels                     POST {name}
 //	GET    /v1/tunnels/NAME                DELETE

@@ -397,7 +397,7 @@ func TestSessionsAreBounded(t *testing.T) {
 }
 
 // TestIdleSessionsEnd: the edge keeps a session as long as its two ends do, and
-// a little longer (RFC 4787 REQ-5, DESIGN §3.4, 10).
+// a little longer (RFC 4787 REQ-5).
 func TestIdleSessionsEnd(t *testing.T) {
 	tests := []struct {
 		name     string

@@ -29,7 +29,7 @@ type controlSender struct {
 	queue  []byte
 	latest func() *proto.Control // see SendLatest; nil: nothing waits there
 	wake   chan struct{}
-	opened CarrierStream      // by Dial
+	opened CarrierStream      // by New
 	stream chan CarrierStream // once it has its magic
 	bound  bool
 	closed bool

@@ -18,8 +18,8 @@ const (
 )
 
 // detour remembers which conversations have lately sent something too large for a datagram: the
-// rest of what they send follows it over the oversize stream, or small ones would pass large ones
-// (DESIGN §3.4 no. 12). Only the sender goroutine uses it.
+// rest of what they send follows it over the oversize stream, or small ones would pass large ones. What
+// did not take different ways must not be reordered. Only the sender goroutine uses it.
 type detour struct {
 	on   *table.Recent[uint64, detourUse]
 	last time.Time // of the newest use of them all

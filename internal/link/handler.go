@@ -13,8 +13,9 @@ type Handler struct {
 	// (proto.Conversation), whether as datagrams or on the oversize stream. d starts with the type
 	// byte and is valid until return. Heartbeats are not seen here.
 	//
-	// Each packet is counted once in the tally of its role, by whoever it ends with. The link
-	// counts there (Config.Tally) what ends in it: a frame that is malformed or of no known type, a
+	// Each packet is counted once in the tally of its role, by whoever it ends with; one that went on
+	// (packet.OK) and is lost later, in a queue, is counted there for that, too. The link
+	// counts there (Options.Tally) what ends in it: a frame that is malformed or of no known type, a
 	// queue that is full, a datagram that is too large. The handler counts what it was given,
 	// packet.OK included, and returns the reason, from which the link only keeps Info.Reasons:
 	// which of the role's links it was.

@@ -9,7 +9,7 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// arrivedMax is how many datagrams are taken at a time: what quic-go keeps for us.
+// arrivedMax is how many datagrams are taken at a time: what the carrier keeps for us.
 const arrivedMax = 128
 
 // receiver is what runReceiver works with; nobody else touches it.

@@ -16,7 +16,7 @@ import (
 var sizedLinks = map[string][]string{"1500": nil, "1280": {"--link", "laptop-edge:mtu=1280"}}
 
 // The datagrams of one UDP session arrive in the order in which they left, large and small, in both
-// directions (DESIGN §3.4 no. 12).
+// directions.
 func TestUDPOrder(t *testing.T) {
 	for mtu, flags := range sizedLinks {
 		t.Run(mtu, func(t *testing.T) {

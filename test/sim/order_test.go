@@ -40,7 +40,7 @@ func (w *world) wantInOrder(what string, n int, number func(a *arrival) int) {
 	}
 }
 
-// What has not taken different ways arrives in the order in which it left (DESIGN §3.4 no. 12):
+// What has not taken different ways arrives in the order in which it left:
 // payloads of one session, there and back, with and without the registration before them; echo
 // requests of one identifier; the errors about packets of one session. Every
 // second one is too large for a datagram here, where a path has 1,200 bytes, and takes the oversize
