@@ -86,13 +86,18 @@ func TestUDPHealsAfterLoss(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "--link", "laptop-edge:loss=20%")
 	l.echoServer("7")
+	firstLost := 0 // those that wait for each other cross in a few packets, which may all be lucky once
 	for _, dst := range []string{"172.16.10.120:7", "[" + serverV6 + "]:7"} {
 		out := l.run("laptop", "tool", "udp-talk", "-socks", "50", "-n", "40", "-i", "50ms", dst)
 		r := parseTalk(t, out)
-		if r.sent != 2000 || r.wrong+r.twice+r.silent != 0 || r.firstLost == 0 || r.answered < 800 {
-			t.Errorf("%s: %+v, want first payloads lost and no silent session", dst, r)
+		if r.sent != 2000 || r.wrong+r.twice+r.silent != 0 || r.answered < 800 {
+			t.Errorf("%s: %+v, want no silent session", dst, r)
 		}
+		firstLost += r.firstLost
 		t.Logf("%s: %+v", dst, r)
+	}
+	if firstLost == 0 {
+		t.Error("no first payload was lost")
 	}
 }
 
