@@ -129,8 +129,8 @@ func (a *Acceptor) Touch(ctx context.Context) {
 	}
 }
 
-// port is a node's place in the relay: a client's or a connector's.
-type port interface {
+// attachment is a node's live link in the relay: a device's or a connector's.
+type attachment interface {
 	Datagram(d []byte) packet.Reason
 	Detach()
 }
@@ -150,9 +150,9 @@ type nodeLink struct {
 	hello proto.Hello
 }
 
-// attached is a node's port as the packet path reads it.
+// attached is a node's attachment as the packet path reads it.
 type attached struct {
-	port   port
+	attachment
 	client *relay.DeviceAttachment // nil for a connector
 }
 
@@ -168,7 +168,7 @@ func (n *nodeLink) run(ctx context.Context) {
 		return n.control(ctx, &m)
 	}})
 	if at := n.ready.Load(); at != nil {
-		at.port.Detach()
+		at.Detach()
 		n.a.nodes.remove(n)
 		n.seen(ctx) // until now
 		n.log.Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
@@ -183,7 +183,7 @@ func (n *nodeLink) datagram(_ *link.Link, d []byte) packet.Reason {
 		n.a.Relay.Counters().Count(packet.LinkDown)
 		return packet.LinkDown
 	}
-	return at.port.Datagram(d)
+	return at.Datagram(d)
 }
 
 func (n *nodeLink) flow(ctx context.Context, _ *link.Link, s *link.Stream, h proto.FlowHeader) {

@@ -14,12 +14,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -192,29 +189,6 @@ func (e *Edge) open(ctx context.Context) error {
 	return nil
 }
 
-// checkTaken refuses a hop address that a device has got before it was one.
-func (e *Edge) checkTaken() error {
-	for _, d := range e.store.Snapshot().Devices { // revoked ones too: policies and captures still name them
-		for _, a := range d.Addrs() {
-			if slices.Contains(e.hops, a) {
-				return badField("hop", fmt.Sprintf("%s is the address of device %s", a, d.ID), "name an address that nobody has")
-			}
-		}
-	}
-	return nil
-}
-
-// lastHost returns the highest address of p that a device may not get before
-// all others: the default hop address.
-func lastHost(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().AsSlice()
-	for i := p.Bits(); i < len(b)*8; i++ {
-		b[i/8] |= 0x80 >> (i % 8)
-	}
-	a, _ := netip.AddrFromSlice(b)
-	return a.Prev() // the last one of IPv4 is broadcast
-}
-
 // upkeep does what the clock asks for.
 func (e *Edge) upkeep(ctx context.Context) error {
 	t := time.NewTicker(upkeepEvery)
@@ -249,43 +223,4 @@ func (e *Edge) holders() []holder {
 func (e *Edge) connected(id string) bool {
 	r, ok := e.store.Snapshot().Connectors[id]
 	return ok && e.acceptor.nodes.get(proto.Identity{Role: proto.RoleConnector, ID: id, Tunnel: r.Tunnel}) != nil
-}
-
-// advertise returns the addresses that go into tokens.
-func (e *Edge) advertise() []string {
-	if len(e.cfg.Advertise) > 0 {
-		return e.cfg.Advertise
-	}
-	host, port, err := net.SplitHostPort(e.cfg.Listen)
-	if err != nil { // checked by New
-		return nil
-	}
-	if e.listener != nil {
-		port = strconv.Itoa(int(e.listener.Addr().Port()))
-	}
-	if a, err := netip.ParseAddr(host); host != "" && (err != nil || !a.IsUnspecified()) {
-		return []string{net.JoinHostPort(host, port)}
-	}
-	return hostAddrs(port)
-}
-
-// hostAddrs returns this host's own addresses with a port, IPv4 first.
-func hostAddrs(port string) []string {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil
-	}
-	var v4, v6 []string
-	for _, a := range addrs {
-		p, err := netip.ParsePrefix(a.String())
-		if err != nil || !p.Addr().IsGlobalUnicast() {
-			continue
-		}
-		if hp := net.JoinHostPort(p.Addr().String(), port); p.Addr().Is4() {
-			v4 = append(v4, hp)
-		} else {
-			v6 = append(v6, hp)
-		}
-	}
-	return append(v4, v6...)
 }

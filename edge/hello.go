@@ -117,13 +117,13 @@ func (n *nodeLink) attachAs() (*attached, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &attached{port: c, client: c}, nil
+		return &attached{attachment: c, client: c}, nil
 	case proto.RoleConnector:
 		c, err := n.a.Relay.AttachConnector(n.id.ID, relayLink{n.l})
 		if err != nil {
 			return nil, err
 		}
-		return &attached{port: c}, nil
+		return &attached{attachment: c}, nil
 	}
 	return nil, fmt.Errorf("attach link: a node of role %q", n.id.Role)
 }

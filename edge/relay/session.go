@@ -51,6 +51,17 @@ func (a *DeviceAttachment) registration(d []byte, s *scratch) outcome {
 	return outcome{to: at.to.link, owner: a.dev.owner, class: sess.traffic.Class(len(reg.Payload)), forward: d, out: out}
 }
 
+// keep returns the session of a registration that was let in: old, where that is still where it goes,
+// else a new one. out is that of sessions.open. False: a bound is reached.
+func (r *Relay) keep(at *pass, old *session, reg *proto.UDPRegistration, idle time.Duration) (sess, out *session, ok bool) {
+	if old != nil && old.con == at.to.con && old.tunnel == at.tunnel {
+		return old, nil, true
+	}
+	sess = newSession(at.from, reg, idle, at.tunnel, at.to.con)
+	out, ok = r.sessions.open(sess)
+	return sess, out, ok
+}
+
 // payload carries one more payload of an open session.
 func (a *DeviceAttachment) payload(d []byte, s *scratch) outcome {
 	p := &s.payload

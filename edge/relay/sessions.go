@@ -113,17 +113,6 @@ func (t *sessions) open(s *session) (out *session, ok bool) {
 	return out, ok
 }
 
-// keep returns the session of a registration that was let in: old, where that is still where it goes,
-// else a new one. out is that of sessions.open. False: a bound is reached.
-func (r *Relay) keep(at *pass, old *session, reg *proto.UDPRegistration, idle time.Duration) (sess, out *session, ok bool) {
-	if old != nil && old.con == at.to.con && old.tunnel == at.tunnel {
-		return old, nil, true
-	}
-	sess = newSession(at.from, reg, idle, at.tunnel, at.to.con)
-	out, ok = r.sessions.open(sess)
-	return sess, out, ok
-}
-
 // insert is open without the end of out.
 func (t *sessions) insert(s *session) (out *session, ok bool) {
 	sh := t.shard(s.id)
