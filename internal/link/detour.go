@@ -21,8 +21,9 @@ const (
 // rest of what they send follows it over the oversize stream, or small ones would pass large ones. What
 // did not take different ways must not be reordered. Only the sender goroutine uses it.
 type detour struct {
-	on   *table.Recent[uint64, detourUse]
-	last time.Time // of the newest use of them all
+	on     *table.Recent[uint64, detourUse]
+	active bool      // somebody may be on it: rarely
+	last   time.Time // of the newest use of them all
 }
 
 // detourUse is when a conversation on the detour sent something last.
@@ -30,20 +31,21 @@ type detourUse struct{ any, large time.Time }
 
 func (t *detour) init() { t.on = table.NewRecent[uint64, detourUse](maxDetours) }
 
-// empty says whether nobody is on the detour: the usual case.
-func (t *detour) empty() bool { return t.last.IsZero() }
-
 // takes says whether d must go over the oversize stream: it is larger than max, or its conversation
 // is on the detour, which leads over that stream.
 func (t *detour) takes(d []byte, max int, stream *oversizeSender) bool {
-	large := len(d) > max
-	if d[0] == byte(proto.TypeHeartbeat) || !large && t.empty() { // a heartbeat's size is its point
+	return (len(d) > max || t.active) && t.take(d, len(d) > max, stream)
+}
+
+// take is takes where there is something to think about.
+func (t *detour) take(d []byte, large bool, stream *oversizeSender) bool {
+	if d[0] == byte(proto.TypeHeartbeat) { // its size is its point
 		return false
 	}
 	now := time.Now()
 	quiet := func(since time.Time) bool { return stream.idle() && now.Sub(since) > detourQuiet }
 	if !large && quiet(t.last) {
-		t.last = time.Time{} // all have left
+		t.active = false // all have left
 		return false
 	}
 	key := proto.Conversation(d)
@@ -57,7 +59,7 @@ func (t *detour) takes(d []byte, max int, stream *oversizeSender) bool {
 	case !known || quiet(use.any) || now.Sub(use.large) > detourLarge:
 		return false
 	}
-	use.any, t.last = now, now
+	use.any, t.last, t.active = now, now, true
 	t.on.Put(key, use)
 	return true
 }

@@ -289,7 +289,7 @@ func BenchmarkSendFor(b *testing.B) {
 	for _, owners := range []int{1, 1000, 1 << 16} {
 		b.Run(fmt.Sprint(owners), func(b *testing.B) {
 			l := offline()
-			d, out := make([]byte, 1200), make([]byte, 0, bufferSize)
+			d, out := make([]byte, 1100), make([]byte, 0, bufferSize)
 			n := 0
 			for range 512 {
 				n++

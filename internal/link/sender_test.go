@@ -285,7 +285,7 @@ func TestSendDoesNotAllocate(t *testing.T) {
 
 func BenchmarkSend(b *testing.B) {
 	l := offline()
-	d := make([]byte, 1200)
+	d := make([]byte, 1100)
 	out := make([]byte, 0, bufferSize)
 	b.ReportAllocs()
 	b.SetBytes(int64(len(d)))
