@@ -50,13 +50,15 @@ func pathCommand(argv, flag, dst string) string {
 	return strings.Join(append(strings.Fields(strings.Replace(argv, "FLAG", flag, 1)), dst), " ")
 }
 
-// askPath runs one of pathTools and returns the hops and everything that it printed.
+// askPath runs one of pathTools and returns the hops and everything that it printed. traceroute with
+// one probe at a time can hang: the kernel notes an error at the socket (raw_err) after another CPU
+// has taken it out of the error queue, and traceroute then asks the empty queue for ever.
 func (l *lab) askPath(argv, flag, dst string) ([]string, string) {
 	l.t.Helper()
 	if strings.HasPrefix(argv, "tracepath") { // which says what the host has learnt of the MTU, too
 		forgetMTU("laptop")(l)
 	}
-	r := l.exec("laptop", strings.Fields(pathCommand(argv, flag, dst))...)
+	r := l.exec("laptop", append([]string{"timeout", "30"}, strings.Fields(pathCommand(argv, flag, dst))...)...)
 	return pathOf(r.stdout), r.stdout + r.stderr
 }
 
