@@ -192,7 +192,7 @@ func dialAdvice(err error) string {
 	case errors.As(err, &unknown):
 		return "name in store.ca the authority that has signed the server's certificate"
 	case errors.As(err, &unverified):
-		return "the server's certificate is not for that name, or not for now: check store.url and the clocks"
+		return "the server's certificate is of another name, or not valid at this time: check store.url and the clocks"
 	case errors.Is(err, nats.ErrTLS), errors.As(err, &alert) && alert.Op == "remote error":
 		return "the server refuses the client certificate: check store.cert and store.key"
 	}
