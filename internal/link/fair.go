@@ -67,6 +67,7 @@ type entry struct {
 	d       []byte
 	over    bool // received on the oversize stream, which waits for it
 	class   Class
+	owner   Owner // also when its sharer is somebody else's by now
 	backlog *backlog
 	node    node[entry]
 }
@@ -98,7 +99,7 @@ func (q *fairQueue) put(o Owner, c Class, e *entry) (lost *entry) {
 		s = q.others.add(o)
 	}
 	b := &s.backlogs[c]
-	e.class, e.backlog = c, b
+	e.class, e.owner, e.backlog = c, o, b
 	b.entries.push(&e.node)
 	cq.resize(b, +1)
 	q.waiting++

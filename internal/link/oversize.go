@@ -74,7 +74,7 @@ func (s *oversizeSender) put(o Owner, d []byte) (r packet.Reason, evicted bool) 
 	s.hold(o, len(d))
 	s.left.Add(int64(len(d)))
 	if lost != nil {
-		s.hold(lost.backlog.sharer.owner, -len(lost.d))
+		s.hold(lost.owner, -len(lost.d))
 		s.left.Add(-int64(len(lost.d)))
 	}
 	wake(s.wake)
@@ -103,7 +103,7 @@ func (s *oversizeSender) take() []byte {
 		if e == nil {
 			break
 		}
-		s.hold(e.backlog.sharer.owner, -len(e.d))
+		s.hold(e.owner, -len(e.d))
 		s.queue.pop(e)
 		s.batch = append(proto.AppendLength(s.batch, len(e.d)), e.d...)
 	}

@@ -101,14 +101,13 @@ func (s *sender) next(out []byte, max int, stream *oversizeSender) due {
 	if first == nil {
 		return due{}
 	}
-	owner := first.backlog.sharer.owner
 	s.queue.pop(first)
 	defer s.give(first)
 	switch over := s.detour.takes(first.d, max, stream); {
 	case len(first.d) > bufferSize:
-		return due{first.d, 1, over, owner} // its buffer is nobody else's
+		return due{first.d, 1, over, first.owner} // its buffer is nobody else's
 	case over:
-		return due{append(out[:0], first.d...), 1, true, owner}
+		return due{append(out[:0], first.d...), 1, true, first.owner}
 	}
 	second := s.queue.peek()
 	if second == nil || !batches(first.d) || !s.fits(second, proto.BatchHeader+proto.BatchOverhead+len(first.d), max, stream) {
