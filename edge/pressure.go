@@ -28,6 +28,11 @@ const (
 	// Of the limit, in percent: above shortAt nothing grows and strangers wait, until it is below
 	// enoughAt; above tooMuchAt links end.
 	enoughAt, shortAt, tooMuchAt = 40, 45, 60
+	// Above owedAt links end, too, while what lives is above enoughAt: what all links owe together
+	// may take owedCost bytes for each on the wire (a map entry of quic-go behind a frame of one
+	// byte, a packet's buffer behind one of 128). That needs no collection, which takes longest when
+	// it is needed most.
+	owedAt, owedCost = 25, 16
 	// leastDebt is what a link must owe, in bytes, to be ended for it.
 	leastDebt = 32 << 10
 	// debtHalf is the time in which half of a debt is forgotten: duplicates and datagrams that were
@@ -111,6 +116,9 @@ func (w *watchdog) look(now time.Time) {
 	if w.limit == 0 {
 		return
 	}
+	if r := w.read(); r.Live > w.part(enoughAt) && w.owed() > w.part(owedAt) {
+		w.endLargest(r)
+	}
 	r := w.reading(now)
 	w.judge(r)
 	if r.Live > w.part(tooMuchAt) {
@@ -189,6 +197,17 @@ func (w *watchdog) charge(now time.Time) {
 			delete(w.debts, l)
 		}
 	}
+}
+
+// owed returns what all that is owed may take, in bytes.
+func (w *watchdog) owed() uint64 {
+	var sum float64
+	for _, d := range w.debts {
+		if d.bytes >= leastDebt {
+			sum += d.bytes
+		}
+	}
+	return uint64(sum * owedCost)
 }
 
 // endLargest ends the links that owe most: as many as owe half of all debts together. Many

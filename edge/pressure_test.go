@@ -106,7 +106,7 @@ func TestMemoryGetsShortAndSufficesAgain(t *testing.T) {
 // TestGarbageIsNoShortage: a busy edge makes garbage up to twice what lives.
 func TestGarbageIsNoShortage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		greedy := &fakeLink{t: link.Traffic{Received: 50 * mib}}
+		greedy := &fakeLink{t: link.Traffic{Received: mib}}
 		p := newPatient(100*mib, greedy)
 		p.live = 30 * mib
 		for range 100 {
@@ -135,7 +135,7 @@ func TestTheLinkThatHoldsMostEnds(t *testing.T) {
 		for range 50 { // 1-byte frames cost little on the wire; 100 MB/s are read on the fast link
 			fast.t.Received, fast.t.Consumed, fast.t.Packets = fast.t.Received+10_500_000, fast.t.Consumed+10_000_000, fast.t.Packets+8_700
 			small.t.Received, small.t.Packets = small.t.Received+5_000, small.t.Packets+5
-			large.t.Received, large.t.Packets = large.t.Received+50_000, large.t.Packets+50
+			large.t.Received, large.t.Packets = large.t.Received+25_000, large.t.Packets+25
 			p.live += mib
 			p.after(t, lookEvery)
 		}
@@ -154,6 +154,35 @@ func TestTheLinkThatHoldsMostEnds(t *testing.T) {
 		}
 		if got := p.w.status(); got.Ended != 2 || !got.Short || got.Limit != 100*mib {
 			t.Errorf("status %+v", got)
+		}
+	})
+}
+
+// TestWhatIsOwedEndsLinksBeforeItIsCollected: many that owe at once are quicker than a collection of
+// garbage on a busy machine. Where memory suffices, owing is nobody's fault.
+func TestWhatIsOwedEndsLinksBeforeItIsCollected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		honest := &fakeLink{t: link.Traffic{Received: 30 << 10}}
+		links := []*fakeLink{honest}
+		for range 8 {
+			links = append(links, &fakeLink{t: link.Traffic{Received: 400 << 10}}) // 50 MiB together
+		}
+		p := newPatient(100*mib, links...)
+		p.live = 39 * mib
+		p.after(t, time.Second)
+		if n := p.w.status().Ended; n != 0 {
+			t.Fatalf("%d ended although memory suffices", n)
+		}
+		p.live = 41 * mib
+		p.w.collect = func() {
+			if n := p.w.status().Ended; n != 4 {
+				t.Errorf("%d ended before the first collection, want the half of the eight at once", n)
+			}
+		}
+		p.after(t, 2*lookEvery)
+		p.after(t, time.Second)
+		if n := p.w.status().Ended; n != 4 || len(honest.closed) > 0 {
+			t.Errorf("%d ended, the honest one %v: half of it is owed and leaves room", n, honest.closed)
 		}
 	})
 }

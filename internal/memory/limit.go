@@ -17,7 +17,7 @@ import (
 
 // share is the part of the limit, in percent, that the Go heap is kept below: stacks of the
 // kernel's making, mapped files and socket buffers are charged to the cgroup as well.
-const share = 85
+const share = 80
 
 // Limit returns how many bytes this process may hold: the least of what its cgroups allow (v2
 // memory.max, v1 memory.limit_in_bytes, those of the parents included), of the host's memory and of

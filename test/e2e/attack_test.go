@@ -77,7 +77,7 @@ func attacked(t *testing.T, attacker, mode string, lasts time.Duration) {
 	}
 	said := attack.interrupt()
 	r := pings.wait(time.Minute + lasts/2) // ping rests a little longer than it is told on a busy machine
-	wantReplies(t, "ping during "+mode, r, count)
+	wantRepliesBut(t, "ping during "+mode, r, count, l.overrun(count))
 	if now := l.edgePID(); now != edge {
 		t.Errorf("the edge was process %d and is %d", edge, now)
 	}
@@ -96,6 +96,19 @@ func attacked(t *testing.T, attacker, mode string, lasts time.Duration) {
 	}
 	t.Logf("%s for %v: %s; ping %s; memory %d MiB before, %d at most (%d with its files), %d after; refused %v; %d links ended",
 		mode, lasts, strings.TrimSpace(said.stdout), roundTrips(r.stdout), before>>20, most>>20, group.peak()>>20, group.anonymous()>>20, status.Refused, status.Memory.Ended)
+}
+
+// overrun is how many of count pings may stay without an answer: none, or one in fifty where packets
+// came faster than one socket of the edge is read. The kernel drops then, whoever they are of; the
+// flood of linkmem is 200,000 a second.
+func (l *lab) overrun(count int) int {
+	l.t.Helper()
+	dropped := l.snmp("edge", "Udp", "RcvbufErrors")
+	l.t.Logf("the edge's kernel dropped %d datagrams for want of room in the socket", dropped)
+	if dropped == 0 {
+		return 0
+	}
+	return count / 50
 }
 
 // confine starts the edge again in the cgroup.
