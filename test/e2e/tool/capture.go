@@ -35,8 +35,8 @@ func openCapture(flags *flag.FlagSet, args []string) (dev *net.Interface, fd int
 	if dev, err = net.InterfaceByName(args[0]); err != nil {
 		return nil, -1, err
 	}
-	all := int(htons(unix.ETH_P_ALL))
-	if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, all); err != nil {
+	// No protocol until it is bound: with one, the socket sees every device's packets until then (packet(7)).
+	if fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 		return nil, -1, fmt.Errorf("open packet socket: %w", err)
 	}
 	for _, opt := range []int{unix.SO_RCVBUF, unix.SO_RCVBUFFORCE} { // as much as the host allows, and as there is
@@ -45,7 +45,7 @@ func openCapture(flags *flag.FlagSet, args []string) (dev *net.Interface, fd int
 	// A short receive time-out is how the loop sees the context.
 	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 20000})
 	if err == nil {
-		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(all), Ifindex: dev.Index})
+		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: htons(unix.ETH_P_ALL), Ifindex: dev.Index})
 	}
 	if err != nil {
 		return nil, -1, errors.Join(fmt.Errorf("bind packet socket: %w", err), unix.Close(fd))
