@@ -216,4 +216,7 @@ func message6(from netip.Addr, oob []byte) Message {
 	return m
 }
 
+// alone: who else has such a socket cannot be asked here.
+func (d *dgram) alone(uint16) bool { return false }
+
 func (d *dgram) close() { _ = d.file.Close() }

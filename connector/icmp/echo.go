@@ -144,4 +144,7 @@ func (t *echoes) handle(r *echoRequest) {
 	t.nat.fail(&e)
 }
 
+// Alone: the system has matched the reply with the request already.
+func (t *echoes) Alone(Outer) bool { return true }
+
 func (t *echoes) Close() { t.api.close() }

@@ -151,7 +151,7 @@ func (a *winEcho) start(r *echoRequest, done func(*echoRequest)) uint32 {
 	if r.DF {
 		h.options.flags = ipFlagDF
 	}
-	h.reply = make([]byte, echoReplySize+len(h.data)+echoExtra)
+	h.reply = make([]byte, echoReplySize+len(h.data)+echoLonger+echoExtra)
 	r.handle = h
 	if status := a.await(h, winFlight{r: r, done: done}); status != 0 {
 		_ = windows.CloseHandle(event)

@@ -72,8 +72,8 @@ func (n *NAT) quote(s *scratch, e *icmpError) (packet.Packet, uint8, bool) {
 	if m == nil {
 		return packet.Packet{}, 0, false
 	}
-	q := m.find(e.dst, e.seq, e.quoted[8:], time.Now())
-	if q == nil {
+	q, how := m.find(e.dst, e.seq, e.quoted[8:], time.Now())
+	if how == unlike {
 		return packet.Packet{}, 0, false
 	}
 	q.done = true

@@ -39,11 +39,13 @@ type fakeTransport struct {
 	sent    []sentEcho
 	opened  int
 	openErr error
+	alone   bool
 }
 
-func (t *fakeTransport) Name() string { return "fake" }
-func (t *fakeTransport) Attach(*NAT)  {}
-func (t *fakeTransport) Close()       {}
+func (t *fakeTransport) Name() string     { return "fake" }
+func (t *fakeTransport) Attach(*NAT)      {}
+func (t *fakeTransport) Close()           {}
+func (t *fakeTransport) Alone(Outer) bool { return t.alone }
 
 func (t *fakeTransport) Open(v6 bool, want uint16) (uint16, error) {
 	if t.openErr != nil {

@@ -72,19 +72,48 @@ func (m *mapping) grow(spare *int) {
 	}
 }
 
-// find returns the newest request of the last Lifetime to dst with this
-// sequence number whose payload agrees with data as far as both are known: two programs on
-// this host may use one identifier, their payloads differ.
-func (m *mapping) find(dst netip.Addr, seq uint16, data []byte, now time.Time) *request {
+// likeness says how far the payload that came back is the one that was sent.
+type likeness uint8
+
+const (
+	unlike likeness = iota // it may be that of another program's request
+	alike                  // most of it: damaged on its way, which is for who asked to see
+	equal                  // as far as both are known: it may be cut short or have something behind it
+)
+
+// like compares payloads. Two programs on this host may use one identifier; their payloads differ.
+func like(sent, got []byte) likeness {
+	n := min(len(sent), len(got))
+	if bytes.Equal(sent[:n], got[:n]) {
+		return equal
+	}
+	same := 0
+	for i := range n {
+		if sent[i] == got[i] {
+			same++
+		}
+	}
+	if 2*same >= n {
+		return alike
+	}
+	return unlike
+}
+
+// find returns the request of the last Lifetime to dst with this sequence number whose payload is
+// most like data, the newest of equals, and how much. nil: there is none.
+func (m *mapping) find(dst netip.Addr, seq uint16, data []byte, now time.Time) (best *request, how likeness) {
 	for i := range m.ring.Len() {
 		q := m.ring.Newest(i)
 		if q.seq != seq || q.dst != dst || now.Sub(q.at) > Lifetime {
 			continue
 		}
-		have := q.payload()
-		if n := min(len(have), len(data)); bytes.Equal(have[:n], data[:n]) {
-			return q
+		l := like(q.payload(), data)
+		if l == equal {
+			return q, l
+		}
+		if best == nil || l > how {
+			best, how = q, l
 		}
 	}
-	return nil
+	return best, how
 }

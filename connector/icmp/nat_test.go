@@ -69,6 +69,56 @@ func TestUnsolicited(t *testing.T) {
 	}
 }
 
+// A reply is what answers a request: a payload that was damaged, cut or made longer on its way is for
+// who asked to see. Only one that has little in common with what was sent may be for another program
+// of this host, unless there is none.
+func TestReplyIsNotItsPayload(t *testing.T) {
+	sent := make([]byte, 56)
+	for i := range sent {
+		sent[i] = byte(i)
+	}
+	change := func(f func(b []byte) []byte) []byte { return f(bytes.Clone(sent)) }
+	for name, c := range map[string]struct {
+		payload      []byte
+		shared, mine bool // delivered beside other programs, and where there is none
+	}{
+		"the same":   {sent, true, true},
+		"one bit":    {change(func(b []byte) []byte { b[30] ^= 1; return b }), true, true},
+		"first byte": {change(func(b []byte) []byte { b[0] ^= 0xff; return b }), true, true},
+		"half":       {change(func(b []byte) []byte { clear(b[28:]); return b }), true, true},
+		"more":       {change(func(b []byte) []byte { clear(b[20:]); return b }), false, true},
+		"zero":       {make([]byte, 56), false, true},
+		"cut":        {sent[:3], true, true},
+		"nothing":    {nil, true, true},
+		"longer":     {append(bytes.Clone(sent), make([]byte, 100)...), true, true},
+		"wrong, cut": {[]byte{9, 9, 9, 9}, false, true},
+	} {
+		for _, alone := range []bool{false, true} {
+			b := newBench(t, Config{})
+			b.fake.alone = alone
+			_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: sent})
+			b.reply(&reply{out: out, from: server4, seq: 1, ttl: 60, payload: c.payload})
+			p, want := b.took(), c.shared || alone && c.mine
+			if got := p.Raw != nil; got != want || got && !bytes.Equal(p.Payload(), c.payload) || b.counters.Get(packet.Unsolicited) == 0 != want {
+				t.Errorf("%s, alone %v: %+v, counted %v", name, alone, p, b.counters.Snapshot())
+			}
+		}
+	}
+}
+
+// Of two requests that both could have been answered the one is that was sent so.
+func TestReplyOfTheLikest(t *testing.T) {
+	b := newBench(t, Config{})
+	_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: []byte("first payload")})
+	b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, Payload: []byte("other payload")})
+	b.reply(&reply{out: out, from: server4, seq: 1, ttl: 60, payload: []byte("first payload")})
+	b.took()
+	m := b.outer[out]
+	if m.ring.Newest(0).done || !m.ring.Newest(1).done {
+		t.Error("the newer request was taken for the one that was answered")
+	}
+}
+
 func TestReplyCutShort(t *testing.T) { // some hosts return less than they were sent
 	b := newBench(t, Config{})
 	_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Payload: bytes.Repeat([]byte("x"), 1000)})

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,6 +36,7 @@ type pingSockets struct {
 	poller *sock.Poller
 	msgs   sync.Pool // *sock.Message
 	nat    *NAT
+	others others
 
 	// guarded by mu, under which no other lock is taken
 	mu      sync.Mutex
@@ -272,6 +274,9 @@ func (s *pingSocket) Failed(r sock.QueuedError) {
 	e.Ident, e.dst, e.Error = s.out.Ident, r.Dst.Addr(), r.ICMP()
 	s.of.nat.fail(&e)
 }
+
+// Alone: the kernel gives an identifier to one ping socket, but raw sockets send what they like.
+func (t *pingSockets) Alone(out Outer) bool { return t.others.raw(out.V6, time.Now()) == 0 }
 
 func (t *pingSockets) Run(ctx context.Context) error { return t.poller.Run(ctx) }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -58,6 +59,7 @@ type rawSocket struct {
 	poller *sock.Poller
 	msg    *sock.Message // for write
 	df     bool          // what SetDF set last
+	others others
 }
 
 func openRaw(v6 bool) (*rawSocket, error) {
@@ -155,6 +157,12 @@ func (s *rawSocket) read(ctx context.Context, n *NAT) error {
 	}
 	defer s.poller.Remove(s.fd, ticket)
 	return s.poller.Run(ctx)
+}
+
+// alone: this socket is one of those that the kernel lists.
+func (s *rawSocket) alone(ident uint16) bool {
+	now := time.Now()
+	return s.others.raw(s.ip6, now) <= 1 && !s.others.ping(s.ip6, ident, now)
 }
 
 func (s *rawSocket) receive(m *sock.Message, n *NAT) {

@@ -27,7 +27,10 @@ func (n *NAT) reply(a *reply) {
 }
 
 func (n *NAT) tryReply(a *reply) packet.Reason {
-	client, ok := n.asker(a)
+	client, ok := n.asker(a, alike)
+	if !ok && client != (key{}) && n.t.Alone(a.out) { // what came back is not what was sent, but nobody else's
+		client, ok = n.asker(a, unlike)
+	}
 	if !ok {
 		return packet.Unsolicited
 	}
@@ -45,18 +48,22 @@ func (n *NAT) tryReply(a *reply) packet.Reason {
 	return n.cfg.Back.Deliver(client.client, link.Urgent, s.out)
 }
 
-// asker returns who has sent the request that a answers, and keeps its mapping from now on; false
-// for none.
-func (n *NAT) asker(a *reply) (key, bool) {
+// asker returns who has sent the request that a answers. Where its payload is at least so much like
+// the one of a, it has been answered, and its mapping is kept from now on; else false. The zero key:
+// there is no such request.
+func (n *NAT) asker(a *reply, least likeness) (key, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m := n.outer[a.out]
 	if m == nil {
 		return key{}, false
 	}
-	q := m.find(a.from, a.seq, a.payload, time.Now())
-	if q == nil {
+	q, how := m.find(a.from, a.seq, a.payload, time.Now())
+	switch {
+	case q == nil:
 		return key{}, false
+	case how < least:
+		return m.key, false
 	}
 	q.done = true
 	if !m.confirmed {

@@ -16,6 +16,8 @@ type socket interface {
 	write(icmp []byte, to Header) packet.Verdict
 	// read hands everything that arrives to n.Incoming or n.incoming4 until ctx ends. Never nil.
 	read(ctx context.Context, n *NAT) error
+	// alone says that no other program of this host can have sent a request of that identifier.
+	alone(ident uint16) bool
 	close()
 }
 
@@ -69,6 +71,14 @@ func (t *shared) Send(r Request) packet.Verdict {
 		binary.BigEndian.PutUint16(s.buf[2:], packet.Checksum(s.buf, 0))
 	}
 	return s.write(s.buf, r.Header)
+}
+
+// Alone asks the socket of the family.
+func (t *shared) Alone(out Outer) bool {
+	if out.V6 {
+		return t.v6 != nil && t.v6.alone(out.Ident)
+	}
+	return t.v4.alone(out.Ident)
 }
 
 func (t *shared) Run(ctx context.Context) error {

@@ -29,6 +29,8 @@ func (f *fakeSocket) read(ctx context.Context, _ *NAT) error {
 	return context.Cause(ctx)
 }
 
+func (f *fakeSocket) alone(uint16) bool { return false }
+
 func (f *fakeSocket) close() { f.closed = true }
 
 // sharedBench is a NAT over the table strategy.

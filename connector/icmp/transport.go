@@ -28,6 +28,9 @@ type Transport interface {
 	Release(out Outer)
 	// Send sends one echo request under its outer identifier.
 	Send(r Request) packet.Verdict
+	// Alone says that no other program of this host can have sent what is answered under the
+	// identifier. It is asked where the answer is unlike the request.
+	Alone(out Outer) bool
 	// Run receives until ctx ends. Never nil.
 	Run(ctx context.Context) error
 	// Close frees what the transport was made of, when Run has returned.

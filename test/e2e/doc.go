@@ -19,7 +19,7 @@
 //	                             mtu_blackhole: a router that may not say it
 //	nat                          one identifier of several clients, by ping sockets and by raw ones
 //	order                        datagrams of one conversation come as they left
-//	ping, sizes                  echoes of every size, and datagrams
+//	ping, sizes                  echoes of every size, and datagrams; ping_odd: replies that are damaged
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see
 //	readme                       what the README says, typed
 //	transcripts                  what docs/troubleshooting.md shows; transcripts_behind: behind routers
