@@ -35,6 +35,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Row("stuck", m)
 	}
 	t.Row("packets", obs.Reasons(s.Reasons))
+	if s.LogLost > 0 {
+		t.Row("log", obs.LostText(s.LogLost))
+	}
 	if s.Denied > 0 {
 		t.Row("denied", term.Count(s.Denied, "time")+": oneping client status --denials")
 	}

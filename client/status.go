@@ -11,6 +11,7 @@ import (
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -48,6 +49,8 @@ type Status struct {
 	Reasons  map[string]uint64 `json:"reasons"`
 	Denied   int               `json:"denied"` // by the edge's policy: see Denials
 	Warnings []osroute.Warning `json:"warnings,omitempty"`
+	// LogLost is how many lines of the log nobody took.
+	LogLost uint64 `json:"log_lines_lost,omitempty"`
 }
 
 // Denials is what GET /v1/denials answers, the newest first.
@@ -67,7 +70,7 @@ func (c *Client) Status() Status {
 		Edges: id.Edges, Identity: &id, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routing.device(), MTU: c.cfg.MTU,
 		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routing.capturing(),
 		Sessions: p.Sessions, Held: p.Held, Flows: p.Flows, Reasons: p.Reasons, Denied: p.Denied,
-		Warnings: c.routing.warnings(), Memory: c.budget.Usage(time.Now()),
+		Warnings: c.routing.warnings(), Memory: c.budget.Usage(time.Now()), LogLost: obs.Lost(c.log),
 	}
 	if l != nil {
 		info := l.Info()

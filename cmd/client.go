@@ -108,7 +108,7 @@ than leaking, until the next start, whose exit removes all of it, or until
 				return err
 			}
 			memory.Keep(cfg.Memory)
-			return cl.Run(c.Context())
+			return runRole(c, cl.Run)
 		},
 	}
 	f.bind(cmd)

@@ -130,7 +130,7 @@ the whole way from the connector to a server shows as one hop.`,
 				return err
 			}
 			memory.Keep(cfg.Memory)
-			return cn.Run(c.Context())
+			return runRole(c, cn.Run)
 		},
 	}
 	f.bind(cmd)

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"io"
 	"net/netip"
 	"strconv"
 	"sync"
@@ -173,24 +174,29 @@ own addresses: name the public one where there is address translation in front.`
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithCancel(c.Context())
-			var wg sync.WaitGroup
-			defer wg.Wait()
-			defer cancel()
-			if setup.First {
-				wg.Go(func() {
-					select {
-					case <-e.Ready():
-						_ = newGuide(setup, cfg).write(c.ErrOrStderr()) // for people; nothing depends on it
-					case <-ctx.Done():
-					}
-				})
-			}
-			return e.Run(ctx)
+			return runRole(c, func(ctx context.Context) error {
+				ctx, cancel := context.WithCancel(ctx)
+				var guide sync.WaitGroup
+				defer guide.Wait()
+				defer cancel()
+				if setup.First {
+					guide.Go(func() { writeGuide(ctx, e, newGuide(setup, cfg), c.ErrOrStderr()) })
+				}
+				return e.Run(ctx)
+			})
 		},
 	}
 	f.bind(cmd)
 	return cmd
+}
+
+// writeGuide writes what to type next, once nodes can connect.
+func writeGuide(ctx context.Context, e *edge.Edge, g *guide, w io.Writer) {
+	select {
+	case <-e.Ready():
+		_ = g.write(w) // for people; nothing depends on it
+	case <-ctx.Done():
+	}
 }
 
 func newEdgeConfigCmd() *cobra.Command {

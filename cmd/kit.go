@@ -1,6 +1,8 @@
 package cmd
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/term"
 )
 
@@ -63,6 +66,17 @@ func (o *output) print(c *cobra.Command, v any, text func(io.Writer) error) erro
 // hint tells a person what comes next, beside the output.
 func hint(c *cobra.Command, format string, args ...any) {
 	term.Hint(c.ErrOrStderr(), fmt.Sprintf(format, args...))
+}
+
+// runRole runs a role until it ends or is told to stop; then that is no error.
+func runRole(c *cobra.Command, run func(context.Context) error) error {
+	ctx, cancel := process.UntilQuit(c.Context(), c.ErrOrStderr())
+	defer cancel()
+	err := run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // line returns a text function that prints one line.

@@ -7,14 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/internal/term"
 )
@@ -22,7 +23,7 @@ import (
 // Main runs the command line args of the build named version until it ends or the process is told
 // to stop, and returns the exit code: 0 done, 1 failed, 2 not a command line, or a command's own.
 func Main(version string, args []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := process.UntilStopped(context.Background())
 	defer stop()
 	first := ""
 	if len(args) > 0 {
@@ -47,6 +48,8 @@ func run(ctx context.Context, version string, args []string) int {
 		return exit.code
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return 0 // asked to stop
+	case unread(err):
+		return brokenPipe
 	}
 	fmt.Fprintln(os.Stderr, "oneping: error:", err)
 	if hint := advice.Of(err); hint != "" {
@@ -57,6 +60,16 @@ func run(ctx context.Context, version string, args []string) int {
 		return 2
 	}
 	return 1
+}
+
+// brokenPipe is the exit code of who writes to a pipe that nobody reads any more, as a shell shows it:
+// 128 + SIGPIPE. Like other tools of Unix, oneping says nothing about that.
+const brokenPipe = 128 + int(syscall.SIGPIPE)
+
+// unread says whether err is that nobody reads our output.
+func unread(err error) bool {
+	file, ok := errors.AsType[*fs.PathError](err)
+	return ok && file.Path == os.Stdout.Name() && errors.Is(err, syscall.EPIPE)
 }
 
 // wrongCommand finds a word where a command is wanted and none of that name

@@ -40,5 +40,8 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Row("stuck", m)
 	}
 	t.Row("packets", obs.Reasons(s.Reasons))
+	if s.LogLost > 0 {
+		t.Row("log", obs.LostText(s.LogLost))
+	}
 	return t.Print(w)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/obs"
 )
 
 // Status is what GET /v1/status on the local socket answers.
@@ -42,6 +43,8 @@ type Status struct {
 	// Unanswered is how many neighbours are asked now that have never answered.
 	Unanswered int               `json:"unanswered_neighbours"`
 	Reasons    map[string]uint64 `json:"reasons"`
+	// LogLost is how many lines of the log nobody took.
+	LogLost uint64 `json:"log_lines_lost,omitempty"`
 }
 
 // Status returns a snapshot. Only while Run runs.
@@ -54,7 +57,7 @@ func (c *Connector) Status() Status {
 		Version: c.cfg.Version, Started: c.uplink.Started(), Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: id.Edges, Identity: &id, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Flows: c.dispatch.tcp.Flows(), Reasons: c.counters.Snapshot(),
-		Unanswered: c.host.Unanswered(), Memory: c.budget.Usage(time.Now()),
+		Unanswered: c.host.Unanswered(), Memory: c.budget.Usage(time.Now()), LogLost: obs.Lost(c.log),
 	}
 	if nat := c.dispatch.icmp.nat.Load(); nat != nil {
 		s.Mappings = nat.Mappings()

@@ -33,6 +33,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Row("stuck", m)
 	}
 	t.Row("memory", s.Memory.String())
+	if s.LogLost > 0 {
+		t.Row("log", obs.LostText(s.LogLost))
+	}
 	return t.Print(w)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -29,6 +30,8 @@ type Status struct {
 	Reasons  map[string]uint64 `json:"reasons"`    // what became of packets, sessions and flows
 	Refused  map[string]uint64 `json:"refused"`    // connections before their handshake, by reason
 	Memory   MemoryStatus      `json:"memory"`
+	// LogLost is how many lines of the log nobody took.
+	LogLost uint64 `json:"log_lines_lost,omitempty"`
 }
 
 // TunnelStatus is one tunnel with its connected connectors.
@@ -58,7 +61,7 @@ func (e *Edge) Status() Status {
 	s := Status{
 		Edge: e.authority.ID(), Version: e.cfg.Version, Started: e.started, Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
 		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
-		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(),
+		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(), LogLost: obs.Lost(e.cfg.Log),
 		Tunnels: []TunnelStatus{}, Devices: []NodeStatus{},
 	}
 	connectors := make(map[string][]NodeStatus)

@@ -28,7 +28,8 @@ const (
 )
 
 // NewLogger returns a logger to standard error: lines for people on a terminal,
-// JSON otherwise. level is debug, info, warn or error; "" is info.
+// JSON otherwise. level is debug, info, warn or error; "" is info. Logging never waits for
+// long and never ends the process: Lost counts the lines that nobody took.
 func NewLogger(level string) (*zap.Logger, error) {
 	lvl := zapcore.InfoLevel
 	if level != "" {
@@ -38,8 +39,12 @@ func NewLogger(level string) (*zap.Logger, error) {
 		}
 		lvl = l
 	}
-	terminal := term.IsTerminal(os.Stderr)
-	return zap.New(zapcore.NewCore(encoder(terminal), zapcore.Lock(os.Stderr), lvl)), nil
+	return zap.New(newCore(os.Stderr, encoder(term.IsTerminal(os.Stderr)), lvl)), nil
+}
+
+func newCore(f *os.File, encode zapcore.Encoder, level zapcore.Level) zapcore.Core {
+	s := &sink{f: f, encode: encode}
+	return core{zapcore.NewCore(encode, zapcore.Lock(zapcore.AddSync(s)), level), s}
 }
 
 func encoder(terminal bool) zapcore.Encoder {

@@ -25,6 +25,7 @@
 //	transcripts                  what docs/troubleshooting.md shows; transcripts_behind: behind routers
 //	restart                      edge and connector killed and stopped
 //	routes                       the routes of the laptop, and many of them
+//	signals                      signals, closed terminals, pipes that nobody reads
 //	soak                         everything at once, for long
 //	sweep                        nmap and fping
 //	tcp                          transfers; tcp_handshake, tcp_end: how connections begin and end;
