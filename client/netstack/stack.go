@@ -36,11 +36,15 @@ const (
 	// were done.
 	lingerTimeout = 10 * time.Second
 	// keepAlive is how soon an idle connection whose application has gone without a word is
-	// noticed: the host resets what it does not know. It costs nothing, the host is this one.
+	// noticed: the host resets what it does not know. It costs nothing, the host is this one. Silence
+	// says nothing: a guest of the host that is paused answers when it goes on.
 	keepAlive = time.Minute
 	// userTimeout ends a connection whose application has taken nothing for so long (RFC 5482),
-	// though its host answers: a download that is paused lives for an afternoon.
-	userTimeout = 2 * time.Hour
+	// though its host answers, and an idle one about which its host is silent: a download that is
+	// paused lives for an afternoon, as RFC 5382 REQ-5 wants of whatever is idle.
+	userTimeout = 2*time.Hour + 4*time.Minute
+	// keepAlives that nobody answers end nothing before userTimeout does.
+	keepAlives = int(2 * userTimeout / keepAlive)
 	// handshakeTimeout gives up on an application that vanished without a reset.
 	handshakeTimeout = 30 * time.Second
 )
@@ -277,6 +281,7 @@ func setTimeouts(ep tcpip.Endpoint) {
 	for _, o := range []tcpip.SettableSocketOption{&idle, &interval, &timeout} {
 		_ = ep.SetSockOpt(o) // fails for no TCP endpoint
 	}
+	_ = ep.SetSockOptInt(tcpip.KeepaliveCountOption, keepAlives)
 }
 
 // setTTL gives a SYN-ACK, which leaves before its endpoint can be configured, the TTL that its

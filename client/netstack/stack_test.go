@@ -428,3 +428,28 @@ func waitFor(t *testing.T, cond func() bool) {
 		}
 	}
 }
+
+// A host that says nothing for less than RFC 5382 REQ-5 wants, as a guest that is paused, does not
+// lose an idle connection: the keep-alives that it does not answer end nothing.
+func TestSilenceEndsNoIdleConnection(t *testing.T) {
+	h := newHost(t)
+	app, far := h.dial(false, 443, 64)
+	defer app.Close()
+	defer far.Abort()
+	count, err := far.ep.GetSockOptInt(tcpip.KeepaliveCountOption)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var idle tcpip.KeepaliveIdleOption
+	var every tcpip.KeepaliveIntervalOption
+	var user tcpip.TCPUserTimeoutOption
+	for _, o := range []tcpip.GettableSocketOption{&idle, &every, &user} {
+		if err := far.ep.GetSockOpt(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const least = 2*time.Hour + 4*time.Minute
+	if silent := time.Duration(idle) + time.Duration(count)*time.Duration(every); silent < least || time.Duration(user) < least {
+		t.Errorf("%d keep-alives in %v, user time-out %v; want at least %v", count, silent, time.Duration(user), least)
+	}
+}

@@ -92,9 +92,19 @@ func TestDialConnects(t *testing.T) {
 		if err != nil || errs != 0 {
 			t.Errorf("%v: error queue %d, %v: any ICMP error ends the connection", a, errs, err)
 		}
-		newEndpoint(o.Conn).Abort()
-		newEndpoint(o.Conn).Abort() // twice is fine
+		e := newEndpoint(o.Conn)
+		if on, err := option(e, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || on != 0 {
+			t.Errorf("%v: keep-alives %d, %v: nobody asked for them", a, on, err)
+		}
+		e.Abort()
+		e.Abort() // twice is fine
 	}
+}
+
+// option reads a socket option of a connection.
+func option(e *endpoint, level, name int) (v int, err error) {
+	e.control(func(fd int) { v, err = unix.GetsockoptInt(fd, level, name) })
+	return v, err
 }
 
 func TestDialRefused(t *testing.T) {

@@ -44,6 +44,7 @@ func (k *kernel) Dial(ctx context.Context, t Target) (Outcome, error) {
 	v6 := t.Dst.Addr().Is6()
 	d := net.Dialer{
 		Timeout:       Patience,
+		KeepAlive:     -1, // see newEndpoint
 		FallbackDelay: -1 * time.Millisecond,
 		Control: func(_, _ string, c syscall.RawConn) error {
 			var serr error

@@ -11,8 +11,12 @@ type endpoint struct {
 	closedWrite atomic.Bool
 }
 
+// newEndpoint takes over a connection. Package net has every socket send keep-alives after 15 s:
+// nobody asked for them, and they end an idle connection in an outage that it would outlive
+// (RFC 9293 §3.8.4, RFC 5382 REQ-5).
 func newEndpoint(c *net.TCPConn) *endpoint {
 	e := &endpoint{TCPConn: c}
+	_ = e.SetKeepAlive(false) // fails only on a connection that is closed already
 	e.limit()
 	return e
 }
