@@ -288,6 +288,25 @@ func TestFlowWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// A SYN that its client gives up ends as that, whatever the connector was about to do: no link is down.
+func TestFlowThatTheClientGivesUp(t *testing.T) {
+	for name, noFlows := range map[string]bool{"waits for a stream": true, "waits for the answer": false} {
+		w := newWorld(t, Config{})
+		w.homeLink.noFlows, w.homeLink.leaves = noFlows, !noFlows
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		opener := &fakeStream{ctx: gone}
+		w.alice.Flow(t.Context(), opener, *header(alice4, server4, 22, 9))
+		if opener.code != proto.CodeAborted || opener.written.Len() != 0 || w.r.Flows() != 0 {
+			t.Errorf("%s: reset with %v, %d bytes, %d flows", name, opener.code, opener.written.Len(), w.r.Flows())
+		}
+		c := w.r.Counters()
+		if c.Get(packet.Closed) != 1 || c.Get(packet.LinkDown) != 0 || c.Get(packet.ConnectorDown) != 0 {
+			t.Errorf("%s: counted %v, want closed 1", name, c.Snapshot())
+		}
+	}
+}
+
 // fakeStream is the stream of a flow without a network: it records what is written, and reads what
 // it was given.
 type fakeStream struct {
@@ -295,6 +314,7 @@ type fakeStream struct {
 	written bytes.Buffer
 	code    proto.Code // of its first reset
 	closed  bool
+	ctx     context.Context // of its half; nil = it does not end
 }
 
 // answering returns the connector's end of a flow that nothing comes of.
@@ -313,7 +333,13 @@ func (f *fakeStream) Peek([]byte) (int, error)        { return 0, io.EOF }
 func (f *fakeStream) CloseWrite() error               { return nil }
 func (f *fakeStream) Close() error                    { f.closed = true; return nil }
 func (f *fakeStream) SetReadDeadline(time.Time) error { return nil }
-func (f *fakeStream) Context() context.Context        { return context.Background() }
+func (f *fakeStream) Context() context.Context {
+	if f.ctx != nil {
+		return f.ctx
+	}
+	return context.Background()
+}
+
 func (f *fakeStream) Reset(code proto.Code) {
 	if f.code == 0 {
 		f.code = code

@@ -89,6 +89,9 @@ func (o *opening) open(ctx context.Context) outcome {
 	o.h.TTL = o.at.ttl
 	var err error
 	if o.up, err = o.dial(ctx); err != nil {
+		if o.left() {
+			return outcome{reason: packet.Closed, code: proto.CodeAborted}
+		}
 		return o.refuse(packet.Verdict{Reason: packet.ConnectorDown, Answer: packet.HostUnreachable})
 	}
 	if !o.live.bind(o.up) {
@@ -138,6 +141,8 @@ func (o *opening) await() outcome {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return outcome{reason: packet.Timeout, answer: &proto.FlowAnswer{Kind: proto.AnswerSilent}}
+	case err != nil && o.left():
+		return outcome{reason: packet.Closed, code: proto.CodeAborted}
 	case err != nil:
 		return outcome{reason: packet.LinkDown, code: proto.CodeLinkDown}
 	}
@@ -145,6 +150,9 @@ func (o *opening) await() outcome {
 	a, reason := o.a.r.backAnswer(a, o.q.v6())
 	return outcome{reason: reason, answer: &a}
 }
+
+// left says whether the device has given up its SYN, or its link has ended.
+func (o *opening) left() bool { return o.s.Context().Err() != nil }
 
 // connected says whether the outcome of an opening is a connection.
 func (o *outcome) connected() bool {
