@@ -14,11 +14,21 @@ import (
 	"github.com/oneping/oneping/internal/term"
 )
 
-// exitError ends the program with a code and no message of its own: the exit
-// code of a command that the lab ran.
-type exitError struct{ code int }
+// exitError ends the program with a code: that of a command that the lab ran, without a message,
+// or that of a shell for one that it could not start, with the cause.
+type exitError struct {
+	code  int
+	cause error // nil: nothing is to be said
+}
 
-func (e *exitError) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+func (e *exitError) Error() string {
+	if e.cause != nil {
+		return e.cause.Error()
+	}
+	return fmt.Sprintf("exit status %d", e.code)
+}
+
+func (e *exitError) Unwrap() error { return e.cause }
 
 // usageError is a command line that makes no sense: exit code 2.
 type usageError struct{ err error }

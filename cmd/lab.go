@@ -140,5 +140,9 @@ func labExit(err error) error {
 	if errors.As(err, &exit) {
 		return &exitError{code: exit.Code}
 	}
+	var not *lab.NotStartedError
+	if errors.As(err, &not) {
+		return &exitError{code: not.Code, cause: err}
+	}
 	return err
 }

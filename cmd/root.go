@@ -44,7 +44,7 @@ func run(ctx context.Context, version string, args []string) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &exit):
+	case errors.As(err, &exit) && exit.cause == nil:
 		return exit.code
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return 0 // asked to stop
@@ -56,7 +56,10 @@ func run(ctx context.Context, version string, args []string) int {
 		term.Hint(os.Stderr, hint)
 	}
 	var u *usageError
-	if errors.As(err, &u) {
+	switch {
+	case exit != nil:
+		return exit.code
+	case errors.As(err, &u):
 		return 2
 	}
 	return 1

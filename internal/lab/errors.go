@@ -19,5 +19,16 @@ type ExitError struct {
 
 func (e *ExitError) Error() string { return fmt.Sprintf("command ended with exit code %d", e.Code) }
 
+// NotStartedError is a command that the node could not start.
+type NotStartedError struct {
+	Code  int // 127: there is none of that name, 126: it is no program (POSIX, XCU 2.8.2)
+	Cause error
+}
+
+func (e *NotStartedError) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *NotStartedError) Unwrap() error { return e.Cause }
+
 // ExitCode returns Code.
 func (e *ExitError) ExitCode() int { return e.Code }

@@ -41,7 +41,8 @@ type Signal struct {
 }
 
 // Reply answers a request. An exec is answered twice: when the command has
-// started, with the terminal's descriptor if it has one, and when it has ended.
+// started, with the terminal's descriptor if it has one, and when it has ended. One that cannot be
+// started has an error and the exit code of a shell for it.
 type Reply struct {
 	Error  string  `json:"error,omitempty"`
 	Hint   string  `json:"hint,omitempty"`
@@ -60,7 +61,11 @@ func (r *Reply) Err() error {
 	if r.Error == "" {
 		return nil
 	}
-	return &advice.Error{Text: r.Error, Advice: r.Hint}
+	err := error(&advice.Error{Text: r.Error, Advice: r.Hint})
+	if r.Exit != nil {
+		return &NotStartedError{Code: *r.Exit, Cause: err}
+	}
+	return err
 }
 
 // Charter is what a new holder is told on its lease.

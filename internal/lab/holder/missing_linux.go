@@ -3,9 +3,11 @@ package holder
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/lab"
 )
 
 // packageOf says where a common tool comes from (Debian's names), "" if unknown.
@@ -31,6 +33,21 @@ func packageOf(program string) string {
 		return "net-tools"
 	}
 	return ""
+}
+
+// notStarted answers for a program that could not be started: in words, and with the exit code
+// that a shell has for it (POSIX, XCU 2.8.2).
+func notStarted(err error, program string) lab.Reply {
+	r := lab.Failure(explainMissing(err, program))
+	code := 126
+	switch {
+	case errors.Is(err, errNoDir):
+		return r // no shell's business
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		code = 127
+	}
+	r.Exit = &code
+	return r
 }
 
 // explainMissing says how to get a program that is not there.

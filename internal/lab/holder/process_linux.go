@@ -73,11 +73,14 @@ func (s *spawner) start(ns *namespace, c command) (int, <-chan syscall.WaitStatu
 	return pid, exited, nil
 }
 
+// errNoDir is that the directory is not there in which a program was to start.
+var errNoDir = errors.New("working directory")
+
 // startError tells a missing working directory from a missing program.
 func startError(err error, dir string) error {
 	if errors.Is(err, syscall.ENOENT) && dir != "" {
 		if _, stat := os.Stat(dir); stat != nil {
-			return fmt.Errorf("working directory %s: %w", dir, err)
+			return fmt.Errorf("%w %s: %w", errNoDir, dir, err)
 		}
 	}
 	return err

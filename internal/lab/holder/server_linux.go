@@ -123,7 +123,7 @@ func (h *holder) exec(c *lab.Conn, req lab.Request, files []*os.File) error {
 	}
 	pid, exited, err := h.spawn.start(h.network.spaces[node.Name], cmd)
 	if err != nil {
-		return explainMissing(err, req.Argv[0])
+		return c.Send(notStarted(err, req.Argv[0]))
 	}
 	// From here on nothing of the caller's may stay open in the holder: a reader of a
 	// pipe waits for all of its writers.
