@@ -94,7 +94,7 @@ func (c *Client) open() error {
 		return err
 	}
 	c.dev = dev
-	c.routing.start(router, osroute.Config{Device: dev.Name(), MTU: dev.MTU(), Mark: c.cfg.Mark}, c.log)
+	c.routing.start(router, osroute.Config{Device: dev.Name(), MTU: dev.MTU(), Mark: c.cfg.Mark, DenyLAN: c.cfg.LAN == LANDeny}, c.log)
 	if c.stack, err = c.cfg.Host.Stack(dev.MTU(), dev.Write); err != nil {
 		return errors.Join(err, c.routing.stop(), dev.Close())
 	}

@@ -28,6 +28,9 @@ type Config struct {
 	MTU int
 	// Mark is the firewall mark of the link's sockets; 0 = DefaultMark.
 	Mark uint32
+	// LAN says what of the networks to which the host is attached stays outside of a capture; "" =
+	// LANAllow.
+	LAN string
 
 	// Names is what Node dials with, too; nil = names of its own.
 	Names *path.Names
@@ -53,6 +56,12 @@ const (
 	DefaultMark = osroute.DefaultMark
 )
 
+// Values of Config.LAN. The host's own gateway stays in both.
+const (
+	LANAllow = "allow" // networks that are more specific than the captures around them stay with the host
+	LANDeny  = "deny"  // none does
+)
+
 const cacheName = "config.json"
 
 // withDefaults checks cfg and fills in what is left out.
@@ -68,6 +77,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if cfg.TUN == "" {
 		cfg.TUN = DefaultTUN
+	}
+	if cfg.LAN == "" {
+		cfg.LAN = LANAllow
 	}
 	if cfg.Names == nil {
 		cfg.Names = new(path.Names)

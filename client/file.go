@@ -16,6 +16,7 @@ type File struct {
 	TUN       string `yaml:"tun"`
 	MTU       int    `yaml:"mtu"`
 	Mark      uint32 `yaml:"mark"`
+	LAN       string `yaml:"lan"`
 	LogLevel  string `yaml:"log_level"`
 }
 
@@ -33,5 +34,9 @@ func (f *File) Config() (Config, error) {
 			fmt.Sprintf("%d is not within %d to %d", f.MTU, packet.MinMTU6, tun.MaxMTU),
 			fmt.Sprintf("leave it out for %d", DefaultMTU))
 	}
-	return Config{StateDir: f.StateDir, TUN: f.TUN, MTU: f.MTU, Mark: f.Mark}, nil
+	if f.LAN != "" && f.LAN != LANAllow && f.LAN != LANDeny {
+		return Config{}, conf.BadField("client", "lan", fmt.Sprintf("%q is neither %s nor %s", f.LAN, LANAllow, LANDeny),
+			"leave it out for "+LANAllow)
+	}
+	return Config{StateDir: f.StateDir, TUN: f.TUN, MTU: f.MTU, Mark: f.Mark, LAN: f.LAN}, nil
 }

@@ -41,6 +41,7 @@ func (f *clientFlags) bind(cmd *cobra.Command) {
 	set.StringVar(&f.given.TUN, "tun", client.DefaultTUN, "`NAME` of the TUN device")
 	set.IntVar(&f.given.MTU, "mtu", client.DefaultMTU, "MTU of the TUN device in `BYTES`")
 	set.Uint32Var(&f.given.Mark, "mark", client.DefaultMark, "firewall `MARK` of the link's own packets")
+	set.StringVar(&f.given.LAN, "lan", client.LANAllow, "`WHICH` networks attached to this machine stay local: allow those more specific than the capture, or deny all")
 	set.StringVar(&f.given.LogLevel, "log-level", "info", "`LEVEL`: debug, info, warn or error")
 	set.StringVar(&f.path, "config", "", configHelp(proto.RoleClient))
 }
@@ -58,6 +59,7 @@ func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
 	file.TUN = over(cmd, "tun", f.given.TUN, file.TUN)
 	file.MTU = over(cmd, "mtu", f.given.MTU, file.MTU)
 	file.Mark = over(cmd, "mark", f.given.Mark, file.Mark)
+	file.LAN = over(cmd, "lan", f.given.LAN, file.LAN)
 	file.LogLevel = over(cmd, "log-level", f.given.LogLevel, file.LogLevel)
 	return file, nil
 }

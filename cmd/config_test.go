@@ -45,6 +45,7 @@ func TestConfigCheck(t *testing.T) {
 		{"client", "", good},
 		{"client", "state_dir: /srv/oneping\ntoken_file: /etc/oneping/client.token\ntun: op0\nmtu: 1400\nmark: 0x70\nlog_level: debug\n", good},
 		{"client", "tun: op0\n\nmut: 1400\nmarc: 3\n", "--\nerror: read " + path + ":\n  line 3: unknown key \"mut\"\n  line 4: unknown key \"marc\"\n" + typingHint},
+		{"client", "lan: never\n", "--\nerror: client configuration: lan: \"never\" is neither allow nor deny\nhint: leave it out for allow\n"},
 		{"client", "mtu: 40\n", "--\nerror: client configuration: mtu: 40 is not within 1280 to 65535\nhint: leave it out for 1500\n"},
 		{"client", "mark: -1\n", "--\nerror: read " + path + ": line 1: cannot unmarshal !!int `-1` into uint32\n" + typingHint},
 		{
@@ -83,15 +84,15 @@ func TestFlagsWin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("state_dir: /srv/client\ntoken_file: /srv/token\ntun: op0\nmtu: 1400\nmark: 7\nlog_level: warn\n")
+	write("state_dir: /srv/client\ntoken_file: /srv/token\ntun: op0\nmtu: 1400\nmark: 7\nlan: deny\nlog_level: warn\n")
 	for _, c := range []struct {
 		args []string
 		want client.File
 	}{
-		{nil, client.File{StateDir: "/srv/client", TokenFile: "/srv/token", TUN: "op0", MTU: 1400, Mark: 7, LogLevel: "warn"}},
+		{nil, client.File{StateDir: "/srv/client", TokenFile: "/srv/token", TUN: "op0", MTU: 1400, Mark: 7, LAN: "deny", LogLevel: "warn"}},
 		{
-			[]string{"--state-dir", "/d", "--token-file", "-", "--tun", "op1", "--mtu", "1500", "--mark", "8", "--log-level", "info"},
-			client.File{StateDir: "/d", TokenFile: "-", TUN: "op1", MTU: 1500, Mark: 8, LogLevel: "info"},
+			[]string{"--state-dir", "/d", "--token-file", "-", "--tun", "op1", "--mtu", "1500", "--mark", "8", "--lan", "allow", "--log-level", "info"},
+			client.File{StateDir: "/d", TokenFile: "-", TUN: "op1", MTU: 1500, Mark: 8, LAN: "allow", LogLevel: "info"},
 		},
 	} {
 		var f clientFlags
@@ -201,7 +202,7 @@ func TestSampleFiles(t *testing.T) {
 		}
 	}
 	got, err := client.LoadFile(writeFile(t, key.ReplaceAllString(service.Sample(proto.RoleClient), "$1")))
-	want := client.File{TokenFile: service.TokenPath(proto.RoleClient), TUN: client.DefaultTUN, MTU: client.DefaultMTU, Mark: client.DefaultMark, LogLevel: "info"}
+	want := client.File{TokenFile: service.TokenPath(proto.RoleClient), TUN: client.DefaultTUN, MTU: client.DefaultMTU, Mark: client.DefaultMark, LAN: client.LANAllow, LogLevel: "info"}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("client: %v %s", err, diff)
 	}

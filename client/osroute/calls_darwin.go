@@ -186,7 +186,7 @@ func decodeRoute(m *route.RouteMessage) darwinRoute {
 		return nil
 	}
 	out.dst, _ = ipOf(at(syscall.RTAX_DST))
-	_, out.gateway = ipOf(at(syscall.RTAX_GATEWAY))
+	out.via, _ = ipOf(at(syscall.RTAX_GATEWAY))
 	if mask, ok := ipOf(at(syscall.RTAX_NETMASK)); ok {
 		out.mask = mask.AsSlice()
 	}

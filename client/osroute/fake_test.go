@@ -50,6 +50,15 @@ func (s *fakeSystem) add(dst, device string, gateway, byAddress bool) {
 	s.table = append(s.table, fakeRoute{seenRoute{mainRoute: mainRoute{netip.MustParsePrefix(dst), device, gateway, byAddress}}, 25})
 }
 
+// router says of the route to dst by which router it goes.
+func (s *fakeSystem) router(dst, via string) {
+	for i := range s.table {
+		if s.table[i].dst == netip.MustParsePrefix(dst) {
+			s.table[i].via = netip.MustParseAddr(via)
+		}
+	}
+}
+
 func (s *fakeSystem) remove(dst string) {
 	s.table = slices.DeleteFunc(s.table, func(r fakeRoute) bool { return r.dst == netip.MustParsePrefix(dst) })
 }

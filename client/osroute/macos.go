@@ -143,11 +143,11 @@ func deleteRequest(device string, a netip.Addr) []byte {
 
 // darwinRoute is what a message of the routing table says, as far as it matters here.
 type darwinRoute struct {
-	flags   int
-	device  string
-	dst     netip.Addr
-	mask    []byte // nil for a host route and for the default route
-	gateway bool   // the gateway is an address, not a link
+	flags  int
+	device string
+	dst    netip.Addr
+	mask   []byte     // nil for a host route and for the default route
+	via    netip.Addr // the gateway where it is an address, not a link
 }
 
 const (
@@ -178,7 +178,8 @@ func (d darwinRoute) seen() (seenRoute, bool) {
 	}
 	static := d.flags&(rtfStatic|rtfGateway) != 0
 	return seenRoute{
-		mainRoute: mainRoute{dst: dst, device: d.device, gateway: d.flags&rtfGateway != 0 || d.gateway, byAddress: !static},
+		via:       d.via.WithZone(""),
+		mainRoute: mainRoute{dst: dst, device: d.device, gateway: d.flags&rtfGateway != 0 || d.via.IsValid(), byAddress: !static},
 		stop:      d.flags&rtfReject != 0,
 	}, true
 }

@@ -99,17 +99,17 @@ func TestDarwinRoutes(t *testing.T) {
 		in   darwinRoute
 		want string // prefix, device, flags; "" = not seen
 	}{
-		{"connected", darwinRoute{usual | 0x100, "en0", addr("192.168.1.0"), []byte{255, 255, 255}, false}, "192.168.1.0/24 en0 connected"},
-		{"default", darwinRoute{usual | rtfGateway | rtfStatic, "en0", addr("0.0.0.0"), nil, true}, "0.0.0.0/0 en0 gateway"},
-		{"scoped default", darwinRoute{usual | rtfGateway | rtfIfScope, "en1", addr("0.0.0.0"), nil, true}, ""},
-		{"static", darwinRoute{usual | rtfGateway | rtfStatic, "en0", addr("172.16.0.0"), []byte{255, 240}, true}, "172.16.0.0/12 en0 gateway"},
-		{"static on link", darwinRoute{usual | rtfStatic, "en0", addr("10.9.0.0"), []byte{255, 255}, false}, "10.9.0.0/16 en0"},
-		{"host", darwinRoute{usual | rtfHost | rtfStatic | rtfGateway, "en0", addr("10.9.0.1"), nil, true}, "10.9.0.1/32 en0 gateway"},
-		{"neighbour", darwinRoute{usual | rtfHost | rtfLLInfo, "en0", addr("192.168.1.9"), nil, false}, ""},
-		{"clone", darwinRoute{usual | rtfHost | rtfCloned, "en0", addr("8.8.8.8"), nil, true}, ""},
-		{"reject", darwinRoute{usual | rtfReject | rtfGateway | rtfStatic, "lo0", addr("172.16.0.0"), []byte{255, 240, 0, 0}, true}, "172.16.0.0/12 lo0 gateway stop"},
-		{"IPv6 connected", darwinRoute{usual, "en0", addr("2001:db8:1::"), []byte{255, 255, 255, 255, 255, 255, 255, 255}, false}, "2001:db8:1::/64 en0 connected"},
-		{"down", darwinRoute{rtfStatic, "en0", addr("10.0.0.0"), []byte{255}, false}, ""},
+		{"connected", darwinRoute{usual | 0x100, "en0", addr("192.168.1.0"), []byte{255, 255, 255}, netip.Addr{}}, "192.168.1.0/24 en0 connected"},
+		{"default", darwinRoute{usual | rtfGateway | rtfStatic, "en0", addr("0.0.0.0"), nil, addr("192.168.1.254")}, "0.0.0.0/0 en0 gateway"},
+		{"scoped default", darwinRoute{usual | rtfGateway | rtfIfScope, "en1", addr("0.0.0.0"), nil, addr("192.168.1.254")}, ""},
+		{"static", darwinRoute{usual | rtfGateway | rtfStatic, "en0", addr("172.16.0.0"), []byte{255, 240}, addr("192.168.1.254")}, "172.16.0.0/12 en0 gateway"},
+		{"static on link", darwinRoute{usual | rtfStatic, "en0", addr("10.9.0.0"), []byte{255, 255}, netip.Addr{}}, "10.9.0.0/16 en0"},
+		{"host", darwinRoute{usual | rtfHost | rtfStatic | rtfGateway, "en0", addr("10.9.0.1"), nil, addr("192.168.1.254")}, "10.9.0.1/32 en0 gateway"},
+		{"neighbour", darwinRoute{usual | rtfHost | rtfLLInfo, "en0", addr("192.168.1.9"), nil, netip.Addr{}}, ""},
+		{"clone", darwinRoute{usual | rtfHost | rtfCloned, "en0", addr("8.8.8.8"), nil, addr("192.168.1.254")}, ""},
+		{"reject", darwinRoute{usual | rtfReject | rtfGateway | rtfStatic, "lo0", addr("172.16.0.0"), []byte{255, 240, 0, 0}, addr("192.168.1.254")}, "172.16.0.0/12 lo0 gateway stop"},
+		{"IPv6 connected", darwinRoute{usual, "en0", addr("2001:db8:1::"), []byte{255, 255, 255, 255, 255, 255, 255, 255}, netip.Addr{}}, "2001:db8:1::/64 en0 connected"},
+		{"down", darwinRoute{rtfStatic, "en0", addr("10.0.0.0"), []byte{255}, netip.Addr{}}, ""},
 		{"not IP", darwinRoute{flags: usual, device: "en0"}, ""},
 	} {
 		got := ""
@@ -139,7 +139,7 @@ func TestWindowsRoutes(t *testing.T) {
 	}{
 		{"connected", windowsRoute{p, none, "Wi-Fi", 7, 256, true, false}, seenRoute{mainRoute: mainRoute{p, "Wi-Fi", false, true}}},
 		{"advertised", windowsRoute{p, none, "Wi-Fi", 7, 256, false, true}, seenRoute{mainRoute: mainRoute{p, "Wi-Fi", false, true}}},
-		{"static", windowsRoute{p, netip.MustParseAddr("192.168.1.1"), "Wi-Fi", 7, 1, false, false}, seenRoute{mainRoute: mainRoute{p, "Wi-Fi", true, false}}},
+		{"static", windowsRoute{p, netip.MustParseAddr("192.168.1.1"), "Wi-Fi", 7, 1, false, false}, seenRoute{mainRoute: mainRoute{p, "Wi-Fi", true, false}, via: netip.MustParseAddr("192.168.1.1")}},
 		{"static on link", windowsRoute{p, none, "Wi-Fi", 7, 1, false, false}, seenRoute{mainRoute: mainRoute{p, "Wi-Fi", false, false}}},
 		{"stop", windowsRoute{p, none, "lo", windowsLoopback, windowsStopMetric, false, false}, seenRoute{mainRoute: mainRoute{p, "lo", false, false}, stop: true}},
 		{"loopback's own", windowsRoute{p, none, "lo", windowsLoopback, 256, true, false}, seenRoute{mainRoute: mainRoute{p, "lo", false, true}}},

@@ -213,17 +213,18 @@ func dropRoute(x tableRoute) error {
 	return nil
 }
 
-// readMain returns the routes of the main table.
-func readMain(stack families) ([]mainRoute, error) {
+// readMain returns the routes of the main table, and those by way of a router once more.
+func readMain(stack families) ([]mainRoute, []gatewayRoute, error) {
 	links, err := list(netlink.LinkList)
 	if err != nil {
-		return nil, fail("list interfaces", err)
+		return nil, nil, fail("list interfaces", err)
 	}
 	names := make(map[int]string, len(links))
 	for _, l := range links {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
 	var routes []mainRoute
+	var gateways []gatewayRoute
 	err = eachFamily(stack, func(v6 bool) error {
 		have, err := list(func() ([]netlink.Route, error) {
 			return netlink.RouteListFiltered(familyOf(v6), &netlink.Route{Table: tableMain}, netlink.RT_FILTER_TABLE)
@@ -238,8 +239,26 @@ func readMain(stack families) ([]mainRoute, error) {
 				gateway:   x.Gw != nil || x.Via != nil || len(x.MultiPath) > 0 || x.Type != int(unicast),
 				byAddress: x.Protocol == unix.RTPROT_KERNEL || x.Protocol == unix.RTPROT_RA || x.Protocol == unix.RTPROT_DHCP,
 			})
+			gateways = append(gateways, gatewaysOf(x, routeDst(x, v6), names)...)
 		}
 		return nil
 	})
-	return routes, err
+	return routes, gateways, err
+}
+
+// gatewaysOf returns the routers of a route, of which there may be several.
+func gatewaysOf(x netlink.Route, dst netip.Prefix, names map[int]string) (out []gatewayRoute) {
+	add := func(link int, ip net.IP, via netlink.Destination) {
+		if v, ok := via.(*netlink.Via); ok && ip == nil {
+			ip = v.Addr
+		}
+		if a := fromIP(ip); a.IsValid() {
+			out = append(out, gatewayRoute{dst: dst, device: names[link], via: a})
+		}
+	}
+	add(x.LinkIndex, x.Gw, x.Via)
+	for _, n := range x.MultiPath {
+		add(n.LinkIndex, n.Gw, n.Via)
+	}
+	return out
 }

@@ -127,6 +127,11 @@ func (m *machine) address(dev, prefix string) {
 	m.must(netlink.AddrAdd(m.link(dev), &netlink.Addr{IPNet: toIPNet(netip.MustParsePrefix(prefix)), Flags: unix.IFA_F_NODAD}))
 }
 
+func (m *machine) unaddress(dev, prefix string) {
+	m.t.Helper()
+	m.must(netlink.AddrDel(m.link(dev), &netlink.Addr{IPNet: toIPNet(netip.MustParsePrefix(prefix))}))
+}
+
 // route adds a route to main; via may be empty.
 func (m *machine) route(dst, via, dev string) {
 	m.t.Helper()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -15,7 +14,9 @@ import (
 //
 // The longest prefix wins there, so the promises of the package are kept by the choice of prefixes:
 //
-//   - Connected prefixes win: what lies within one is left out, a capture around one is the shorter prefix.
+//   - A connected prefix that is exempt (exempt.go) is the longer one, and wins by itself. One as long as a capture is
+//     outbid by two halves, a shorter one by the capture; without exemptions each is captured like a capture of its own.
+//     A gateway to the edge is left out: what lies around it is captured in parts.
 //   - A static route of the host must not win: each that lies within a capture is outbid, on macOS by its two halves
 //     (there is one route for a prefix), on Windows by the same prefix with a better metric. One of a single address
 //     cannot be halved; a warning names it.
@@ -34,6 +35,7 @@ type hostRoute struct {
 // seenRoute is a route found in the host's table.
 type seenRoute struct {
 	mainRoute
+	via  netip.Addr // the router, zero = none
 	stop bool
 }
 
@@ -237,108 +239,4 @@ func present(table []seenRoute, device string) map[hostRoute]bool {
 
 func only4(addrs []netip.Prefix) []netip.Prefix {
 	return slices.DeleteFunc(slices.Clone(addrs), func(p netip.Prefix) bool { return p.Addr().Is6() })
-}
-
-// wantHostRoutes returns the routes for cfg beside what is in the table, stops before those
-// through the TUN.
-func wantHostRoutes(cfg Config, table []seenRoute, halves bool) ([]hostRoute, []Warning) {
-	foreign := foreignRoutes(table, cfg.Device)
-	connected := connectedPrefixes(foreign, cfg.Device)
-	local := func(p netip.Prefix) bool {
-		return slices.ContainsFunc(connected, func(c onlink) bool { return covers(c.prefix, p) })
-	}
-	var stops, through []hostRoute
-	capture := captured(cfg)
-	warnings := shadowed(capture, networks(connected))
-	for _, p := range capture {
-		for _, part := range belowDefault(p) {
-			if local(part) {
-				continue
-			}
-			if !halves || !part.IsSingleIP() {
-				stops = append(stops, hostRoute{dst: part, stop: true})
-			}
-			through = appendThrough(through, cfg, bid(part, halves))
-		}
-	}
-	for _, r := range foreign {
-		if !outbiddable(r, capture) || local(r.dst) {
-			continue
-		}
-		if halves && r.dst.IsSingleIP() {
-			if !slices.Contains(capture, r.dst) {
-				warnings = append(warnings, hostRouteWarning(r))
-			}
-			continue
-		}
-		through = appendThrough(through, cfg, bid(r.dst, halves))
-	}
-	through = slices.DeleteFunc(through, func(r hostRoute) bool { return local(r.dst) })
-	all := slices.Concat(stops, through)
-	return uniq(all), warnings
-}
-
-// foreignRoutes returns the routes that are neither ours nor the system's own for loopback,
-// link-local and multicast.
-func foreignRoutes(table []seenRoute, device string) []mainRoute {
-	var out []mainRoute
-	for _, s := range table {
-		if s.stop || s.device == device || !s.dst.IsValid() || s.dst.Bits() == 0 {
-			continue
-		}
-		if slices.ContainsFunc(stays(), func(p netip.Prefix) bool { return covers(p, s.dst) }) {
-			continue
-		}
-		out = append(out, s.mainRoute)
-	}
-	return out
-}
-
-// outbiddable reports whether r is a static route within a capture.
-func outbiddable(r mainRoute, capture []netip.Prefix) bool {
-	return (r.gateway || !r.byAddress) && slices.ContainsFunc(capture, func(p netip.Prefix) bool { return covers(p, r.dst) })
-}
-
-// networks leaves out the single addresses of connected prefixes (an interface's own and
-// broadcast address).
-func networks(connected []onlink) []onlink {
-	return slices.DeleteFunc(slices.Clone(connected), func(c onlink) bool { return c.prefix.IsSingleIP() })
-}
-
-func hostRouteWarning(r mainRoute) Warning {
-	return Warning{
-		Text: "captured " + r.dst.String() + " leaves this host by a route of its own on " + r.device,
-		Hint: "remove the host route for " + strings.TrimSuffix(strings.TrimSuffix(r.dst.String(), "/32"), "/128"),
-	}
-}
-
-// belowDefault returns p, or its halves if p is everything: the default route is the underlay's.
-func belowDefault(p netip.Prefix) []netip.Prefix {
-	if p.Bits() == 0 {
-		return bid(p, true)
-	}
-	return []netip.Prefix{p}
-}
-
-// bid returns the prefixes that win over a route for p: p itself where the metric decides, else
-// its halves. A single address has no halves.
-func bid(p netip.Prefix, halves bool) []netip.Prefix {
-	if !halves || p.IsSingleIP() {
-		return []netip.Prefix{p}
-	}
-	upper := p.Addr().AsSlice()
-	upper[p.Bits()/8] |= 0x80 >> (p.Bits() % 8)
-	second, _ := netip.AddrFromSlice(upper)
-	return []netip.Prefix{netip.PrefixFrom(p.Addr(), p.Bits()+1), netip.PrefixFrom(second, p.Bits()+1)}
-}
-
-// appendThrough appends routes through the TUN for prefixes of a family in which the device has
-// an address.
-func appendThrough(list []hostRoute, cfg Config, prefixes []netip.Prefix) []hostRoute {
-	for _, p := range prefixes {
-		if firstAddr(cfg.Addrs, p.Addr().Is6()).IsValid() {
-			list = append(list, hostRoute{dst: p})
-		}
-	}
-	return list
 }

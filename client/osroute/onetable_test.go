@@ -122,7 +122,7 @@ func TestOneTableWays(t *testing.T) {
 			"172.68.101.57": fakeDevice,
 			"172.68.101.58": fakeUplink,
 			"192.168.1.77":  fakeUplink,
-			"192.168.1.200": fakeUplink,
+			"192.168.1.200": fakeDevice, // a capture within the connected prefix is more specific
 			"192.168.2.77":  fakeDevice,
 			"fd00:7::120":   fakeDevice,
 			"8.8.8.8":       fakeUplink,
@@ -139,7 +139,7 @@ func TestOneTableWays(t *testing.T) {
 		}
 		want := []string{
 			"part of captured 192.168.0.0/16 is not captured: 192.168.1.0/24 is directly connected on en0",
-			"captured 192.168.1.128/25 is not captured: 192.168.1.0/24 is directly connected on en0",
+			"addresses of the local network 192.168.1.0/24 on en0 are captured, and reached through oneping: 192.168.1.128/25",
 		}
 		if !windows {
 			want = append(want, "this host has a route of its own for captured 172.16.0.0/12, which its packets take if the client crashes")

@@ -4,12 +4,17 @@
 // # What it promises
 //
 // Captured traffic enters the TUN and never another interface: not while the link is down, not
-// while the process restarts, not past a static route of the host. Directly connected prefixes
-// stay with their interface (a warning names a capture that one of them shadows), multicast and
-// link-local traffic stay with the host, and the link's own packets, which carry a firewall mark
-// or are bound to the underlay's interface ([LinkControl]), never enter the TUN. A socket without
-// a source gets the device's address for captured destinations. Answers from any router address
-// are accepted on the TUN, also with strict rp_filter and without a default route.
+// while the process restarts, not past a static route of the host. The longest prefix decides
+// (exempt.go): a directly connected prefix that is more specific than the captures around it stays
+// with its interface, and a warning says so; the gateway to the edge, multicast and link-local
+// traffic stay with the host; and the link's own packets, which carry a firewall mark or are bound
+// to the underlay's interface ([LinkControl]), never enter the TUN. A socket without a source gets
+// the device's address for captured destinations. Answers from any router address are accepted on
+// the TUN, also with strict rp_filter and without a default route.
+//
+// Other software can break that. On Linux the kernel is asked after each change (verify_linux.go):
+// where it would send a captured packet elsewhere, the rules move in front of the others', and
+// where that does not help Apply returns an error that names the rule: nothing leaves unsaid.
 //
 // # How
 //
@@ -36,13 +41,17 @@ type Config struct {
 	Capture []netip.Prefix // prefixes taken off the host
 	Hops    []netip.Addr   // hop addresses of the edge: host routes through the device
 
-	// Underlay is where the link's UDP packets go (optional; Linux). With it, a host with strict
-	// rp_filter accepts the edge's answers although the edge lies within a captured prefix.
+	// DenyLAN leaves no directly connected prefix outside of a capture that covers it.
+	DenyLAN bool
+
+	// Underlay is where the link's UDP packets go, or may go. With it, a Linux host with strict
+	// rp_filter accepts the edge's answers although the edge lies within a captured prefix; and the
+	// gateways on the way there stay with the host.
 	Underlay []netip.AddrPort
 
 	Mark     uint32 // firewall mark on the link's sockets (Linux); must not be 0 there
 	Table    int    // own routing table (Linux), and the one after it; 0 = a pair chosen by the device's name
-	Priority int    // of the first of five consecutive ip rule priorities (Linux); 0 = chosen by the device's name
+	Priority int    // of the first of six consecutive ip rule priorities (Linux); 0 = chosen by the device's name
 }
 
 // DefaultMark is the firewall mark for the link's sockets where none is configured ("1p" in
@@ -198,38 +207,4 @@ func uniq[T comparable](list []T) []T {
 		}
 	}
 	return out
-}
-
-// shadowed returns a warning for each capture that lies within, or reaches into, a connected
-// prefix.
-func shadowed(capture []netip.Prefix, connected []onlink) []Warning {
-	var out []Warning
-	for _, c := range connected {
-		for _, p := range capture {
-			if p.Bits() == 0 || !p.Overlaps(c.prefix) || p.Addr().Is6() != c.prefix.Addr().Is6() {
-				continue
-			}
-			out = append(out, shadowWarning(p, c))
-		}
-	}
-	return out
-}
-
-func shadowWarning(p netip.Prefix, c onlink) Warning {
-	if covers(c.prefix, p) {
-		return Warning{
-			Text: "captured " + p.String() + " is not captured: " + c.prefix.String() + " is directly connected on " + c.device,
-			Hint: "leave the network with " + c.prefix.String() + ", or give the site another range",
-		}
-	}
-	return Warning{
-		Text: "part of captured " + p.String() + " is not captured: " + c.prefix.String() + " is directly connected on " + c.device,
-		Hint: "hosts of " + c.prefix.String() + " are reached on the local network, not through oneping",
-	}
-}
-
-// onlink is a directly connected prefix of another interface.
-type onlink struct {
-	prefix netip.Prefix
-	device string
 }

@@ -103,28 +103,29 @@ func (r *Router) apply(cfg Config) error {
 	if err := setDevice(link, usable); err != nil {
 		return err
 	}
-	main, err := readMain(stack)
+	main, routers, err := readMain(stack)
 	if err != nil {
 		return err
 	}
 	connected := connectedPrefixes(main, cfg.Device)
+	exempt := exemptions(cfg, connected, underlayGateways(cfg, routers))
 	gateways := nextHops(usable, main)
 	if facts.ipv6 {
 		if err := setRouters(link, slices.DeleteFunc(slices.Clone(gateways), netip.Addr.Is4)); err != nil {
 			return err
 		}
 	}
-	want := wantRoutes(usable, link.Attrs().Index, gateways, stack)
-	if err := syncTables(usable, connected, want, stack); err != nil {
+	want := wantRoutes(usable, link.Attrs().Index, gateways, exempt, stack)
+	if err := syncTables(usable, exempt, want, stack); err != nil {
 		return err
 	}
 	facts.strict = strictInterfaces(cfg.Device)
-	r.warnings.set(append(hostWarnings(cfg, facts), shadowed(captured(cfg), connected)...))
+	r.warnings.set(append(hostWarnings(cfg, facts), localWarnings(cfg, connected, exempt)...))
 	return nil
 }
 
 // syncTables adds routes, then rules, and then removes rules and routes that are not wanted.
-func syncTables(cfg Config, connected []onlink, want []tableRoute, stack families) error {
+func syncTables(cfg Config, exempt []exemption, want []tableRoute, stack families) error {
 	haveRoutes, err := readRoutes(claimOf(cfg), stack)
 	if err != nil {
 		return err
@@ -134,7 +135,7 @@ func syncTables(cfg Config, connected []onlink, want []tableRoute, stack familie
 		return err
 	}
 	addRoutes, dropRoutes := diff(haveRoutes, want)
-	addRules, dropRules := diff(haveRules, wantRules(cfg, connected, stack))
+	addRules, dropRules := diff(haveRules, wantRules(cfg, exempt, stack))
 	for _, x := range addRoutes {
 		if err := addRoute(x); err != nil {
 			return err

@@ -86,7 +86,7 @@ func TestKernelWays(t *testing.T) {
 			t.Errorf("%s: %s goes %q, want %q", tc.what, tc.dst, got, tc.want)
 		}
 	}
-	want := []Warning{shadowWarning(netip.MustParsePrefix("192.168.0.0/16"), onlink{netip.MustParsePrefix("192.168.1.0/24"), "eth0"})}
+	want := []Warning{partWarning(netip.MustParsePrefix("192.168.0.0/16"), onlink{netip.MustParsePrefix("192.168.1.0/24"), "eth0"})}
 	if d := cmp.Diff(want, r.Warnings()); d != "" {
 		t.Errorf("warnings (-want +got):\n%s", d)
 	}

@@ -21,8 +21,12 @@ import (
 //	P    from DEVICE-ADDRESS lookup T             packets of the device: the same routes as without a source
 //	P+1  from DEVICE-ADDRESS lookup T+1           what else has that source, and every reverse-path check on the TUN
 //	P+2  to EDGE ipproto udp dport PORT lookup main      the underlay, for reverse-path checks on its own interface
-//	P+3  to CONNECTED lookup main suppress_prefixlength BITS-1   connected prefixes win, a default route does not
-//	P+4  not fwmark MARK lookup T                 everything captured
+//	P+3  not fwmark MARK lookup T                 everything captured; "throw" for what is exempt
+//	P+4  to EXEMPT lookup main suppress_prefixlength BITS-1   what T has thrown: its connected route, never a shorter one
+//	P+5  to EXEMPT lookup T+1                     without its connected route it is captured, too
+//
+// Why "throw": the longest prefix decides within one table, so a capture within an exempt prefix
+// wins over it, whatever their number. What is exempt says exempt.go.
 //
 // Why P: a "packet too big" is learnt for the route of the packet that it quotes, which has a
 // source, and must hold for the next packet of a socket that has none yet: both must find the
@@ -34,8 +38,8 @@ import (
 // behind the connector may have any address, and a laptop may have no default route; with this
 // rule the answer is always "through the TUN" (measured with rp_filter 0, 1 and 2).
 //
-// Why suppress_prefixlength: after a connected prefix disappears, its rule remains for a moment,
-// and without it the lookup in main would find the default route and leak.
+// Why suppress_prefixlength, and P+5: after a connected prefix disappears, its throw remains for a
+// moment, and the lookup in main would find the default route and leak.
 
 const (
 	baseTable    = 7844
@@ -45,8 +49,8 @@ const (
 	priorityMain = 32766 // of the kernel's own rule for the main table
 	slots        = 1000
 
-	offsetFrom, offsetDefault, offsetUnderlay, offsetConnected, offsetCapture = 0, 1, 2, 3, 4
-	priorities                                                                = 5
+	offsetFrom, offsetDefault, offsetUnderlay, offsetCapture, offsetExempt, offsetLost = 0, 1, 2, 3, 4, 5
+	priorities                                                                         = 6
 
 	metricGateway  = 90
 	metricDevice   = 100
@@ -172,7 +176,7 @@ func (f families) has(v6 bool) bool { return v6 && f.v6 || !v6 && f.v4 }
 
 // wantRules returns the rules for cfg, in the order in which they are to be added: exceptions
 // before the capture.
-func wantRules(cfg Config, connected []onlink, host families) []rule {
+func wantRules(cfg Config, exempt []exemption, host families) []rule {
 	var out []rule
 	add := func(r rule) {
 		if host.has(r.v6) && !slices.Contains(out, r) {
@@ -183,8 +187,10 @@ func wantRules(cfg Config, connected []onlink, host families) []rule {
 		a := u.Addr().Unmap()
 		add(rule{v6: a.Is6(), priority: cfg.Priority + offsetUnderlay, to: netip.PrefixFrom(a, a.BitLen()), proto: protoUDP, dport: u.Port(), table: tableMain, suppress: -1})
 	}
-	for _, c := range connected {
-		add(rule{v6: c.prefix.Addr().Is6(), priority: cfg.Priority + offsetConnected, to: c.prefix, table: tableMain, suppress: c.prefix.Bits() - 1})
+	for _, e := range exempt {
+		v6 := e.prefix.Addr().Is6()
+		add(rule{v6: v6, priority: cfg.Priority + offsetExempt, to: e.prefix, table: tableMain, suppress: e.least - 1})
+		add(rule{v6: v6, priority: cfg.Priority + offsetLost, to: e.prefix, table: cfg.Table + 1, suppress: -1})
 	}
 	for _, a := range cfg.Addrs {
 		from := netip.PrefixFrom(a.Addr(), a.Addr().BitLen())
@@ -201,8 +207,13 @@ func wantRules(cfg Config, connected []onlink, host families) []rule {
 // added: what stops a leak before what captures. A family without a device address is not routed
 // through the device, where its packets would have the source of another interface: it is
 // unreachable.
-func wantRoutes(cfg Config, dev int, gateways []netip.Addr, host families) []tableRoute {
+func wantRoutes(cfg Config, dev int, gateways []netip.Addr, exempt []exemption, host families) []tableRoute {
 	var stay, stop, through []tableRoute
+	for _, e := range exempt {
+		if host.has(e.prefix.Addr().Is6()) {
+			stay = append(stay, tableRoute{table: cfg.Table, kind: throw, dst: e.prefix, metric: metricDevice})
+		}
+	}
 	prefixes := captured(cfg)
 	for _, p := range stays() {
 		if host.has(p.Addr().Is6()) && !p.Addr().IsLoopback() {
@@ -229,7 +240,7 @@ func wantRoutes(cfg Config, dev int, gateways []netip.Addr, host families) []tab
 		add(cfg.Table, p)
 	}
 	for _, v6 := range []bool{false, true} {
-		if firstAddr(cfg.Addrs, v6).IsValid() {
+		if firstAddr(cfg.Addrs, v6).IsValid() || slices.ContainsFunc(exempt, func(e exemption) bool { return e.prefix.Addr().Is6() == v6 }) {
 			add(cfg.Table+1, everything(v6))
 		}
 	}

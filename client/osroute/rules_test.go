@@ -30,27 +30,31 @@ func (r rule) String() string {
 }
 
 func TestWantRules(t *testing.T) {
-	connected := []onlink{{netip.MustParsePrefix("192.168.1.0/24"), "eth0"}, {netip.MustParsePrefix("2001:db8::/64"), "eth0"}}
+	exempt := []exemption{{netip.MustParsePrefix("192.168.1.0/24"), 24}, {netip.MustParsePrefix("2001:db8::/64"), 64}, {netip.MustParsePrefix("10.0.0.1/32"), 24}}
 	var got []string
-	for _, r := range wantRules(planConfig(), connected, families{v4: true, v6: true}) {
+	for _, r := range wantRules(planConfig(), exempt, families{v4: true, v6: true}) {
 		got = append(got, r.String())
 	}
 	none := "invalid Prefix"
 	want := []string{
 		"5002 v6=false from " + none + " to 198.51.100.9/32 not=false mark=0x0 proto=17 dport=7844 table=254 suppress=-1",
-		"5003 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
-		"5003 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=254 suppress=63",
+		"5004 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
+		"5005 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5004 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=254 suppress=63",
+		"5005 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5004 v6=false from " + none + " to 10.0.0.1/32 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
+		"5005 v6=false from " + none + " to 10.0.0.1/32 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
 		"5000 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7844 suppress=-1",
 		"5001 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
 		"5000 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7844 suppress=-1",
 		"5001 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
-		"5004 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
-		"5004 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
+		"5003 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
+		"5003 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	for _, r := range wantRules(planConfig(), connected, families{v4: true}) {
+	for _, r := range wantRules(planConfig(), exempt, families{v4: true}) {
 		if r.v6 {
 			t.Errorf("without IPv6 there is the rule %v", r)
 		}
@@ -69,16 +73,20 @@ func TestWantRoutes(t *testing.T) {
 	cfg := planConfig("172.16.0.0/12", "fd00:7::/48")
 	cfg.Addrs = parse("100.96.0.5/32") // no IPv6 address: its capture is unreachable, not routed from another address
 	var got []string
-	for _, r := range wantRoutes(cfg, 4, nextHops(cfg, nil), families{v4: true, v6: true}) {
-		if r.kind != throw {
+	exempt := []exemption{{netip.MustParsePrefix("172.17.0.0/16"), 16}, {netip.MustParsePrefix("fd00:7:0:1::/64"), 64}}
+	for _, r := range wantRoutes(cfg, 4, nextHops(cfg, nil), exempt, families{v4: true, v6: true}) {
+		if r.kind != throw || slices.ContainsFunc(exempt, func(e exemption) bool { return e.prefix == r.dst }) {
 			got = append(got, r.String())
 		}
 	}
 	want := []string{
+		"7844 9 172.17.0.0/16 dev 0 src invalid IP metric 100",
+		"7844 9 fd00:7:0:1::/64 dev 0 src invalid IP metric 100",
 		"7844 7 172.16.0.0/12 dev 0 src invalid IP metric 65000",
 		"7844 7 172.68.101.57/32 dev 0 src invalid IP metric 65000",
 		"7844 7 fd00:7::/48 dev 0 src invalid IP metric 65000",
 		"7845 7 0.0.0.0/0 dev 0 src invalid IP metric 65000",
+		"7845 7 ::/0 dev 0 src invalid IP metric 65000", // what is exempt is stopped, too, when its own route is gone
 		"7844 1 172.16.0.0/12 via 172.68.101.57 dev 4 src 100.96.0.5 metric 90",
 		"7844 1 172.68.101.57/32 dev 4 src 100.96.0.5 metric 100",
 		"7845 1 0.0.0.0/0 dev 4 src 100.96.0.5 metric 100",
@@ -153,8 +161,8 @@ func TestSlots(t *testing.T) {
 		}
 	}
 	cfg := withDefaults(Config{Device: "oneping1"})
-	if cfg.Table != 7846 || cfg.Priority != 5005 {
-		t.Errorf("oneping1 has table %d and priority %d, want 7846 and 5005", cfg.Table, cfg.Priority)
+	if cfg.Table != 7846 || cfg.Priority != 5006 {
+		t.Errorf("oneping1 has table %d and priority %d, want 7846 and 5006", cfg.Table, cfg.Priority)
 	}
 	if cfg := withDefaults(Config{Device: "oneping1", Table: 9, Priority: 8}); cfg.Table != 9 || cfg.Priority != 8 {
 		t.Errorf("given table and priority became %d and %d", cfg.Table, cfg.Priority)

@@ -29,7 +29,12 @@ const (
 // loopback interface with the metric that only we use.
 func (w windowsRoute) seen() seenRoute {
 	gateway := w.nextHop.IsValid() && !w.nextHop.IsUnspecified()
+	var via netip.Addr
+	if gateway {
+		via = w.nextHop.WithZone("")
+	}
 	return seenRoute{
+		via:       via,
 		mainRoute: mainRoute{dst: w.dst.Masked(), device: w.device, gateway: gateway, byAddress: !gateway && (w.local || w.autoconf)},
 		stop:      w.index == windowsLoopback && w.metric == windowsStopMetric,
 	}

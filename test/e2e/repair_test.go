@@ -84,7 +84,7 @@ func TestKilledClientIsUndone(t *testing.T) {
 
 			l.up("laptop")
 			l.killedClient()
-			if out := l.run("laptop", "sh", "-c", repair); !strings.Contains(out, "removed rule   5004: not from all fwmark 0x31700000 lookup 7844\n") || !strings.Contains(out, "\nrepaired: ") {
+			if out := l.run("laptop", "sh", "-c", repair); !strings.Contains(out, "removed rule   5003: not from all fwmark 0x31700000 lookup 7844\n") || !strings.Contains(out, "\nrepaired: ") {
 				t.Errorf("repair said\n%s", out)
 			}
 			l.sameHost("after kill and repair", before)
