@@ -29,7 +29,12 @@ one tunnel serve it together.`,
   oneping connector status`,
 		Args: exactArgs(),
 	}
-	cmd.AddCommand(newConnectorRunCmd(), newConnectorStatusCmd(), newConnectorCheckCmd(), newConnectorConfigCmd(), newServiceCmd(proto.RoleConnector))
+	cmd.AddGroup(
+		&cobra.Group{ID: groupRoles, Title: "On the connector's host:"},
+		&cobra.Group{ID: groupManage, Title: "On the edge's machine:"},
+	)
+	addGroup(cmd, groupRoles, newConnectorRunCmd(), newConnectorStatusCmd(), newConnectorCheckCmd(), newConnectorConfigCmd(), newServiceCmd(proto.RoleConnector))
+	addGroup(cmd, groupManage, newConnectorListCmd(), newConnectorRevokeCmd())
 	return cmd
 }
 

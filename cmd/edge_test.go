@@ -175,6 +175,16 @@ eng-lab  no     who: bob@example.com is not among group:eng; how: udp:53 is not 
 		{"route capture delete 172.16.10.0/24", "clients leave 172.16.10.0/24 to their own networks\n", ""},
 		{"route capture delete 172.16.10.0/24", "", "error: captured prefix 172.16.10.0/24 does not exist\nhint: list them: oneping route capture list\n"},
 		{"tunnel delete office", "tunnel office deleted\n", ""},
+		{"tunnel create home --max-connectors 2", "tunnel home created\n", "hint: next: oneping route add PREFIX home, and oneping tunnel token home --output connector.token\n"},
+		{"tunnel create wide --max-connectors 2049", "", "error: 2049 connectors: a tunnel may have 1 to 2048\nhint: a small number keeps out who has found the token: 8 is the default\n"},
+		{"tunnel set home --max-connectors 1", "tunnel home may have 1 connector\n", ""},
+		{"tunnel set home", "", "error: oneping tunnel set needs --max-connectors\nhint: see oneping tunnel set --help\n"},
+		{"tunnel set none --max-connectors 1", "", "error: tunnel none does not exist\nhint: list them: oneping tunnel list\n"},
+		{"tunnel token home --evict", "", "error: --evict goes with --rotate\nhint: the present token stays good without it: write --rotate --evict\n"},
+		{"connector list", "", "hint: no connector has enrolled yet: oneping tunnel token NAME --output connector.token\n"},
+		{"connector list none", "", "error: tunnel none does not exist\nhint: list them: oneping tunnel list\n"},
+		{"connector revoke", "", "error: oneping connector revoke takes ID…, and got none\nhint: oneping connector list shows them\n"},
+		{"connector revoke none other", "", "error: connector none does not exist\nconnector other does not exist\nhint: list them: oneping connector list\n"},
 		{"device list", "", "hint: there is no device yet: oneping device token --user USER\n"},
 		{"device token", "", "error: oneping device token needs --user\nhint: say whose device it is: --user alice@example.com\n"},
 		{"device revoke nothing", "", "error: device nothing does not exist\nhint: list them: oneping device list\n"},
@@ -223,7 +233,7 @@ func TestTokensOnStandardOutput(t *testing.T) {
 
 func TestListingsAsJSON(t *testing.T) {
 	dir := startEdge(t)
-	for _, command := range []string{"tunnel list", "route list", "route capture list", "device list"} {
+	for _, command := range []string{"tunnel list", "route list", "route capture list", "device list", "connector list"} {
 		out, _ := oneping(t, append(strings.Fields(command), "--json", "--state-dir", dir)...)
 		if strings.TrimSpace(out) != "[]" {
 			t.Errorf("oneping %s of nothing: %q, want []", command, out)

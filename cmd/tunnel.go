@@ -1,13 +1,18 @@
 package cmd
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
 )
 
 func newTunnelCmd() *cobra.Command {
@@ -23,7 +28,7 @@ These commands speak to the edge on this machine.`,
   oneping tunnel token office --output connector.token`,
 		Args: exactArgs(),
 	}
-	cmd.AddCommand(newTunnelCreateCmd(), newTunnelListCmd(), newTunnelShowCmd(), newTunnelTokenCmd(), newTunnelDeleteCmd())
+	cmd.AddCommand(newTunnelCreateCmd(), newTunnelListCmd(), newTunnelShowCmd(), newTunnelTokenCmd(), newTunnelSetCmd(), newTunnelDeleteCmd())
 	return cmd
 }
 
@@ -31,6 +36,7 @@ func newTunnelCreateCmd() *cobra.Command {
 	var a adminFlags
 	var out tokenOutput
 	var routes []string
+	var most int
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Create a tunnel, route prefixes to it and write its token",
@@ -46,7 +52,7 @@ stays: go on with "oneping route add".`,
 					return err
 				}
 			}
-			t, err := a.edge().CreateTunnel(c.Context(), args[0])
+			t, err := a.edge().CreateTunnel(c.Context(), args[0], most)
 			if err != nil {
 				return err
 			}
@@ -67,7 +73,7 @@ stays: go on with "oneping route add".`,
 				}
 			}
 			if out.path != "" {
-				if err := writeTunnelToken(c, &a, &out, t.Name, false); err != nil {
+				if err := writeTunnelToken(c, &a, &out, t.Name, askToken); err != nil {
 					return err
 				}
 			} else if len(routes) == 0 {
@@ -83,7 +89,39 @@ stays: go on with "oneping route add".`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&routes, "route", nil, "`PREFIX` to route to the tunnel (repeatable)")
+	bindMaxConnectors(cmd, &most)
 	out.bind(cmd)
+	return a.bind(cmd)
+}
+
+// bindMaxConnectors adds --max-connectors to cmd.
+func bindMaxConnectors(cmd *cobra.Command, most *int) {
+	cmd.Flags().IntVar(most, "max-connectors", model.DefaultConnectors, "refuse to enrol more than `N` connectors")
+}
+
+func newTunnelSetCmd() *cobra.Command {
+	var a adminFlags
+	var most int
+	cmd := &cobra.Command{
+		Use:   "set NAME --max-connectors N",
+		Short: "Change how many connectors may enrol with a tunnel's token",
+		Long: `set changes how many connectors a tunnel may have at a time. Connectors that are
+enrolled stay. One that has been away for a quarter of an hour makes room for
+another; revoked ones do not count.`,
+		Example: "  oneping tunnel set office --max-connectors 20",
+		Args:    exactArgs("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if !c.Flags().Changed("max-connectors") {
+				return wrongUse(fmt.Errorf("%s needs --max-connectors", c.CommandPath()), seeHelp(c))
+			}
+			t, err := a.edge().SetMaxConnectors(c.Context(), args[0], most)
+			if err != nil {
+				return err
+			}
+			return a.print(c, &t, line("tunnel %s may have %s", t.Name, term.Count(t.MaxConnectors, "connector")))
+		},
+	}
+	bindMaxConnectors(cmd, &most)
 	return a.bind(cmd)
 }
 
@@ -140,35 +178,56 @@ func newTunnelShowCmd() *cobra.Command {
 func newTunnelTokenCmd() *cobra.Command {
 	var a adminFlags
 	var out tokenOutput
-	var rotate bool
+	var rotate, evict bool
 	cmd := &cobra.Command{
 		Use:   "token NAME",
 		Short: "Print the token that a tunnel's connectors enrol with",
 		Long: `token prints the tunnel's token and nothing else on standard output, or writes
 it to a file with --output. It may be used by any number of connectors and is the
 same each time, until --rotate makes a new one; the earlier ones then enrol nobody
-any more, and connectors that enrolled with them stay. A token is a secret: keep
-it in a file of mode 0600.`,
+any more, and connectors that enrolled with them stay. With --evict these are put
+out, too: their links end within a second, and each enrols again with the new
+token, with the key that it has. A token is a secret: keep it in a file of mode
+0600.`,
 		Example: `  oneping tunnel token office --output connector.token
+  oneping tunnel token office --rotate --evict --output connector.token
   oneping tunnel token office --rotate | ssh gateway "oneping connector service install --token-file -"`,
 		Args: exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return writeTunnelToken(c, &a, &out, args[0], rotate)
+			how := askToken
+			switch {
+			case evict && !rotate:
+				return wrongUse(errors.New("--evict goes with --rotate"), "the present token stays good without it: write --rotate --evict")
+			case rotate:
+				how = func(e *admin.Client, ctx context.Context, name string) (admin.Token, error) {
+					return e.RotateToken(ctx, name, evict)
+				}
+			}
+			return writeTunnelToken(c, &a, &out, args[0], how)
 		},
 	}
 	out.bind(cmd)
 	cmd.Flags().BoolVar(&rotate, "rotate", false, "make a new token and refuse the earlier ones")
+	cmd.Flags().BoolVar(&evict, "evict", false, "with --rotate: put out the connectors that enrolled with the earlier ones")
 	return a.bind(cmd)
 }
 
+// askToken asks for the present token.
+func askToken(e *admin.Client, ctx context.Context, name string) (admin.Token, error) {
+	return e.TunnelToken(ctx, name)
+}
+
 // writeTunnelToken asks for a tunnel's token and writes it to out.
-func writeTunnelToken(c *cobra.Command, a *adminFlags, out *tokenOutput, name string, rotate bool) error {
-	t, err := a.edge().TunnelToken(c.Context(), name, rotate)
+func writeTunnelToken(c *cobra.Command, a *adminFlags, out *tokenOutput, name string, ask func(*admin.Client, context.Context, string) (admin.Token, error)) error {
+	t, err := ask(a.edge(), c.Context(), name)
 	if err != nil {
 		return err
 	}
 	if err := out.write(c, a, &t); err != nil {
 		return err
+	}
+	for _, x := range t.Evicted {
+		hint(c, "connector %s (host %s) is put out", x.ID, x.Hostname)
 	}
 	hint(c, "on a host of the private subnet: sudo oneping connector service install --token-file FILE, or oneping connector run --token-file FILE")
 	return nil

@@ -203,12 +203,12 @@ func newSite(t *testing.T) *site {
 	dir := t.TempDir()
 	s := &site{t: t, admin: admin.NewClient(filepath.Join(dir, local.SocketName))}
 	s.e = startEdge(t, Config{StateDir: dir, Version: "test", Hops: []netip.Addr{netip.MustParseAddr("172.68.101.57")}})
-	if _, err := s.admin.CreateTunnel(t.Context(), "home"); err != nil {
+	if _, err := s.admin.CreateTunnel(t.Context(), "home", 0); err != nil {
 		t.Fatal(err)
 	}
 	s.route("172.16.10.0/24")
 	s.apply(allowAlice)
-	tok, err := s.admin.TunnelToken(t.Context(), "home", false)
+	tok, err := s.admin.TunnelToken(t.Context(), "home")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	t.Row("hops", term.List(s.Hops))
 	t.Row("unreachable", map[bool]string{false: "answer", true: "silent"}[s.Silent])
 	t.Row("tunnels", fmt.Sprintf("%d, %d with a connector", len(s.Tunnels), up))
+	newcomers(&t, s.New, now)
 	t.Row("routes", fmt.Sprint(s.Routes))
 	t.Row("devices", devices(s.Devices))
 	t.Row("traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows))

@@ -2,9 +2,11 @@
 // the local socket. Client speaks it; the types in view.go are what it answers. Tables and
 // guides for a terminal belong to the command line; an error carries its hint, as all do.
 //
-//	GET    /v1/tunnels                     POST {name}
+//	GET    /v1/tunnels                     POST {name, max_connectors}
 //	GET    /v1/tunnels/NAME                DELETE
-//	POST   /v1/tunnels/NAME/token {rotate}
+//	PATCH  /v1/tunnels/NAME {max_connectors}
+//	POST   /v1/tunnels/NAME/token {rotate, evict}
+//	GET    /v1/connectors?tunnel=          POST /v1/connectors/ID/revoke
 //	GET    /v1/routes                      POST {prefix, tunnel}     DELETE ?prefix=
 //	GET    /v1/routes/lookup?addr=
 //	GET    /v1/capture                     POST {prefix}             DELETE ?prefix=
@@ -87,26 +89,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) routes() {
 	for pattern, f := range map[string]func(*http.Request) (any, error){
-		"GET /v1/tunnels":               h.listTunnels,
-		"POST /v1/tunnels":              h.createTunnel,
-		"GET /v1/tunnels/{name}":        h.showTunnel,
-		"DELETE /v1/tunnels/{name}":     h.deleteTunnel,
-		"POST /v1/tunnels/{name}/token": h.tunnelToken,
-		"GET /v1/routes":                h.listRoutes,
-		"POST /v1/routes":               h.addRoute,
-		"DELETE /v1/routes":             h.deleteRoute,
-		"GET /v1/routes/lookup":         h.lookup,
-		"GET /v1/capture":               h.listCapture,
-		"POST /v1/capture":              h.addCapture,
-		"DELETE /v1/capture":            h.removeCapture,
-		"GET /v1/devices":               h.listDevices,
-		"GET /v1/devices/{id}":          h.showDevice,
-		"POST /v1/devices/{id}/revoke":  h.revokeDevice,
-		"POST /v1/tokens":               h.deviceToken,
-		"GET /v1/policy":                h.showPolicy,
-		"PUT /v1/policy":                h.applyPolicy,
-		"GET /v1/explain":               h.explain,
-		"GET /v1/audit":                 h.audit,
+		"GET /v1/tunnels":                 h.listTunnels,
+		"POST /v1/tunnels":                h.createTunnel,
+		"GET /v1/tunnels/{name}":          h.showTunnel,
+		"DELETE /v1/tunnels/{name}":       h.deleteTunnel,
+		"PATCH /v1/tunnels/{name}":        h.setTunnel,
+		"POST /v1/tunnels/{name}/token":   h.tunnelToken,
+		"GET /v1/connectors":              h.listConnectors,
+		"POST /v1/connectors/{id}/revoke": h.revokeConnector,
+		"GET /v1/routes":                  h.listRoutes,
+		"POST /v1/routes":                 h.addRoute,
+		"DELETE /v1/routes":               h.deleteRoute,
+		"GET /v1/routes/lookup":           h.lookup,
+		"GET /v1/capture":                 h.listCapture,
+		"POST /v1/capture":                h.addCapture,
+		"DELETE /v1/capture":              h.removeCapture,
+		"GET /v1/devices":                 h.listDevices,
+		"GET /v1/devices/{id}":            h.showDevice,
+		"POST /v1/devices/{id}/revoke":    h.revokeDevice,
+		"POST /v1/tokens":                 h.deviceToken,
+		"GET /v1/policy":                  h.showPolicy,
+		"PUT /v1/policy":                  h.applyPolicy,
+		"GET /v1/explain":                 h.explain,
+		"GET /v1/audit":                   h.audit,
 	} {
 		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := f(r)

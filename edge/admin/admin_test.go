@@ -164,11 +164,11 @@ func TestConnectedNodesInLists(t *testing.T) {
 	if _, err := a.store.AddRoute(ctx, netip.MustParsePrefix("10.0.0.0/8"), "lab"); err != nil {
 		t.Fatal(err)
 	}
-	up, err := a.store.PutConnector(ctx, model.Connector{ID: "up", Tunnel: tun.ID, Hostname: "one", OS: "linux/amd64", KeyHash: []byte{1}})
+	up, _, err := a.store.PutConnector(ctx, model.Connector{ID: "up", Tunnel: tun.ID, Hostname: "one", OS: "linux/amd64", KeyHash: []byte{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.store.PutConnector(ctx, model.Connector{ID: "down", Tunnel: tun.ID, Hostname: "two", OS: "linux/arm64", KeyHash: []byte{2}}); err != nil {
+	if _, _, err := a.store.PutConnector(ctx, model.Connector{ID: "down", Tunnel: tun.ID, Hostname: "two", OS: "linux/arm64", KeyHash: []byte{2}}); err != nil {
 		t.Fatal(err)
 	}
 	a.present[proto.Identity{Role: proto.RoleConnector, ID: up.ID, Tunnel: tun.ID}] = Presence{

@@ -26,6 +26,10 @@ func next(r *state.Refusal) string {
 		return "list them: oneping tunnel list"
 	case state.NoDevice:
 		return "list them: oneping device list"
+	case state.NoConnector:
+		return "list them: oneping connector list"
+	case state.BadLimit:
+		return "a small number keeps out who has found the token: 8 is the default"
 	case state.NoRoute:
 		return "list them: oneping route list"
 	case state.NoCapture:

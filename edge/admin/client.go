@@ -33,9 +33,14 @@ func (c *Client) Tunnel(ctx context.Context, name string) (Tunnel, error) {
 	return ask[Tunnel](ctx, c, http.MethodGet, tunnelPath(name), nil)
 }
 
-// CreateTunnel makes a tunnel.
-func (c *Client) CreateTunnel(ctx context.Context, name string) (Tunnel, error) {
-	return ask[Tunnel](ctx, c, http.MethodPost, "/v1/tunnels", createTunnelRequest{Name: name})
+// CreateTunnel makes a tunnel that may have so many connectors; 0 = model.DefaultConnectors.
+func (c *Client) CreateTunnel(ctx context.Context, name string, connectors int) (Tunnel, error) {
+	return ask[Tunnel](ctx, c, http.MethodPost, "/v1/tunnels", createTunnelRequest{Name: name, MaxConnectors: connectors})
+}
+
+// SetMaxConnectors changes how many connectors a tunnel, by its name or id, may have.
+func (c *Client) SetMaxConnectors(ctx context.Context, name string, connectors int) (Tunnel, error) {
+	return ask[Tunnel](ctx, c, http.MethodPatch, tunnelPath(name), setTunnelRequest{MaxConnectors: connectors})
 }
 
 // DeleteTunnel deletes a tunnel, by its name or id, with its tokens and connectors.
@@ -43,10 +48,26 @@ func (c *Client) DeleteTunnel(ctx context.Context, name string) error {
 	return c.do(ctx, http.MethodDelete, tunnelPath(name), nil, nil)
 }
 
-// TunnelToken returns the token that a tunnel's connectors enrol with, or a new one that makes the
-// earlier ones useless.
-func (c *Client) TunnelToken(ctx context.Context, name string, rotate bool) (Token, error) {
-	return ask[Token](ctx, c, http.MethodPost, tunnelPath(name)+"/token", tunnelTokenRequest{Rotate: rotate})
+// TunnelToken returns the token that a tunnel's connectors enrol with.
+func (c *Client) TunnelToken(ctx context.Context, name string) (Token, error) {
+	return ask[Token](ctx, c, http.MethodPost, tunnelPath(name)+"/token", tunnelTokenRequest{})
+}
+
+// RotateToken returns a new token of a tunnel, which makes the earlier ones useless. With evict the
+// connectors that enrolled with these are put out.
+func (c *Client) RotateToken(ctx context.Context, name string, evict bool) (Token, error) {
+	return ask[Token](ctx, c, http.MethodPost, tunnelPath(name)+"/token", tunnelTokenRequest{Rotate: true, Evict: evict})
+}
+
+// Connectors lists the connectors of a tunnel (name or id), "" for those of all.
+func (c *Client) Connectors(ctx context.Context, tunnel string) ([]Connector, error) {
+	return askWith[[]Connector](ctx, c, "/v1/connectors", url.Values{"tunnel": {tunnel}})
+}
+
+// RevokeConnector shuts a connector, named by its id or an unambiguous beginning of that, out for
+// good.
+func (c *Client) RevokeConnector(ctx context.Context, id string) (Connector, error) {
+	return ask[Connector](ctx, c, http.MethodPost, "/v1/connectors/"+url.PathEscape(id)+"/revoke", nil)
 }
 
 // Routes lists the routes in the order of their prefixes.

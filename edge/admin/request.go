@@ -12,10 +12,15 @@ import (
 // The bodies of requests. Client writes them, the handlers read them.
 type (
 	createTunnelRequest struct {
-		Name string `json:"name"`
+		Name          string `json:"name"`
+		MaxConnectors int    `json:"max_connectors,omitempty"` // 0 = the default
+	}
+	setTunnelRequest struct {
+		MaxConnectors int `json:"max_connectors"`
 	}
 	tunnelTokenRequest struct {
-		Rotate bool `json:"rotate"` // make a new one
+		Rotate bool `json:"rotate"`          // make a new one
+		Evict  bool `json:"evict,omitempty"` // and put out who enrolled with an earlier one
 	}
 	addRouteRequest struct {
 		Prefix string `json:"prefix"`

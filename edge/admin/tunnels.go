@@ -1,32 +1,22 @@
 package admin
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
-	"github.com/oneping/oneping/proto"
 )
 
 func (h *Handler) tunnelView(sn *model.Snapshot, t model.Tunnel) Tunnel {
-	v := Tunnel{ID: t.ID, Name: t.Name, Created: t.Created, Connectors: h.connectors(sn, t.ID)}
+	v := Tunnel{ID: t.ID, Name: t.Name, Created: t.Created, Connectors: h.connectors(sn, t.ID), MaxConnectors: t.Limit()}
 	for _, r := range sn.RoutesOf(t.ID) {
 		v.Routes = append(v.Routes, r.Prefix)
 	}
 	return v
-}
-
-func (h *Handler) connectors(sn *model.Snapshot, tunnel string) []Connector {
-	var out []Connector
-	for _, r := range sn.ConnectorsOf(tunnel) {
-		out = append(out, Connector{
-			ID: r.ID, Hostname: r.Hostname, OS: r.OS, Created: r.Created, LastSeen: h.cfg.Store.Seen(r.ID), Revoked: r.Revoked,
-			Link: h.presence(proto.Identity{Role: proto.RoleConnector, ID: r.ID, Tunnel: tunnel}),
-		})
-	}
-	return out
 }
 
 func (h *Handler) listTunnels(*http.Request) (any, error) {
@@ -61,11 +51,24 @@ func (h *Handler) createTunnel(r *http.Request) (any, error) {
 	if err := read(r, &req); err != nil {
 		return nil, err
 	}
-	t, err := h.cfg.Store.CreateTunnel(r.Context(), req.Name)
+	t, err := h.cfg.Store.CreateTunnelFor(r.Context(), req.Name, cmp.Or(req.MaxConnectors, model.DefaultConnectors))
 	if err != nil {
 		return nil, err
 	}
 	h.record(r, "tunnel create", t.Name, t.ID)
+	return h.findTunnel(t.ID)
+}
+
+func (h *Handler) setTunnel(r *http.Request) (any, error) {
+	var req setTunnelRequest
+	if err := read(r, &req); err != nil {
+		return nil, err
+	}
+	t, err := h.cfg.Store.SetMaxConnectors(r.Context(), r.PathValue("name"), req.MaxConnectors)
+	if err != nil {
+		return nil, err
+	}
+	h.record(r, "tunnel set", t.Name, fmt.Sprintf("max connectors %d", t.Limit()))
 	return h.findTunnel(t.ID)
 }
 
@@ -83,7 +86,8 @@ func (h *Handler) tunnelToken(r *http.Request) (any, error) {
 	if err := read(r, &req); err != nil {
 		return nil, err
 	}
-	tok, err := h.cfg.Authority.TunnelToken(r.Context(), r.PathValue("name"), req.Rotate)
+	name := r.PathValue("name")
+	tok, err := h.cfg.Authority.TunnelToken(r.Context(), name, req.Rotate)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +95,10 @@ func (h *Handler) tunnelToken(r *http.Request) (any, error) {
 	if req.Rotate {
 		action = "tunnel token rotate"
 	}
-	h.record(r, action, r.PathValue("name"), "token "+tok.ID)
-	return Token{Token: tok.String(), ID: tok.ID, Edges: tok.Edges}, nil
+	h.record(r, action, name, "token "+tok.ID)
+	out := Token{Token: tok.String(), ID: tok.ID, Edges: tok.Edges}
+	if req.Evict {
+		out.Evicted, err = h.evict(r, tok.ID)
+	}
+	return out, err
 }

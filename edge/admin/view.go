@@ -14,6 +14,8 @@ type Tunnel struct {
 	Created    time.Time      `json:"created"`
 	Routes     []netip.Prefix `json:"routes"`
 	Connectors []Connector    `json:"connectors"`
+	// MaxConnectors is how many may be enrolled at a time.
+	MaxConnectors int `json:"max_connectors"`
 }
 
 // Connected counts the connectors that have a link now.
@@ -30,6 +32,7 @@ func (t *Tunnel) Connected() int {
 // Connector is one enrolled connector of a tunnel.
 type Connector struct {
 	ID       string    `json:"id"`
+	Tunnel   string    `json:"tunnel"` // name
 	Hostname string    `json:"hostname"`
 	OS       string    `json:"os"`
 	Created  time.Time `json:"created"`
@@ -76,6 +79,9 @@ type Token struct {
 	ID      string    `json:"id"`
 	Edges   []string  `json:"edges"`
 	Expires time.Time `json:"expires,omitzero"`
+	Hint    string    `json:"hint,omitempty"` // what is still missing for it to be of use
+	// Evicted are the connectors that were put out with the token of before.
+	Evicted []Connector `json:"evicted,omitempty"`
 }
 
 // Explanation is a decision with the route that goes with it.

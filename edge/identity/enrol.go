@@ -148,7 +148,7 @@ func asRefusal(err error) *link.RefusedError {
 	case errors.As(err, &r):
 		return r
 	case errors.As(err, &t) && errors.Is(err, state.ErrToken):
-		return refuse(proto.CodeRefused, t.Error(), tokenAdvice(t.Why))
+		return refuse(proto.CodeRefused, t.Error(), tokenAdvice(t))
 	}
 	return refuse(proto.CodeInternal, "the edge failed; its log says why", "")
 }
@@ -169,7 +169,7 @@ func (a *Authority) enrol(ctx context.Context, l *link.Link, req *proto.EnrolReq
 	if req.Expired != nil {
 		id, err = a.recognise(l, req, csr)
 	} else {
-		id, err = a.admit(ctx, req, csr)
+		id, err = a.admit(ctx, l, req, csr)
 	}
 	if err != nil {
 		return id, nil, err
@@ -179,15 +179,18 @@ func (a *Authority) enrol(ctx context.Context, l *link.Link, req *proto.EnrolReq
 }
 
 // admit enrols a node with a token.
-func (a *Authority) admit(ctx context.Context, req *proto.EnrolRequest, csr request) (proto.Identity, error) {
+func (a *Authority) admit(ctx context.Context, l *link.Link, req *proto.EnrolRequest, csr request) (proto.Identity, error) {
 	t, err := a.cfg.Store.UseToken(ctx, req.TokenID, secretHash(req.Secret), csr.hash)
 	if err != nil {
 		return proto.Identity{}, err
 	}
 	if t.Kind == string(proto.TokenTunnel) {
-		r, err := a.cfg.Store.PutConnector(ctx, model.Connector{Tunnel: t.Tunnel, Hostname: term.Printable(req.Hostname), OS: term.Printable(req.OS), KeyHash: csr.hash})
+		r, news, err := a.cfg.Store.PutConnector(ctx, model.Connector{Tunnel: t.Tunnel, Token: t.ID, Hostname: term.Printable(req.Hostname), OS: term.Printable(req.OS), KeyHash: csr.hash})
 		if err != nil {
 			return proto.Identity{}, err
+		}
+		if news {
+			a.sayNew(l, r)
 		}
 		id := proto.Identity{Role: proto.RoleConnector, ID: r.ID, Tunnel: r.Tunnel}
 		return id, a.permit(id, csr.hash)

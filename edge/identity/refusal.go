@@ -4,6 +4,7 @@ import (
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -25,15 +26,15 @@ const (
 )
 
 // tokenAdvice says how to get in where a token did not do.
-func tokenAdvice(why state.Why) string {
-	switch why {
+func tokenAdvice(r *state.Refusal) string {
+	switch r.Why {
 	case state.TokenUnknown:
 		return "its tunnel may be deleted; " + adviceDevice + ", or oneping tunnel token NAME"
 	case state.TokenRotated, state.TokenOrphaned:
 		return adviceTunnel
 	case state.ConnectorsFull:
-		return "does one of them start again and again without keeping its --state-dir? " +
-			"Rotate the token if it is in wrong hands: oneping tunnel token NAME --rotate"
+		return "on the edge, oneping connector list " + r.Object + " shows them: put out who is not yours, oneping connector revoke ID, " +
+			"or allow more, oneping tunnel set " + r.Object + " --max-connectors N; one that is away for " + term.Span(state.AwayForGood) + " makes room"
 	}
 	return adviceDevice
 }

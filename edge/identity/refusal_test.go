@@ -15,9 +15,10 @@ func TestTokenAdvice(t *testing.T) {
 		state.TokenUsed:      device,
 		state.TokenExpired:   device,
 		state.TokenOrphaned:  tunnel,
-		state.ConnectorsFull: "does one of them start again and again without keeping its --state-dir? Rotate the token if it is in wrong hands: oneping tunnel token NAME --rotate",
+		state.ConnectorsFull: "on the edge, oneping connector list office shows them: put out who is not yours, oneping connector revoke ID, " +
+			"or allow more, oneping tunnel set office --max-connectors N; one that is away for 15m makes room",
 	} {
-		if got := tokenAdvice(why); got != want {
+		if got := tokenAdvice(&state.Refusal{Why: why, Object: "office"}); got != want {
 			t.Errorf("%d: %q, want %q", why, got, want)
 		}
 	}

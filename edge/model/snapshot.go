@@ -3,6 +3,7 @@ package model
 import (
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Snapshot is the whole desired state at one moment, for compiling into lookup structures. Its
@@ -62,6 +63,26 @@ func (sn *Snapshot) ConnectorsOf(tunnel string) []Connector {
 	slices.SortFunc(connectors, func(a, b Connector) int { return a.Created.Compare(b.Created) })
 	return connectors
 }
+
+// Connector returns the connector of that id, or of an id that begins so and is the only one; n is
+// how many begin so.
+func (sn *Snapshot) Connector(id string) (c Connector, n int) {
+	if c, ok := sn.Connectors[id]; ok {
+		return c, 1
+	}
+	for _, x := range sn.Connectors {
+		if len(id) >= shortestID && strings.HasPrefix(x.ID, id) {
+			c, n = x, n+1
+		}
+	}
+	if n != 1 {
+		return Connector{}, n
+	}
+	return c, 1
+}
+
+// shortestID is how much of an id has to be written, in letters.
+const shortestID = 4
 
 // Route returns the route of exactly that prefix.
 func (sn *Snapshot) Route(p netip.Prefix) (Route, bool) {

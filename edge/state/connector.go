@@ -12,46 +12,75 @@ import (
 // ConnectorLife is how long a connector is remembered after it was last seen.
 const ConnectorLife = 24 * time.Hour
 
-// maxConnectors bounds the connectors of a tunnel: whoever has its token could fill the store otherwise.
-const maxConnectors = 2048
-
-// PutConnector stores a connector of a tunnel (id). One with the same key in the
-// same tunnel is returned as it is: the connector asked twice, or it was
-// revoked, which a second enrolment must not undo.
-func (s *Store) PutConnector(ctx context.Context, r model.Connector) (model.Connector, error) {
+// PutConnector stores a connector of a tunnel (id) that has shown the token r.Token. One with the
+// same key in the same tunnel is returned with its id: the connector asked twice, or has a newer
+// token now, or it was revoked, which a second enrolment must not undo. news says that it was not
+// there before. Where the tunnel is full, one that has been away for AwayForGood makes room.
+func (s *Store) PutConnector(ctx context.Context, r model.Connector) (_ model.Connector, news bool, err error) {
 	if r.ID == "" {
 		r.ID = proto.NewID()
 	}
-	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
-		known, err := place(sn, &r)
-		switch {
-		case err != nil:
-			return write{}, err
-		case known:
-			return write{}, errNothing
+	asked := r
+	for {
+		var gone string
+		r, news = asked, false
+		err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
+			if t, ok := sn.Tokens[asked.Token]; ok && t.Revoked { // rotated since it was looked at
+				return write{}, tokenRefused(TokenRotated, 0)
+			}
+			tunnel, ok := sn.Tunnels[asked.Tunnel]
+			if !ok {
+				return write{}, NotFound(NoTunnel, asked.Tunnel)
+			}
+			enrolled := sn.ConnectorsOf(tunnel.ID)
+			if old, ok := withKey(enrolled, asked.KeyHash); ok {
+				r, news = old, false
+				if old.Revoked || old.Token == asked.Token {
+					return write{}, errNothing
+				}
+				r.Token = asked.Token
+				return write{keyConnector(r.ID), r}, nil
+			}
+			if gone = s.makeRoom(tunnel, enrolled); gone != "" {
+				return write{keyConnector(gone), nil}, nil
+			}
+			if live(enrolled) >= tunnel.Limit() {
+				return write{}, connectorsFull(tunnel)
+			}
+			r, news = asked, true
+			r.Created = s.cfg.Now().UTC()
+			return write{keyConnector(r.ID), r}, nil
+		})
+		if err != nil || gone == "" {
+			if news {
+				s.hear(r.ID)
+			}
+			return r, news, err
 		}
-		r.Created = s.cfg.Now().UTC()
-		return write{keyConnector(r.ID), r}, nil
-	})
-	return r, err
+		if err := s.seenKV.Purge(ctx, gone); err != nil {
+			return r, false, err
+		}
+	}
 }
 
-// place looks for a connector with r's key and returns it in r, or says whether there is room for r.
-func place(sn *model.Snapshot, r *model.Connector) (known bool, err error) {
-	if _, ok := sn.Tunnels[r.Tunnel]; !ok {
-		return false, NotFound(NoTunnel, r.Tunnel)
-	}
-	enrolled := sn.ConnectorsOf(r.Tunnel)
-	for _, old := range enrolled {
-		if bytes.Equal(old.KeyHash, r.KeyHash) {
-			*r = old
-			return true, nil
+func withKey(connectors []model.Connector, hash []byte) (model.Connector, bool) {
+	for _, c := range connectors {
+		if bytes.Equal(c.KeyHash, hash) {
+			return c, true
 		}
 	}
-	if len(enrolled) >= maxConnectors {
-		return false, tokenRefused(ConnectorsFull, 0)
+	return model.Connector{}, false
+}
+
+// live counts the connectors that have a place: revoked ones are kept only to be refused.
+func live(connectors []model.Connector) int {
+	n := 0
+	for _, c := range connectors {
+		if !c.Revoked {
+			n++
+		}
 	}
-	return false, nil
+	return n
 }
 
 // ForgetConnectors deletes the connectors that were not seen for ConnectorLife and
@@ -64,7 +93,7 @@ func (s *Store) ForgetConnectors(ctx context.Context, connected func(id string) 
 	n, limit := 0, s.cfg.Now().Add(-ConnectorLife)
 	for id, r := range sn.Connectors {
 		last := s.Seen(id)
-		if r.Created.After(limit) || last.After(limit) || r.LastSeen.After(limit) || connected != nil && connected(id) {
+		if r.Revoked || r.Created.After(limit) || last.After(limit) || r.LastSeen.After(limit) || connected != nil && connected(id) {
 			continue
 		}
 		if err := s.drop(ctx, keyConnector(id)); err != nil {

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"time"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
@@ -19,6 +19,7 @@ const (
 	NoTunnel         Why = iota + 1 // there is none of that name or id (Object)
 	NoDevice                        // there is none of that id (Object)
 	NoRoute                         // there is none of exactly that prefix (Object)
+	NoConnector                     // there is none of that id (Object)
 	NoCapture                       // the prefix is not captured (Object)
 	NoTunnelForRoute                // a route names a tunnel that does not exist (Object)
 	BadName                         // a tunnel cannot have it (Object)
@@ -26,6 +27,7 @@ const (
 	RouteTaken                      // the prefix has a route (Object)
 	HasRoutes                       // routes point to the tunnel (Object, Routes)
 	StillRouted                     // the prefix has a route and cannot be released (Object)
+	BadLimit                        // a tunnel cannot have so many connectors
 	CaptureFull                     // more prefixes than a client takes
 
 	TokenUnknown   // no such token, or another secret
@@ -34,7 +36,7 @@ const (
 	TokenUsed      // a device token works once
 	TokenExpired   // its time is over
 	TokenOrphaned  // its tunnel was deleted
-	ConnectorsFull // the tunnel has as many connectors as it may have
+	ConnectorsFull // the tunnel has as many connectors as it may have (Object)
 )
 
 // Refusal is a change, or the use of a token, that the store refuses. What a person can do about it
@@ -68,9 +70,9 @@ var ErrNotFound = errors.New("not found")
 var ErrToken = errors.New("token refused")
 
 // NotFound returns the *Refusal of something that does not exist: why is NoTunnel, NoDevice,
-// NoRoute or NoCapture, object its name.
+// NoConnector, NoRoute or NoCapture, object its name.
 func NotFound(why Why, object string) error {
-	noun := map[Why]string{NoTunnel: "tunnel ", NoDevice: "device ", NoRoute: "route ", NoCapture: "captured prefix "}[why]
+	noun := map[Why]string{NoTunnel: "tunnel ", NoDevice: "device ", NoConnector: "connector ", NoRoute: "route ", NoCapture: "captured prefix "}[why]
 	return &Refusal{Why: why, Object: object, text: noun + object + " does not exist"}
 }
 
@@ -102,6 +104,14 @@ func captureFull(n int) error {
 	return &Refusal{Why: CaptureFull, text: fmt.Sprintf("%d prefixes are captured, a client takes %d at most", n, proto.MaxCapture)}
 }
 
+func badLimit(n int) error {
+	return &Refusal{Why: BadLimit, text: fmt.Sprintf("%d connectors: a tunnel may have 1 to %d", n, model.MostConnectors)}
+}
+
+func connectorsFull(t model.Tunnel) error {
+	return &Refusal{Why: ConnectorsFull, Object: t.Name, text: fmt.Sprintf("tunnel %s has %s already, as many as it may have", t.Name, term.Count(t.Limit(), "connector"))}
+}
+
 // tokenRefused is about a token; ago is how long that has been so.
 func tokenRefused(why Why, ago time.Duration) error {
 	text := map[Why]string{
@@ -111,7 +121,6 @@ func tokenRefused(why Why, ago time.Duration) error {
 		TokenUsed:      "the token was used already, " + term.Span(ago) + " ago; a device token works once",
 		TokenExpired:   "the token expired " + term.Span(ago) + " ago",
 		TokenOrphaned:  "the token's tunnel was deleted",
-		ConnectorsFull: "the tunnel has " + strconv.Itoa(maxConnectors) + " connectors already, those seen within a day included",
 	}[why]
 	return &Refusal{Why: why, text: text}
 }

@@ -12,8 +12,9 @@ import (
 // written at most this often. This process knows better.
 const SeenStep = 5 * time.Minute
 
-// sighting is when a node was last seen, and the last such time that the store has.
-type sighting struct{ at, stored time.Time }
+// sighting is when a node was last seen, and the last such time that the store has. heard is when
+// this process was told of it last, by its own stopwatch.
+type sighting struct{ at, stored, heard time.Time }
 
 // Seen returns when a device or connector was last seen: exactly where that was in this
 // process's life, else at most SeenStep too early; zero for never.
@@ -36,6 +37,7 @@ func (s *Store) Touch(ctx context.Context, id string) error {
 	now := s.cfg.Now().UTC()
 	s.seenMu.Lock()
 	last := s.seen[id]
+	last.heard = s.elapsed()
 	fresh := now.Sub(last.stored) < SeenStep
 	if last.at = now; !fresh {
 		last.stored = now
@@ -49,6 +51,15 @@ func (s *Store) Touch(ctx context.Context, id string) error {
 		return fmt.Errorf("note that %s was seen: %w", id, err)
 	}
 	return nil
+}
+
+// hear notes that this process has heard of a node just now.
+func (s *Store) hear(id string) {
+	s.seenMu.Lock()
+	defer s.seenMu.Unlock()
+	last := s.seen[id]
+	last.heard = s.elapsed()
+	s.seen[id] = last
 }
 
 // followSeen keeps the times that other edges, and earlier runs, wrote.
@@ -85,6 +96,7 @@ func (s *Store) noteSeen(e jetstream.KeyValueEntry) {
 		return
 	}
 	last := s.seen[e.Key()]
+	last.heard = s.elapsed()
 	if t.After(last.at) {
 		last.at = t
 	}

@@ -19,7 +19,7 @@ func TestSeenIsExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.PutConnector(t.Context(), model.Connector{Tunnel: tun.ID, KeyHash: []byte{1}})
+	r, _, err := s.PutConnector(t.Context(), model.Connector{Tunnel: tun.ID, KeyHash: []byte{1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,10 @@ type Config struct {
 	Reserved         []netip.Addr     // never given to a device: the edge's own
 	Captured         int              // prefixes that clients capture beside the stored ones
 	Now              func() time.Time // nil = time.Now
-	Log              *zap.Logger      // nil = none
+	// Elapsed is a clock that nobody sets: only differences of what it says are used. nil = the
+	// monotonic reading of time.Now.
+	Elapsed func() time.Time
+	Log     *zap.Logger // nil = none
 }
 
 // Store is the edge's store. Its methods are safe for concurrent use; changes
@@ -41,6 +44,7 @@ type Store struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each new snapshot
 
+	began  time.Time // by elapsed
 	seenMu sync.Mutex
 	seen   map[string]sighting // by id of device or connector
 
@@ -60,13 +64,20 @@ func New(cfg Config) *Store {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Elapsed == nil {
+		cfg.Elapsed = time.Now
+	}
 	return &Store{
 		cfg:     cfg,
+		began:   cfg.Elapsed(),
 		ready:   make(chan struct{}),
 		changed: make(chan struct{}),
 		seen:    make(map[string]sighting),
 	}
 }
+
+// elapsed is now by the clock that nobody sets.
+func (s *Store) elapsed() time.Time { return s.cfg.Elapsed() }
 
 // Ready is closed once Snapshot returns the stored state.
 func (s *Store) Ready() <-chan struct{} { return s.ready }

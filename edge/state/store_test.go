@@ -206,22 +206,6 @@ func TestReservedAddressesGoToNobody(t *testing.T) {
 	}
 }
 
-// TestConnectorsAreBounded: a tunnel token may be used any number of times.
-func TestConnectorsAreBounded(t *testing.T) {
-	sn := &model.Snapshot{Tunnels: map[string]model.Tunnel{"t": {ID: "t"}}, Connectors: map[string]model.Connector{}}
-	for i := range maxConnectors {
-		id := fmt.Sprint("r", i)
-		sn.Connectors[id] = model.Connector{ID: id, Tunnel: "t", KeyHash: []byte(id)}
-	}
-	if _, err := place(sn, &model.Connector{ID: "new", Tunnel: "t", KeyHash: []byte("new")}); !errors.Is(err, ErrToken) {
-		t.Errorf("one too many: %v", err)
-	}
-	again := model.Connector{ID: "other", Tunnel: "t", KeyHash: []byte("r7")}
-	if known, err := place(sn, &again); !known || err != nil || again.ID != "r7" {
-		t.Errorf("one that is there: %v, %v, %v", known, again.ID, err)
-	}
-}
-
 func TestSnapshotsAreImmutable(t *testing.T) {
 	s, _ := open(t, Config{Dir: t.TempDir()})
 	first := s.Snapshot()
@@ -364,13 +348,13 @@ func TestConnectorsAreForgotten(t *testing.T) {
 	}
 	var ids []string
 	for i := range byte(3) {
-		r, err := s.PutConnector(ctx, model.Connector{Tunnel: tun.ID, KeyHash: []byte{i}})
+		r, _, err := s.PutConnector(ctx, model.Connector{Tunnel: tun.ID, KeyHash: []byte{i}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, r.ID)
 	}
-	if r, err := s.PutConnector(ctx, model.Connector{Tunnel: tun.ID, KeyHash: []byte{1}}); err != nil || r.ID != ids[1] {
+	if r, _, err := s.PutConnector(ctx, model.Connector{Tunnel: tun.ID, KeyHash: []byte{1}}); err != nil || r.ID != ids[1] {
 		t.Errorf("the same key again: %s, %v; want %s", r.ID, err, ids[1])
 	}
 	now = now.Add(23 * time.Hour)

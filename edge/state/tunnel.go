@@ -10,10 +10,21 @@ import (
 
 // CreateTunnel makes a tunnel with a name that no other has.
 func (s *Store) CreateTunnel(ctx context.Context, name string) (model.Tunnel, error) {
+	return s.CreateTunnelFor(ctx, name, model.DefaultConnectors)
+}
+
+// CreateTunnelFor makes a tunnel that may have so many connectors.
+func (s *Store) CreateTunnelFor(ctx context.Context, name string, connectors int) (model.Tunnel, error) {
 	if !model.IsTunnelName(name) {
 		return model.Tunnel{}, badName(name)
 	}
+	if err := checkLimit(connectors); err != nil {
+		return model.Tunnel{}, err
+	}
 	t := model.Tunnel{ID: proto.NewID(), Name: name, Created: s.cfg.Now().UTC()}
+	if connectors != model.DefaultConnectors {
+		t.MaxConnectors = connectors
+	}
 	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 		if _, taken := sn.Tunnel(name); taken {
 			return write{}, nameTaken(name)

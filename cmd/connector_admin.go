@@ -1,0 +1,104 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/oneping/oneping/edge/admin"
+)
+
+func newConnectorListCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:        "list [TUNNEL]",
+		SuggestFor: []string{"ls"},
+		Short:      "List the connectors that have enrolled, of one tunnel or of all",
+		Long: `list shows who serves the tunnels: each connector with its host's name, the
+address that it is connected from, when it enrolled, and whether it is up or when
+it was last seen. What a connector says of its host is its own word.
+It speaks to the edge on this machine.`,
+		Example: "  oneping connector list\n  oneping connector list office --json | jq -r '.[] | select(.link) | .link.remote'",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			list, err := a.edge().Connectors(c.Context(), first(args))
+			if err != nil {
+				return err
+			}
+			return a.print(c, list, func(w io.Writer) error {
+				if len(list) == 0 {
+					hint(c, "no connector has enrolled yet: oneping tunnel token NAME --output connector.token")
+					return nil
+				}
+				return writeEnrolled(w, list, time.Now())
+			})
+		},
+	})
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+func newConnectorRevokeCmd() *cobra.Command {
+	var a adminFlags
+	return a.bind(&cobra.Command{
+		Use:        "revoke ID…",
+		SuggestFor: []string{"rm", "remove", "delete"},
+		Short:      "Put connectors out for good; their links end within a second",
+		Long: `revoke ends the links of connectors, named by id or the beginning of it, with
+all that runs over them. Their certificates are refused from now on, and their
+keys do not enrol again. Whoever has the tunnel's token can still enrol with
+another key: make a new one with "oneping tunnel token NAME --rotate", or put
+everybody out who had the old one with "--rotate --evict".
+It speaks to the edge on this machine.`,
+		Example: "  oneping connector revoke jr4a66ryo4rdgjr2",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return nil
+			}
+			return wrongUse(fmt.Errorf("%s takes ID…, and got none", c.CommandPath()), "oneping connector list shows them")
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			say := c.OutOrStdout()
+			if a.json {
+				say = io.Discard // the list is the answer, once
+			}
+			done := []admin.Connector{}
+			var failed []error
+			for _, id := range args { // one that is not there must not save the others
+				x, err := a.edge().RevokeConnector(c.Context(), id)
+				if err == nil {
+					done = append(done, x)
+					err = line("connector %s of tunnel %s revoked", x.ID, x.Tunnel)(say)
+				}
+				failed = append(failed, err)
+			}
+			if a.json {
+				failed = append(failed, a.print(c, done, nil))
+			}
+			for _, tunnel := range tunnelsOf(done) {
+				hint(c, "the token of %s still enrols others; to make it useless: oneping tunnel token %s --rotate", tunnel, tunnel)
+			}
+			return errors.Join(failed...)
+		},
+	})
+}
+
+// tunnelsOf returns the tunnels of connectors, each once.
+func tunnelsOf(list []admin.Connector) []string {
+	var out []string
+	seen := make(map[string]bool)
+	for _, x := range list {
+		if !seen[x.Tunnel] {
+			out, seen[x.Tunnel] = append(out, x.Tunnel), true
+		}
+	}
+	return out
+}
