@@ -36,6 +36,6 @@ func (c *Connector) serveMetrics(ctx context.Context, g *errgroup.Group) error {
 		obs.NewGauge(role, "unanswered_neighbours", "Neighbours that are asked now and have never answered.", func() int { return c.Status().Unanswered }),
 		obs.NewGauge(role, "tcp_flows", "TCP flows that are open or being opened now.", func() int { return c.Status().Flows }),
 	)
-	g.Go(func() error { return obs.ServeMetrics(ctx, ln, reg) })
+	g.Go(func() error { return obs.ServeMetrics(ctx, ln, reg, c.log) })
 	return nil
 }

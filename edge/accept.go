@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -23,8 +24,11 @@ import (
 const (
 	// helloWait is how long a new link may stay without saying hello.
 	helloWait = 10 * time.Second
-	// requestRate and requestBurst bound the renewals and reports of one node, per second and at once.
+	// requestRate and requestBurst bound the renewals of one node, and its requests for a whole
+	// configuration, per second and at once.
 	requestRate, requestBurst = 0.1, 10
+	// maxEvent is how much a node may have to say at once, in bytes: more ends its link.
+	maxEvent = 64 << 10
 	// maxRequesters is for how many nodes that is kept apart.
 	maxRequesters = 16_384
 )
@@ -39,15 +43,14 @@ type Acceptor struct {
 	nodes nodes
 	diffs differences
 	links linkSet
-	// What nodes and strangers may have logged and signed, kept across their links.
-	sparse   *obs.Sparse
+	// What nodes may have signed and sent, kept across their links.
 	requests *bucket.Table[proto.Identity]
 }
 
 // Run accepts links until ctx ends, then closes them all and joins them. The
 // listener is the caller's to close, afterwards. It never returns nil.
 func (a *Acceptor) Run(ctx context.Context) error {
-	a.sparse, a.requests = obs.NewSparse(), bucket.New[proto.Identity](requestRate, requestBurst, maxRequesters)
+	a.requests = bucket.New[proto.Identity](requestRate, requestBurst, maxRequesters)
 	// Links end with a code that tells nodes to dial again.
 	links, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
@@ -105,13 +108,13 @@ func (a *Acceptor) refuse(l *link.Link, log *zap.Logger, err error) {
 	if no, ok := errors.AsType[*link.RefusedError](err); ok {
 		code = no.Code
 	}
-	a.sparse.Warn(log, l.Remote().Addr(), code.String(), "link refused", zap.Stringer(obs.FieldCode, code), zap.String(obs.FieldReason, err.Error()))
+	log.Warn("link refused", zap.Stringer(obs.FieldCode, code), zap.String(obs.FieldReason, err.Error()))
 	_ = l.Close(code, err.Error())
 }
 
 func (a *Acceptor) enrol(ctx context.Context, l *link.Link, log *zap.Logger) {
 	if err := a.Gate.Enrol(ctx, l); err != nil && context.Cause(ctx) == nil {
-		a.sparse.Warn(log, l.Remote().Addr(), "unanswered", "enrolment ended without an answer", zap.String(obs.FieldReason, err.Error()))
+		log.Warn("enrolment ended without an answer", zap.String(obs.FieldReason, err.Error()))
 	}
 }
 
@@ -174,7 +177,7 @@ func (n *nodeLink) run(ctx context.Context) {
 		n.log.Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
 		return
 	}
-	n.a.sparse.Warn(n.log, n.l.Remote().Addr(), "hello", "link ended before its hello", zap.String(obs.FieldReason, err.Error()))
+	n.log.Warn("link ended before its hello", zap.String(obs.FieldReason, err.Error()))
 }
 
 func (n *nodeLink) datagram(_ *link.Link, d []byte) packet.Reason {
@@ -205,18 +208,19 @@ func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 		return n.renew(ctx, m.Renew)
 	case m.Applied != nil:
 		return n.applied(m.Applied)
-	case m.Event != nil && n.mayAsk():
+	case m.Event != nil && len(m.Event.Text) > maxEvent:
+		return fmt.Errorf("an event of %d bytes", len(m.Event.Text))
+	case m.Event != nil:
 		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, term.Printable(m.Event.Text)))
-	case m.Event == nil:
+	default:
 		n.a.Relay.Counters().Count(packet.UnknownType)
 	}
 	return nil
 }
 
-// mayAsk says whether the node may now have another signature or line in the log.
+// mayAsk says whether the node may now have another signature or whole configuration.
 func (n *nodeLink) mayAsk() bool {
-	ok, _ := n.a.requests.Take(n.id, time.Now())
-	return ok
+	return n.a.requests.Take(n.id, time.Now())
 }
 
 // seen notes that the node is there, or was until now.
@@ -230,7 +234,7 @@ func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
 		answer = n.a.Gate.Renew(n.id, r.CSR)
 	}
 	if answer.Error != "" {
-		n.a.sparse.Warn(n.log, n.l.Remote().Addr(), "renewal", "renewal refused", zap.String(obs.FieldReason, answer.Error))
+		n.log.Warn("renewal refused", zap.String(obs.FieldReason, answer.Error))
 	}
 	return n.l.SendControl(&proto.Control{Renewed: &answer})
 }
@@ -251,7 +255,7 @@ func (n *nodeLink) refresh() {
 // applied takes what the node says that it has.
 func (n *nodeLink) applied(a *proto.Applied) error {
 	a.Error = term.Printable(a.Error)
-	if a.Error != "" && n.mayAsk() {
+	if a.Error != "" {
 		n.log.Warn("node cannot apply its configuration", zap.Uint64("configuration", a.Number), zap.String(obs.FieldReason, a.Error))
 	}
 	if !n.conf.answered(a) {

@@ -68,6 +68,7 @@ func New(cfg Config) (*Edge, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	cfg.Log = obs.LimitStrangers(cfg.Log)
 	e := &Edge{cfg: cfg, denials: policy.NewLog(), policies: new(policy.Compiler), ready: make(chan struct{})}
 	e.policy.Store(new(policy.Compiled))
 	e.store = state.New(state.Config{
@@ -141,7 +142,7 @@ func (e *Edge) serve(ctx context.Context) error {
 	)
 	g, ctx := errgroup.WithContext(ctx)
 	if metrics != nil {
-		g.Go(func() error { return obs.ServeMetrics(ctx, metrics, reg) })
+		g.Go(func() error { return obs.ServeMetrics(ctx, metrics, reg, e.cfg.Log) })
 	}
 	g.Go(func() error { return e.relay.Run(ctx) })
 	g.Go(func() error { return e.store.Watch(ctx, e.changed) })
@@ -198,6 +199,7 @@ func (e *Edge) upkeep(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-t.C:
+			obs.Flush(e.cfg.Log)
 			e.acceptor.Touch(ctx)
 			if _, err := e.store.ForgetConnectors(ctx, e.connected); err != nil && ctx.Err() == nil {
 				e.cfg.Log.Warn("cannot forget connectors that left", zap.Error(err))

@@ -67,7 +67,7 @@ func (n *nodeLink) greetAgain(h *proto.Hello) error {
 	switch {
 	case !same:
 		return errors.New("a second hello, of another process")
-	case news && n.mayAsk():
+	case news:
 		n.log.Info("node has changed", zap.String("icmp", h.ICMP))
 	}
 	return nil

@@ -81,6 +81,46 @@ func TestWhatANodeReportsIsLittleAndPrintable(t *testing.T) {
 	}
 }
 
+// TestAnEventOfAMegabyteEndsTheLink, and is not in the log.
+func TestAnEventOfAMegabyteEndsTheLink(t *testing.T) {
+	o := newObserved(t)
+	p := connect(t, enrol(t, proto.RoleClient, o.token("alice")))
+	if err := p.l.SendControl(&proto.Control{Event: &proto.Event{Text: strings.Repeat("x", 1_000_000)}}); err != nil {
+		t.Fatal(err)
+	}
+	<-p.l.Done()
+	o.waitFor("the edge says why", func() bool { return o.logs.FilterMessage("node disconnected").Len() == 1 })
+	if n := o.logs.FilterMessage("node reports").Len(); n != 0 {
+		t.Errorf("%d reports logged", n)
+	}
+	reason, _ := o.logs.FilterMessage("node disconnected").All()[0].ContextMap()["reason"].(string)
+	if want := "link closed by us: protocol violation: an event of 1000000 bytes"; reason != want {
+		t.Errorf("ended by %q, want %q", reason, want)
+	}
+}
+
+// TestANodeThatComesAndGoesFillsNoLog: three minutes of it were 16.8 MB.
+func TestANodeThatComesAndGoesFillsNoLog(t *testing.T) {
+	o := newObserved(t)
+	n := enrol(t, proto.RoleClient, o.token("alice"))
+	for range 30 {
+		p := connect(t, n)
+		_ = p.l.Close(proto.CodeOK, "\u202ebye\u009b")
+	}
+	o.waitFor("all are gone", func() bool { return len(o.e.acceptor.links.all()) == 0 })
+	for _, msg := range []string{"node connected", "node disconnected"} {
+		said := o.logs.FilterMessage(msg).All()
+		if len(said) != 10 {
+			t.Errorf("%d lines %q for 30 links, want 10", len(said), msg)
+		}
+		for _, e := range said {
+			if text, _ := e.ContextMap()["reason"].(string); strings.ContainsAny(text, "\u202e\u009b") {
+				t.Errorf("logged %q", text)
+			}
+		}
+	}
+}
+
 // selfSigned is a certificate of nobody.
 func selfSigned(t *testing.T) tls.Certificate {
 	t.Helper()
@@ -109,8 +149,8 @@ func TestARefusedStrangerIsLoggedSeldom(t *testing.T) {
 		_ = l.Close(proto.CodeOK, "")
 	}
 	o.waitFor("the connections are over", func() bool { return len(o.e.acceptor.links.all()) == 0 })
-	if n := o.logs.FilterMessage("link refused").Len(); n != 5 {
-		t.Errorf("%d lines for 12 handshakes, want 5", n)
+	if n := o.logs.FilterMessage("link refused").Len(); n != 1 {
+		t.Errorf("%d lines for 12 handshakes, want 1", n)
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/state"
-	"github.com/oneping/oneping/internal/obs"
 )
 
 const (
@@ -53,8 +52,8 @@ type Config struct {
 type Authority struct {
 	cfg       Config
 	limits    *limits
+	records   *records
 	strangers *strangers
-	sparse    *obs.Sparse
 
 	key    *ecdsa.PrivateKey
 	cert   *x509.Certificate
@@ -77,7 +76,7 @@ func New(cfg Config) *Authority {
 	if cfg.Advertise == nil {
 		cfg.Advertise = func() []string { return nil }
 	}
-	return &Authority{cfg: cfg, limits: newLimits(cfg.Memory), strangers: newStrangers(cfg.Memory), sparse: obs.NewSparse()}
+	return &Authority{cfg: cfg, limits: newLimits(cfg.Memory), records: newRecords(), strangers: newStrangers(cfg.Memory)}
 }
 
 // Load reads the authority's key and the edge's secret, or makes them at the first start.

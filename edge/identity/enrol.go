@@ -40,7 +40,7 @@ func (a *Authority) ServeEnrol(ctx context.Context, l *link.Link) error {
 	log := a.cfg.Log.With(zap.Stringer(obs.FieldRemote, l.Remote()))
 	leave, refusal := a.limits.enter(l.Remote().Addr(), a.cfg.Now())
 	if refusal != "" {
-		a.sparse.Warn(log, l.Remote().Addr(), refusal, "enrolment refused", zap.String(obs.FieldReason, refusal))
+		log.Warn("enrolment refused", zap.String(obs.FieldReason, refusal))
 		return l.Close(proto.CodeTooMany, refusal)
 	}
 	defer leave()
@@ -67,7 +67,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 	}
 	var ans proto.EnrolAnswer
 	if req.Declined != "" {
-		a.sparse.Warn(log, l.Remote().Addr(), "declined", "enrolment declined by the node", zap.String(obs.FieldReason, term.Printable(req.Declined)))
+		log.Warn("enrolment declined by the node", zap.String(obs.FieldReason, term.Printable(req.Declined)))
 	} else {
 		ans = a.answer(ctx, l, &req, log)
 	}
@@ -95,21 +95,21 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 	if err == nil {
 		log.Info("enrolled", zap.Stringer(obs.FieldIdentity, id), zap.String(obs.FieldToken, req.TokenID), zap.Bool("renewal", req.Expired != nil))
 		a.Know(l.Remote().Addr())
-		a.audit(ctx, l, "enrol", id.String(), "token "+req.TokenID)
+		a.audit(ctx, state.AuditEvent{Actor: l.Remote().String(), Action: "enrol", Object: id.String(), Detail: "token " + req.TokenID}, false)
 		return proto.EnrolAnswer{Cert: cert, CA: a.cert.Raw}
 	}
 	r := asRefusal(err)
 	fields := []zap.Field{
-		zap.String(obs.FieldReason, r.Error()), zap.String(obs.FieldToken, req.TokenID), zap.String("hostname", term.Printable(req.Hostname)),
+		zap.Stringer(obs.FieldCode, r.Code), zap.String(obs.FieldReason, r.Error()), zap.String(obs.FieldToken, req.TokenID), zap.String("hostname", term.Printable(req.Hostname)),
 	}
 	switch {
 	case r.Code == proto.CodeInternal:
 		log.Error("enrolment failed", zap.Error(err))
 	case known:
 		log.Warn("enrolment refused", fields...)
-		a.audit(ctx, l, "enrol refused", object(req, id), r.Error())
+		a.audit(ctx, state.AuditEvent{Actor: l.Remote().String(), Action: "enrol refused", Object: object(req, id), Detail: r.Error()}, true)
 	default: // a stranger gets a line of the log now and then, and no write with fsync
-		a.sparse.Warn(log, l.Remote().Addr(), r.Code.String(), "enrolment refused", fields...)
+		log.Warn("enrolment refused", fields...)
 	}
 	return proto.EnrolAnswer{Code: r.Code, Error: r.Error(), Hint: advice.Of(r)}
 }
@@ -151,13 +151,6 @@ func asRefusal(err error) *link.RefusedError {
 		return refuse(proto.CodeRefused, t.Error(), tokenAdvice(t))
 	}
 	return refuse(proto.CodeInternal, "the edge failed; its log says why", "")
-}
-
-func (a *Authority) audit(ctx context.Context, l *link.Link, action, object, detail string) {
-	e := state.AuditEvent{Actor: l.Remote().String(), Action: action, Object: object, Detail: detail}
-	if err := a.cfg.Store.Audit(ctx, e); err != nil {
-		a.cfg.Log.Error("audit event lost", zap.String("action", action), zap.Error(err))
-	}
 }
 
 func (a *Authority) enrol(ctx context.Context, l *link.Link, req *proto.EnrolRequest) (proto.Identity, []byte, error) {

@@ -65,8 +65,7 @@ func (l *limits) enter(from netip.Addr, now time.Time) (leave func(), refusal st
 
 // allow says whether one more request of from may be looked at now.
 func (l *limits) allow(from netip.Addr, now time.Time) bool {
-	ok, _ := l.sources.Take(host(from), now)
-	return ok && l.total.AllowN(now, 1)
+	return l.sources.Take(host(from), now) && l.total.AllowN(now, 1)
 }
 
 // host returns what one host has of addresses: an IPv4 address, the /64 of an IPv6 address.

@@ -104,13 +104,13 @@ func (s *strangers) admit(from netip.Addr, short bool, now time.Time) (leave fun
 	network, known := bucket.Network(from), s.isKnown(host(from), now)
 	switch {
 	case known:
-		if ok, _ := s.nodes.Take(host(from), now); !ok {
+		if !s.nodes.Take(host(from), now) {
 			return nil, packet.RateLimited
 		}
 	case short:
 		return nil, packet.NoBuffers
 	default:
-		if ok, _ := s.networks.Take(network, now); !ok || !s.total.AllowN(now, 1) {
+		if !s.networks.Take(network, now) || !s.total.AllowN(now, 1) {
 			return nil, packet.RateLimited
 		}
 	}

@@ -18,6 +18,9 @@ type AuditEvent struct {
 	Action string    `json:"action"`           // "tunnel create", "device revoke", "enrol refused"
 	Object string    `json:"object,omitempty"` // what it was done to
 	Detail string    `json:"detail,omitempty"`
+	// Suppressed is how often the same happened since the last event of it, each time without an
+	// event of its own.
+	Suppressed uint64 `json:"suppressed,omitempty"`
 }
 
 // Audit appends an event; Time is set here.

@@ -23,39 +23,29 @@ type Table[K comparable] struct {
 	most  int
 
 	mu    sync.Mutex
-	keys  map[K]*entry
-	rest  *entry // of all keys that found no room
+	keys  map[K]*rate.Limiter
+	rest  *rate.Limiter // of all keys that found no room
 	swept time.Time
-}
-
-type entry struct {
-	tokens  *rate.Limiter
-	refused uint64 // since the last one that was let through
 }
 
 // New returns a table of at most most buckets of burst tokens, refilled at perSecond.
 func New[K comparable](perSecond rate.Limit, burst, most int) *Table[K] {
-	t := &Table[K]{rate: perSecond, burst: burst, most: most, keys: make(map[K]*entry)}
-	t.rest = t.entry()
+	t := &Table[K]{rate: perSecond, burst: burst, most: most, keys: make(map[K]*rate.Limiter)}
+	t.rest = t.bucket()
 	return t
 }
 
-func (t *Table[K]) entry() *entry { return &entry{tokens: rate.NewLimiter(t.rate, t.burst)} }
+func (t *Table[K]) bucket() *rate.Limiter { return rate.NewLimiter(t.rate, t.burst) }
 
-// Take takes a token of k. Where it gets one, refused says how many found none since the last that did.
-func (t *Table[K]) Take(k K, now time.Time) (ok bool, refused uint64) {
+// Take takes a token of k, if there is one.
+func (t *Table[K]) Take(k K, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.keys[k]
 	if e == nil {
 		e = t.add(k, now)
 	}
-	if !e.tokens.AllowN(now, 1) {
-		e.refused++
-		return false, 0
-	}
-	refused, e.refused = e.refused, 0
-	return true, refused
+	return e.AllowN(now, 1)
 }
 
 // Tokens returns how many tokens k has. It makes no place for k.
@@ -64,15 +54,15 @@ func (t *Table[K]) Tokens(k K, now time.Time) float64 {
 	defer t.mu.Unlock()
 	switch e := t.keys[k]; {
 	case e != nil:
-		return e.tokens.TokensAt(now)
+		return e.TokensAt(now)
 	case len(t.keys) >= t.most:
-		return t.rest.tokens.TokensAt(now)
+		return t.rest.TokensAt(now)
 	}
 	return float64(t.burst)
 }
 
 // add makes a place for k, or returns the bucket of those that have none.
-func (t *Table[K]) add(k K, now time.Time) *entry {
+func (t *Table[K]) add(k K, now time.Time) *rate.Limiter {
 	if len(t.keys) >= t.most && now.Sub(t.swept) >= sweepEvery {
 		t.swept = now
 		t.forget(now)
@@ -80,7 +70,7 @@ func (t *Table[K]) add(k K, now time.Time) *entry {
 	if len(t.keys) >= t.most {
 		return t.rest
 	}
-	e := t.entry()
+	e := t.bucket()
 	t.keys[k] = e
 	return e
 }
@@ -88,7 +78,7 @@ func (t *Table[K]) add(k K, now time.Time) *entry {
 // forget drops the keys whose bucket is full again.
 func (t *Table[K]) forget(now time.Time) {
 	for k, e := range t.keys {
-		if e.tokens.TokensAt(now) >= float64(t.burst) {
+		if e.TokensAt(now) >= float64(t.burst) {
 			delete(t.keys, k)
 		}
 	}

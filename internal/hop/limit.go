@@ -64,6 +64,5 @@ func (l *ErrorLimits) Allow(client netip.Addr, why packet.Reason, now time.Time)
 	if wantOfRoom(why) && l.clients.Tokens(client, now) < l.rate.reserve()+1 {
 		return false
 	}
-	ok, _ := l.clients.Take(client, now)
-	return ok
+	return l.clients.Take(client, now)
 }

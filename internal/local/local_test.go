@@ -23,7 +23,7 @@ func serve(t *testing.T, h http.Handler) string {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- ServeListener(ctx, ln, h) }()
+	go func() { done <- ServeListener(ctx, ln, h, nil) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {

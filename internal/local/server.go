@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -34,7 +35,7 @@ func Serve(ctx context.Context, path string, h http.Handler) error {
 	if err != nil {
 		return err
 	}
-	return ServeListener(ctx, ln, h)
+	return ServeListener(ctx, ln, h, nil)
 }
 
 // Listen makes the socket. The caller passes the listener to ServeListener or closes it.
@@ -69,11 +70,13 @@ func listenHint(err error) string {
 	return ""
 }
 
-// ServeListener is Serve on a socket made by Listen; it closes ln.
-func ServeListener(ctx context.Context, ln net.Listener, h http.Handler) error {
+// ServeListener is Serve on a socket made by Listen; it closes ln. What goes wrong on the way it
+// says to trouble; nil = standard error.
+func ServeListener(ctx context.Context, ln net.Listener, h http.Handler, trouble *log.Logger) error {
 	srv := &http.Server{
 		Handler:           guard(h),
 		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          trouble,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withPeer,
 	}

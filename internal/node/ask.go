@@ -18,6 +18,7 @@ import (
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -158,6 +159,7 @@ func exchange(ctx context.Context, l *link.Link, req *proto.EnrolRequest) (ans p
 	if err := json.Unmarshal(body, &ans); err != nil {
 		return ans, fmt.Errorf("read answer: %w", err)
 	}
+	ans.Error, ans.Hint = term.Printable(ans.Error), term.Printable(ans.Hint)
 	return ans, nil
 }
 

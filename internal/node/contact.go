@@ -12,15 +12,17 @@ import (
 	"github.com/oneping/oneping/internal/obs"
 )
 
-// Contact is whether a node has been welcomed by an edge, since when, and if not, why. It logs why,
-// for each edge once until the next welcome. Safe for concurrent use.
+// Contact is whether a node has been welcomed by an edge, since when, and if not, why. It logs why;
+// what fails again and again is one line a minute (obs.Limit), and news after a welcome. Safe for
+// concurrent use.
 type Contact struct {
 	log *zap.Logger
 
-	mu   sync.Mutex
-	up   bool
-	last Last
-	said obs.News // of each edge, since the last welcome
+	mu sync.Mutex
+	// guarded by mu:
+	up       bool
+	last     Last
+	welcomes uint64
 }
 
 // Last is what a node's status says of its contact.
@@ -32,7 +34,7 @@ type Last struct {
 
 // NewContact returns a contact that is down since now.
 func NewContact(log *zap.Logger, now time.Time) *Contact {
-	return &Contact{log: log, last: Last{Since: now}}
+	return &Contact{log: obs.Limit(log), last: Last{Since: now}}
 }
 
 // Attempted notes the end of a dial attempt; nil is not a welcome yet.
@@ -40,9 +42,8 @@ func (c *Contact) Attempted(edge string, err error) {
 	if err == nil {
 		return
 	}
-	if news, _ := c.failed(edge, err); news {
-		c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, edge), zap.Error(err), obs.Hint(err))
-	}
+	episode := c.failed(err)
+	c.log.Warn("cannot reach the edge", zap.String(obs.FieldRemote, edge), zap.Error(err), obs.Hint(err), episode)
 }
 
 // Made notes that an edge has welcomed the node.
@@ -50,14 +51,14 @@ func (c *Contact) Made() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.up, c.last = true, Last{Since: time.Now()}
-	c.said.Forget()
+	c.welcomes++
 }
 
 // Lost notes the end of a link, welcomed or not.
 func (c *Contact) Lost(edge string, err error) {
-	news, wasUp := c.failed(edge, err)
-	if (news || wasUp) && !errors.Is(err, context.Canceled) {
-		c.log.Warn("link down", zap.Error(err))
+	episode := c.failed(err)
+	if !errors.Is(err, context.Canceled) {
+		c.log.Warn("link down", zap.String(obs.FieldRemote, edge), zap.Error(err), episode)
 	}
 }
 
@@ -68,14 +69,13 @@ func (c *Contact) Last() Last {
 	return c.last
 }
 
-// failed notes why there is no link, and says whether that is news of this edge and whether the
-// node was up until now.
-func (c *Contact) failed(edge string, err error) (news, wasUp bool) {
+// failed notes why there is no link, and returns the field that makes its line one of its time.
+func (c *Contact) failed(err error) zap.Field {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if wasUp = c.up; wasUp {
+	if c.up {
 		c.up, c.last.Since = false, time.Now()
 	}
 	c.last.Error, c.last.Hint = err.Error(), advice.Of(err)
-	return c.said.Is(edge, c.last.Error), wasUp
+	return obs.Episode(c.welcomes)
 }

@@ -136,7 +136,6 @@ func (n *Node) enrolWith(ctx context.Context, tok proto.Token) error {
 func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.Context, string) error) error {
 	pause := &backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.3, Multiplier: 2, MaxInterval: 5 * time.Second}
 	pause.Reset()
-	last := ""
 	n.note(pending{edges: edges})
 	defer n.note(pending{})
 	for i := 0; ; i++ {
@@ -148,10 +147,9 @@ func (n *Node) retry(ctx context.Context, edges []string, attempt func(context.C
 		if err == nil || isNo && no.Code != proto.CodeTooMany {
 			return err
 		}
-		if err.Error() != last && ctx.Err() == nil { // the same failure once
-			last = err.Error()
+		if ctx.Err() == nil {
 			n.note(pending{edges: edges, failed: err})
-			n.cfg.Log.Warn("cannot enrol yet", zap.String(obs.FieldRemote, addr), zap.Error(err))
+			n.cfg.Log.Warn("cannot enrol yet", zap.String(obs.FieldRemote, addr), zap.Error(err), obs.Hint(err))
 		}
 		t := time.NewTimer(pause.NextBackOff())
 		select {

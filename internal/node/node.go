@@ -12,6 +12,7 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link/path"
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -68,6 +69,7 @@ func New(cfg Config) *Node {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
 	}
+	cfg.Log = obs.Limit(cfg.Log)
 	return &Node{cfg: cfg}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -53,6 +54,7 @@ func (u *uplinked) watchFacts(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		obs.Flush(u.node.cfg.Log) // what was left out while there was no link
 		if !u.mayAgain.Load() {
 			continue
 		}
@@ -68,9 +70,34 @@ func (u *uplinked) watchFacts(ctx context.Context) {
 	}
 }
 
+// printable makes the words of an edge fit for logs, and for the terminals that show a status.
+func printable(m *proto.Control) {
+	var words []*string
+	conf := m.Config
+	if w := m.Welcome; w != nil {
+		words, conf = append(words, &w.Edge, &w.Version), &w.Config
+	}
+	if conf != nil {
+		words = append(words, &conf.User, &conf.Device, &conf.Tunnel)
+	}
+	if m.Renewed != nil {
+		words = append(words, &m.Renewed.Error)
+	}
+	if m.Event != nil {
+		words = append(words, &m.Event.Text)
+	}
+	if m.Denial != nil {
+		words = append(words, &m.Denial.Protocol, &m.Denial.Dst)
+	}
+	for _, s := range words {
+		*s = term.Printable(*s)
+	}
+}
+
 // control takes one message of the edge.
 func (u *uplinked) control(l *link.Link, m proto.Control) error {
 	log := u.node.cfg.Log
+	printable(&m)
 	switch {
 	case m.Welcome != nil:
 		u.contact.Made()
@@ -82,7 +109,7 @@ func (u *uplinked) control(l *link.Link, m proto.Control) error {
 			log.Warn("cannot renew the certificate", zap.Error(err), obs.Hint(err))
 		}
 	case m.Event != nil:
-		log.Warn("the edge says", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, m.Event.Text))
+		log.Warn("the edge says", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldRemote, l.Remote().String()), zap.String(obs.FieldReason, m.Event.Text))
 	case m.Report != nil: // the link's own
 	default:
 		return u.h.Control(l, &m)

@@ -28,8 +28,9 @@ const (
 )
 
 // NewLogger returns a logger to standard error: lines for people on a terminal,
-// JSON otherwise. level is debug, info, warn or error; "" is info. Logging never waits for
-// long and never ends the process: Lost counts the lines that nobody took.
+// JSON otherwise; what repeats is limited (Limit). level is debug, info, warn or error; "" is
+// info. Logging never waits for long and never ends the process: Lost counts the lines that nobody
+// took.
 func NewLogger(level string) (*zap.Logger, error) {
 	lvl := zapcore.InfoLevel
 	if level != "" {
@@ -39,7 +40,7 @@ func NewLogger(level string) (*zap.Logger, error) {
 		}
 		lvl = l
 	}
-	return zap.New(newCore(os.Stderr, encoder(term.IsTerminal(os.Stderr)), lvl)), nil
+	return Limit(zap.New(newCore(os.Stderr, encoder(term.IsTerminal(os.Stderr)), lvl))), nil
 }
 
 func newCore(f *os.File, encode zapcore.Encoder, level zapcore.Level) zapcore.Core {

@@ -3,11 +3,13 @@ package obs
 import (
 	"context"
 	"errors"
+	"log"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 )
 
 // NewGauge returns a collector of oneping_NAME{role}: what f returns when it is asked. f is called
@@ -22,11 +24,11 @@ func NewGauge(role, name, help string, f func() int) prometheus.Collector {
 const metricsWait = 10 * time.Second
 
 // ServeMetrics answers GET /metrics on ln with what reg has, until ctx ends; then ln is closed.
-// Never nil.
-func ServeMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry) error {
+// What goes wrong on the way is a warning of log. Never nil.
+func ServeMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry, log *zap.Logger) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", Handler(reg))
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: metricsWait, ReadTimeout: metricsWait, WriteTimeout: metricsWait, IdleTimeout: time.Minute}
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: metricsWait, ReadTimeout: metricsWait, WriteTimeout: metricsWait, IdleTimeout: time.Minute, ErrorLog: HTTPErrors(log)}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // nobody waits for a scrape
 	defer stop()
 	err := s.Serve(ln)
@@ -34,4 +36,13 @@ func ServeMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// HTTPErrors returns where an http.Server says what went wrong: warnings of log.
+func HTTPErrors(to *zap.Logger) *log.Logger {
+	std, err := zap.NewStdLogAt(to.Named("http"), zap.WarnLevel)
+	if err != nil { // of an unknown level alone
+		return nil
+	}
+	return std
 }

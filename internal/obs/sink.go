@@ -97,7 +97,11 @@ func (c core) With(fields []zapcore.Field) zapcore.Core { return core{c.Core.Wit
 
 // Lost returns how many lines of a logger of NewLogger nobody took; 0 for another logger.
 func Lost(log *zap.Logger) uint64 {
-	if c, ok := log.Core().(core); ok {
+	from := log.Core()
+	if l, ok := from.(*limiter); ok {
+		from = l.Core
+	}
+	if c, ok := from.(core); ok {
 		return c.sink.lost.Load()
 	}
 	return 0

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/proto"
 )
@@ -66,7 +67,7 @@ func resolve(ctx context.Context, addr string, cfg *Config) ([]netip.AddrPort, e
 	defer cancel()
 	ips, err := cfg.underlay().Resolve(ctx, host)
 	if err != nil {
-		return nil, err
+		return nil, adviseName(host, err)
 	}
 	targets := make([]netip.AddrPort, 0, len(ips))
 	for _, ip := range ips {
@@ -76,6 +77,14 @@ func resolve(ctx context.Context, addr string, cfg *Config) ([]netip.AddrPort, e
 		return nil, errors.New("no address found")
 	}
 	return targets, nil
+}
+
+// adviseName says what to look at where a name cannot be resolved.
+func adviseName(host string, err error) error {
+	if no, ok := errors.AsType[*net.DNSError](err); ok && no.IsNotFound {
+		return advice.With(err, "is the name "+host+" right, and does this machine's name service know it?")
+	}
+	return advice.With(err, "is the name service of this machine reachable (/etc/resolv.conf)? An edge can also be named by its address")
 }
 
 type dialResult struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -16,7 +17,7 @@ func translate(err error) error {
 		return nil
 	}
 	if e, ok := errors.AsType[*quic.ApplicationError](err); ok {
-		return &link.CloseError{Code: proto.Code(e.ErrorCode), Text: e.ErrorMessage, Remote: e.Remote}
+		return &link.CloseError{Code: proto.Code(e.ErrorCode), Text: term.Printable(e.ErrorMessage), Remote: e.Remote}
 	}
 	if e, ok := errors.AsType[*quic.StreamError](err); ok {
 		return &link.ResetError{Code: proto.Code(e.ErrorCode), Remote: e.Remote, Cause: err}

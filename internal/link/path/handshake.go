@@ -11,6 +11,7 @@ import (
 	"github.com/quic-go/quic-go"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
 )
 
 var errNoAnswer = errors.New("no answer")
@@ -66,9 +67,9 @@ func (e *HandshakeError) Error() string {
 		text = strings.ToLower(e.cause.ErrorCode.String())
 	}
 	if e.cause.ErrorCode.IsCryptoError() {
-		return "TLS handshake refused " + by + ": " + text
+		return "TLS handshake refused " + by + ": " + term.Printable(text)
 	}
-	return "QUIC connection ended " + by + ": " + text
+	return "QUIC connection ended " + by + ": " + term.Printable(text)
 }
 
 // Remote says whether the peer refused.

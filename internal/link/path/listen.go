@@ -10,7 +10,6 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"go.uber.org/zap"
-	"golang.org/x/time/rate"
 
 	"github.com/oneping/oneping/internal/link"
 )
@@ -20,7 +19,6 @@ type Listener struct {
 	ln   *quic.Listener
 	path localPath
 	cfg  Config
-	logs *rate.Limiter // of refused handshakes: strangers must not fill the log
 	// windows is the sum of what the links' windows have beyond freeWindow, in bytes.
 	windows atomic.Int64
 }
@@ -28,7 +26,7 @@ type Listener struct {
 // Listen binds addr, host:port. With an empty Config.ALPN both proto.ALPN and
 // proto.EnrolALPN are accepted; see Link.ALPN.
 func Listen(addr string, cfg Config) (*Listener, error) {
-	ln := &Listener{cfg: cfg, logs: rate.NewLimiter(1, 20)}
+	ln := &Listener{cfg: cfg}
 	s, err := cfg.underlay().Open(context.Background(), "udp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
@@ -57,7 +55,7 @@ func (ln *Listener) logHandshake(ctx context.Context, info *quic.ClientInfo) {
 	if !ok || ln.cfg.Log == nil {
 		return
 	}
-	if _, alert := h.Alert(); alert && ln.logs.Allow() {
+	if _, alert := h.Alert(); alert {
 		ln.cfg.Log.Warn("link refused in its handshake", zap.Stringer("remote", info.RemoteAddr), zap.String("reason", h.Error()))
 	}
 }
