@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // write is what one change does to one key; a nil value deletes it.
@@ -53,10 +54,9 @@ func (s *Store) change(ctx context.Context, decide func(*model.Snapshot) (write,
 		if err != nil {
 			return err
 		}
-		seq, err := s.put(ctx, w, expect)
+		seq, err := s.write(ctx, w, expect)
 		if err == nil {
-			_, err := s.await(ctx, seq)
-			return err
+			return s.acknowledge(ctx, w, seq)
 		}
 		if !isConflict(err) {
 			return fmt.Errorf("write %s to store: %w", w.key, err)
@@ -67,23 +67,51 @@ func (s *Store) change(ctx context.Context, decide func(*model.Snapshot) (write,
 	}
 }
 
-func (s *Store) put(ctx context.Context, w write, expect uint64) (uint64, error) {
-	msg := nats.NewMsg(s.prefix + subjState + w.key)
-	if w.value == nil {
-		msg.Header.Set(headerOp, "PURGE")
-		msg.Header.Set(headerRollup, "sub")
-	} else {
-		body, err := json.Marshal(w.value)
-		if err != nil {
+// write writes w where nothing was written since revision expect. What it will be in the journal has
+// its room there before: a full disk refuses a change that was not made.
+func (s *Store) write(ctx context.Context, w write, expect uint64) (uint64, error) {
+	var body []byte
+	if w.value != nil {
+		var err error
+		if body, err = json.Marshal(w.value); err != nil {
 			return 0, err
 		}
-		msg.Data = body
 	}
+	release, err := s.journal.Book(w.key, body)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
+	return s.put(ctx, w.key, body, expect)
+}
+
+// put writes a value; nil deletes the key.
+func (s *Store) put(ctx context.Context, key string, body []byte, expect uint64) (uint64, error) {
+	msg := nats.NewMsg(s.prefix + subjState + key)
+	if body == nil {
+		msg.Header.Set(headerOp, "PURGE")
+		msg.Header.Set(headerRollup, "sub")
+	}
+	msg.Data = body
 	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequence(expect))
 	if err != nil {
 		return 0, err
 	}
 	return ack.Sequence, nil
+}
+
+// acknowledge returns nil once everything up to revision seq is in the journal and in Snapshot.
+func (s *Store) acknowledge(ctx context.Context, w write, seq uint64) error {
+	if _, err := s.await(ctx, seq); err != nil {
+		return err
+	}
+	if s.journal.Revision() < seq {
+		return &advice.Error{
+			Text:   "write " + w.key + ": it is in force, but could not be written to the journal beside the store",
+			Advice: "the edge's log says why; when that is mended, do it again",
+		}
+	}
+	return nil
 }
 
 func isConflict(err error) bool {
@@ -97,11 +125,18 @@ func isConflict(err error) bool {
 // beyond the snapshot's where somebody removed the last entries with a NATS
 // tool: nothing will ever show them.
 func (s *Store) settle(ctx context.Context) (*model.Snapshot, uint64, error) {
+	was := s.Snapshot().Revision
 	st, err := s.js.Stream(ctx, streamState)
 	if err != nil {
 		return nil, 0, err
 	}
 	last := st.CachedInfo().State.LastSeq
+	if last < was {
+		return nil, 0, &advice.Error{
+			Text:   fmt.Sprintf("the store is at revision %d, this edge has acknowledged %d", last, was),
+			Advice: "the cluster was restored from an older copy: restore its newest, then restart the edge",
+		}
+	}
 	wait, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	sn, err := s.await(wait, last)

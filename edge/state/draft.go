@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/edge/state/journal"
 )
 
 // draft is the state as the watcher sees it grow. Its maps are shared with
@@ -106,10 +107,10 @@ func (d *draft) snapshot() *model.Snapshot {
 	return &sn
 }
 
-// follow turns what the watcher delivers into snapshots; a burst becomes one.
-func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher) error {
-	defer func() { _ = w.Stop() }()
-	d, initial := newDraft(), true
+// follow turns what the watcher delivers into snapshots; a burst becomes one. Nothing is served, or
+// acknowledged, before the journal has it.
+func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher, d *draft) error {
+	var burst []journal.Record
 	for {
 		select {
 		case <-ctx.Done():
@@ -118,19 +119,24 @@ func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher) error {
 			if !ok {
 				return watcherEnded(ctx)
 			}
-			if e == nil { // all that was stored has been seen
-				initial = false
-				s.publish(d.snapshot())
-				close(s.ready)
+			if e == nil {
 				continue
 			}
-			if err := d.apply(e); err != nil {
-				s.cfg.Log.Error("ignored an entry of the store", zap.Error(err))
+			s.take(d, e)
+			if burst = append(burst, recordOf(e)); len(w.Updates()) > 0 && len(burst) < maxBurst {
+				continue
 			}
-			if !initial && len(w.Updates()) == 0 {
-				s.publish(d.snapshot())
-			}
+			s.note(burst)
+			burst = nil
+			s.publish(d.snapshot())
 		}
+	}
+}
+
+// take applies an entry. One that cannot be read is left out: the others are good.
+func (s *Store) take(d *draft, e jetstream.KeyValueEntry) {
+	if err := d.apply(e); err != nil {
+		s.cfg.Log.Error("ignored an entry of the store", zap.Error(err))
 	}
 }
 

@@ -9,16 +9,24 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/oneping/oneping/edge/state/journal"
 	"github.com/oneping/oneping/internal/advice"
 )
 
 // open opens the buckets and the audit stream, and makes those that are missing. What is there stays
 // as it is: replicas, limits and placement of an external store are its operator's to choose, and a
 // start that named its own would reshape the store.
-func (s *Store) open(ctx context.Context, nc *nats.Conn) (jetstream.KeyValue, error) {
+//
+// The bucket of the state is not made anew where ev says that there was one.
+func (s *Store) open(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) (jetstream.KeyValue, error) {
 	js, prefix, err := s.cfg.Remote.jetStream(nc)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if ev.Revision > 0 {
+		if _, err := js.KeyValue(ctx, bucketState); errors.Is(err, jetstream.ErrBucketNotFound) {
+			return nil, s.less(ev, ev.Compare(&journal.Store{}))
+		}
 	}
 	state, err := bucket(ctx, js, jetstream.KeyValueConfig{
 		Bucket: bucketState, Description: "oneping: desired state", History: 1, Storage: jetstream.FileStorage,

@@ -16,6 +16,9 @@ type embedded struct {
 	srv *server.Server
 }
 
+// natsDir is where the embedded server has its files, below the edge's state directory.
+const natsDir = "nats"
+
 // startTimeout bounds the start of the embedded server; 10 ms is usual, but a
 // large store after a crash is read through first.
 const startTimeout = time.Minute
@@ -25,7 +28,7 @@ func startEmbedded(dir string, log *zap.Logger) (*embedded, error) {
 		ServerName:             "oneping-edge",
 		DontListen:             true,
 		JetStream:              true,
-		StoreDir:               filepath.Join(dir, "nats"),
+		StoreDir:               filepath.Join(dir, natsDir),
 		SyncAlways:             true, // an acknowledged change survives kill -9 and a power cut
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamMaxStore:      8 << 30,

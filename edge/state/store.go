@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/edge/state/journal"
 	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
@@ -48,9 +49,10 @@ type Store struct {
 	seenMu sync.Mutex
 	seen   map[string]sighting // by id of device or connector
 
-	js     jetstream.JetStream // set before ready is closed, as what follows
-	prefix string              // of subjects that are written in another domain
-	seenKV jetstream.KeyValue
+	js      jetstream.JetStream // set before ready is closed, as what follows
+	prefix  string              // of subjects that are written in another domain
+	seenKV  jetstream.KeyValue
+	journal *journal.Journal
 }
 
 // ErrNotReady is returned by changes of a store that does not run.
@@ -129,12 +131,16 @@ func (s *Store) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
+	ev, err := readEvidence(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
 	if s.cfg.Remote.URL != "" {
 		nc, err := s.cfg.Remote.dial(ctx, s.cfg.Log)
 		if err != nil {
 			return err
 		}
-		return s.serve(ctx, nc)
+		return s.serve(ctx, nc, ev)
 	}
 	e, err := startEmbedded(s.cfg.Dir, s.cfg.Log)
 	if err != nil {
@@ -145,15 +151,15 @@ func (s *Store) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to embedded store: %w", err)
 	}
-	return s.serve(ctx, nc)
+	return s.serve(ctx, nc, ev)
 }
 
 // serve owns nc.
-func (s *Store) serve(ctx context.Context, nc *nats.Conn) error {
+func (s *Store) serve(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) error {
 	defer nc.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	state, err := s.open(ctx, nc)
+	state, err := s.open(ctx, nc, ev)
 	if err != nil {
 		return err
 	}
@@ -161,8 +167,20 @@ func (s *Store) serve(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return fmt.Errorf("watch store: %w", err)
 	}
+	defer func() { _ = w.Stop() }()
+	found, err := s.load(ctx, w, ev)
+	if err != nil {
+		return err
+	}
+	if err := s.keep(ev, found); err != nil {
+		return err
+	}
+	defer func() { _ = s.journal.Close() }()
+	d := found.draft
+	s.publish(d.snapshot())
+	close(s.ready)
 	errs := make(chan error, 2)
-	go func() { errs <- s.follow(ctx, w) }()
+	go func() { errs <- s.follow(ctx, w, d) }()
 	go func() { errs <- s.followSeen(ctx) }()
 	first := <-errs
 	cancel()

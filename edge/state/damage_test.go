@@ -1,0 +1,192 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/edge/state/journal"
+	"github.com/oneping/oneping/internal/advice"
+)
+
+// filled makes a store with three tunnels, a route and two devices, one of them revoked, and closes it.
+func filled(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	s, stop := open(t, Config{Dir: dir})
+	ctx := t.Context()
+	for _, name := range []string{"berlin", "paris", "rome"} {
+		if _, err := s.CreateTunnel(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.AddRoute(ctx, prefix("10.1.0.0/16"), "rome"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"d1", "d2"} {
+		if _, err := s.AllocateDevice(ctx, model.Device{ID: id, KeyHash: []byte(id)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.RevokeDevice(ctx, "d2"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	return dir
+}
+
+// refusal runs a store that must not start, and returns why.
+func refusal(t *testing.T, cfg Config) error {
+	t.Helper()
+	s := New(cfg)
+	done := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { done <- s.Run(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-s.Ready():
+		cancel()
+		<-done
+		t.Fatalf("it serves %d tunnels, %d devices", len(s.Snapshot().Tunnels), len(s.Snapshot().Devices))
+		return nil
+	}
+}
+
+func blocks(dir string) string {
+	return filepath.Join(dir, "nats", "jetstream", "$G", "streams", "KV_oneping", "msgs", "1.blk")
+}
+
+// rewrite changes a file as f says.
+func rewrite(t *testing.T, path string, f func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, f(b), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A store that has lost something does not start: not with a revoked device that is up again, not
+// empty. It says what is missing and the way out.
+func TestALossIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(t *testing.T, dir string)
+		want   string
+	}{
+		"the revocation is damaged": {func(t *testing.T, dir string) {
+			rewrite(t, blocks(dir), func(b []byte) []byte { b[bytes.LastIndex(b, []byte("revoked"))+12] ^= 1; return b })
+		}, " is damaged: it holds 1 of 2 devices"},
+		"emptied": {func(t *testing.T, dir string) {
+			rewrite(t, blocks(dir), func([]byte) []byte { return nil })
+		}, " is damaged: it holds 0 of 3 tunnels, 0 of 1 route, 0 of 2 devices, 0 of 1 captured prefix, 0 of 1 address plan"},
+		"gone": {func(t *testing.T, dir string) {
+			if err := os.RemoveAll(filepath.Join(dir, "nats")); err != nil {
+				t.Fatal(err)
+			}
+		}, " is damaged: it holds 0 of 3 tunnels, 0 of 1 route, 0 of 2 devices, 0 of 1 captured prefix, 0 of 1 address plan, revision 0 of 9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filled(t)
+			c.damage(t, dir)
+			err := refusal(t, Config{Dir: dir})
+			if !strings.HasPrefix(err.Error(), "open store: "+filepath.Join(dir, "nats")+" ") || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("refused with %q, want …%q", err, c.want)
+			}
+			if want := "make it anew from what was acknowledged: oneping edge restore --state-dir " + dir + "; or put the whole state directory back from a backup"; advice.Of(err) != want {
+				t.Errorf("hint %q, want %q", advice.Of(err), want)
+			}
+		})
+	}
+}
+
+// What a store has more than was acknowledged was asked for: the edge ended between the two.
+func TestTheEndBeforeTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	s, stop := open(t, Config{Dir: dir})
+	if _, err := s.CreateTunnel(t.Context(), "berlin"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	before, err := os.ReadFile(filepath.Join(dir, journal.JournalFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, stop = open(t, Config{Dir: dir})
+	if _, err := s.CreateTunnel(t.Context(), "paris"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteTunnel(t.Context(), "berlin"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	rewrite(t, filepath.Join(dir, journal.JournalFile), func([]byte) []byte { return before })
+	s, stop = open(t, Config{Dir: dir})
+	sn := s.Snapshot()
+	if _, ok := sn.Tunnel("paris"); !ok || len(sn.Tunnels) != 1 || sn.Revision != 3 {
+		t.Errorf("revision %d with %v", sn.Revision, sn.Tunnels)
+	}
+	if got := s.journal.Revision(); got != 3 {
+		t.Errorf("the journal is at %d", got)
+	}
+	stop()
+	if ev, err := journal.Read(dir); err != nil || !ev.Complete() || ev.Revision != 3 || len(ev.Faults) > 0 {
+		t.Errorf("evidence: %+v, %v", ev, err)
+	}
+}
+
+// An earlier version's store has no journal: it begins. One that had a journal must have it.
+func TestTheJournalOfAnEarlierStore(t *testing.T) {
+	dir := filled(t)
+	for _, name := range []string{journal.JournalFile, journal.SnapshotFile} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := refusal(t, Config{Dir: dir})
+	want := "open store: nothing says whether " + filepath.Join(dir, "nats") + " has all that was acknowledged: " +
+		filepath.Join(dir, "journal") + ": it is missing; " + filepath.Join(dir, "snapshot") + ": it is missing"
+	if err.Error() != want {
+		t.Errorf("refused with %q, want %q", err, want)
+	}
+	if err := os.Remove(filepath.Join(dir, "nats", marker)); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := open(t, Config{Dir: dir})
+	if sn := s.Snapshot(); len(sn.Tunnels) != 3 || !sn.Devices["d2"].Revoked || s.journal.Revision() != sn.Revision {
+		t.Errorf("revision %d, journal %d, %v", sn.Revision, s.journal.Revision(), sn.Devices)
+	}
+}
+
+// An external store that was restored from an older copy is refused, with both revisions.
+func TestAnOlderClusterIsRefused(t *testing.T) {
+	first, second := runNATS(t, nil), runNATS(t, nil)
+	dir := t.TempDir()
+	s, stop := open(t, Config{Dir: dir, Remote: Remote{URL: first.ClientURL()}})
+	for _, name := range []string{"berlin", "paris", "rome"} {
+		if _, err := s.CreateTunnel(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	other, stop := open(t, Config{Dir: t.TempDir(), Remote: Remote{URL: second.ClientURL()}})
+	if _, err := other.CreateTunnel(t.Context(), "berlin"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	err := refusal(t, Config{Dir: dir, Remote: Remote{URL: second.ClientURL()}})
+	if want := "open store: the external store is older than what this edge has acknowledged: it holds 0 of 3 tunnels, 1 tunnel that should not be there, revision 1 of 3"; err.Error() != want {
+		t.Errorf("refused with %q, want %q", err, want)
+	}
+	if want := "restore the cluster from its newest copy; or accept what it has: oneping edge restore --accept-store --state-dir " + dir; advice.Of(err) != want {
+		t.Errorf("hint %q, want %q", advice.Of(err), want)
+	}
+}
