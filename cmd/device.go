@@ -52,6 +52,9 @@ token is a secret: keep it in a file of mode 0600.`,
 			if err := out.write(c, &a, &t); err != nil {
 				return err
 			}
+			if t.Hint != "" {
+				hint(c, "%s", t.Hint)
+			}
 			hint(c, "good once, until %s; on the laptop: sudo oneping client service install --token-file FILE, or sudo oneping client up --token-file FILE", term.Second(t.Expires))
 			return nil
 		},

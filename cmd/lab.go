@@ -47,7 +47,7 @@ Linux routers and nothing of oneping runs: what a direct path looks like.`,
 			if err != nil {
 				return err
 			}
-			return labExit(lab.Run(c.Context(), opts, labCommand("laptop", args), labProgress()))
+			return labExit(lab.Run(c.Context(), opts, labCommand("laptop", args), newProgress()))
 		},
 	}
 	flags.bind(cmd)
@@ -126,7 +126,7 @@ func bindLabName(cmd *cobra.Command, name *string) *cobra.Command {
 	return cmd
 }
 
-func labProgress() *term.Progress {
+func newProgress() *term.Progress {
 	return term.NewProgress(os.Stderr, term.IsTerminal(os.Stderr))
 }
 

@@ -26,7 +26,7 @@ hand, in a shell of each node.`,
 				return err
 			}
 			begin := time.Now()
-			if err := lab.Up(c.Context(), opts, labProgress()); err != nil {
+			if err := lab.Up(c.Context(), opts, newProgress()); err != nil {
 				return err
 			}
 			suffix := ""

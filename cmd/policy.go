@@ -87,7 +87,10 @@ looked at once and those no longer allowed end.`,
 			if err != nil {
 				return err
 			}
+			wait := newProgress()
+			wait.Step("policy: the edge checks it and puts it in force")
 			applied, err := a.edge().ApplyPolicy(c.Context(), string(text))
+			wait.Done()
 			if err != nil {
 				return err
 			}
@@ -103,17 +106,24 @@ looked at once and those no longer allowed end.`,
 }
 
 func readPolicy(c *cobra.Command, file string) ([]byte, error) {
+	from := c.InOrStdin()
 	switch file {
 	case "":
 		return nil, wrongUse(fmt.Errorf("%s needs -f FILE", c.CommandPath()), "write -f - for standard input")
 	case "-":
-		return io.ReadAll(c.InOrStdin())
+	default:
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, fmt.Errorf("read policy: %w", err)
+		}
+		defer func() { _ = f.Close() }()
+		from = f
 	}
-	text, err := os.ReadFile(file)
+	text, err := io.ReadAll(io.LimitReader(from, 16*admin.MaxPolicyText)) // so that the error says how long most are
 	if err != nil {
 		return nil, fmt.Errorf("read policy: %w", err)
 	}
-	return text, nil
+	return text, admin.CheckPolicySize(len(text))
 }
 
 func newPolicyExplainCmd() *cobra.Command {

@@ -23,8 +23,11 @@ func writeRoutes(w io.Writer, routes []admin.Route) error {
 // writeLookup says where an address goes.
 func writeLookup(w io.Writer, l *admin.Lookup, now time.Time) error {
 	captured := "clients leave it to their own network: it is not captured"
-	if l.Captured {
+	switch {
+	case l.Captured:
 		captured = "clients send it into oneping"
+	case l.Kept != "":
+		captured = "every host keeps it to itself: it is " + l.Kept
 	}
 	t := &term.Table{Empty: "-"}
 	t.Row("address", l.Addr.String())

@@ -63,6 +63,9 @@ stays: go on with "oneping route add".`,
 			if err := line("tunnel %s created", t.Name)(say); err != nil {
 				return err
 			}
+			if t.Hint != "" {
+				hint(c, "%s", t.Hint)
+			}
 			for _, prefix := range routes {
 				r, err := a.edge().AddRoute(c.Context(), prefix, t.Name)
 				if err == nil {

@@ -8,7 +8,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
@@ -58,11 +60,10 @@ func (c *Config) check() error {
 	if err := checkHops(c.Hops); err != nil {
 		return err
 	}
-	for i, p := range c.Capture {
-		if p.Addr().Is4In6() || p.Masked() != p {
-			return badField("capture", fmt.Sprintf("%s has bits set behind its length", p), "write "+p.Masked().String())
+	for _, p := range c.Capture {
+		if err := model.CheckPrefix(p); err != nil {
+			return badField("capture", err.Error(), advice.Of(err))
 		}
-		c.Capture[i] = p.Masked()
 	}
 	if err := state.CheckCapture(len(c.Capture) + maxHops); err != nil {
 		return captureError(err)

@@ -26,7 +26,8 @@ func TestConfigErrors(t *testing.T) {
 		{"multicast hop", Config{StateDir: "x", Hops: []netip.Addr{addr("224.0.0.1")}}, "hop: 224.0.0.1 is not a unicast address"},
 		{"link-local hop", Config{StateDir: "x", Hops: []netip.Addr{addr("fe80::1")}}, "hop: fe80::1 is not a unicast address"},
 		{"small MTU", Config{StateDir: "x", MTU: 1279}, "mtu: 1279 is not between 1280 and 65535"},
-		{"capture with host bits", Config{StateDir: "x", Capture: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}}, "capture: 10.0.0.1/8 has bits set behind its length"},
+		{"capture of loopback", Config{StateDir: "x", Capture: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "capture: prefix 127.0.0.0/8 is loopback, which every host keeps to itself"},
+		{"capture with host bits", Config{StateDir: "x", Capture: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}}, "capture: prefix 10.0.0.1/8 has bits set behind its length"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,6 +19,7 @@ package admin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -34,9 +35,6 @@ import (
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
 )
-
-// maxBody bounds a request, in bytes: a policy is the largest.
-const maxBody = 1 << 20
 
 // Config is what the API speaks for.
 type Config struct {
@@ -83,7 +81,7 @@ func New(cfg Config) *Handler {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, bound(r))
 	h.mux.ServeHTTP(w, r)
 }
 
@@ -130,6 +128,8 @@ func statusOf(err error) int {
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		return http.StatusNotFound
+	case errors.Is(err, errTooLarge):
+		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, state.ErrNotReady):
 		return http.StatusServiceUnavailable
 	case hinted:
@@ -180,10 +180,16 @@ func (h *Handler) presence(id proto.Identity) *Presence {
 	return &p
 }
 
+// maxAudit bounds how many audit events one request is answered with.
+const maxAudit = 10_000
+
 func (h *Handler) audit(r *http.Request) (any, error) {
-	n, err := strconv.Atoi(r.URL.Query().Get("n"))
-	if err != nil || n <= 0 {
-		n = 100
+	n, word := 100, r.URL.Query().Get("n")
+	if word != "" {
+		var err error
+		if n, err = strconv.Atoi(word); err != nil || n < 1 || n > maxAudit {
+			return nil, &advice.Error{Text: fmt.Sprintf("%q is not a number of events", word), Advice: fmt.Sprintf("ask for 1 to %d", maxAudit)}
+		}
 	}
 	return h.cfg.Store.AuditLog(r.Context(), n)
 }

@@ -102,7 +102,7 @@ func TestStatusCodes(t *testing.T) {
 		{"POST", "/v1/tunnels", map[string]string{"name": "lab"}, http.StatusOK},
 		{"POST", "/v1/tunnels", map[string]string{"name": "Lab!"}, http.StatusBadRequest},
 		{"POST", "/v1/tunnels", "nonsense", http.StatusBadRequest},
-		{"POST", "/v1/tunnels", map[string]string{"name": strings.Repeat("x", maxBody)}, http.StatusBadRequest},
+		{"POST", "/v1/tunnels", map[string]string{"name": strings.Repeat("x", maxBody)}, http.StatusRequestEntityTooLarge},
 		{"GET", "/v1/tunnels/none", nil, http.StatusNotFound},
 		{"DELETE", "/v1/routes?prefix=10.0.0.0/8", nil, http.StatusNotFound},
 		{"GET", "/v1/routes/lookup?addr=x", nil, http.StatusBadRequest},
@@ -190,6 +190,8 @@ func TestConnectedNodesInLists(t *testing.T) {
 	}
 }
 
+const keptHint = "no client can capture it; name the address that the server has in its network"
+
 // Whatever the store refuses, the asker is told what to type next; what does not exist is 404.
 func TestRefusalsSayWhatToType(t *testing.T) {
 	a := newAPI(t)
@@ -214,6 +216,19 @@ func TestRefusalsSayWhatToType(t *testing.T) {
 		{"DELETE", "/v1/capture?prefix=10.1.0.0/16", nil, 404, "captured prefix 10.1.0.0/16 does not exist", "list them: oneping route capture list"},
 		{"DELETE", "/v1/routes?prefix=10.1.0.0/16", nil, 404, "route 10.1.0.0/16 does not exist", "list them: oneping route list"},
 		{"POST", "/v1/devices/none/revoke", nil, 404, "device none does not exist", "list them: oneping device list"},
+		{"POST", "/v1/devices/a%1b%5B31mb/revoke", nil, 404, `device "a[31mb" does not exist`, "list them: oneping device list"},
+		{"POST", "/v1/connectors/none/revoke", nil, 404, "connector none does not exist", "list them: oneping connector list"},
+		{"POST", "/v1/routes", ask{"prefix": "fd00::%eth0/64", "tunnel": "lab"}, 400, `"fd00::%eth0/64" has a zone, which means something on one host alone`, "write it as fd00::/64"},
+		{"POST", "/v1/capture", ask{"prefix": "fd00::%eth0/64"}, 400, `"fd00::%eth0/64" has a zone, which means something on one host alone`, "write it as fd00::/64"},
+		{"POST", "/v1/routes", ask{"prefix": "169.254.169.254", "tunnel": "lab"}, 400, "prefix 169.254.169.254/32 is link-local, which every host keeps to itself", keptHint},
+		{"POST", "/v1/capture", ask{"prefix": "::1"}, 400, "prefix ::1/128 is loopback, which every host keeps to itself", keptHint},
+		{"GET", "/v1/routes/lookup?addr=fe80::1%25eth0", nil, 400, `"fe80::1%eth0" has a zone, which means something on one host alone`, "write the address without it"},
+		{"POST", "/v1/tokens", ask{"user": "group:eng"}, 400, `make device token: "group:eng" is a term of a policy, and not a user`, "write it as alice@example.com"},
+		{"POST", "/v1/tokens", ask{"user": "Alice "}, 400, `make device token: user "Alice " has a space`, "write it as alice@example.com"},
+		{"POST", "/v1/tokens", ask{"user": "a\x1b[31mb"}, 400, `make device token: user "a\x1b[31mb" has characters that cannot be printed`, "is it copied from somewhere? Type it"},
+		{"POST", "/v1/tokens", ask{"user": "Carol"}, 200, "", "no grant names carol, or a group of it: all that the device asks for is denied, until oneping policy apply -f FILE"},
+		{"GET", "/v1/audit?n=10001", nil, 400, `"10001" is not a number of events`, "ask for 1 to 10000"},
+		{"GET", "/v1/audit?n=-1", nil, 400, `"-1" is not a number of events`, "ask for 1 to 10000"},
 	} {
 		var got struct{ Error, Hint string }
 		if status := a.do(c.method, c.url, c.in, &got); status != c.status || got.Error != c.text || got.Hint != c.hint {

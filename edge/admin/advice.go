@@ -20,6 +20,9 @@ func advise(err error) error {
 	return err
 }
 
+// advicePolicy says how a policy gets smaller.
+const advicePolicy = "name groups, prefixes and tunnels in the place of many users and addresses"
+
 func next(r *state.Refusal) string {
 	switch r.Why {
 	case state.NoTunnel:
@@ -48,6 +51,10 @@ func next(r *state.Refusal) string {
 			commands[i] = "oneping route delete " + p.String()
 		}
 		return "delete them first: " + strings.Join(commands, "; ")
+	case state.HasGrants:
+		return "take tunnel:" + r.Object + " out of them first: oneping policy show > policy.yaml; edit it; oneping policy apply -f policy.yaml"
+	case state.PolicyLarge:
+		return advicePolicy
 	case state.CaptureFull:
 		return "name a shorter prefix in the place of several, or give some back: oneping route capture delete PREFIX"
 	}

@@ -25,6 +25,9 @@ func (h *Handler) applyPolicy(r *http.Request) (any, error) {
 	if err := read(r, &req); err != nil {
 		return nil, err
 	}
+	if err := CheckPolicySize(len(req.Text)); err != nil {
+		return nil, err
+	}
 	sn, err := h.snapshot()
 	if err != nil {
 		return nil, err

@@ -2,11 +2,13 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // The bodies of requests. Client writes them, the handlers read them.
@@ -41,16 +43,58 @@ type (
 // done is the answer to a change that has nothing else to say.
 type done struct{}
 
+const (
+	// MaxPolicyText bounds a policy as it is written, in bytes. What the store takes (state.MaxPolicy,
+	// JSON) is written by `policy show` in less than four times as much.
+	MaxPolicyText = 4 << 20
+	// maxPolicyBody bounds the request that carries it: JSON writes a byte in six at most.
+	maxPolicyBody = 6*MaxPolicyText + 1024
+	// maxBody bounds every other request, in bytes.
+	maxBody = 1 << 20
+)
+
+// errTooLarge is found (errors.Is) in the error about a request that is larger than its bound.
+var errTooLarge = errors.New("request too large")
+
+// CheckPolicySize refuses the text of a policy that is longer than the edge reads.
+func CheckPolicySize(n int) error {
+	if n <= MaxPolicyText {
+		return nil
+	}
+	return &advice.Error{
+		Text:   fmt.Sprintf("the policy is %s bytes, %s are allowed", term.Thousands(n), term.Thousands(MaxPolicyText)),
+		Advice: advicePolicy, Cause: errTooLarge,
+	}
+}
+
+// bound returns the largest body that a request may have, in bytes.
+func bound(r *http.Request) int64 {
+	if r.Method == http.MethodPut && r.URL.Path == "/v1/policy" {
+		return maxPolicyBody
+	}
+	return maxBody
+}
+
 // read decodes the body of a request.
 func read(r *http.Request, v any) error {
 	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
+		if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return &advice.Error{
+				Text:   fmt.Sprintf("the request is larger than %s bytes, which is what the edge reads", term.Thousands(int(large.Limit))),
+				Advice: "send less in one request", Cause: errTooLarge,
+			}
+		}
 		return &advice.Error{Text: "read request: " + err.Error(), Advice: "is the command of another version than the edge?"}
 	}
 	return nil
 }
 
+// prefixOf reads a prefix, or one address.
 func prefixOf(s string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(s); err == nil {
+		if a.Zone() != "" { // fd00::%eth0/64 reads as an address, with the zone "eth0/64"
+			return netip.Prefix{}, &advice.Error{Text: fmt.Sprintf("%q has a zone, which means something on one host alone", s), Advice: "write it as fd00::/64"}
+		}
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(s)

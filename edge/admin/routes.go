@@ -81,6 +81,9 @@ func (h *Handler) lookup(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, &advice.Error{Text: fmt.Sprintf("%q is not an address", r.URL.Query().Get("addr")), Advice: "write it as 172.16.10.120 or fd00::1"}
 	}
+	if a.Zone() != "" {
+		return nil, &advice.Error{Text: fmt.Sprintf("%q has a zone, which means something on one host alone", a), Advice: "write the address without it"}
+	}
 	sn, err := h.snapshot()
 	if err != nil {
 		return nil, err
@@ -93,7 +96,8 @@ func (h *Handler) lookupAddr(sn *model.Snapshot, a netip.Addr) *Lookup {
 	if h.cfg.Capture != nil {
 		captured = h.cfg.Capture()
 	}
-	out := &Lookup{Addr: a, Silent: h.cfg.Silent, Captured: slices.ContainsFunc(captured, func(p netip.Prefix) bool { return p.Contains(a) })}
+	out := &Lookup{Addr: a, Silent: h.cfg.Silent, Kept: model.Kept(netip.PrefixFrom(a, a.BitLen()))}
+	out.Captured = out.Kept == "" && slices.ContainsFunc(captured, func(p netip.Prefix) bool { return p.Contains(a) })
 	if route, ok := sn.Lookup(a); ok {
 		v := h.routeView(sn, route)
 		out.Route, out.Connectors = &v, h.connectors(sn, route.Tunnel)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/term"
 )
 
 func (h *Handler) tunnelView(sn *model.Snapshot, t model.Tunnel) Tunnel {
@@ -56,7 +57,11 @@ func (h *Handler) createTunnel(r *http.Request) (any, error) {
 		return nil, err
 	}
 	h.record(r, "tunnel create", t.Name, t.ID)
-	return h.findTunnel(t.ID)
+	v, err := h.findTunnel(t.ID)
+	if grants := h.cfg.Store.Snapshot().Policy.GrantsTo(t.Name); len(grants) > 0 { // left by one of that name
+		v.Hint = "grants name it already (" + term.Few(grants) + "): whom they name reaches all that is routed to it; see oneping policy show"
+	}
+	return v, err
 }
 
 func (h *Handler) setTunnel(r *http.Request) (any, error) {

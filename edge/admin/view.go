@@ -16,6 +16,8 @@ type Tunnel struct {
 	Connectors []Connector    `json:"connectors"`
 	// MaxConnectors is how many may be enrolled at a time.
 	MaxConnectors int `json:"max_connectors"`
+	// Hint is about a tunnel that was just created.
+	Hint string `json:"hint,omitempty"`
 }
 
 // Connected counts the connectors that have a link now.
@@ -56,6 +58,7 @@ type Lookup struct {
 	Route      *Route      `json:"route,omitempty"` // nil: no route
 	Connectors []Connector `json:"connectors,omitempty"`
 	Captured   bool        `json:"captured"`         // by clients
+	Kept       string      `json:"kept,omitempty"`   // what it is, where every host keeps it to itself: "loopback"
 	Silent     bool        `json:"silent,omitempty"` // the edge drops what it refuses
 }
 

@@ -10,14 +10,15 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
 )
 
 // IssueDeviceToken makes a token that enrols one device for user, once, within
 // life (0 = DeviceTokenLife).
 func (a *Authority) IssueDeviceToken(ctx context.Context, user string, life time.Duration) (proto.Token, error) {
-	if user == "" {
-		return proto.Token{}, refuse(proto.CodeRefused, "make device token: no user named", "say whose device it is: --user alice@example.com")
+	if err := model.CheckUser(user); err != nil {
+		return proto.Token{}, refuse(proto.CodeRefused, "make device token: "+err.Error(), advice.Of(err))
 	}
 	if life < 0 {
 		return proto.Token{}, refuse(proto.CodeRefused, fmt.Sprintf("make device token: a life of %s", life), "")
@@ -34,7 +35,7 @@ func (a *Authority) IssueDeviceToken(ctx context.Context, user string, life time
 	now := a.cfg.Now().UTC()
 	expires := now.Add(life)
 	err = a.cfg.Store.CreateToken(ctx, model.Token{
-		ID: t.ID, Kind: string(t.Kind), Hash: secretHash(t.Secret), User: user, Created: now, Expires: &expires,
+		ID: t.ID, Kind: string(t.Kind), Hash: secretHash(t.Secret), User: model.FoldUser(user), Created: now, Expires: &expires,
 	})
 	return t, err
 }

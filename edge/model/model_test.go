@@ -9,6 +9,8 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 )
 
+const keptAdvice = "no client can capture it; name the address that the server has in its network"
+
 func TestCheckPrefix(t *testing.T) {
 	for s, want := range map[string][2]string{
 		"10.0.0.0/8":          {},
@@ -17,8 +19,18 @@ func TestCheckPrefix(t *testing.T) {
 		"fd00::/64":           {},
 		"10.0.0.1/8":          {"prefix 10.0.0.1/8 has bits set behind its length", "did you mean 10.0.0.0/8, or the one address 10.0.0.1/32?"},
 		"::ffff:10.0.0.0/104": {"prefix ::ffff:10.0.0.0/104: IPv4 inside IPv6", "write the IPv4 prefix itself"},
-		"224.0.0.0/4":         {"prefix 224.0.0.0/4 is multicast, which oneping does not carry", ""},
-		"ff00::/8":            {"prefix ff00::/8 is multicast, which oneping does not carry", ""},
+		"224.0.0.0/4":         {"prefix 224.0.0.0/4 is multicast, which every host keeps to itself", keptAdvice},
+		"239.1.2.3/32":        {"prefix 239.1.2.3/32 is multicast, which every host keeps to itself", keptAdvice},
+		"ff00::/8":            {"prefix ff00::/8 is multicast, which every host keeps to itself", keptAdvice},
+		"127.0.0.0/8":         {"prefix 127.0.0.0/8 is loopback, which every host keeps to itself", keptAdvice},
+		"::1/128":             {"prefix ::1/128 is loopback, which every host keeps to itself", keptAdvice},
+		"169.254.169.254/32":  {"prefix 169.254.169.254/32 is link-local, which every host keeps to itself", keptAdvice},
+		"fe80::/64":           {"prefix fe80::/64 is link-local, which every host keeps to itself", keptAdvice},
+		"0.0.0.0/32":          {"prefix 0.0.0.0/32 is the unspecified address, which every host keeps to itself", keptAdvice},
+		"::/128":              {"prefix ::/128 is the unspecified address, which every host keeps to itself", keptAdvice},
+		"255.255.255.255/32":  {"prefix 255.255.255.255/32 is broadcast, which every host keeps to itself", keptAdvice},
+		"::/0":                {},
+		"126.0.0.0/7":         {}, // more than loopback
 	} {
 		err := CheckPrefix(netip.MustParsePrefix(s))
 		if want[0] == "" && err == nil {

@@ -1,10 +1,23 @@
 package model
 
+import "slices"
+
 // Policy is the policy document, as `policy apply -f` reads and `policy show` prints it.
 type Policy struct {
 	Groups map[string][]string `json:"groups,omitempty" yaml:"groups,omitempty"` // group → users
 	Grants []Grant             `json:"grants" yaml:"grants"`
 	Tests  []PolicyTest        `json:"tests,omitempty" yaml:"tests,omitempty"`
+}
+
+// GrantsTo returns the ids of the grants that name a tunnel.
+func (p *Policy) GrantsTo(tunnel string) []string {
+	var ids []string
+	for _, g := range p.Grants {
+		if slices.Contains(g.To, "tunnel:"+tunnel) {
+			ids = append(ids, g.ID)
+		}
+	}
+	return ids
 }
 
 // Grant says who may reach what and how. Any match allows; there are no deny rules.

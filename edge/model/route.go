@@ -27,8 +27,12 @@ func CheckPrefix(p netip.Prefix) error {
 			Text:   fmt.Sprintf("prefix %s has bits set behind its length", p),
 			Advice: fmt.Sprintf("did you mean %s, or the one address %s?", p.Masked(), netip.PrefixFrom(p.Addr(), p.Addr().BitLen())),
 		}
-	case p.Addr().IsMulticast():
-		return &advice.Error{Text: fmt.Sprintf("prefix %s is multicast, which oneping does not carry", p)}
+	}
+	if what := Kept(p); what != "" {
+		return &advice.Error{
+			Text:   fmt.Sprintf("prefix %s is %s, which every host keeps to itself", p, what),
+			Advice: "no client can capture it; name the address that the server has in its network",
+		}
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (c *Compiled) addGroups(groups map[string][]string, at *lines) (errs Errors
 		for _, u := range users {
 			if kind, user, m := parseWho(u); m != nil || kind != whoUser {
 				errs = append(errs, &Error{Line: at.group(name), At: "group " + name, Err: bad(strconv.Quote(u)+" is not a user", "a group lists users; groups do not nest")})
-			} else if !slices.Contains(c.groups[user], name) {
+			} else if user = model.FoldUser(user); !slices.Contains(c.groups[user], name) {
 				c.groups[user] = append(c.groups[user], name)
 			}
 		}
@@ -128,7 +128,7 @@ func (g *grant) addWho(s string, groups map[string][]string) *advice.Error {
 	case whoAny:
 		g.anyone = true
 	case whoUser:
-		g.users[name] = struct{}{}
+		g.users[model.FoldUser(name)] = struct{}{}
 	case whoGroup:
 		if _, ok := groups[name]; !ok {
 			return bad("there is no group "+strconv.Quote(name), "define it under groups: in the same file")
@@ -159,6 +159,7 @@ func (g *grant) addHow(s string) (m *advice.Error) {
 
 // Principal returns who a user on a device is under this policy.
 func (c *Compiled) Principal(device, user string) Principal {
+	user = model.FoldUser(user)
 	return Principal{Device: device, User: user, Groups: c.groups[user]}
 }
 

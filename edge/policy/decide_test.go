@@ -45,7 +45,7 @@ func TestDecide(t *testing.T) {
 		{"", "alice@example.com", "udp 172.16.10.1:53", "", "eng-lab"},
 		{"", "alice@example.com", "udp 172.16.10.1:54", "", ""},
 		{"", "alice@example.com", "icmp 172.16.11.1", "", ""},
-		{"", "Alice@example.com", "icmp 172.16.10.1", "", ""},
+		{"", "Alice@example.com", "icmp 172.16.10.1", "", "eng-lab"}, // case is nobody's
 		{"", "carol", "icmp 172.16.10.1", "", ""},
 		{"", "carol", "tcp 10.0.0.7:22", "", "door"},
 		{"", "carol", "tcp 10.0.0.7:443", "", "door"},

@@ -46,7 +46,11 @@ func decode(text []byte) (model.Policy, *lines, error) {
 	if err := doc.Decode(&p); err != nil {
 		return p, nil, yamlErrors(err)
 	}
-	return p, readLines(doc.Content[0]), nil
+	at := readLines(doc.Content[0])
+	if errs := checkNames(p, at); len(errs) > 0 {
+		return p, nil, errs
+	}
+	return p, at, nil
 }
 
 // Format writes p as YAML, as Parse reads it.

@@ -31,6 +31,14 @@ func (t Target) String() string {
 //	tcp ADDRESS:PORT     ADDRESS:PORT, ADDRESS:PORT/tcp
 //	udp ADDRESS:PORT     ADDRESS:PORT/udp
 func ParseTarget(s string) (Target, error) {
+	t, err := parseTarget(s)
+	if err == nil && t.Dst.Zone() != "" { // it means something on one host alone
+		return Target{}, notTarget(s)
+	}
+	return t, err
+}
+
+func parseTarget(s string) (Target, error) {
 	name, at, ok := strings.Cut(s, " ")
 	if !ok {
 		return parseShort(s)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oneping/oneping/edge/model"
@@ -26,8 +28,10 @@ const (
 	NameTaken                       // another tunnel has it (Object)
 	RouteTaken                      // the prefix has a route (Object)
 	HasRoutes                       // routes point to the tunnel (Object, Routes)
+	HasGrants                       // grants name the tunnel (Object)
 	StillRouted                     // the prefix has a route and cannot be released (Object)
 	BadLimit                        // a tunnel cannot have so many connectors
+	PolicyLarge                     // a policy does not fit into the store
 	CaptureFull                     // more prefixes than a client takes
 
 	TokenUnknown   // no such token, or another secret
@@ -69,11 +73,20 @@ var ErrNotFound = errors.New("not found")
 // ErrToken is found (errors.Is) in the error about a token, or a node with one, that is not let in.
 var ErrToken = errors.New("token refused")
 
+// shown is a name that somebody has typed, fit for a message: in quotes where it holds anything
+// that is no name's.
+func shown(name string) string {
+	if len(name) <= 64 && name == term.Printable(name) && !strings.Contains(name, " ") && name != "" {
+		return name
+	}
+	return strconv.Quote(term.Printable(name[:min(64, len(name))]))
+}
+
 // NotFound returns the *Refusal of something that does not exist: why is NoTunnel, NoDevice,
 // NoConnector, NoRoute or NoCapture, object its name.
 func NotFound(why Why, object string) error {
 	noun := map[Why]string{NoTunnel: "tunnel ", NoDevice: "device ", NoConnector: "connector ", NoRoute: "route ", NoCapture: "captured prefix "}[why]
-	return &Refusal{Why: why, Object: object, text: noun + object + " does not exist"}
+	return &Refusal{Why: why, Object: object, text: noun + shown(object) + " does not exist"}
 }
 
 func badName(name string) error {
@@ -88,8 +101,12 @@ func hasRoutes(name string, routes []netip.Prefix) error {
 	return &Refusal{Why: HasRoutes, Object: name, Routes: routes, text: fmt.Sprintf("delete tunnel %s: routes point to it (%d)", name, len(routes))}
 }
 
+func hasGrants(name string, grants []string) error {
+	return &Refusal{Why: HasGrants, Object: name, text: fmt.Sprintf("delete tunnel %s: grants name it (%s)", name, term.Few(grants))}
+}
+
 func noTunnelFor(p netip.Prefix, tunnel string) error {
-	return &Refusal{Why: NoTunnelForRoute, Object: tunnel, text: fmt.Sprintf("add route %s: tunnel %s does not exist", p, tunnel)}
+	return &Refusal{Why: NoTunnelForRoute, Object: tunnel, text: fmt.Sprintf("add route %s: tunnel %s does not exist", p, shown(tunnel))}
 }
 
 func routeTaken(p netip.Prefix, tunnel string) error {
@@ -102,6 +119,10 @@ func stillRouted(p netip.Prefix) error {
 
 func captureFull(n int) error {
 	return &Refusal{Why: CaptureFull, text: fmt.Sprintf("%d prefixes are captured, a client takes %d at most", n, proto.MaxCapture)}
+}
+
+func policyLarge(n int) error {
+	return &Refusal{Why: PolicyLarge, text: fmt.Sprintf("the policy takes %s bytes in the store, %s are allowed", term.Thousands(n), term.Thousands(MaxPolicy))}
 }
 
 func badLimit(n int) error {

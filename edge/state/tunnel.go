@@ -38,7 +38,8 @@ func (s *Store) CreateTunnelFor(ctx context.Context, name string, connectors int
 }
 
 // DeleteTunnel deletes a tunnel (name or id) with its tokens and connectors,
-// whose links the edge then ends. It refuses while routes point to it.
+// whose links the edge then ends. It refuses while routes point to it, or grants name it: they
+// would be another one's that is given its name.
 func (s *Store) DeleteTunnel(ctx context.Context, nameOrID string) error {
 	var gone model.Tunnel
 	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
@@ -48,6 +49,9 @@ func (s *Store) DeleteTunnel(ctx context.Context, nameOrID string) error {
 		}
 		if routes := sn.RoutesOf(t.ID); len(routes) > 0 {
 			return write{}, hasRoutes(t.Name, prefixesOf(routes))
+		}
+		if grants := sn.Policy.GrantsTo(t.Name); len(grants) > 0 {
+			return write{}, hasGrants(t.Name, grants)
 		}
 		gone = t
 		return write{keyTunnel(t.ID), nil}, nil

@@ -20,14 +20,20 @@ func ParsePrefix(s string) (Prefix, error) {
 	if err != nil {
 		return Prefix{}, fmt.Errorf("%q is not a prefix or address", s)
 	}
-	return Prefix{netip.PrefixFrom(a.WithZone(""), a.BitLen())}, nil
+	if a.Zone() != "" { // fd00::%eth0/64 reads as an address, with the zone "eth0/64"
+		return Prefix{}, fmt.Errorf("%q has a zone", s)
+	}
+	return Prefix{netip.PrefixFrom(a, a.BitLen())}, nil
 }
 
 // UnmarshalYAML reads a scalar; its errors name the line.
 func (p *Prefix) UnmarshalYAML(n *yaml.Node) error {
 	read, err := ParsePrefix(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %q is not a prefix or address", n.Line, n.Value)}}
+	if n.Kind != yaml.ScalarNode {
+		err = fmt.Errorf("%q is not a prefix or address", n.Value)
+	}
+	if err != nil {
+		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %v", n.Line, err)}}
 	}
 	*p = read
 	return nil

@@ -90,6 +90,8 @@ func TestWords(t *testing.T) {
 		List([]netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")}): "10.0.0.1, fd00::1",
 		List[netip.Addr](nil) + Minute(time.Time{}):                                         "",
 		Minute(at): "2026-01-02 03:04",
+		Few(nil) + Few([]string{"a"}) + "; " + Few([]string{"a", "b"}) + "; " + Few([]string{"a", "b", "c", "d", "e", "f", "g"}):                "a; a, b; a, b, c, d, e and 2 more",
+		Thousands(0) + " " + Thousands(999) + " " + Thousands(1000) + " " + Thousands(1048576) + " " + Thousands(-100) + " " + Thousands(-1000): "0 999 1,000 1,048,576 -100 -1,000",
 		Second(at): "2026-01-02 03:04:05",
 		b.String(): "{\n  \"n\": 1\n}\nhint: type it\n",
 	} {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -48,6 +49,27 @@ func List[T fmt.Stringer](items []T) string {
 		words[i] = x.String()
 	}
 	return strings.Join(words, ", ")
+}
+
+// maxFew is how many words Few names.
+const maxFew = 5
+
+// Few writes the first of several words in one line: "a, b, c, d, e and 3 more".
+func Few(words []string) string {
+	text := strings.Join(words[:min(maxFew, len(words))], ", ")
+	if more := len(words) - maxFew; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// Thousands writes a number with its digits in groups: 1,048,576.
+func Thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
 
 // JSON writes v as one indented JSON document.

@@ -1,0 +1,145 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/edge/policy"
+)
+
+// failure is how an error crosses the socket.
+type failure struct{ Error, Hint string }
+
+// applied puts a policy in force.
+func (a *api) apply(text string) (int, failure) {
+	var got failure
+	code := a.do("PUT", "/v1/policy", applyPolicyRequest{Text: text}, &got)
+	return code, got
+}
+
+// many returns a policy of n grants, as short as a person may write them.
+func many(n int) string {
+	var b strings.Builder
+	b.WriteString("grants:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "- {id: g%d, who: [u%d], to: [10.%d.%d.0/24], how: [icmp]}\n", i, i, i/256, i%256)
+	}
+	return b.String()
+}
+
+// What is in force can be shown and applied again, however long it is when it is shown.
+func TestShownPolicyAppliesAgain(t *testing.T) {
+	a := newAPI(t)
+	if code, got := a.apply(many(13_500)); code != http.StatusOK {
+		t.Fatalf("%d, %+v", code, got)
+	}
+	var p model.Policy
+	a.do("GET", "/v1/policy", nil, &p)
+	text, err := policy.Format(p)
+	if err != nil || len(text) < 1<<20 {
+		t.Fatalf("shown in %d bytes, %v", len(text), err)
+	}
+	if code, got := a.apply(string(text)); code != http.StatusOK {
+		t.Errorf("%d bytes again: %d, %+v", len(text), code, got)
+	}
+}
+
+// A policy that is too large is told its bound, of the text and of the store; another request that
+// is, too.
+func TestBoundsOfRequests(t *testing.T) {
+	a := newAPI(t)
+	for name, c := range map[string]struct {
+		method, url string
+		in          any
+		status      int
+		want        failure
+	}{
+		"store": {
+			"PUT", "/v1/policy",
+			applyPolicyRequest{Text: many(16_000)},
+			http.StatusBadRequest,
+			failure{"the policy takes 1,120,302 bytes in the store, 1,044,480 are allowed", advicePolicy},
+		},
+		"text": {
+			"PUT", "/v1/policy",
+			applyPolicyRequest{Text: strings.Repeat("#", MaxPolicyText+1)},
+			http.StatusRequestEntityTooLarge,
+			failure{"the policy is 4,194,305 bytes, 4,194,304 are allowed", advicePolicy},
+		},
+		"body of a policy": {
+			"PUT", "/v1/policy",
+			applyPolicyRequest{Text: strings.Repeat("x", maxPolicyBody)},
+			http.StatusRequestEntityTooLarge,
+			failure{"the request is larger than 25,166,848 bytes, which is what the edge reads", "send less in one request"},
+		},
+		"body": {
+			"POST", "/v1/tunnels",
+			createTunnelRequest{Name: strings.Repeat("x", maxBody)},
+			http.StatusRequestEntityTooLarge,
+			failure{"the request is larger than 1,048,576 bytes, which is what the edge reads", "send less in one request"},
+		},
+	} {
+		var got failure
+		if code := a.do(c.method, c.url, c.in, &got); code != c.status || got != c.want {
+			t.Errorf("%s: %d %+v, want %d %+v", name, code, got, c.status, c.want)
+		}
+	}
+}
+
+// A tunnel that grants name is not deleted: another one of its name would have them. What an older
+// edge has left behind is said where the name is used again.
+func TestGrantsOutliveNoTunnel(t *testing.T) {
+	a := newAPI(t)
+	a.do("POST", "/v1/tunnels", createTunnelRequest{Name: "lab"}, nil)
+	const text = `grants: [{id: one, who: [alice], to: ["tunnel:lab"], how: ["*"]}, {id: two, who: [bob], to: [10.0.0.1, "tunnel:lab"], how: [icmp]}]`
+	if code, got := a.apply(text); code != http.StatusOK {
+		t.Fatalf("%d %+v", code, got)
+	}
+	var got failure
+	want := failure{
+		"delete tunnel lab: grants name it (one, two)",
+		"take tunnel:lab out of them first: oneping policy show > policy.yaml; edit it; oneping policy apply -f policy.yaml",
+	}
+	if code := a.do("DELETE", "/v1/tunnels/lab", nil, &got); code != http.StatusBadRequest || got != want {
+		t.Errorf("%d %+v, want %+v", code, got, want)
+	}
+	if code, got := a.apply("grants: []"); code != http.StatusOK {
+		t.Fatalf("%d %+v", code, got)
+	}
+	if code := a.do("DELETE", "/v1/tunnels/lab", nil, nil); code != http.StatusOK {
+		t.Errorf("without grants: %d", code)
+	}
+	left := model.Policy{Grants: []model.Grant{{ID: "one", Who: []string{"alice"}, To: []string{"tunnel:lab"}, How: []string{"*"}}}}
+	if err := a.store.PutPolicy(t.Context(), left); err != nil {
+		t.Fatal(err)
+	}
+	var again Tunnel
+	a.do("POST", "/v1/tunnels", createTunnelRequest{Name: "lab"}, &again)
+	if hint := "grants name it already (one): whom they name reaches all that is routed to it; see oneping policy show"; again.Hint != hint {
+		t.Errorf("hint %q, want %q", again.Hint, hint)
+	}
+}
+
+// What every host keeps is never said to be captured, whatever is.
+func TestLookupOfWhatHostsKeep(t *testing.T) {
+	a := newAPI(t)
+	for _, p := range []string{"0.0.0.0/0", "::/0"} {
+		if code := a.do("POST", "/v1/capture", addCaptureRequest{Prefix: p}, nil); code != http.StatusOK {
+			t.Fatal(code)
+		}
+	}
+	for addr, want := range map[string]string{
+		"127.0.0.1": "loopback", "169.254.169.254": "link-local", "224.0.0.1": "multicast", "255.255.255.255": "broadcast",
+		"::1": "loopback", "fe80::1": "link-local", "ff02::1": "multicast", "0.0.0.0": "the unspecified address", "::": "the unspecified address",
+		"10.0.0.1": "", "fd00::1": "",
+	} {
+		var l Lookup
+		a.do("GET", "/v1/routes/lookup?addr="+addr, nil, &l)
+		if l.Kept != want || l.Captured != (want == "") {
+			t.Errorf("%s: kept %q, captured %v", addr, l.Kept, l.Captured)
+		}
+	}
+}
