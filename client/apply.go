@@ -18,9 +18,14 @@ const (
 	maxRest      = 2 * time.Second
 )
 
+// lookEvery is how often the host is looked at without an event.
+const lookEvery = 30 * time.Second
+
 // runApply is the goroutine that changes the host: to the newest configuration, and again when
-// the host's network changes.
+// the host's network changes, and now and then.
 func (c *Client) runApply(ctx context.Context) error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		apply := c.applyNewest
 		select {
@@ -28,7 +33,9 @@ func (c *Client) runApply(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-c.conf.wake:
 		case <-c.routing.moved:
-			apply = c.routing.again
+			apply = c.applyAgain
+		case <-look.C:
+			apply = c.applyAgain
 		}
 		began := time.Now()
 		apply(ctx)
@@ -50,6 +57,15 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// applyAgain makes the host what it was made last, and lets the edge know where that is otherwise
+// than it was.
+func (c *Client) applyAgain(ctx context.Context) {
+	err := c.routing.again(ctx)
+	if ctx.Err() == nil {
+		c.conf.again(err)
+	}
+}
+
 // applyNewest makes the host what the newest configuration wants, keeps that for the next start,
 // and tells the edge.
 func (c *Client) applyNewest(ctx context.Context) {
@@ -64,9 +80,6 @@ func (c *Client) applyNewest(ctx context.Context) {
 	err := c.routing.apply(ctx, n, []netip.AddrPort{w.link.Remote()})
 	if ctx.Err() != nil {
 		return
-	}
-	if err != nil {
-		c.log.Error("cannot apply routing", zap.Error(err), obs.Hint(err))
 	}
 	if err := writeCache(c.cfg.StateDir, c.cfg.cachePath(), n); err != nil {
 		c.log.Warn("cannot keep the configuration", zap.Error(err))

@@ -13,7 +13,6 @@ import (
 	"github.com/oneping/oneping/client/path"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/node"
-	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
@@ -117,9 +116,7 @@ func (c *Client) startRoutes(ctx context.Context) {
 	c.net = kept
 	c.mu.Unlock()
 	c.publish(nil)
-	if err := c.routing.apply(ctx, kept, nil); err != nil {
-		c.log.Warn("cannot capture what was captured before", zap.Error(err), obs.Hint(err))
-	}
+	_ = c.routing.apply(ctx, kept, nil) // which says what is wrong
 }
 
 // teardown gives the host back what the client took, once ctx ends; it frees path.RunDevice.

@@ -130,6 +130,22 @@ func (n *configuration) applied(w *waiting, err error) {
 	n.link.SendLatest(n.answer)
 }
 
+// again notes what became of the configuration that was applied last, where it has been applied
+// once more.
+func (n *configuration) again(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if n.link == nil || n.now.Number == 0 || n.now.Error == text {
+		return
+	}
+	n.now.Error, n.told = text, false
+	n.link.SendLatest(n.answer)
+}
+
 // answer returns what the edge does not know yet, or nil.
 func (n *configuration) answer() *proto.Control {
 	n.mu.Lock()

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -27,8 +26,9 @@ type hostRouting struct {
 	// mu guards what follows.
 	mu      sync.Mutex
 	cfg     osroute.Config
-	wanted  bool // cfg has been filled by apply
-	inForce bool // the last apply succeeded
+	wanted  bool  // cfg has been filled by apply
+	inForce bool  // the last apply succeeded
+	fault   error // why it did not
 	stopped bool
 }
 
@@ -47,10 +47,26 @@ func (r *hostRouting) apply(ctx context.Context, n network, underlay []netip.Add
 	if !ok {
 		return nil
 	}
+	return r.change(ctx, cfg)
+}
+
+// change makes the host what cfg says, and notes and logs whether it is. What stays as it is is not
+// said again. The caller holds applying.
+func (r *hostRouting) change(ctx context.Context, cfg osroute.Config) error {
 	err := r.router.Apply(ctx, cfg)
+	if ctx.Err() != nil {
+		return err
+	}
 	r.mu.Lock()
-	r.inForce = err == nil
+	before := r.fault
+	r.inForce, r.fault = err == nil, err
 	r.mu.Unlock()
+	switch {
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		r.log.Error("cannot capture what the edge wants", zap.Error(err), obs.Hint(err))
+	case err == nil && before != nil:
+		r.log.Info("captures again what the edge wants")
+	}
 	return err
 }
 
@@ -76,11 +92,11 @@ func (r *hostRouting) want(n network, underlay []netip.AddrPort) (osroute.Config
 	return r.cfg, true
 }
 
-// capturing says whether the host sends what the edge wants captured into the device.
-func (r *hostRouting) capturing() bool {
+// capturing says whether the host sends what the edge wants captured into the device, and why not.
+func (r *hostRouting) capturing() (bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.inForce && !r.stopped
+	return r.inForce && !r.stopped, r.fault
 }
 
 // watch notes in moved whenever the host's network changes, and tells changed of it.
@@ -104,19 +120,17 @@ func (r *hostRouting) watch(ctx context.Context, changed func()) error {
 	return context.Cause(ctx)
 }
 
-// again applies what was applied last.
-func (r *hostRouting) again(ctx context.Context) {
+// again applies what was applied last, and returns what it says.
+func (r *hostRouting) again(ctx context.Context) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
 	r.mu.Lock()
-	cfg, stopped := r.cfg, r.stopped
+	cfg, ok := r.cfg, r.wanted && !r.stopped
 	r.mu.Unlock()
-	if stopped {
-		return
+	if !ok {
+		return nil
 	}
-	if err := r.router.Apply(ctx, cfg); err != nil && !errors.Is(err, context.Canceled) {
-		r.log.Warn("cannot apply routing after a network change", zap.Error(err), obs.Hint(err))
-	}
+	return r.change(ctx, cfg)
 }
 
 // stop undoes everything; nothing is applied afterwards.

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
@@ -36,8 +38,11 @@ type Status struct {
 	Addrs    []netip.Addr   `json:"addrs"`
 	Hops     []netip.Addr   `json:"hops"`
 	Capture  []netip.Prefix `json:"capture"`
-	// Capturing says that the host's routes are what Capture wants.
+	// Capturing says that the host sends what Capture wants into the device, and nowhere else.
 	Capturing bool `json:"capturing"`
+	// CaptureError says why it does not; it is the first of Warnings, too.
+	CaptureError string `json:"capture_error,omitempty"`
+	CaptureHint  string `json:"capture_error_hint,omitempty"`
 	// Configuration is how far the host is with what the edge wants; nil while the link is down.
 	Configuration *proto.Progress `json:"configuration,omitempty"`
 
@@ -65,12 +70,17 @@ func (c *Client) Status() Status {
 	n := c.net
 	c.mu.Unlock()
 	last, id := c.uplink.Last(), c.cfg.Node.Status()
+	capturing, fault := c.routing.capturing()
 	s := Status{
 		Version: c.cfg.Version, Started: c.uplink.Started(), Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: id.Edges, Identity: &id, Edge: n.Edge, User: n.User, Device: n.Device, TUN: c.routing.device(), MTU: c.cfg.MTU,
-		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: c.routing.capturing(),
+		Addrs: n.Addrs, Hops: n.Hops, Capture: n.Capture, Capturing: capturing,
 		Sessions: p.Sessions, Held: p.Held, Flows: p.Flows, Reasons: p.Reasons, Denied: p.Denied,
 		Warnings: c.routing.warnings(), Memory: c.budget.Usage(time.Now()), LogLost: obs.Lost(c.log),
+	}
+	if fault != nil {
+		s.CaptureError, s.CaptureHint = fault.Error(), advice.Of(fault)
+		s.Warnings = slices.Insert(s.Warnings, 0, osroute.Warning{Text: s.CaptureError, Hint: s.CaptureHint})
 	}
 	if l != nil {
 		info := l.Info()
@@ -86,7 +96,7 @@ func (s *Status) Ready() error {
 	case !s.Up:
 		return local.NotReady("the client has no link to an edge", s.LastError, cmp.Or(s.LastHint, "oneping client status"))
 	case !s.Capturing:
-		return local.NotReady("the client cannot capture what the edge wants", "", "the client's log says why")
+		return local.NotReady("the client cannot capture what the edge wants", s.CaptureError, cmp.Or(s.CaptureHint, "the client's log says why"))
 	case s.Configuration.Behind():
 		return local.NotReady("the client has "+s.Configuration.String(), "", "what is newer is not captured yet: repeat in a moment; the client's log says why it stays so")
 	}

@@ -54,6 +54,14 @@ type claim struct {
 	Priority int    `json:"priority"`
 }
 
+// same says that both are the same place, whatever their devices are called.
+func (c claim) same(d claim) bool { return c.Table == d.Table && c.Priority == d.Priority }
+
+// holds says that rules of this priority belong to the claim.
+func (c claim) holds(priority int) bool {
+	return priority >= c.Priority && priority < c.Priority+priorities
+}
+
 func claimOf(cfg Config) claim { return claim{cfg.Device, cfg.Table, cfg.Priority} }
 
 // deviceState is how a device was before the client changed it.

@@ -42,9 +42,26 @@ func (r *Router) Adopt(cfg Config, path string) error {
 	if err != nil {
 		r.log.Warn("the journal of changes to this host cannot be read: what a killed client left is recognised by its marks", zap.Error(err))
 	}
+	places, err := placesHere()
+	if err != nil {
+		return err
+	}
 	own := claimOf(cfg)
+	stay := func(c claim) { // where the client before had its rules: in front of another's, perhaps
+		if c.Table == own.Table && c.Priority != own.Priority {
+			r.former = append(r.former, own.Priority)
+			own.Priority = c.Priority
+		}
+	}
+	for _, c := range places {
+		stay(c)
+	}
 	if old.about(here) {
-		r.left = slices.DeleteFunc(slices.Clone(old.Claims), func(c claim) bool { return c == own || isHeld(c.Device) })
+		for _, c := range old.Claims {
+			if stay(c); c.Table != own.Table && !isHeld(c.Device) {
+				r.left = append(r.left, c)
+			}
+		}
 		r.found = r.adoptDevice(old.Device, cfg.Device)
 	}
 	if r.found == nil && link != nil {
@@ -84,7 +101,7 @@ func (r *Router) writeDown() error {
 		return nil
 	}
 	j := r.here
-	j.Claims, j.Device = append(slices.Clone(r.left), r.own), r.found
+	j.Claims, j.Device = slices.Concat(r.left, r.places()), r.found
 	if len(j.Claims) > maxClaims {
 		j.Claims = j.Claims[len(j.Claims)-maxClaims:]
 	}
@@ -154,8 +171,15 @@ func Repair(path, device string, all bool) (Repaired, error) {
 		old = journal{}
 	}
 	claims := old.Claims
-	if own := claimOf(withDefaults(Config{Device: device})); !slices.Contains(claims, own) {
-		claims = append(claims, own)
+	places, err := placesHere()
+	if err != nil {
+		return out, err
+	}
+	own := claimOf(withDefaults(Config{Device: device}))
+	for _, c := range append(places, own) {
+		if c.Table == own.Table && !slices.ContainsFunc(claims, c.same) {
+			claims = append(claims, claim{device, c.Table, c.Priority})
+		}
 	}
 	for _, c := range claims {
 		if isHeld(c.Device) {
@@ -217,8 +241,8 @@ func orphans(known []claim) ([]claim, error) {
 	note := func(number, base, each int) {
 		n, ok := slotOf(number, base, each)
 		c := slotClaim("", n)
-		same := func(k claim) bool { return k.Table == c.Table && k.Priority == c.Priority }
-		if ok && !busy[n] && !slices.ContainsFunc(known, same) && !slices.Contains(out, c) {
+		table := func(k claim) bool { return k.Table == c.Table }
+		if ok && !busy[n] && !slices.ContainsFunc(known, table) && !slices.ContainsFunc(out, table) {
 			out = append(out, c)
 		}
 	}
@@ -226,8 +250,16 @@ func orphans(known []claim) ([]claim, error) {
 	if err != nil {
 		return nil, err
 	}
+	places := placesOf(rules)
+	for _, c := range places {
+		if n, ok := slotOf(c.Table, baseTable, 2); ok && !busy[n] && !slices.ContainsFunc(known, c.same) {
+			out = append(out, c)
+		}
+	}
 	for _, x := range rules {
-		note(x.priority, basePriority, priorities)
+		if !slices.ContainsFunc(slices.Concat(places, known), func(c claim) bool { return c.holds(x.priority) }) {
+			note(x.priority, basePriority, priorities)
+		}
 	}
 	routes, err := ownRoutes(stack, unix.RT_TABLE_UNSPEC)
 	if err != nil {
@@ -237,6 +269,12 @@ func orphans(known []claim) ([]claim, error) {
 		note(x.table, baseTable, 2)
 	}
 	return out, nil
+}
+
+// placesHere returns the places of all rules that are ours.
+func placesHere() ([]claim, error) {
+	rules, err := ownRules(families{v4: true, v6: hasIPv6()}, func(int) bool { return true })
+	return placesOf(rules), err
 }
 
 func isHeld(device string) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -66,9 +67,12 @@ func fromIPNet(n *net.IPNet) netip.Prefix {
 	return netip.PrefixFrom(a, ones)
 }
 
-// readRules returns our rules of a claim's priorities.
-func readRules(c claim, stack families) ([]rule, error) {
-	return ownRules(stack, func(priority int) bool { return priority >= c.Priority && priority < c.Priority+priorities })
+// readRules returns our rules of a claim's priorities, and of those of former places.
+func readRules(c claim, stack families, former ...int) ([]rule, error) {
+	places := append(slices.Clone(former), c.Priority)
+	return ownRules(stack, func(priority int) bool {
+		return slices.ContainsFunc(places, func(p int) bool { return claim{Priority: p}.holds(priority) })
+	})
 }
 
 // ownRules returns the rules of our protocol whose priority is wanted.
@@ -197,7 +201,7 @@ func toRoute(x tableRoute) *netlink.Route {
 
 func addRoute(x tableRoute) error {
 	err := netlink.RouteAdd(toRoute(x))
-	if errors.Is(err, unix.EEXIST) && x.via.IsValid() { // by way of another gateway
+	if errors.Is(err, unix.EEXIST) && x.kind == unicast { // by another gateway, or from another source
 		err = netlink.RouteReplace(toRoute(x))
 	}
 	if err != nil && !errors.Is(err, unix.EEXIST) {

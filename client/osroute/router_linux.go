@@ -23,15 +23,24 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+	"golang.org/x/time/rate"
 )
 
 // ownProtocol marks the rules and routes that are ours (`ip rule`, `ip route` print "proto 117");
 // 0 to 4 are the kernel's, 186 and up belong to routing daemons.
 const ownProtocol = 117
+
+// The rules move in front of other software's a few times at once, and then rarely: there is no war
+// with one that does the same.
+const (
+	movesBurst = 3
+	movesEvery = 30 * time.Second
+)
 
 // Router owns the routing of one TUN device. Its methods may be called concurrently.
 type Router struct {
@@ -43,15 +52,20 @@ type Router struct {
 	cfg     Config // the last one applied, with defaults
 	claimed bool   // something may have been changed that Undo has to take back
 
-	own   claim        // where this client's rules and routes are
-	left  []claim      // those of clients before, which are still there
-	found *deviceState // how the device was before, nil: it was not there
-	path  string       // of the journal, "" = none
-	here  journal      // what every journal of this process says
+	own    claim         // where this client's rules and routes are
+	former []int         // priorities of places that its rules had before, where some may be left
+	moves  *rate.Limiter // of the rules in front of others'
+	asked  int           // the captured prefix with which the next verify begins
+	left   []claim       // those of clients before, which are still there
+	found  *deviceState  // how the device was before, nil: it was not there
+	path   string        // of the journal, "" = none
+	here   journal       // what every journal of this process says
 }
 
 // New returns a Router that has done nothing yet.
-func New(log *zap.Logger) *Router { return &Router{log: log} }
+func New(log *zap.Logger) *Router {
+	return &Router{log: log, moves: rate.NewLimiter(rate.Every(movesEvery), movesBurst)}
+}
 
 // Warnings returns what a person should know about this host as of the last Apply.
 func (r *Router) Warnings() []Warning { return r.warnings.get() }
@@ -70,29 +84,78 @@ func (r *Router) Apply(ctx context.Context, cfg Config) error {
 		return failure("apply routing", errors.New("no firewall mark: the link's own packets would enter the TUN"), "set a mark other than 0")
 	}
 	cfg = withDefaults(cfg)
-	if r.claimed && claimOf(cfg) != r.own {
+	if r.claimed && (cfg.Device != r.own.Device || cfg.Table != r.own.Table) {
 		if err := r.undo(); err != nil {
 			return err
 		}
 	}
-	moved := claimOf(cfg) != r.own
-	r.cfg, r.own, r.claimed = cfg, claimOf(cfg), true
-	if moved {
-		if err := r.writeDown(); err != nil {
-			r.log.Warn("cannot keep the journal of changes to this host", zap.Error(err))
+	if r.claimed {
+		cfg.Priority = r.own.Priority // it may have moved
+	}
+	r.claim(cfg)
+	for {
+		a, err := r.apply(cfg)
+		if err != nil {
+			return err
 		}
+		r.undoLeft()
+		l, err := r.verify(a)
+		if err != nil || l == nil {
+			return err
+		}
+		if !r.moveBefore(l) {
+			return l.error()
+		}
+		cfg.Priority = r.own.Priority
 	}
-	if err := r.apply(cfg); err != nil {
-		return err
-	}
-	r.undoLeft()
-	return nil
 }
 
-func (r *Router) apply(cfg Config) error {
+// applied is what apply has found and done.
+type applied struct {
+	cfg       Config // that this host can do
+	dev       int    // index of the device
+	connected []onlink
+	exempt    []exemption
+	stack     families
+}
+
+// claim notes where cfg wants its rules and routes, before they are there.
+func (r *Router) claim(cfg Config) {
+	moved := claimOf(cfg) != r.own
+	r.cfg, r.own, r.claimed = cfg, claimOf(cfg), true
+	if !moved {
+		return
+	}
+	if err := r.writeDown(); err != nil {
+		r.log.Warn("cannot keep the journal of changes to this host", zap.Error(err))
+	}
+}
+
+// moveBefore moves our rules in front of the one that makes l leave; false where that cannot be, or
+// would be too often.
+func (r *Router) moveBefore(l *leak) bool {
+	if l.culprit == nil || l.culprit.own {
+		return false
+	}
+	priority, ok := inFront(l.culprit.priority)
+	if !ok || !r.moves.Allow() {
+		return false
+	}
+	r.log.Info("moving rules in front of another's", zap.String("rule", l.culprit.text()), zap.Stringer("captured", l.in),
+		zap.Int("priority", priority))
+	r.former = append(r.former, r.own.Priority)
+	r.own.Priority = priority
+	if err := r.writeDown(); err != nil {
+		r.log.Warn("cannot keep the journal of changes to this host", zap.Error(err))
+	}
+	return true
+}
+
+// apply makes the host what cfg wants.
+func (r *Router) apply(cfg Config) (*applied, error) {
 	link, err := netlink.LinkByName(cfg.Device)
 	if err != nil {
-		return fail("find device "+cfg.Device, err)
+		return nil, fail("find device "+cfg.Device, err)
 	}
 	stack := families{v4: true, v6: hasIPv6()}
 	facts := hostFacts{ipv6: stack.v6 && readSysctl("ipv6", cfg.Device, "disable_ipv6") != 1, failed: settle(cfg.Device, stack.v6)}
@@ -101,40 +164,42 @@ func (r *Router) apply(cfg Config) error {
 		usable.Addrs = only4(cfg.Addrs)
 	}
 	if err := setDevice(link, usable); err != nil {
-		return err
+		return nil, err
 	}
 	main, routers, err := readMain(stack)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	connected := connectedPrefixes(main, cfg.Device)
 	exempt := exemptions(cfg, connected, underlayGateways(cfg, routers))
 	gateways := nextHops(usable, main)
 	if facts.ipv6 {
 		if err := setRouters(link, slices.DeleteFunc(slices.Clone(gateways), netip.Addr.Is4)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	want := wantRoutes(usable, link.Attrs().Index, gateways, exempt, stack)
-	if err := syncTables(usable, exempt, want, stack); err != nil {
-		return err
+	if err := r.syncTables(usable, exempt, want, stack); err != nil {
+		return nil, err
 	}
 	facts.strict = strictInterfaces(cfg.Device)
 	r.warnings.set(append(hostWarnings(cfg, facts), localWarnings(cfg, connected, exempt)...))
-	return nil
+	return &applied{usable, link.Attrs().Index, connected, exempt, stack}, nil
 }
 
-// syncTables adds routes, then rules, and then removes rules and routes that are not wanted.
-func syncTables(cfg Config, exempt []exemption, want []tableRoute, stack families) error {
+// syncTables adds routes, then rules, and then removes rules and routes that are not wanted, rules
+// at former places among them.
+func (r *Router) syncTables(cfg Config, exempt []exemption, want []tableRoute, stack families) error {
 	haveRoutes, err := readRoutes(claimOf(cfg), stack)
 	if err != nil {
 		return err
 	}
-	haveRules, err := readRules(claimOf(cfg), stack)
+	haveRules, err := readRules(claimOf(cfg), stack, r.former...)
 	if err != nil {
 		return err
 	}
 	addRoutes, dropRoutes := diff(haveRoutes, want)
+	dropRoutes = withoutReplaced(dropRoutes, addRoutes)
 	addRules, dropRules := diff(haveRules, wantRules(cfg, exempt, stack))
 	for _, x := range addRoutes {
 		if err := addRoute(x); err != nil {
@@ -146,7 +211,11 @@ func syncTables(cfg Config, exempt []exemption, want []tableRoute, stack familie
 			return err
 		}
 	}
-	return errors.Join(dropAll(dropRules, dropRule), dropAll(dropRoutes, dropRoute))
+	if err := errors.Join(dropAll(dropRules, dropRule), dropAll(dropRoutes, dropRoute)); err != nil || len(r.former) == 0 {
+		return err
+	}
+	r.former = nil
+	return r.writeDown()
 }
 
 // Undo removes everything that Apply added and what Adopt found: rules, routes, addresses; a
@@ -166,7 +235,7 @@ func (r *Router) Undo() error {
 
 func (r *Router) undo() error {
 	var errs []error
-	for _, c := range append(slices.Clone(r.left), r.own) {
+	for _, c := range slices.Concat(r.left, r.places()) {
 		_, err := c.undo()
 		errs = append(errs, err)
 	}
@@ -179,9 +248,31 @@ func (r *Router) undo() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	r.claimed, r.left = false, nil
+	r.claimed, r.left, r.former = false, nil, nil
 	r.warnings.set(nil)
 	return nil
+}
+
+// withoutReplaced leaves out of list the routes whose place one of added takes: the kernel has one
+// unicast route for a destination and metric.
+func withoutReplaced(list, added []tableRoute) []tableRoute {
+	place := func(x tableRoute) tableRoute {
+		return tableRoute{table: x.table, kind: x.kind, dst: x.dst, metric: x.metric}
+	}
+	taken := make(map[tableRoute]bool, len(added))
+	for _, x := range added {
+		taken[place(x)] = x.kind == unicast
+	}
+	return slices.DeleteFunc(list, func(x tableRoute) bool { return taken[place(x)] })
+}
+
+// places returns where our rules and routes are, or may be: the current place is the last.
+func (r *Router) places() []claim {
+	var out []claim
+	for _, p := range r.former {
+		out = append(out, claim{r.own.Device, r.own.Table, p})
+	}
+	return append(out, r.own)
 }
 
 // dropAll removes all of them, whatever happens to each.
@@ -206,9 +297,9 @@ func fail(op string, err error) error {
 	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):
 		hint = "this kernel lacks policy routing (CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES)"
 	case errors.Is(err, unix.ENODEV), errors.As(err, &missing):
-		hint = "the TUN device is gone; restart the client"
+		hint = "the TUN device is gone: the client makes it anew; look again in a moment"
 	case errors.Is(err, unix.ENETDOWN):
-		hint = "the TUN device was set down; restart the client"
+		hint = "the TUN device was set down: the client sets it up again; look again in a moment"
 	}
 	return failure(op, err, hint)
 }

@@ -84,6 +84,32 @@ func slotOf(number, base, each int) (int, bool) {
 	return n, number >= base && n < slots
 }
 
+// placesOf returns where rules of ours are, whose tables say of which slot they are: also when they
+// have moved. Those that look into the main table lie within the place of others.
+func placesOf(rules []rule) (out []claim) {
+	for _, x := range rules {
+		slot, ok := slotOf(x.table, baseTable, 2)
+		second := (x.table-baseTable)%2 == 1
+		offset := offsetFrom
+		switch {
+		case !ok:
+			continue
+		case x.from.IsValid() && second:
+			offset = offsetDefault
+		case x.from.IsValid():
+		case second:
+			offset = offsetLost
+		default:
+			offset = offsetCapture
+		}
+		c := claim{Table: slotClaim("", slot).Table, Priority: x.priority - offset}
+		if !slices.ContainsFunc(out, c.same) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // withDefaults fills in table and priority.
 func withDefaults(cfg Config) Config {
 	own := slotClaim(cfg.Device, slot(cfg.Device))
@@ -130,7 +156,7 @@ func (r rule) text() string {
 	if r.dport != 0 {
 		fmt.Fprintf(&b, " ipproto %d dport %d", r.proto, r.dport)
 	}
-	fmt.Fprintf(&b, " lookup %d", r.table)
+	fmt.Fprintf(&b, " lookup %s", tableName(r.table))
 	if r.suppress >= 0 {
 		fmt.Fprintf(&b, " suppress_prefixlength %d", r.suppress)
 	}
