@@ -33,6 +33,8 @@ func (c uplinkHandler) Welcome(l *link.Link, w *proto.Welcome) error {
 	}
 	c.host.SetEdge(l.Remote().Addr().Unmap())
 	c.dispatch.udp.LimitIdle(w.IdleSeconds)
+	c.dispatch.udp.TellExtensions(w.Extensions)
+	c.dispatch.tcp.TellExtensions(w.Extensions)
 	c.mu.Lock()
 	c.welcomed, c.edge, c.conf = l, w.Edge, w.Config
 	c.mu.Unlock()

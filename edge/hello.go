@@ -44,7 +44,7 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 	n.conf.want(&w.Config)
 	n.ready.Store(at)
 	n.a.nodes.add(n)
-	w.Config, w.HelloAgain = n.conf.first(), true
+	w.Config, w.HelloAgain, w.Extensions = n.conf.first(), true, true
 	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
 		return fmt.Errorf("send welcome: %w", err)
 	}
@@ -117,6 +117,7 @@ func (n *nodeLink) attachAs() (*attached, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.ReadsExtensions(n.hello.Extensions)
 		return &attached{attachment: c, client: c}, nil
 	case proto.RoleConnector:
 		c, err := n.a.Relay.AttachConnector(n.id.ID, relayLink{n.l})

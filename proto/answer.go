@@ -25,7 +25,7 @@ const (
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|     kind      |   ICMP type   |   ICMP code   |      TTL      |
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//	|              MTU              |  quoted TTL   | reporter len  |
+//	|              MTU              |  quoted TTL   |E| reporter len|
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|                     decision id (64 bits)                     |
 //	|                               …                               |
@@ -34,6 +34,10 @@ const (
 //	|                               …                               |
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|             reporter IP (0, 4 or 16 bytes)                    |
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|    quoted     | reserved = 0  |       extension length        |  where flag E is set,
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+  which is sent as in
+//	|  extension of the ICMP error …                                   a UDPEvent
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 type FlowAnswer struct {
 	Decision  DecisionID
@@ -45,18 +49,35 @@ type FlowAnswer struct {
 	ICMPCode  uint8
 	TTL       uint8 // of the SYN-ACK where known, or of the ICMP error
 	QuotedTTL uint8 // of our SYN when the reporter had it; 0 = unknown
+
+	Extension string // of the ICMP error, 4 to MaxExtension bytes; empty where it has none
+	Quoted    uint8  // words quoted in front of the extension, as the error states them
 }
 
-const answerFixed = 24
+const (
+	answerFixed    = 24
+	answerExtended = 1 << 7 // in the length of the reporter
+	answerHead     = 4      // in front of the extension
+)
 
 // AppendFlowAnswer appends a.
 func AppendFlowAnswer(b []byte, a *FlowAnswer) []byte {
 	b = append(b, byte(a.Kind), a.ICMPType, a.ICMPCode, a.TTL)
 	b = binary.BigEndian.AppendUint16(b, a.MTU)
-	b = append(b, a.QuotedTTL, byte(a.Reporter.BitLen()/8))
+	n := byte(a.Reporter.BitLen() / 8)
+	if a.Extension != "" {
+		n |= answerExtended
+	}
+	b = append(b, a.QuotedTTL, n)
 	b = binary.BigEndian.AppendUint64(b, uint64(a.Decision))
 	b = binary.BigEndian.AppendUint64(b, a.Offset)
-	return appendAddr(b, a.Reporter)
+	b = appendAddr(b, a.Reporter)
+	if a.Extension == "" {
+		return b
+	}
+	b = append(b, a.Quoted, 0)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(a.Extension)))
+	return append(b, a.Extension...)
 }
 
 // ParseFlowAnswer reads an answer and returns what follows it.
@@ -64,7 +85,7 @@ func ParseFlowAnswer(b []byte) (FlowAnswer, []byte, error) {
 	if len(b) < answerFixed {
 		return FlowAnswer{}, nil, ErrShort
 	}
-	n := int(b[7])
+	n, extended := int(b[7]&^answerExtended), b[7]&answerExtended != 0
 	if b[0] < byte(AnswerConnected) || b[0] > byte(AnswerSilent) || n != 0 && n != 4 && n != 16 {
 		return FlowAnswer{}, nil, ErrMalformed
 	}
@@ -87,22 +108,57 @@ func ParseFlowAnswer(b []byte) (FlowAnswer, []byte, error) {
 	if a.Reporter.Is4In6() {
 		return FlowAnswer{}, nil, ErrMalformed
 	}
-	return a, b[answerFixed+n:], nil
+	b = b[answerFixed+n:]
+	if !extended {
+		return a, b, nil
+	}
+	return a.extend(b)
 }
 
-// ReadFlowAnswer reads an answer from a stream.
+// extend reads the extension in front of b, and returns what follows it.
+func (a FlowAnswer) extend(b []byte) (FlowAnswer, []byte, error) {
+	if len(b) < answerHead {
+		return FlowAnswer{}, nil, ErrShort
+	}
+	n := int(binary.BigEndian.Uint16(b[2:]))
+	switch {
+	case b[1] != 0 || n < minExtension || n > MaxExtension || !a.Reporter.IsValid():
+		return FlowAnswer{}, nil, ErrMalformed
+	case len(b) < answerHead+n:
+		return FlowAnswer{}, nil, ErrShort
+	}
+	a.Quoted, a.Extension = b[0], string(b[answerHead:answerHead+n])
+	return a, b[answerHead+n:], nil
+}
+
+// ReadFlowAnswer reads an answer from a stream, and nothing behind it.
 func ReadFlowAnswer(r io.Reader) (FlowAnswer, error) {
-	var b [answerFixed + 16]byte
-	if _, err := io.ReadFull(r, b[:answerFixed]); err != nil {
-		return FlowAnswer{}, fmt.Errorf("read flow answer: %w", err)
-	}
-	n := answerFixed
-	if l := int(b[7]); l == 4 || l == 16 {
-		n += l
-	}
-	if _, err := io.ReadFull(r, b[answerFixed:n]); err != nil {
-		return FlowAnswer{}, fmt.Errorf("read flow answer: %w", err)
+	var b [answerFixed + 16 + answerHead + MaxExtension]byte
+	n, want := 0, answerFixed
+	for n < want {
+		if _, err := io.ReadFull(r, b[n:want]); err != nil {
+			return FlowAnswer{}, fmt.Errorf("read flow answer: %w", err)
+		}
+		n, want = want, answerSize(b[:want])
 	}
 	a, _, err := ParseFlowAnswer(b[:n])
 	return a, err
+}
+
+// answerSize returns how long the answer is at least that begins with b: with the whole of it, or with
+// something wrong in it, len(b).
+func answerSize(b []byte) int {
+	n, size := int(b[7]&^answerExtended), answerFixed
+	if n != 0 && n != 4 && n != 16 {
+		return len(b)
+	}
+	size += n
+	if b[7]&answerExtended == 0 {
+		return size
+	}
+	size += answerHead
+	if len(b) < size {
+		return size
+	}
+	return size + min(int(binary.BigEndian.Uint16(b[size-2:])), MaxExtension)
 }

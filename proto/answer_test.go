@@ -41,6 +41,20 @@ const goldenAnswer6 = `
 	0000000000000000         # receive offset
 	fd00000000100000 0000000000000100 # reporter fd00:0:10::100`
 
+const goldenAnswerExtended = `
+	03                       # kind: ICMP
+	03 00                    # time exceeded
+	40                       # TTL 64
+	0000                     # no MTU
+	01                       # quoted TTL 1
+	90                       # the reporter has 16 bytes; an extension follows
+	0000000000000000         # no decision
+	0000000000000000         # receive offset
+	fd00000000100000 0000000000000100 # reporter fd00:0:10::100
+	10 00                    # 16 words quoted
+	0010                     # 16 bytes
+	2000c413 000c0101 05dc1401 00010101 # MPLS labels`
+
 func TestFlowAnswerGolden(t *testing.T) {
 	for _, c := range []struct {
 		name, golden string
@@ -50,6 +64,10 @@ func TestFlowAnswerGolden(t *testing.T) {
 		{"ICMP", goldenAnswer4, FlowAnswer{
 			Kind: AnswerICMP, ICMPType: 3, ICMPCode: 4, TTL: 64, MTU: 1300, QuotedTTL: 2, Decision: 0xab,
 			Reporter: netip.MustParseAddr("172.16.10.100"),
+		}},
+		{"extended", goldenAnswerExtended, FlowAnswer{
+			Kind: AnswerICMP, ICMPType: 3, TTL: 64, QuotedTTL: 1, Reporter: netip.MustParseAddr("fd00:0:10::100"),
+			Extension: extension, Quoted: 16,
 		}},
 		{"ICMPv6", goldenAnswer6, FlowAnswer{
 			Kind: AnswerICMP, ICMPType: 1, ICMPCode: 3, TTL: 64, QuotedTTL: 1,
@@ -92,8 +110,11 @@ func TestFlowAnswerRefuses(t *testing.T) {
 		"a reporter of 5 bytes":   func(b []byte) { b[7] = 5 },
 		"a reporter of 255":       func(b []byte) { b[7] = 255 },
 		"an IPv4-mapped reporter": func(b []byte) { copy(b[24:], netip.MustParseAddr("::ffff:1.2.3.4").AsSlice()) },
+		"an extension of 3 bytes": func(b []byte) { b[7] |= 0x80; b[43] = 3 },
+		"one that is too large":   func(b []byte) { b[7] |= 0x80; b[42], b[43] = 1, 165 },
+		"one and a reserved bit":  func(b []byte) { b[7] |= 0x80; b[41], b[43] = 1, 4 },
 	} {
-		b := wire(t, goldenAnswer6)
+		b := append(wire(t, goldenAnswer6), make([]byte, 4+MaxExtension)...)
 		change(b)
 		if _, _, err := ParseFlowAnswer(b); !errors.Is(err, ErrMalformed) {
 			t.Errorf("parse %s: error %v, want ErrMalformed", name, err)

@@ -37,6 +37,8 @@ type Hello struct {
 	// Yield asks to be let in only where no other process with this identity is: it
 	// has taken over from this one. An edge that is older does not know it.
 	Yield bool `json:"yield,omitempty"`
+	// Extensions says that this node reads the extensions of ICMP errors (UDPEvent, FlowAnswer).
+	Extensions bool `json:"extensions,omitempty"`
 	Facts
 }
 
@@ -54,6 +56,9 @@ type Welcome struct {
 	Hops    []netip.Addr `json:"hops"` // the edge's hop addresses, at most one per family
 	// HelloAgain says that the edge takes another Hello on this link. An older edge ends the link.
 	HelloAgain bool `json:"hello_again,omitempty"`
+	// Extensions says that the edge reads the extensions of ICMP errors. An older one would drop what
+	// has them.
+	Extensions bool `json:"extensions,omitempty"`
 	Config
 }
 

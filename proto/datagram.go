@@ -17,13 +17,23 @@ const (
 
 // Flags of UDP datagrams.
 const (
-	flagIPv6 = 1 << 0
-	flagDF   = 1 << 1
+	flagIPv6      = 1 << 0
+	flagDF        = 1 << 1
+	flagExtension = 1 << 2
 )
 
 // MaxDatagram is the size of the largest datagram, oversize stream included: a
 // UDP payload of 65,507 bytes behind an IPv6 registration, rounded up.
 const MaxDatagram = 1<<16 - 1 + 128
+
+// Extension of an ICMP error (RFC 4884 §7, packet.Extension), carried as its router wrote it behind
+// the event of a session or the answer of a flow that states the error.
+const (
+	minExtension = 4
+	// MaxExtension is the size of the largest extension in bytes: what fits an ICMPv4 error of 576
+	// bytes behind the least that is quoted.
+	MaxExtension = 420
+)
 
 // SetDatagramTTL overwrites the TTL of a registration or payload datagram in
 // place: what a hop does that passes it on unchanged otherwise. b must have

@@ -27,7 +27,7 @@ const (
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|      TTL      |   quoted TTL  |              MTU              |
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//	|              tag              |  flags      |6| reserved = 0  |
+//	|              tag              |  flags    |E|D|6|    quoted     |
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|                                                               |
 //	+                     session id (64 bits)                      +
@@ -39,6 +39,11 @@ const (
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|    reporter IP (4 bytes, 16 where flag 6 is set), or nothing  |
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//	|  where flag E is set: the extension of the ICMP error …
+//	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//
+// Flag D is 0, quoted counts only with flag E, which is sent to who has said that it reads it: a
+// client in its Hello, an edge in its Welcome.
 type UDPEvent struct {
 	Session   SessionID
 	Decision  DecisionID
@@ -50,6 +55,8 @@ type UDPEvent struct {
 	MTU       uint16 // of "packet too big"; the pointer of a parameter problem; else 0
 	Tag       uint16
 	Reporter  netip.Addr // zero where there is none
+	Extension string     // of the ICMP error, 4 to MaxExtension bytes; empty where it has none
+	Quoted    uint8      // words quoted in front of the extension, as the error states them
 }
 
 const eventFixed = 28
@@ -59,10 +66,15 @@ func AppendUDPEvent(b []byte, e *UDPEvent) []byte {
 	b = append(b, byte(TypeUDPEvent), byte(e.Kind), e.ICMPType, e.ICMPCode, e.TTL, e.QuotedTTL)
 	b = binary.BigEndian.AppendUint16(b, e.MTU)
 	b = binary.BigEndian.AppendUint16(b, e.Tag)
-	b = append(b, udpFlags(e.Reporter.Is6(), false), 0)
+	flags := udpFlags(e.Reporter.Is6(), false)
+	if e.Extension == "" {
+		b = append(b, flags, 0)
+	} else {
+		b = append(b, flags|flagExtension, e.Quoted)
+	}
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Session))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Decision))
-	return appendAddr(b, e.Reporter)
+	return append(appendAddr(b, e.Reporter), e.Extension...)
 }
 
 // ParseUDPEvent fills e from a datagram.
@@ -74,11 +86,18 @@ func ParseUDPEvent(b []byte, e *UDPEvent) error {
 	if b[10]&flagIPv6 != 0 {
 		n = 16
 	}
-	if DatagramType(b[0]) != TypeUDPEvent || b[10]&^flagIPv6 != 0 {
+	if DatagramType(b[0]) != TypeUDPEvent || b[10]&^(flagIPv6|flagExtension) != 0 {
 		return ErrMalformed
 	}
 	var reporter netip.Addr
+	var extension string
+	var quoted uint8
+	extended := b[10]&flagExtension != 0
 	switch rest := b[eventFixed:]; {
+	case extended && (len(rest) < n+minExtension || len(rest) > n+MaxExtension):
+		return ErrMalformed
+	case extended:
+		reporter, extension, quoted = addrOf(rest[:n]), string(rest[n:]), b[11]
 	case len(rest) == n:
 		reporter = addrOf(rest)
 	case len(rest) != 0 || n == 16:
@@ -98,9 +117,22 @@ func ParseUDPEvent(b []byte, e *UDPEvent) error {
 		MTU:       binary.BigEndian.Uint16(b[6:]),
 		Tag:       binary.BigEndian.Uint16(b[8:]),
 		Reporter:  reporter,
+		Extension: extension,
+		Quoted:    quoted,
 	}
 	return nil
 }
 
 // SetEventTTL overwrites the TTL of a UDP event in place. b must have been parsed.
 func SetEventTTL(b []byte, ttl uint8) { b[4] = ttl }
+
+// StripEventExtension takes the extension off the UDP event e, for who does not read it, and returns
+// what is left of its datagram b, from which e was parsed and which is changed in place.
+func StripEventExtension(b []byte, e *UDPEvent) []byte {
+	n := len(e.Extension)
+	if n == 0 {
+		return b
+	}
+	b[10], b[11] = b[10]&^flagExtension, 0
+	return b[:len(b)-n]
+}

@@ -30,11 +30,13 @@ func FuzzUDPPayload(f *testing.F) {
 }
 
 func FuzzUDPEvent(f *testing.F) {
-	seedPrefixes(f, wire(f, goldenEvent4), wire(f, goldenEvent6), wire(f, goldenEventBare))
+	seedPrefixes(f, wire(f, goldenEvent4), wire(f, goldenEvent6), wire(f, goldenEventBare), wire(f, goldenEventExtended))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e UDPEvent
 		if ParseUDPEvent(b, &e) == nil {
-			b[11] = 0 // reserved: ignored by readers
+			if e.Extension == "" {
+				b[11] = 0 // ignored by readers
+			}
 			wantBytes(t, AppendUDPEvent(nil, &e), b)
 		}
 	})
@@ -100,7 +102,7 @@ func FuzzFlowHeader(f *testing.F) {
 }
 
 func FuzzFlowAnswer(f *testing.F) {
-	seedPrefixes(f, wire(f, goldenAnswerConnected), wire(f, goldenAnswer4), wire(f, goldenAnswer6))
+	seedPrefixes(f, wire(f, goldenAnswerConnected), wire(f, goldenAnswer4), wire(f, goldenAnswer6), wire(f, goldenAnswerExtended))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a, rest, err := ParseFlowAnswer(b)
 		if err == nil {

@@ -86,6 +86,9 @@ func requirements() []string {
 			all = append(all, r.name+" "+fmt.Sprintf(r.format, i+1))
 		}
 	}
+	for _, section := range []string{"3", "4", "5.5", "7"} {
+		all = append(all, "RFC 4884 "+section)
+	}
 	for _, letter := range "abcdef" {
 		all = append(all, "RFC 4443 §2.4 2.4"+string(letter))
 	}

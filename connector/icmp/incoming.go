@@ -44,11 +44,12 @@ func (n *NAT) Incoming(icmp []byte, m Message) {
 	if !p.Quoted(&q) || q.Class != packet.ClassICMP {
 		return
 	}
-	e, ok := errorAbout(p.V6, q.Transport())
+	quoted, x := packet.SplitQuote(q.Transport(), q.Hdr, p.ExtensionAt(), p.V6)
+	e, ok := errorAbout(p.V6, quoted)
 	if !ok || !n.knows(e.Outer) {
 		return
 	}
-	e.dst, e.Error = q.Dst, packet.Error{Src: m.From, Type: p.Type, Code: p.Code, TTL: m.TTL, MTU: p.MTU()}
+	e.dst, e.Error = q.Dst, packet.Error{Src: m.From, Type: p.Type, Code: p.Code, TTL: m.TTL, MTU: p.MTU(), Extension: x}
 	switch {
 	case p.V6 && p.Type == packet.Type6ParamProblem:
 		e.Pointer = binary.BigEndian.Uint32(icmp[4:])

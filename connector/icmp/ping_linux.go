@@ -266,12 +266,17 @@ func (s *pingSocket) receive(m *sock.Message) {
 
 // Failed takes an ICMP error off the error queue.
 func (s *pingSocket) Failed(r sock.QueuedError) {
+	skipped := 20 // IP header
+	if s.out.V6 {
+		skipped = 40
+	}
+	heard := r.ICMP(skipped)
 	e, ok := errorAbout(s.out.V6, r.Data)
 	if !ok || !r.From.IsValid() {
 		s.of.nat.cfg.Back.Count(packet.Unsolicited)
 		return
 	}
-	e.Ident, e.dst, e.Error = s.out.Ident, r.Dst.Addr(), r.ICMP()
+	e.Ident, e.dst, e.Error = s.out.Ident, r.Dst.Addr(), heard
 	s.of.nat.fail(&e)
 }
 

@@ -55,6 +55,22 @@ func TestHeard(t *testing.T) {
 	}
 }
 
+// The extension of an error goes to an edge that reads it, and to no other.
+func TestHeardExtension(t *testing.T) {
+	h, x := &proto.FlowHeader{Dst: server, TTL: 62}, packet.Extension{Raw: "\x20\x00\xa4\xea", Quoted: 32}
+	for _, reads := range []bool{false, true} {
+		d := testDialer()
+		d.TellExtensions(reads)
+		want := proto.FlowAnswer{Kind: proto.AnswerICMP, ICMPType: 11, TTL: 62, QuotedTTL: 1, Reporter: router}
+		if reads {
+			want.Extension, want.Quoted = x.Raw, x.Quoted
+		}
+		if got := d.heard(h, packet.Error{Src: router, Type: 11, TTL: 63, Extension: x}); got != want {
+			t.Errorf("reads %v: %+v, want %+v", reads, got, want)
+		}
+	}
+}
+
 func TestSynAckTTL(t *testing.T) {
 	for _, c := range []struct {
 		dst  netip.Addr

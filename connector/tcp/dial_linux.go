@@ -117,7 +117,12 @@ func refused(fd int, cause error) (Outcome, error) {
 			break
 		}
 		if !e.Local && e.From.IsValid() {
-			return Outcome{Error: &packet.Error{Src: e.From, Type: e.Type, Code: e.Code, TTL: e.TTL, MTU: e.Info, Pointer: e.Info}}, nil
+			skipped := 20 // IP header
+			if e.From.Is6() {
+				skipped = 40
+			}
+			heard := e.ICMP(skipped)
+			return Outcome{Error: &heard}, nil
 		}
 	}
 	switch cause {

@@ -227,6 +227,28 @@ func TestErrorOfARouter(t *testing.T) {
 	})
 }
 
+// The extension of an error goes to an edge that reads it, and to no other.
+func TestExtensionOfARouter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{})
+		b.register(1, client, server, "hello")
+		p := b.left()
+		x := packet.Extension{Raw: "\x20\x00\xa4\xea", Quoted: 32}
+		for _, reads := range []bool{false, true} {
+			b.events = nil
+			b.TellExtensions(reads)
+			b.fails(p, packet.Error{Src: router, Type: 11, TTL: 63, Extension: x})
+			want := proto.UDPEvent{Session: 1, Kind: proto.EventICMP, Tag: 1, ICMPType: 11, TTL: 62, QuotedTTL: 1, Reporter: router}
+			if reads {
+				want.Extension, want.Quoted = x.Raw, x.Quoted
+			}
+			if len(b.events) != 1 || b.events[0] != want {
+				t.Errorf("reads %v: events %+v, want %+v", reads, b.events, want)
+			}
+		}
+	})
+}
+
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{})

@@ -103,7 +103,12 @@ func (y *socket) Failed(r sock.QueuedError) {
 		y.session.Lost(packet.Unsolicited)
 		return
 	}
-	y.session.Failed(r.ICMP(), r.Data)
+	skipped := 20 + 8 // IP and UDP headers
+	if y.V6 {
+		skipped = 40 + 8
+	}
+	e := r.ICMP(skipped)
+	y.session.Failed(e, r.Data)
 }
 
 // event reads what the socket has for us.

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
@@ -16,6 +17,8 @@ type DeviceAttachment struct {
 	dev   *device
 	link  Link
 	limit *hop.ErrorLimit // of the ICMP errors made for the device
+
+	extended atomic.Bool // it reads the extensions of ICMP errors
 }
 
 // AttachDevice makes l the link of a device. An older one is closed with
@@ -35,6 +38,10 @@ func (r *Relay) AttachDevice(id string, l Link) (*DeviceAttachment, error) {
 	}
 	return c, nil
 }
+
+// ReadsExtensions says whether the device reads the extensions of ICMP errors (proto.Hello). They are
+// taken off what it does not read.
+func (c *DeviceAttachment) ReadsExtensions(yes bool) { c.extended.Store(yes) }
 
 // Detach ends c's part in the relay; sessions live on for the device's next link.
 func (c *DeviceAttachment) Detach() { c.dev.attachment.CompareAndSwap(c, nil) }

@@ -108,6 +108,9 @@ func (c *ConnectorAttachment) event(d []byte, s *scratch) outcome {
 			return ended(packet.TTLExpired)
 		}
 		proto.SetEventTTL(d, ttl)
+		if at := sess.dev.attachment.Load(); at != nil && !at.extended.Load() {
+			d = proto.StripEventExtension(d, e)
+		}
 	default:
 		return ended(packet.UnknownType)
 	}

@@ -147,6 +147,9 @@ func (o *opening) await() outcome {
 		return outcome{reason: packet.LinkDown, code: proto.CodeLinkDown}
 	}
 	_ = o.up.SetReadDeadline(time.Time{})
+	if !o.a.extended.Load() {
+		a.Extension, a.Quoted = "", 0
+	}
 	a, reason := o.a.r.backAnswer(a, o.q.v6())
 	return outcome{reason: reason, answer: &a}
 }

@@ -256,6 +256,28 @@ func TestEventsFromConnector(t *testing.T) {
 	}
 }
 
+// A device that has not said that it reads extensions gets events and answers as before there were any.
+func TestExtensionsForWhoReadsThem(t *testing.T) {
+	told := proto.UDPEvent{
+		Session: 42, Kind: proto.EventICMP, ICMPType: 11, TTL: 60, QuotedTTL: 1, Tag: 7, Reporter: router4,
+		Extension: "\x20\x00\xa4\xea", Quoted: 32,
+	}
+	for _, reads := range []bool{false, true} {
+		w := newWorld(t, Config{})
+		w.alice.ReadsExtensions(reads)
+		w.alice.Datagram(regD(reg(alice4, server4, 5000, 9, 3)))
+		w.home.Datagram(eventD(told))
+		want := told
+		want.TTL = 59
+		if !reads {
+			want.Extension, want.Quoted = "", 0
+		}
+		if diff := cmp.Diff(eventD(want), w.aliceLink.take(t)); diff != "" {
+			t.Errorf("reads %v (-want +got):\n%s", reads, diff)
+		}
+	}
+}
+
 // TestSessionFollowsItsConnector: a reconnect keeps the session, a loss asks for a new registration.
 func TestSessionFollowsItsConnector(t *testing.T) {
 	w := newWorld(t, Config{})

@@ -85,6 +85,7 @@ func (r *Refusal) Event(id proto.SessionID, tag uint16) proto.UDPEvent {
 	return proto.UDPEvent{
 		Session: id, Decision: r.Decision, Kind: kind, ICMPType: r.Error.Type, ICMPCode: r.Error.Code,
 		TTL: r.Error.TTL, QuotedTTL: r.QuotedTTL, MTU: r.info(), Tag: tag, Reporter: r.Error.Src,
+		Extension: r.Error.Extension.Raw, Quoted: r.Error.Extension.Quoted,
 	}
 }
 
@@ -100,6 +101,7 @@ func (r *Refusal) Answer() proto.FlowAnswer {
 	return proto.FlowAnswer{
 		Decision: r.Decision, Reporter: r.Error.Src, MTU: r.info(), Kind: proto.AnswerICMP,
 		ICMPType: r.Error.Type, ICMPCode: r.Error.Code, TTL: r.Error.TTL, QuotedTTL: r.QuotedTTL,
+		Extension: r.Error.Extension.Raw, Quoted: r.Error.Extension.Quoted,
 	}
 }
 
@@ -107,20 +109,30 @@ func (r *Refusal) Answer() proto.FlowAnswer {
 // in events and answers, as each error has one of them.
 func (r *Refusal) info() uint16 { return uint16(min(max(r.Error.MTU, r.Error.Pointer), 1<<16-1)) }
 
+// Bare returns r without the extension of its error, for who does not read it.
+func (r Refusal) Bare() Refusal {
+	r.Error.Extension = packet.Extension{}
+	return r
+}
+
 // OfEvent returns the refusal that the event e of a session states.
 func OfEvent(e *proto.UDPEvent) Refusal {
-	return Refusal{
+	r := Refusal{
 		Reason: packet.Unreachable, QuotedTTL: e.QuotedTTL, Decision: e.Decision,
 		Error: stated(e.Reporter, e.ICMPType, e.ICMPCode, e.TTL, e.MTU),
 	}
+	r.Error.Extension = packet.Extension{Raw: e.Extension, Quoted: e.Quoted}
+	return r
 }
 
 // OfAnswer returns the refusal that the answer a of a flow states: one of kind AnswerICMP.
 func OfAnswer(a *proto.FlowAnswer) Refusal {
-	return Refusal{
+	r := Refusal{
 		Reason: packet.Unreachable, QuotedTTL: a.QuotedTTL, Decision: a.Decision,
 		Error: stated(a.Reporter, a.ICMPType, a.ICMPCode, a.TTL, a.MTU),
 	}
+	r.Error.Extension = packet.Extension{Raw: a.Extension, Quoted: a.Quoted}
+	return r
 }
 
 func stated(from netip.Addr, typ, code, ttl uint8, info uint16) packet.Error {

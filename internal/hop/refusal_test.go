@@ -30,6 +30,7 @@ func TestEncodings(t *testing.T) {
 			}
 			r := Refuse(v, from, 9)
 			r.Decision = 77
+			r.Error.Extension = packet.Extension{Raw: "\x20\x00\xa4\xea", Quoted: 32}
 			if r.Silent() || r.Reason != packet.TTLExpired {
 				t.Fatalf("%+v", r)
 			}
@@ -38,6 +39,7 @@ func TestEncodings(t *testing.T) {
 			want := proto.UDPEvent{
 				Session: 42, Tag: 7, Kind: proto.EventDenied, Decision: 77, ICMPType: typ, ICMPCode: code,
 				TTL: 64, QuotedTTL: 9, MTU: uint16(v.MTU), Reporter: from,
+				Extension: "\x20\x00\xa4\xea", Quoted: 32,
 			}
 			if diff := cmp.Diff(want, e, byAddr); diff != "" {
 				t.Errorf("event (-want +got):\n%s", diff)
@@ -51,6 +53,7 @@ func TestEncodings(t *testing.T) {
 			wantAnswer := proto.FlowAnswer{
 				Kind: proto.AnswerICMP, Decision: 77, ICMPType: typ, ICMPCode: code,
 				TTL: 64, QuotedTTL: 9, MTU: uint16(v.MTU), Reporter: from,
+				Extension: "\x20\x00\xa4\xea", Quoted: 32,
 			}
 			if kind == packet.PortUnreachable {
 				wantAnswer = proto.FlowAnswer{Kind: proto.AnswerRefused, TTL: 64, QuotedTTL: 9}
@@ -69,6 +72,9 @@ func TestEncodings(t *testing.T) {
 				if diff := cmp.Diff(r, back, byAddr, cmp.AllowUnexported(Refusal{})); diff != "" {
 					t.Errorf("read back from the %s (-want +got):\n%s", name, diff)
 				}
+			}
+			if bare := r.Bare(); bare.Event(1, 2).Extension != "" || bare.Answer().Extension != "" || r.Error.Extension.Raw == "" {
+				t.Errorf("bare: %+v of %+v", bare, r)
 			}
 			samePacket(t, &r, v6)
 		}

@@ -121,6 +121,6 @@ func (u *Uplink) hello(f proto.Facts) *proto.Hello {
 	hostname, _ := os.Hostname() // for people only
 	return &proto.Hello{
 		Version: u.node.cfg.Version, Hostname: hostname, OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Started: u.started, Boot: u.boot, Yield: u.yield.Load(), Facts: f,
+		Started: u.started, Boot: u.boot, Yield: u.yield.Load(), Extensions: true, Facts: f,
 	}
 }

@@ -1,6 +1,7 @@
 package sock
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"unsafe"
 
@@ -22,6 +23,8 @@ type QueuedError struct {
 	Type  uint8
 	Code  uint8
 	TTL   uint8 // of the ICMP error as received; 0 = unknown
+
+	extension int // offset in Data at which the error says that an extension begins; 0: it does not say
 }
 
 // sizeofExtendedErr is the size of struct sock_extended_err (linux/errqueue.h).
@@ -52,6 +55,7 @@ func (r *QueuedError) note(level, typ int32, data []byte) {
 		len(data) >= sizeofExtendedErr:
 		e := (*unix.SockExtendedErr)(unsafe.Pointer(&data[0]))
 		r.Errno, r.Type, r.Code, r.Info = unix.Errno(e.Errno), e.Type, e.Code, e.Info
+		r.extension = int(binary.NativeEndian.Uint16(data[12:])) // struct sock_ee_data_rfc4884
 		r.Local = e.Origin != unix.SO_EE_ORIGIN_ICMP && e.Origin != unix.SO_EE_ORIGIN_ICMP6
 		if !r.Local {
 			r.From = addrOf(data[sizeofExtendedErr:]).Addr()

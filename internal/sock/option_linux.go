@@ -25,15 +25,16 @@ func Open(v6 bool, typ, proto int) (int, error) {
 
 // watch asks for the error queue and for TTL and class of all that arrives.
 func watch(fd int, v6 bool) error {
-	level, opts := unix.IPPROTO_IP, [...]int{unix.IP_RECVERR, unix.IP_RECVTTL, unix.IP_RECVTOS}
+	level, opts, length := unix.IPPROTO_IP, [...]int{unix.IP_RECVERR, unix.IP_RECVTTL, unix.IP_RECVTOS}, unix.IP_RECVERR_RFC4884
 	if v6 {
-		level, opts = unix.IPPROTO_IPV6, [...]int{unix.IPV6_RECVERR, unix.IPV6_RECVHOPLIMIT, unix.IPV6_RECVTCLASS}
+		level, opts, length = unix.IPPROTO_IPV6, [...]int{unix.IPV6_RECVERR, unix.IPV6_RECVHOPLIMIT, unix.IPV6_RECVTCLASS}, unix.IPV6_RECVERR_RFC4884
 	}
 	for _, o := range opts {
 		if err := unix.SetsockoptInt(fd, level, o, 1); err != nil {
 			return fmt.Errorf("set socket option %d: %w", o, err)
 		}
 	}
+	_ = unix.SetsockoptInt(fd, level, length, 1) // unknown before Linux 5.9: extensions that state their place are not found
 	return nil
 }
 

@@ -83,7 +83,14 @@ func (k *Socket) Drain(m *Message, errs Errors) (read, local bool) {
 	return read, local
 }
 
-// ICMP returns r as the ICMP error that it is, with the TTL with which it arrived.
-func (r *QueuedError) ICMP() packet.Error {
-	return packet.Error{Src: r.From, Type: r.Type, Code: r.Code, TTL: r.TTL, MTU: r.Info, Pointer: r.Info}
+// ICMP returns r as the ICMP error that it is, with the TTL with which it arrived, and cuts its
+// extension (RFC 4884) off Data, in front of which the error quotes skipped bytes of headers.
+func (r *QueuedError) ICMP(skipped int) packet.Error {
+	e := packet.Error{Src: r.From, Type: r.Type, Code: r.Code, TTL: r.TTL, MTU: r.Info, Pointer: r.Info}
+	at := 0
+	if r.extension != 0 {
+		at = r.extension + skipped
+	}
+	r.Data, e.Extension = packet.SplitQuote(r.Data, skipped, at, r.From.Is6())
+	return e
 }

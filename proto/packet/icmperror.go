@@ -59,6 +59,8 @@ type Error struct {
 	MTU  uint32 // next-hop MTU of "packet too big", else 0
 	// Pointer of a parameter problem.
 	Pointer uint32
+	// Extension is said behind the quoted packet where errors of Type may have one.
+	Extension Extension
 }
 
 // MinMTU6 is the least MTU of an IPv6 link, and the size of a packet that always crosses one
@@ -91,12 +93,23 @@ func AppendError(b []byte, e Error, orig *Packet) (_ []byte, ok bool) {
 		return b, false
 	}
 	head := headerSize(orig.V6)
-	quote := orig.Raw[:min(len(orig.Raw), MaxQuote(orig.V6))]
+	quote, zeros, words := e.quote(orig)
+	length := 8 + len(quote) + zeros
+	if e.extended(orig.V6) {
+		length += len(e.Extension.Raw)
+	}
 	start := len(b)
-	b = appendHeader(b, header{src: e.Src, dst: orig.Src, ttl: e.TTL, tos: errorTOS(orig), id: errorID(orig), proto: icmpProto(orig.V6), length: 8 + len(quote)})
+	b = appendHeader(b, header{src: e.Src, dst: orig.Src, ttl: e.TTL, tos: errorTOS(orig), id: errorID(orig), proto: icmpProto(orig.V6), length: length})
 	b = append(b, e.Type, e.Code, 0, 0)
-	b = binary.BigEndian.AppendUint32(b, e.word(orig.V6))
+	b = binary.BigEndian.AppendUint32(b, e.word(orig.V6)|lengthField(orig.V6, words))
 	b = append(b, quote...)
+	if length > 8+len(quote) {
+		var none [minExtended]byte
+		for ; zeros > 0; zeros -= min(zeros, len(none)) {
+			b = append(b, none[:min(zeros, len(none))]...)
+		}
+		b = append(b, e.Extension.Raw...)
+	}
 	setTransportChecksum(b[start:], head, e.Src, orig.Src, icmpProto(orig.V6))
 	return b, true
 }
@@ -134,6 +147,14 @@ func (e *Error) word(v6 bool) uint32 {
 		return e.Pointer << 24
 	}
 	return 0
+}
+
+// lengthField is the length of what is quoted, in its place among those 32 bits (RFC 4884 §4).
+func lengthField(v6 bool, words uint8) uint32 {
+	if v6 {
+		return uint32(words) << 24
+	}
+	return uint32(words) << 16
 }
 
 // errorTOS is the TOS of an ICMPv4 error: that of the packet, with the precedence of

@@ -28,6 +28,7 @@ func groups() []group {
 		}},
 		{"ICMP", []command{
 			{"ping", "[-ident N] [-n N] DST", "pings with a chosen identifier, each reply checked", runPing},
+			{"labels", "[-old] -from SRC DEVICE", "answer what comes with TTL 1 as a router that tells its MPLS labels", runLabels},
 			{"paris", "[-m TTL] [-q N] ADDR", "a traceroute of one five-tuple and payload, all probes at once", runParis},
 			{"echo-odd", "[-6] MODE…", "answer echo requests with a damaged, cut, longer payload", runOdd},
 			{"sizes", "[-proto P] [-sizes S] ADDR", "one echo or datagram of each size, many in flight; what was lost", runSizes},
