@@ -32,7 +32,7 @@ func (p *Path) runOpening(ctx context.Context, h *heldSYN) {
 		return
 	}
 	p.carry(ctx, f, syn, answer.TTL)
-	if r := p.tcp.ended(h.key, time.Now()); r != packet.OK {
+	if r := p.tcp.ended(h, time.Now()); r != packet.OK {
 		p.counters.Count(r)
 	}
 }
@@ -91,17 +91,18 @@ func (t *heldSYNs) conclude(h *heldSYN, a *proto.FlowAnswer, now time.Time, st *
 func (t *heldSYNs) settle(h *heldSYN, a *proto.FlowAnswer) (syn []byte, _ packet.Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[h.key] != h {
+	if !t.holds(h) {
 		return nil, packet.OK
 	}
 	if a.Kind == proto.AnswerSilent {
 		h.silent = true
 		return nil, packet.Timeout
 	}
-	delete(t.held, h.key)
+	t.held.Delete(h.key)
 	if a.Kind == proto.AnswerConnected && !h.stray {
 		t.over.Delete(h.key)
-		t.live[h.key] = struct{}{}
+		h.live = &liveConn{isn: h.isn}
+		t.live[h.key] = h.live
 	}
 	return h.syn, packet.OK
 }
@@ -139,10 +140,10 @@ func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkS
 func (t *heldSYNs) failed(h *heldSYN, err error) packet.Reason {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.held[h.key] != h {
+	if !t.holds(h) {
 		return packet.OK
 	}
-	delete(t.held, h.key)
+	t.held.Delete(h.key)
 	return openingFailed(err)
 }
 

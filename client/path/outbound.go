@@ -89,8 +89,11 @@ func (o *outbound) classify(p *packet.Packet, now time.Time, st *linkState) outc
 // stepTCP decides about a TCP segment.
 func (o *outbound) stepTCP(p *packet.Packet, now time.Time, st *linkState) outcome {
 	d := o.tcp.out(p, now, st.up)
-	if d.reason == packet.LinkDown || d.reason == packet.TableFull {
+	switch d.reason {
+	case packet.LinkDown, packet.TableFull:
 		return o.answers.answer(unreachable(d.reason), p, now, st)
+	case packet.TTLExpired: // of an open connection, whose segments the edge does not see
+		return o.answers.answer(packet.Verdict{Reason: d.reason, Answer: packet.TimeExceeded}, p, now, st)
 	}
 	return d
 }

@@ -65,6 +65,12 @@ func synPacket(t testing.TB, v6 bool, port uint16, isn uint32, ttl uint8) []byte
 func segment(t testing.TB, v6 bool, port uint16, seq uint32, ttl, flags uint8) []byte {
 	t.Helper()
 	src, dst := ends(v6)
+	return segmentTo(t, src, dst, port, seq, ttl, flags)
+}
+
+// segmentTo returns a segment to port 80 of dst.
+func segmentTo(t testing.TB, src, dst netip.Addr, port uint16, seq uint32, ttl, flags uint8) []byte {
+	t.Helper()
 	tcp := make([]byte, 20)
 	binary.BigEndian.PutUint16(tcp, port)
 	binary.BigEndian.PutUint16(tcp[2:], 80)
@@ -76,7 +82,7 @@ func segment(t testing.TB, v6 bool, port uint16, seq uint32, ttl, flags uint8) [
 		Src: netip.AddrPortFrom(src, port), Dst: netip.AddrPortFrom(dst, 80), TTL: ttl, DF: true, Payload: make([]byte, 12),
 	})
 	head := 20
-	if v6 {
+	if dst.Is6() {
 		head, raw[6] = 40, packet.TCP
 	} else {
 		raw[9], raw[10], raw[11] = packet.TCP, 0, 0

@@ -27,10 +27,10 @@ const (
 // destination is to be asked. The caller holds the lock.
 func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (outcome, bool) {
 	if _, ok := t.over.Get(key); ok {
-		return outcome{to: theStack, pkt: p.Raw}, true
+		return (&liveConn{}).segment(p), true
 	}
 	if p.TCPFlags()&packet.FlagRST != 0 { // never answered
-		if h != nil {
+		if h != nil && (h.stray || p.TCPSeq()-h.isn <= 1) { // else it is an earlier connection's
 			t.forget(h)
 		}
 		return outcome{}, true

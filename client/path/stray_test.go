@@ -25,6 +25,8 @@ func TestStraySegments(t *testing.T) {
 		{"ACK, open", ack, connected, true, true},
 		{"ACK, closed", ack, refused, true, true},
 		{"SYN and ACK, open", syn | ack, connected, true, true},
+		{"SYN and FIN, open", syn | fin, connected, false, true},
+		{"SYN and FIN, closed", syn | fin, refused, true, true},
 		{"FIN, open", fin, connected, false, true},
 		{"FIN, closed", fin, refused, true, true},
 		{"nothing, open", 0, connected, false, true},
@@ -124,7 +126,7 @@ func TestTheOldestEndedConnectionMakesRoom(t *testing.T) {
 		if i >= maxOver {
 			want = packet.Superseded
 		}
-		if got := table.ended(key(i), now.Add(time.Duration(i)*time.Millisecond)); got != want {
+		if got := table.ended(&heldSYN{key: key(i)}, now.Add(time.Duration(i)*time.Millisecond)); got != want {
 			t.Fatalf("connection %d: %s, want %s", i, got, want)
 		}
 	}
@@ -132,27 +134,7 @@ func TestTheOldestEndedConnectionMakesRoom(t *testing.T) {
 		t.Errorf("of %d and two more, remembered: the first %v, %v, the third %v, the last %v", maxOver, isOver(0), isOver(1), isOver(2), isOver(maxOver+1))
 	}
 	// What ended long ago makes room before the sweep has seen it, and that is not counted.
-	if got := table.ended(key(-1), now.Add(time.Hour)); got != packet.OK {
+	if got := table.ended(&heldSYN{key: key(-1)}, now.Add(time.Hour)); got != packet.OK {
 		t.Errorf("after an hour: %s", got)
 	}
-}
-
-// Silence keeps its SYN for as long as there is room.
-func TestSilentSYNsMakeRoom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newTCPBed(t)
-		for port := range uint16(8) { // as many as there is room for
-			b.held(synPacket(t, false, 1000+port, 1, 64))
-			if o := b.opening(); port < 3 {
-				b.reply(o, proto.FlowAnswer{Kind: proto.AnswerSilent})
-			}
-		}
-		for port := range uint16(3) {
-			b.held(synPacket(t, false, 2000+port, 1, 64))
-			b.opening()
-		}
-		if r, local := b.send(synPacket(t, false, 3000, 1, 64)); r != packet.TableFull || local {
-			t.Errorf("%v, local %v, want table full", r, local)
-		}
-	})
 }

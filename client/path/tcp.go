@@ -2,6 +2,7 @@ package path
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -11,9 +12,13 @@ import (
 )
 
 const (
-	maxHeld = 4096
+	// maxHeld is half of what the edge grants a device: the other half is left for connections.
+	maxHeld = 2048
 	// holdTime is a little more than Linux retransmits a SYN (tcp_syn_retries 6: 127 s).
 	holdTime = 130 * time.Second
+	// loneTime is how long a SYN without a next copy is held: the first interval is at most 3 s, and
+	// traceroute waits 5 s for the answer to its only one.
+	loneTime = 6 * time.Second
 )
 
 // heldSYN is a connection that the host wants and the connector has not answered
@@ -28,26 +33,29 @@ type heldSYN struct {
 	last   time.Time          // its newest copy
 	silent bool               // answered with silence: nothing more is tried for this ISN
 	cancel context.CancelFunc // ends the opening of its flow; nil: that has not begun
+	live   *liveConn          // what it has become; nil before
 }
 
 // heldSYNs holds the SYNs of the host in front of the stack until the
 // connector has connected to the origin. Safe for concurrent use.
 type heldSYNs struct {
-	max int
-	wg  sync.WaitGroup // of openings
+	wg sync.WaitGroup // of openings
 
-	// mu guards what follows, and the fields of each heldSYN.
+	// mu guards what follows, and the fields of each heldSYN and liveConn.
 	mu     sync.Mutex
-	held   map[tuple]*heldSYN
+	held   *table.Table[tuple, netip.Addr, *heldSYN] // shared between destinations
 	closed bool
-	live   map[tuple]struct{}                      // connections whose SYN went to the stack
+	live   map[tuple]*liveConn                     // connections whose SYN went to the stack
 	over   *table.Table[tuple, struct{}, struct{}] // those that have ended lately
-	pushed packet.Reason                           // why the last to leave over left early; OK: it did not
+	pushed packet.Reason                           // why the last to leave held or over left early; OK: none did
 }
 
-// newHeldSYNs returns an empty table for max SYNs.
+// newHeldSYNs returns an empty table for max SYNs. In a full one the SYN that has been repeated
+// least lately makes room, of the destination that has most of them: a scan, whose SYNs wait in
+// vain, keeps no connection of the same host out.
 func newHeldSYNs(max int) *heldSYNs {
-	t := &heldSYNs{max: max, held: make(map[tuple]*heldSYN), live: make(map[tuple]struct{})}
+	t := &heldSYNs{live: make(map[tuple]*liveConn)}
+	t.held = table.New[tuple, netip.Addr](table.Config[tuple, *heldSYN]{Max: max, Tentative: true, OnEvict: t.unheld})
 	t.over = table.New[tuple, struct{}](table.Config[tuple, struct{}]{Max: maxOver, Tentative: true, OnEvict: t.leftOver})
 	return t
 }
@@ -58,13 +66,16 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) outcome {
 	key := tuple{p.SrcAddrPort(), p.DstAddrPort()}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, ok := t.live[key]; ok {
-		return outcome{to: theStack, pkt: p.Raw}
+	if c := t.live[key]; c != nil {
+		if !c.begunAnew(p) {
+			return c.segment(p)
+		}
+		delete(t.live, key) // its two ends are being told
 	}
 	if !p.TransportOK() { // else the origin would be asked for a SYN that it would not have taken
 		return outcome{reason: packet.Malformed}
 	}
-	h := t.held[key]
+	h, _ := t.held.Get(key)
 	if !p.IsSYN() {
 		if o, done := t.stray(key, h, p); done {
 			return o
@@ -74,6 +85,7 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) outcome {
 		return outcome{reason: packet.LinkDown}
 	}
 	if h != nil && h.renew(p, now) {
+		t.held.SetIdle(now, key, h.patience(now))
 		return outcome{}
 	}
 	var also packet.Reason
@@ -82,16 +94,17 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) outcome {
 		also = packet.Superseded
 	}
 	o := t.hold(key, p, now)
-	o.also = also
+	if also != packet.OK {
+		o.also = also
+	}
 	return o
 }
 
-// overdue says whether the host would have sent another copy by now if it still
-// waited: intervals double, the first one is at most 3 s, and traceroute waits
-// 5 s for the answer to its only one. The connector stops dialling once the
-// application has given up.
-func (h *heldSYN) overdue(now time.Time) bool {
-	return now.Sub(h.last) > 2*h.last.Sub(h.since)+6*time.Second
+// patience is how long h waits for its next copy: the host would have sent it by then if it still
+// waited, as intervals double. The connector stops dialling once the application has given up.
+func (h *heldSYN) patience(now time.Time) time.Duration {
+	overdue := (2*h.last.Sub(h.since) + loneTime).Round(100*time.Millisecond) + time.Millisecond
+	return min(overdue, holdTime-now.Sub(h.since))
 }
 
 // renew makes p the newest copy of the held SYN. False: h does not serve p: it was
@@ -113,9 +126,6 @@ func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) outcome {
 	if t.closed {
 		return outcome{reason: packet.Closed}
 	}
-	if len(t.held) >= t.max && !t.makeRoom() {
-		return outcome{reason: packet.TableFull}
-	}
 	h := &heldSYN{
 		key:    key,
 		header: proto.FlowHeader{Flow: proto.NewFlowID(), Src: key.src, Dst: key.dst, TTL: p.TTL, Class: p.TOS},
@@ -125,31 +135,41 @@ func (t *heldSYNs) hold(key tuple, p *packet.Packet, now time.Time) outcome {
 		since:  now,
 		last:   now,
 	}
-	t.held[key] = h
-	return outcome{open: h}
+	t.pushed = packet.OK
+	if r := t.held.Add(now, key, key.dst.Addr(), h, h.patience(now)); r != packet.OK {
+		return outcome{reason: r}
+	}
+	return outcome{open: h, also: t.pushed}
 }
 
-// makeRoom forgets a SYN that was answered with silence, so that a scan of silent
-// addresses keeps no connection out. The caller holds the lock.
-func (t *heldSYNs) makeRoom() bool {
-	for _, h := range t.held {
-		if h.silent {
-			t.forget(h)
-			return true
-		}
+// unheld ends the opening of a SYN that has left the table (table.Config.OnEvict). The caller holds
+// the lock.
+func (t *heldSYNs) unheld(_ tuple, h *heldSYN, why packet.Reason) {
+	if why == packet.Superseded {
+		t.pushed = why
 	}
-	return false
+	h.giveUp()
 }
 
-// forget ends h and resets its flow, so that the connector stops dialling. The
-// caller holds the lock.
-func (t *heldSYNs) forget(h *heldSYN) {
-	if t.held[h.key] == h {
-		delete(t.held, h.key)
-	}
+// giveUp resets the flow of h, so that the connector stops dialling.
+func (h *heldSYN) giveUp() {
 	if h.cancel != nil {
 		h.cancel()
 	}
+}
+
+// holds says whether h is still held. The caller holds the lock.
+func (t *heldSYNs) holds(h *heldSYN) bool {
+	have, ok := t.held.Get(h.key)
+	return ok && have == h
+}
+
+// forget takes h out of the table. The caller holds the lock.
+func (t *heldSYNs) forget(h *heldSYN) {
+	if t.holds(h) {
+		t.held.Delete(h.key)
+	}
+	h.giveUp()
 }
 
 // start runs the opening of h's flow in a goroutine of its own, with a context
@@ -157,7 +177,7 @@ func (t *heldSYNs) forget(h *heldSYN) {
 func (t *heldSYNs) start(ctx context.Context, h *heldSYN, run func(context.Context, *heldSYN)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed || t.held[h.key] != h {
+	if t.closed || !t.holds(h) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -168,42 +188,20 @@ func (t *heldSYNs) start(ctx context.Context, h *heldSYN, run func(context.Conte
 	})
 }
 
-// ended forgets a connection whose two directions have ended, but for its last
-// segments. Superseded: those of another one are a stranger's from now on.
-func (t *heldSYNs) ended(key tuple, now time.Time) packet.Reason {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.live, key)
-	t.pushed = packet.OK
-	t.over.Add(now, key, struct{}{}, struct{}{}, overTime)
-	return t.pushed
-}
-
-// leftOver notes that a connection has left over (table.Config.OnEvict). The caller holds the lock.
-func (t *heldSYNs) leftOver(_ tuple, _ struct{}, why packet.Reason) {
-	if why == packet.Superseded {
-		t.pushed = why
-	}
-}
-
 // expire forgets SYNs that the host no longer sends, and connections that ended
 // long enough ago.
 func (t *heldSYNs) expire(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.over.Expire(now)
-	for _, h := range t.held {
-		if now.Sub(h.since) >= holdTime || h.overdue(now) {
-			t.forget(h)
-		}
-	}
+	t.held.Expire(now)
 }
 
 // counts returns how many SYNs are held and how many connections are open.
 func (t *heldSYNs) counts() (held, live int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.held), len(t.live)
+	return t.held.Len(), len(t.live)
 }
 
 // close takes no more SYNs and returns when every opened flow has ended; the

@@ -104,7 +104,7 @@ func (b *tcpBed) reply(o *opening, a proto.FlowAnswer) {
 func (b *tcpBed) fail(o *opening, err error) { b.counts.Count(b.table.failed(o.held, err)) }
 
 // finish ends both sides of a connection.
-func (b *tcpBed) finish(o *opening) { b.table.ended(o.held.key, time.Now()) }
+func (b *tcpBed) finish(o *opening) { b.table.ended(o.held, time.Now()) }
 
 // mustParseLoose parses a segment whose checksum nobody looks at.
 func mustParseLoose(t testing.TB, raw []byte) *packet.Packet {
@@ -386,18 +386,28 @@ func TestFailedOpeningIsCountedByItsCause(t *testing.T) {
 	}
 }
 
+// A full table is no reason to say no: of the destination that has most SYNs in it the one that
+// has waited longest makes room, and its flow ends.
 func TestHeldSYNsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newTCPBed(t)
-		for port := range uint16(8) {
-			b.held(synPacket(t, false, 1000+port, 111, 64))
+		scan := make([]*opening, 9)
+		for i := range scan { // one more than there is room for
+			b.held(synPacket(t, false, 1000+uint16(i), 111, 64))
+			scan[i] = b.opening()
+			time.Sleep(time.Millisecond)
 		}
-		raw := synPacket(t, false, 2000, 111, 64)
-		o := newOutbound(newSessions(1), newAsked(), b.table)
-		d := o.step(raw, time.Now(), upView(0))
-		if d.reason != packet.TableFull || d.local() != nil {
-			t.Fatalf("%+v", d)
+		own := segmentTo(t, laptop4, netip.MustParseAddr("172.16.10.121"), 2000, 111, 64, packet.FlagSYN)
+		b.held(own)
+		o := b.opening()
+		for i, s := range scan {
+			if gone := s.ctx.Err() != nil; gone != (i < 2) {
+				t.Errorf("SYN %d of the scan: gone %v", i, gone)
+			}
 		}
-		wantError(t, d.back(), packet.HostUnreachable, raw, 0)
+		b.reply(o, proto.FlowAnswer{Kind: proto.AnswerConnected})
+		if held, live := b.table.counts(); held != 7 || live != 1 || b.counts.Get(packet.Superseded) != 2 || !bytes.Equal(o.syn, own) {
+			t.Errorf("%d held, %d live, counted %v", held, live, b.counts.Snapshot())
+		}
 	})
 }

@@ -3,7 +3,6 @@ package tcp
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -134,15 +133,16 @@ func refused(fd int, cause error) (Outcome, error) {
 	return failed(cause), nil
 }
 
-// connected hands the connection to package net, from now on with an ordinary TTL and deaf to ICMP
-// errors that may pass.
+// connected hands the connection to package net, from now on deaf to ICMP errors that may pass. The
+// TTL stays that of the SYN: the origin may ask for it in every segment (RFC 5082), and a router
+// between us sees what the client chose.
 func connected(file *os.File, fd int, t Target) (Outcome, error) {
 	v6 := t.Dst.Addr().Is6()
 	ttl := uint8(0)
 	if v6 {
 		ttl = hopLimit(fd)
 	}
-	if err := errors.Join(sock.SetTTL(fd, v6, packet.DefaultTTL), sock.Unwatch(fd, v6)); err != nil {
+	if err := sock.Unwatch(fd, v6); err != nil {
 		return failed(err), nil
 	}
 	c, err := net.FileConn(file)

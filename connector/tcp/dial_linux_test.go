@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/oneping/oneping/internal/sock"
-	"github.com/oneping/oneping/proto/packet"
 )
 
 // running returns sockets whose poller runs until the test ends.
@@ -78,8 +77,8 @@ func TestDialConnects(t *testing.T) {
 				ttl, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL)
 			}
 		})
-		if err != nil || ttl != packet.DefaultTTL {
-			t.Errorf("%v: TTL %d, %v: not raised after the handshake", a, ttl, err)
+		if err != nil || ttl != 3 {
+			t.Errorf("%v: TTL %d, %v; want that of the SYN", a, ttl, err)
 		}
 		var errs int
 		err = raw.Control(func(fd uintptr) {

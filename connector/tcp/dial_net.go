@@ -10,9 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
-
 	"github.com/oneping/oneping/proto/packet"
 )
 
@@ -62,15 +59,6 @@ func (k *kernel) Dial(ctx context.Context, t Target) (Outcome, error) {
 	conn, ok := c.(*net.TCPConn)
 	if !ok {
 		_ = c.Close()
-		return Outcome{Verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
-	}
-	if v6 {
-		err = ipv6.NewConn(conn).SetHopLimit(packet.DefaultTTL)
-	} else {
-		err = ipv4.NewConn(conn).SetTTL(packet.DefaultTTL)
-	}
-	if err != nil {
-		_ = conn.Close()
 		return Outcome{Verdict: packet.Verdict{Reason: packet.SendFailed}}, nil
 	}
 	return Outcome{Conn: conn}, nil

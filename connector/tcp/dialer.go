@@ -86,6 +86,7 @@ func (d *Dialer) dial(ctx context.Context, s *link.Stream, t Target) (Outcome, e
 
 // pump answers "connected" and moves bytes.
 func (d *Dialer) pump(ctx context.Context, s *link.Stream, h *proto.FlowHeader, o Outcome, live *liveFlow) packet.Reason {
+	d.flows.Confirm(live.place)
 	f := flow.New(s, h, d.cfg.Budget)
 	c := newEndpoint(o.Conn)
 	if err := f.Answer(proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: d.synAckTTL(h, o.TTL)}); err != nil {

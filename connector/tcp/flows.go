@@ -39,12 +39,13 @@ func (f *liveFlow) ended(r packet.Reason) packet.Reason {
 }
 
 // open gives a flow of client a place, and the context that ends with it; another may be cut to
-// make room. False: the client has its share of a full table.
+// make room: one of the same client that waits for its origin where the client has its share of a
+// full table. False: there is none.
 func (d *Dialer) open(ctx context.Context, client netip.Addr) (context.Context, *liveFlow, bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &liveFlow{cancel: cancel}
 	f.touch()
-	place, out, made, r := d.flows.Add(client, f)
+	place, out, made, r := d.flows.AddTentative(client, f)
 	if r != packet.OK {
 		cancel()
 		return nil, nil, false

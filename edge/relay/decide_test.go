@@ -44,7 +44,11 @@ func TestRefusals(t *testing.T) {
 	two := map[string]struct{}{"packet": {}, "registration": {}}
 	tables := map[string]struct{}{"registration": {}, "flow": {}}
 	silent := Config{Silent: true}
-	full := func(w *world) { w.r.sessions, w.r.flows = newSessions(0, 0), newFlows(0, 0) }
+	full := func(w *world) {
+		w.r.sessions, w.r.flows = newSessions(0, 0), newFlows(1, 1)
+		f, _ := w.r.flows.open(&tuple{dev: w.alice.dev, holder: "alice"}, nil)
+		w.r.flows.answered(f)
+	}
 	away := func(w *world) { w.home.Detach() }
 	all := []situation{
 		{name: "goes on", src: alice4, dst: server4, ttl: 9, want: heard{onward: 8}},

@@ -98,7 +98,9 @@ func (o *opening) open(ctx context.Context) outcome {
 		return ended(packet.Denied) // or whatever o.live says
 	}
 	end := o.await()
-	if !end.connected() {
+	if end.connected() {
+		o.a.r.flows.answered(o.live)
+	} else {
 		o.up.Reset(proto.CodeAborted)
 	}
 	return end

@@ -145,7 +145,13 @@ func TestBackAnswer(t *testing.T) {
 func TestFlowsAreBounded(t *testing.T) {
 	w := newWorld(t, Config{})
 	fl := newFlows(5, 2)
-	mk := func(c *DeviceAttachment) (*liveFlow, bool) { return fl.open(&tuple{dev: c.dev, holder: c.dev.id}, nil) }
+	mk := func(c *DeviceAttachment) (*liveFlow, bool) {
+		f, ok := fl.open(&tuple{dev: c.dev, holder: c.dev.id}, nil)
+		if ok {
+			fl.answered(f)
+		}
+		return f, ok
+	}
 	a, ok1 := mk(w.alice)
 	_, ok2 := mk(w.alice)
 	_, ok3 := mk(w.alice)
@@ -157,5 +163,35 @@ func TestFlowsAreBounded(t *testing.T) {
 	fl.end(a)
 	if _, ok := mk(w.alice); !ok || len(fl.all()) != 4 {
 		t.Error("the place of a flow that ended is not free")
+	}
+}
+
+// A device that scans has its bound full of flows that nobody answers: the one that has waited
+// longest makes room for the next, and those that are connected never do.
+func TestAScanMakesRoomForItself(t *testing.T) {
+	for name, fl := range map[string]*flows{"of a device": newFlows(0, 4), "of a user": newFlows(4, 0)} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, Config{})
+			open := func(c *DeviceAttachment) *liveFlow {
+				time.Sleep(time.Second)
+				f, ok := fl.open(&tuple{dev: c.dev, holder: "one user"}, nil)
+				if !ok {
+					t.Fatalf("%s: refused", name)
+				}
+				return f
+			}
+			connected := open(w.alice)
+			fl.answered(connected)
+			scan := []*liveFlow{open(w.alice), open(w.alice), open(w.alice), open(w.alice), open(w.alice)}
+			for i, f := range append(scan, connected) {
+				want := packet.OK
+				if i < 2 {
+					want = packet.Superseded
+				}
+				if got := f.ended(packet.OK); got != want {
+					t.Errorf("%s: flow %d ended for %v, want %v", name, i, got, want)
+				}
+			}
+		})
 	}
 }

@@ -14,14 +14,20 @@ import (
 // liveFlow is a flow that has been let in.
 type liveFlow struct {
 	tuple
-	place *table.Place[string, *liveFlow] // its own goroutine's
-	a     Stream                          // the device's
-	held  atomic.Pointer[flow.Holding]    // nil until it is connected
+	place flowPlace                    // its own goroutine's
+	a     Stream                       // the device's
+	held  atomic.Pointer[flow.Holding] // nil until it is connected
 
 	mu   sync.Mutex
 	b    Stream        // guarded by mu: the connector's; nil before bind
 	why  packet.Reason // guarded by mu: the edge has ended it; OK = it has not
 	used time.Time     // guarded by mu: opened, or connected
+}
+
+// flowPlace is that of a flow in the table, as its user's and as its device's.
+type flowPlace struct {
+	user   *table.Place[string, *liveFlow]
+	device *table.Place[*device, *liveFlow]
 }
 
 // bind tells f its second stream. False: it was ended in the meantime, and both have been reset.
@@ -77,43 +83,53 @@ func (f *liveFlow) LastUsed() int64 {
 	return f.used.UnixNano()
 }
 
-// flows is the set of live flows.
+// flows is the set of live flows. One that waits for its answer makes room for another of the same
+// device and user: a scan of what does not answer keeps nobody from what does.
 type flows struct {
-	places    *table.Places[string, *liveFlow] // by holder
-	maxDevice int32
+	users   *table.Places[string, *liveFlow] // by holder
+	devices *table.Places[*device, *liveFlow]
 }
 
 func newFlows(limit, perDevice int) *flows {
-	return &flows{places: table.NewPlaces[string, *liveFlow](limit, 0), maxDevice: int32(perDevice)}
+	return &flows{users: table.NewPlaces[string, *liveFlow](limit, 0), devices: table.NewPlaces[*device, *liveFlow](0, perDevice)}
 }
 
-func (t *flows) len() int { return t.places.Len() }
+func (t *flows) len() int { return t.users.Len() }
 
 // open adds a flow that the device opened on s; another may have been cut to make room. False: a
 // bound is reached.
 func (t *flows) open(tu *tuple, s Stream) (*liveFlow, bool) {
-	if tu.dev.flows.Add(1) > t.maxDevice {
-		tu.dev.flows.Add(-1)
-		return nil, false
-	}
 	f := &liveFlow{tuple: *tu, a: s, used: time.Now()}
-	place, out, made, reason := t.places.Add(tu.holder, f)
+	own, out, made, reason := t.devices.AddTentative(tu.dev, f)
 	if reason != packet.OK {
-		tu.dev.flows.Add(-1)
 		return nil, false
 	}
 	if made {
 		out.cut(packet.Superseded)
 	}
-	f.place = place
+	user, out, made, reason := t.users.AddTentative(tu.holder, f)
+	if reason != packet.OK {
+		t.devices.Remove(own)
+		return nil, false
+	}
+	if made {
+		out.cut(packet.Superseded)
+	}
+	f.place = flowPlace{user: user, device: own}
 	return f, true
+}
+
+// answered keeps f, which is connected, from making room as one that waits.
+func (t *flows) answered(f *liveFlow) {
+	t.users.Confirm(f.place.user)
+	t.devices.Confirm(f.place.device)
 }
 
 // end removes f.
 func (t *flows) end(f *liveFlow) {
-	t.places.Remove(f.place)
-	f.dev.flows.Add(-1)
+	t.users.Remove(f.place.user)
+	t.devices.Remove(f.place.device)
 }
 
 // all returns the live flows.
-func (t *flows) all() []*liveFlow { return t.places.All() }
+func (t *flows) all() []*liveFlow { return t.users.All() }

@@ -164,7 +164,11 @@ func TestFlowsAreShared(t *testing.T) {
 		fl := newFlows(12, 12)
 		open := func(user, device int) (*liveFlow, bool) {
 			time.Sleep(time.Second)
-			return fl.open(&tuple{dev: c.clients[fmt.Sprintf("d%d.%d", user, device)].dev, holder: fmt.Sprint("hog", user)}, nil)
+			f, ok := fl.open(&tuple{dev: c.clients[fmt.Sprintf("d%d.%d", user, device)].dev, holder: fmt.Sprint("hog", user)}, nil)
+			if ok {
+				fl.answered(f)
+			}
+			return f, ok
 		}
 		var hogs []*liveFlow
 		for i := range 6 {
@@ -197,7 +201,7 @@ func TestFlowsAreShared(t *testing.T) {
 			}
 			fl.end(f) // those that were cut, too
 		}
-		if n := c.clients["d1.1"].dev.flows.Load(); n != 0 || fl.len() != 4 {
+		if n := len(fl.devices.Of(c.clients["d1.1"].dev)); n != 0 || fl.len() != 4 {
 			t.Errorf("a device is charged for %d flows; %d of the newcomer's 4", n, fl.len())
 		}
 	})

@@ -90,7 +90,6 @@ type device struct {
 	owner      link.Owner                       // its number in the queues of connectors' links
 	attachment atomic.Pointer[DeviceAttachment] // nil while it is not connected
 	sessions   atomic.Int32
-	flows      atomic.Int32
 }
 
 func emptyState() *compiled {

@@ -78,7 +78,7 @@ func (l *Link) nameStream(ctx context.Context, s CarrierStream, h *Handler, firs
 	_ = s.SetReadDeadline(time.Now().Add(headerTimeout))
 	var kind [1]byte
 	if _, err := io.ReadFull(s, kind[:]); err != nil {
-		l.refuseStream(s, packet.Malformed)
+		l.refuseStream(s, unnamedFor(err))
 		l.mute(err)
 		return nil
 	}
@@ -96,10 +96,19 @@ func (l *Link) nameStream(ctx context.Context, s CarrierStream, h *Handler, firs
 	return serve
 }
 
+// unnamedFor returns why a stream has not said what it is: its peer gave it up, as a client does
+// with a SYN of a fast scan, or said nothing that makes sense.
+func unnamedFor(err error) packet.Reason {
+	if _, reset := ResetCode(err); reset {
+		return packet.Closed
+	}
+	return packet.Malformed
+}
+
 func (l *Link) nameFlow(ctx context.Context, s CarrierStream, h *Handler) func() {
 	header, err := proto.ReadFlowHeader(s)
 	if err != nil {
-		l.refuseStream(s, packet.Malformed)
+		l.refuseStream(s, unnamedFor(err))
 		l.mute(err)
 		return nil
 	}

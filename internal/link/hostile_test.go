@@ -186,3 +186,29 @@ func TestANewOversizeStreamIsTakenAfterAReset(t *testing.T) {
 		s.CancelWrite(1)
 	}
 }
+
+// A stream whose opener gives it up before it has said what it is was closed, and is no nonsense.
+func TestAStreamThatItsOpenerGivesUp(t *testing.T) {
+	l, peer := hostile(t, link.Handler{Flow: func(_ context.Context, _ *link.Link, s *link.Stream, _ proto.FlowHeader) { s.Reset(proto.CodeRefused) }})
+	ctl, err := peer.OpenStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ctl.Write([]byte(proto.Magic)); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		s, err := peer.OpenStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Write([]byte{byte(proto.StreamFlow), 0, 64}); err != nil {
+			t.Fatal(err)
+		}
+		s.CancelWrite(quic.StreamErrorCode(proto.CodeAborted))
+	}
+	linktest.Eventually(t, "five closed streams", func() bool { return l.Counters().Get(packet.Closed) == 5 })
+	if n := l.Counters().Get(packet.Malformed); n != 0 {
+		t.Errorf("%d counted as malformed", n)
+	}
+}

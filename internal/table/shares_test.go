@@ -175,6 +175,49 @@ func TestPlacesLookAtFew(t *testing.T) {
 	}
 }
 
+// A holder that has its share has room for another of its own while some of its entries are
+// tentative, the idlest of which goes; those that were confirmed stay.
+func TestTentativePlacesYield(t *testing.T) {
+	for name, p := range map[string]*table.Places[string, *used]{
+		"a bound on each": table.NewPlaces[string, *used](0, 3), "a bound on all": table.NewPlaces[string, *used](3, 0),
+	} {
+		open := make([]*used, 3)
+		places := make([]*table.Place[string, *used], 3)
+		for i := range open {
+			open[i] = &used{at: int64(i)}
+			places[i], _, _, _ = p.AddTentative("h", open[i])
+		}
+		p.Confirm(places[0])
+		for _, want := range open[1:] {
+			kept := &used{at: 9}
+			if _, out, made, r := p.Add("h", kept); r != packet.OK || !made || out != want {
+				t.Errorf("%s: %v made room, %v", name, out, r)
+			}
+		}
+		p.Confirm(places[1]) // lost already
+		if _, _, made, r := p.AddTentative("h", &used{}); r != packet.TableFull || made || len(p.Of("h")) != 3 {
+			t.Errorf("%s: with nobody tentative: %v, %d entries", name, r, len(p.Of("h")))
+		}
+		p.Remove(places[0])
+		p.Remove(places[0])
+		if p.Len() != 2 {
+			t.Errorf("%s: %d entries", name, p.Len())
+		}
+	}
+	// The largest holder's tentative entry goes before one in use, and for a stranger, too, where
+	// there are more holders than places.
+	p := table.NewPlaces[string, *used](2, 0)
+	kept, tried := &used{at: 1}, &used{at: 2}
+	p.Add("h", kept)
+	p.AddTentative("h", tried)
+	if _, out, _, r := p.AddTentative("other", &used{at: 3}); r != packet.OK || out != tried {
+		t.Errorf("%v made room, %v", out, r)
+	}
+	if _, out, made, r := p.Add("third", &used{at: 4}); made != (r == packet.OK) || made && out.at != 3 {
+		t.Errorf("more holders than places: %v, %v", out, r)
+	}
+}
+
 // Random holders come and go: who is below its share is never refused, and the table never exceeds
 // its bound.
 func TestPlacesAgainstAModel(t *testing.T) {

@@ -16,9 +16,10 @@ func (p *Packet) TCPFlags() uint8 { return p.Transport()[13] }
 // TCPSeq returns the sequence number of a TCP packet.
 func (p *Packet) TCPSeq() uint32 { return binary.BigEndian.Uint32(p.Transport()[4:]) }
 
-// IsSYN says whether p opens a TCP connection: SYN without ACK or RST.
+// IsSYN says whether p opens a TCP connection: SYN without ACK or RST. With FIN it opens none:
+// listeners drop it (Linux, BSD), which is nowhere required.
 func (p *Packet) IsSYN() bool {
-	return p.Class == ClassTCP && p.TCPFlags()&(FlagSYN|FlagACK|FlagRST) == FlagSYN
+	return p.Class == ClassTCP && p.TCPFlags()&(FlagSYN|FlagACK|FlagRST|FlagFIN) == FlagSYN
 }
 
 // AppendRST appends the reset that a closed port answers to the segment seg
