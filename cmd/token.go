@@ -19,14 +19,14 @@ func tokenHelp(token string) string {
 type tokenOutput struct{ path string }
 
 func (o *tokenOutput) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.path, "output", "o", "", "write the token to `FILE`, mode 0600, and not to standard output")
+	cmd.Flags().StringVarP(&o.path, "output", "o", "", "write the token to `FILE`, mode 0600, and not to standard output; what is no file, such as a FIFO or /dev/stdout, is written to and stays")
 }
 
 func (o *tokenOutput) write(c *cobra.Command, a *adminFlags, t *admin.Token) error {
 	if o.path == "" {
 		return a.print(c, t, line("%s", t.Token))
 	}
-	if err := process.WriteFile(o.path, []byte(t.Token+"\n"), 0o600); err != nil {
+	if err := process.WriteOutput(c.Context(), o.path, []byte(t.Token+"\n")); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
 	return nil

@@ -18,6 +18,7 @@
 //	mtu                          who says which path MTU; mtu_settle: before it is known, and after;
 //	                             mtu_blackhole: a router that may not say it
 //	nat                          one identifier of several clients, by ping sockets and by raw ones
+//	output                       what --output writes to, and leaves as it is
 //	order                        datagrams of one conversation come as they left
 //	ping, sizes                  echoes of every size, and datagrams; ping_odd: replies that are damaged
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see

@@ -85,6 +85,8 @@ type role struct {
 func (b *loopback) run(errTo *os.File, argv ...string) *role {
 	b.t.Helper()
 	r := &role{t: b.t, cmd: exec.Command(argv[0], argv[1:]...), log: new(bytes.Buffer), done: make(chan struct{})}
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with what it has started
+	r.cmd.WaitDelay = 2 * time.Second
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = b.dir, io.Discard, r.log
 	if errTo != nil {
 		r.cmd.Stdout, r.cmd.Stderr = errTo, errTo
@@ -97,7 +99,7 @@ func (b *loopback) run(errTo *os.File, argv ...string) *role {
 		close(r.done)
 	}()
 	b.t.Cleanup(func() {
-		_ = r.cmd.Process.Kill()
+		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
 		<-r.done
 	})
 	return r
