@@ -28,7 +28,7 @@ Its tunnels, routes, devices and policy are managed on this machine with
 oneping tunnel, route, device and policy.`,
 		Args: exactArgs(),
 	}
-	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeConfigCmd(), newServiceCmd(proto.RoleEdge))
+	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeRestoreCmd(), newEdgeConfigCmd(), newServiceCmd(proto.RoleEdge))
 	return cmd
 }
 
@@ -40,17 +40,22 @@ type edgeFlags struct {
 }
 
 func (f *edgeFlags) bind(cmd *cobra.Command) {
+	f.bindStore(cmd)
 	set := cmd.Flags()
-	set.StringVar(&f.edge.StateDir, "state-dir", "", "data `DIR`: authority, store, local socket "+stateDirHelp(proto.RoleEdge))
 	set.StringVar(&f.edge.Listen, "listen", "", "UDP address for nodes, `HOST:PORT` (default :7844)")
 	set.StringArrayVar(&f.edge.Advertise, "advertise", nil, "address under which nodes reach this edge, `HOST:PORT`; goes into tokens (repeatable)")
 	set.StringArrayVar(&f.hops, "hop", nil, "`ADDRESS` from which the edge answers as a router, one per family (repeatable)")
 	set.StringArrayVar(&f.capture, "capture", nil, "`PREFIX` that clients take off their hosts, beside every prefix ever routed (repeatable)")
 	set.StringVar(&f.edge.Unreachable, "unreachable", "", "`HOW` refusals look: answer (as a router would) or silent (default answer)")
 	set.IntVar(&f.edge.MTU, "mtu", 0, "MTU of the clients' TUN devices in `BYTES` (default 1500)")
-	set.StringVar(&f.config, "config", "", configHelp(proto.RoleEdge))
 	set.StringVar(&f.edge.Metrics, "metrics", "", "TCP `HOST:PORT` at which Prometheus is answered, at /metrics (default none)")
 	set.StringVar(&f.level, "log-level", "", "`LEVEL`: debug, info, warn or error (default info)")
+}
+
+// bindStore adds the flags that say where an edge's state is.
+func (f *edgeFlags) bindStore(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.edge.StateDir, "state-dir", "", "data `DIR`: authority, store, local socket "+stateDirHelp(proto.RoleEdge))
+	cmd.Flags().StringVar(&f.config, "config", "", configHelp(proto.RoleEdge))
 }
 
 // build merges file and flags into a checked edge.

@@ -1,10 +1,12 @@
 package edge
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/process"
 )
 
@@ -27,4 +29,9 @@ func (e *Edge) SetUp() (Setup, error) {
 		return Setup{}, err
 	}
 	return Setup{First: first, Pin: e.authority.Pin(), Edges: e.advertise()}, nil
+}
+
+// Restore makes a damaged store good, while no edge runs on its directory.
+func (e *Edge) Restore(ctx context.Context, how state.Restore) (*state.Restored, error) {
+	return e.store.Restore(ctx, how)
 }

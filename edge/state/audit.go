@@ -3,12 +3,9 @@ package state
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // AuditEvent is one line of the audit log: who changed what, or who was refused and why.
@@ -52,11 +49,11 @@ func (s *Store) AuditLog(ctx context.Context, n int) ([]AuditEvent, error) {
 	var events []AuditEvent
 	for seq := info.LastSeq; seq >= info.FirstSeq && seq > 0 && len(events) < n; seq-- {
 		msg, err := st.GetMsg(ctx, seq)
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("read audit log: %w", context.Cause(ctx))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read audit log: %w", err)
+			continue // removed by its age, or damaged: the others can be read
 		}
 		var e AuditEvent
 		if json.Unmarshal(msg.Data, &e) == nil {

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/oneping/oneping/edge/state/journal"
@@ -92,11 +93,12 @@ func count(keys []string) map[string]int {
 // kind is a kind of key, and how people call it.
 type kind struct{ key, one, many string }
 
+// count says how many of the kind there are.
 func (k kind) count(n int) string {
 	if n == 1 {
 		return "1 " + k.one
 	}
-	return fmt.Sprintf("%d %s", n, k.many)
+	return strconv.Itoa(n) + " " + k.many
 }
 
 // kinds returns the kinds in the order in which they are said.

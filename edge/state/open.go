@@ -28,15 +28,11 @@ func (s *Store) open(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) (
 			return nil, s.less(ev, ev.Compare(&journal.Store{}))
 		}
 	}
-	state, err := bucket(ctx, js, jetstream.KeyValueConfig{
-		Bucket: bucketState, Description: "oneping: desired state", History: 1, Storage: jetstream.FileStorage,
-	})
+	state, err := bucket(ctx, js, bucketOf(bucketState, stateDescription))
 	if err != nil {
 		return nil, openError("open store", err)
 	}
-	seen, err := bucket(ctx, js, jetstream.KeyValueConfig{
-		Bucket: bucketSeen, Description: "oneping: when nodes were last seen", History: 1, Storage: jetstream.FileStorage,
-	})
+	seen, err := bucket(ctx, js, bucketOf(bucketSeen, "oneping: when nodes were last seen"))
 	if err != nil {
 		return nil, openError("open store", err)
 	}
@@ -49,6 +45,13 @@ func (s *Store) open(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) (
 	}
 	s.js, s.prefix, s.seenKV = js, prefix, seen
 	return state, nil
+}
+
+const stateDescription = "oneping: desired state"
+
+// bucketOf returns how a bucket is made.
+func bucketOf(name, description string) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{Bucket: name, Description: description, History: 1, Storage: jetstream.FileStorage}
 }
 
 // bucket opens a bucket; one that is missing is made as cfg says.

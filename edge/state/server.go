@@ -1,7 +1,7 @@
 package state
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -23,12 +23,18 @@ const natsDir = "nats"
 // large store after a crash is read through first.
 const startTimeout = time.Minute
 
-func startEmbedded(dir string, log *zap.Logger) (*embedded, error) {
+// slowStart is after which it is said that a start takes its time.
+const slowStart = 2 * time.Second
+
+// startEmbedded returns a server that is ready. One that does not come up is left to itself: what
+// hangs would hang its end, too, and this process ends.
+func startEmbedded(ctx context.Context, dir string, log *zap.Logger) (*embedded, error) {
+	path := filepath.Join(dir, natsDir)
 	srv, err := server.NewServer(&server.Options{
 		ServerName:             "oneping-edge",
 		DontListen:             true,
 		JetStream:              true,
-		StoreDir:               filepath.Join(dir, natsDir),
+		StoreDir:               path,
 		SyncAlways:             true, // an acknowledged change survives kill -9 and a power cut
 		JetStreamMaxMemory:     64 << 20,
 		JetStreamMaxStore:      8 << 30,
@@ -38,14 +44,32 @@ func startEmbedded(dir string, log *zap.Logger) (*embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up embedded store: %w", err)
 	}
-	srv.SetLoggerV2(&serverLog{log.Named("nats").Sugar()}, false, false, false)
-	srv.Start()
-	if !srv.ReadyForConnections(startTimeout) {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-		return nil, errors.New("start embedded store: not ready after " + startTimeout.String())
+	fatal, up := make(chan string, 8), make(chan bool, 1)
+	srv.SetLoggerV2(&serverLog{log.Named("nats").Sugar(), fatal}, false, false, false)
+	go func() {
+		srv.Start()
+		up <- srv.ReadyForConnections(startTimeout)
+	}()
+	slow, late := time.NewTimer(slowStart), time.NewTimer(startTimeout+slowStart)
+	defer slow.Stop()
+	defer late.Stop()
+	for {
+		select {
+		case ok := <-up:
+			if ok {
+				return &embedded{srv: srv}, nil
+			}
+			return nil, fmt.Errorf("open store: %s: it is not ready after %s", path, startTimeout)
+		case why := <-fatal:
+			return nil, fmt.Errorf("open store: %s: %s", path, why)
+		case <-slow.C:
+			log.Info("the store takes long to start: it reads its files through", zap.String("directory", path))
+		case <-late.C:
+			return nil, fmt.Errorf("open store: %s: it does not start; nothing came for %s", path, startTimeout)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
-	return &embedded{srv: srv}, nil
 }
 
 // connect opens a connection that never leaves the process.
@@ -61,11 +85,19 @@ func (e *embedded) stop() {
 
 // serverLog hands what the embedded server says to our log: its notices are
 // details to us, its fatal errors end a start and come back as errors as well.
-type serverLog struct{ log *zap.SugaredLogger }
+type serverLog struct {
+	log   *zap.SugaredLogger
+	fatal chan<- string // what ends the start; full is as good as one
+}
 
 func (l *serverLog) Noticef(format string, v ...any) { l.log.Debugf(format, v...) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.log.Warnf(format, v...) }
-func (l *serverLog) Fatalf(format string, v ...any)  { l.log.Errorf(format, v...) }
 func (l *serverLog) Errorf(format string, v ...any)  { l.log.Errorf(format, v...) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.log.Debugf(format, v...) }
-func (l *serverLog) Tracef(format string, v ...any)  { l.log.Debugf(format, v...) }
+func (l *serverLog) Fatalf(format string, v ...any) {
+	select {
+	case l.fatal <- fmt.Sprintf(format, v...):
+	default:
+	}
+}
+func (l *serverLog) Tracef(format string, v ...any) { l.log.Debugf(format, v...) }

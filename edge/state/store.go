@@ -135,57 +135,72 @@ func (s *Store) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.cfg.Remote.URL != "" {
-		nc, err := s.cfg.Remote.dial(ctx, s.cfg.Log)
-		if err != nil {
-			return err
-		}
-		return s.serve(ctx, nc, ev)
-	}
-	e, err := startEmbedded(s.cfg.Dir, s.cfg.Log)
+	nc, closeStore, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer e.stop()
-	nc, err := e.connect()
-	if err != nil {
-		return fmt.Errorf("connect to embedded store: %w", err)
-	}
+	defer closeStore()
 	return s.serve(ctx, nc, ev)
 }
 
-// serve owns nc.
+// connect starts the embedded server, or dials the external one. close ends what it has started.
+func (s *Store) connect(ctx context.Context) (nc *nats.Conn, closeStore func(), err error) {
+	if s.cfg.Remote.URL != "" {
+		if nc, err = s.cfg.Remote.dial(ctx, s.cfg.Log); err != nil {
+			return nil, nil, err
+		}
+		return nc, nc.Close, nil
+	}
+	e, err := startEmbedded(ctx, s.cfg.Dir, s.cfg.Log)
+	if err != nil {
+		return nil, nil, s.advise(err)
+	}
+	if nc, err = e.connect(); err != nil {
+		e.stop()
+		return nil, nil, fmt.Errorf("connect to embedded store: %w", err)
+	}
+	return nc, func() { nc.Close(); e.stop() }, nil
+}
+
 func (s *Store) serve(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) error {
-	defer nc.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	state, err := s.open(ctx, nc, ev)
+	w, found, err := s.read(ctx, nc, ev)
 	if err != nil {
 		return err
-	}
-	w, err := state.WatchAll(ctx)
-	if err != nil {
-		return fmt.Errorf("watch store: %w", err)
 	}
 	defer func() { _ = w.Stop() }()
-	found, err := s.load(ctx, w, ev)
-	if err != nil {
-		return err
-	}
 	if err := s.keep(ev, found); err != nil {
 		return err
 	}
 	defer func() { _ = s.journal.Close() }()
-	d := found.draft
-	s.publish(d.snapshot())
+	s.publish(found.draft.snapshot())
 	close(s.ready)
 	errs := make(chan error, 2)
-	go func() { errs <- s.follow(ctx, w, d) }()
+	go func() { errs <- s.follow(ctx, w, found.draft) }()
 	go func() { errs <- s.followSeen(ctx) }()
 	first := <-errs
 	cancel()
 	<-errs
 	return first
+}
+
+// read opens what is stored and reads all of it; the watcher then goes on with what comes.
+func (s *Store) read(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) (jetstream.KeyWatcher, *loaded, error) {
+	state, err := s.open(ctx, nc, ev)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := state.WatchAll(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("watch store: %w", err)
+	}
+	found, err := s.load(ctx, w, ev)
+	if err != nil {
+		_ = w.Stop()
+		return nil, nil, err
+	}
+	return w, found, nil
 }
 
 // publish makes sn the newest snapshot and wakes all who wait.

@@ -102,7 +102,7 @@ func scanSnapshot(b []byte) contents {
 func encodeSnapshot(im *Image) []byte {
 	b := appendRecord([]byte(snapshotMagic), im.frame(Record{Revision: im.revision, Op: Begin}))
 	var part Image
-	for _, r := range im.records() {
+	for _, r := range im.Records() {
 		part.Apply(r)
 		b = appendRecord(b, part.frame(r))
 	}

@@ -58,8 +58,8 @@ func (im *Image) seen(key string) uint64 { return max(im.entries[key].Revision, 
 // frame returns r with what there is now, after it.
 func (im *Image) frame(r Record) *framed { return &framed{r, uint32(len(im.entries)), im.sum} }
 
-// records returns the image as records, oldest first: the same ones for the same image.
-func (im *Image) records() []Record {
+// Records returns the image as records, oldest first: the same ones for the same image.
+func (im *Image) Records() []Record {
 	out := make([]Record, 0, len(im.entries))
 	for _, key := range slices.Sorted(maps.Keys(im.entries)) {
 		e := im.entries[key]

@@ -192,7 +192,7 @@ func goOn(m *memory, ev *Evidence, store Image) (*Journal, error) {
 // since returns the changes behind a revision, as far as the image remembers them.
 func (im *Image) since(revision uint64) []Record {
 	var out []Record
-	for _, r := range im.records() {
+	for _, r := range im.Records() {
 		if r.Revision > revision {
 			out = append(out, r)
 		}

@@ -1,0 +1,195 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/edge/state/journal"
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/process"
+)
+
+// lived is filled, and what is in it.
+func lived(t *testing.T) (dir string, sn *model.Snapshot) {
+	t.Helper()
+	dir = filled(t)
+	s, stop := open(t, Config{Dir: dir})
+	for _, action := range []string{"tunnel create", "device revoke"} {
+		if err := s.Audit(t.Context(), AuditEvent{Action: action}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sn = s.Snapshot()
+	stop()
+	return dir, sn
+}
+
+// same says whether two snapshots have the same things, at whatever revisions.
+func same(t *testing.T, name string, want, got *model.Snapshot) {
+	t.Helper()
+	a, b := *want, *got
+	a.Revision, a.Changed, b.Revision, b.Changed = 0, model.Changed{}, 0, model.Changed{}
+	if diff := cmp.Diff(text(t, a), text(t, b)); diff != "" {
+		t.Errorf("%s: -want +got\n%s", name, diff)
+	}
+}
+
+// text returns v as JSON, as the store has it.
+func text(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func restore(t *testing.T, dir string, how Restore) (*Restored, error) {
+	t.Helper()
+	now := func() time.Time { return time.Date(2026, 11, 27, 10, 0, 0, 0, time.UTC) }
+	return New(Config{Dir: dir, Now: now}).Restore(t.Context(), how)
+}
+
+// files returns the names in a directory.
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range all {
+		out = append(out, f.Name())
+	}
+	return out
+}
+
+func TestRestore(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, dir string){
+		"a bit": func(t *testing.T, dir string) {
+			rewrite(t, blocks(dir), func(b []byte) []byte { b[bytes.LastIndex(b, []byte("revoked"))+12] ^= 1; return b })
+		},
+		"emptied": func(t *testing.T, dir string) { rewrite(t, blocks(dir), func([]byte) []byte { return nil }) },
+		"nothing": func(*testing.T, string) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, sn := lived(t)
+			damage(t, dir)
+			before := files(t, dir)
+			dry, err := restore(t, dir, Restore{DryRun: true})
+			if err != nil || !slices.Equal(files(t, dir), before) {
+				t.Fatalf("a dry run: %v, %v", err, files(t, dir))
+			}
+			got, err := restore(t, dir, Restore{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &Restored{
+				StateDir: dir, Revision: 9, Faults: []journal.Fault{}, Audit: &AuditKept{2, 2},
+				Parts: []Part{{"tunnel", 3}, {"route", 1}, {"device", 2}, {"captured prefix", 1}, {"address plan", 1}},
+				Aside: []string{filepath.Join(dir, "nats.damaged-20261127T100000")},
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(want.Parts, dry.Parts); diff != "" || !dry.DryRun || len(dry.Aside) > 0 {
+				t.Errorf("the dry run said %+v", dry)
+			}
+			s, stop := open(t, Config{Dir: dir})
+			same(t, "restored", sn, s.Snapshot())
+			if s.Snapshot().Revision != 17 { // behind the nine that were acknowledged
+				t.Errorf("revision %d", s.Snapshot().Revision)
+			}
+			if log, err := s.AuditLog(t.Context(), 9); err != nil || len(log) != 2 || log[1].Action != "device revoke" {
+				t.Errorf("audit log %v, %v", log, err)
+			}
+			if _, err := s.CreateTunnel(t.Context(), "wien"); err != nil {
+				t.Error(err)
+			}
+			stop()
+			s, _ = open(t, Config{Dir: dir})
+			if _, ok := s.Snapshot().Tunnel("wien"); !ok {
+				t.Error("what came behind the restore is lost")
+			}
+		})
+	}
+}
+
+// Evidence that is damaged is not enough, and --force takes what can be read of it.
+func TestRestoreOfDamagedEvidence(t *testing.T) {
+	dir, sn := lived(t)
+	rewrite(t, blocks(dir), func([]byte) []byte { return nil })
+	journalFile := filepath.Join(dir, journal.JournalFile)
+	rewrite(t, journalFile, func(b []byte) []byte { b[bytes.Index(b, []byte(`"paris"`))+1] ^= 1; return b })
+	_, err := restore(t, dir, Restore{})
+	if err == nil || !strings.HasPrefix(err.Error(), "restore store: what was acknowledged is damaged as well: "+journalFile+": ") ||
+		!strings.HasSuffix(err.Error(), " are damaged; 7 of 8 entries can be read") {
+		t.Errorf("without --force: %v", err)
+	}
+	if want := "put the state directory back from a backup; or take what can be read: oneping edge restore --force --state-dir " + dir; advice.Of(err) != want {
+		t.Errorf("hint %q", advice.Of(err))
+	}
+	got, err := restore(t, dir, Restore{Force: true})
+	if err != nil || got.Lost != 1 || len(got.Aside) != 3 || got.Parts[0] != (Part{"tunnel", 2}) {
+		t.Fatalf("with --force: %+v, %v", got, err)
+	}
+	s, _ := open(t, Config{Dir: dir})
+	want := *sn
+	want.Tunnels = maps.Clone(sn.Tunnels)
+	maps.DeleteFunc(want.Tunnels, func(_ string, tun model.Tunnel) bool { return tun.Name == "paris" })
+	same(t, "restored", &want, s.Snapshot())
+}
+
+// A store that is right although its journal is lost is accepted when somebody says so.
+func TestAcceptStore(t *testing.T) {
+	dir, sn := lived(t)
+	if err := os.Remove(filepath.Join(dir, journal.JournalFile)); err != nil {
+		t.Fatal(err)
+	}
+	err := refusal(t, Config{Dir: dir})
+	if want := "open store: nothing says whether " + filepath.Join(dir, "nats") + " has all that was acknowledged: " + filepath.Join(dir, "journal") + ": it is missing"; err.Error() != want {
+		t.Errorf("refused with %q", err)
+	}
+	if got, err := restore(t, dir, Restore{Accept: true, DryRun: true}); err != nil || len(got.Aside) > 0 {
+		t.Errorf("dry run: %+v, %v", got, err)
+	}
+	_ = refusal(t, Config{Dir: dir})
+	got, err := restore(t, dir, Restore{Accept: true})
+	if err != nil || got.Lost != 0 || got.Back != 0 || !slices.Equal(got.Aside, []string{filepath.Join(dir, "snapshot.damaged-20261127T100000")}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	s, _ := open(t, Config{Dir: dir})
+	same(t, "accepted", sn, s.Snapshot())
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	dir := filled(t)
+	s, stop := open(t, Config{Dir: dir})
+	if _, err := restore(t, dir, Restore{}); !errors.Is(err, process.ErrInUse) {
+		t.Errorf("while an edge runs: %v", err)
+	}
+	_ = s
+	stop()
+	if _, err := restore(t, filepath.Join(dir, "none"), Restore{}); err == nil || err.Error() != "restore "+filepath.Join(dir, "none")+": there is no such state directory" {
+		t.Errorf("no directory: %v", err)
+	}
+	empty := t.TempDir()
+	if _, err := restore(t, empty, Restore{}); err == nil || err.Error() != "restore "+empty+": there is neither journal nor snapshot to restore from" {
+		t.Errorf("an empty directory: %v", err)
+	}
+	if all := files(t, empty); !slices.Equal(all, []string{"lock"}) {
+		t.Errorf("it made %v", all)
+	}
+}
