@@ -40,7 +40,7 @@ func (c uplinkHandler) Welcome(l *link.Link, w *proto.Welcome) error {
 	c.mu.Unlock()
 	c.up.set(l)
 	c.log.Info("link up", zap.Stringer(obs.FieldRemote, l.Remote()), zap.String(obs.FieldTunnel, w.Tunnel),
-		zap.String(obs.FieldReplica, w.Device), zap.String("icmp", c.dispatch.icmp.mode()))
+		zap.String(obs.FieldConnector, w.Device), zap.String("icmp", c.dispatch.icmp.mode()))
 	c.uplink.Linked()
 	return nil
 }

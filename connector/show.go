@@ -22,7 +22,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 			mtu = " (still being discovered)"
 		}
 		row("path", "RTT %s, path MTU %d%s", s.Link.RTT.Round(10*time.Microsecond), s.Link.PathMTU, mtu)
-		row("tunnel", "%s, connector id %s", s.Tunnel, s.Replica)
+		row("tunnel", "%s, connector id %s", s.Tunnel, s.ID)
 	} else {
 		row("link", "down for %s to %s", since, strings.Join(s.Edges, ", "))
 		if s.LastError != "" {

@@ -17,7 +17,7 @@ func TestStatusText(t *testing.T) {
 	}{
 		{
 			Status{
-				Up: true, Since: since, Edge: "e1", Tunnel: "lab", Replica: "r1", ICMP: "ping", Mappings: 2, Sessions: 3, Flows: 4,
+				Up: true, Since: since, Edge: "e1", Tunnel: "lab", ID: "r1", ICMP: "ping", Mappings: 2, Sessions: 3, Flows: 4,
 				Link: &link.Info{Remote: netip.MustParseAddrPort("192.0.2.1:7844"), RTT: 1234567, PathMTU: 1452}, Reasons: map[string]uint64{"ok": 5, "forbidden": 1},
 			},
 			`link     up for 1m0s to 192.0.2.1:7844 (edge e1)

@@ -25,9 +25,9 @@ type Status struct {
 	Edges     []string `json:"edges"`                     // configured
 	Edge      string   `json:"edge,omitempty"`
 	// Link is nil while the link is down.
-	Link    *link.Info `json:"link,omitempty"`
-	Tunnel  string     `json:"tunnel,omitempty"`
-	Replica string     `json:"replica,omitempty"`
+	Link   *link.Info `json:"link,omitempty"`
+	Tunnel string     `json:"tunnel,omitempty"`
+	ID     string     `json:"connector,omitempty"` // this one's
 	// Identity is who this connector is, and why it has not enrolled yet.
 	Identity *node.Status `json:"identity,omitempty"`
 
@@ -55,7 +55,7 @@ func (c *Connector) Status() Status {
 	last, id := c.uplink.Last(), c.cfg.Node.Status()
 	s := Status{
 		Version: c.cfg.Version, Started: c.uplink.Started(), Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
-		Edges: id.Edges, Identity: &id, Edge: edge, Tunnel: conf.Tunnel, Replica: conf.Device,
+		Edges: id.Edges, Identity: &id, Edge: edge, Tunnel: conf.Tunnel, ID: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Flows: c.dispatch.tcp.Flows(), Reasons: c.counters.Snapshot(),
 		Unanswered: c.host.Unanswered(), Memory: c.budget.Usage(time.Now()), LogLost: obs.Lost(c.log),
 	}

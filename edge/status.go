@@ -24,11 +24,11 @@ type Status struct {
 	Tunnels  []TunnelStatus    `json:"tunnels"`
 	Devices  []NodeStatus      `json:"devices"` // connected ones
 	Routes   int               `json:"routes"`
-	Sessions int               `json:"sessions"`   // live UDP sessions
-	Flows    int               `json:"flows"`      // live TCP flows
-	Held     flow.Usage        `json:"tcp_memory"` // what these hold
-	Reasons  map[string]uint64 `json:"reasons"`    // what became of packets, sessions and flows
-	Refused  map[string]uint64 `json:"refused"`    // connections before their handshake, by reason
+	Sessions int               `json:"udp_sessions"` // live UDP sessions
+	Flows    int               `json:"tcp_flows"`    // live TCP flows
+	Held     flow.Usage        `json:"tcp_memory"`   // what these hold
+	Reasons  map[string]uint64 `json:"reasons"`      // what became of packets, sessions and flows
+	Refused  map[string]uint64 `json:"refused"`      // connections before their handshake, by reason
 	Memory   MemoryStatus      `json:"memory"`
 	// LogLost is how many lines of the log nobody took.
 	LogLost uint64         `json:"log_lines_lost,omitempty"`
@@ -39,7 +39,7 @@ type Status struct {
 type TunnelStatus struct {
 	ID         string       `json:"id"`
 	Name       string       `json:"name"`
-	Connectors []NodeStatus `json:"replicas"`
+	Connectors []NodeStatus `json:"connectors"`
 }
 
 // NodeStatus is one connected node.

@@ -39,6 +39,7 @@ type partial struct {
 	data    []byte // payload as far as it came
 	spans   []span // sorted; what of data is filled
 	total   int    // length of data when complete, -1 while unknown
+	ecn     ecnSet // of the fragments
 	cost    int
 	broken  bool // overlapped or lied about its length: everything more of it is dropped (RFC 5722)
 }
@@ -80,6 +81,7 @@ func (r *reassembler) add(p *packet.Packet, now time.Time) ([]byte, packet.Reaso
 	if reason := r.insert(q, p, s, data); reason != packet.OK {
 		return nil, reason
 	}
+	q.ecn.add(p.TOS)
 	if q.total < 0 || q.first == nil || len(q.spans) != 1 || q.spans[0] != (span{0, q.total}) {
 		return nil, packet.OK
 	}
@@ -175,8 +177,14 @@ func (r *reassembler) join(q *partial) ([]byte, packet.Reason) {
 	if atomic {
 		head += 8
 	}
+	if !q.ecn.agree() {
+		return nil, packet.Malformed
+	}
 	b := append(r.buf[:0], q.first[:head]...)
 	b = append(b, q.data[:q.total]...)
+	if q.ecn.congested() {
+		setCE(b, p.V6)
+	}
 	r.buf = b
 	if p.V6 {
 		if atomic {

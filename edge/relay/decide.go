@@ -92,7 +92,7 @@ func (q *request) malformed() packet.Reason {
 	dst := q.dst.Addr()
 	switch {
 	case q.proto == policy.ICMP:
-	case q.src.Addr().Is4() != dst.Is4() || q.dst.Port() == 0:
+	case q.src.Addr().Is4() != dst.Is4():
 		return packet.Malformed
 	case dst.IsMulticast() || dst.IsUnspecified() || dst.IsLinkLocalUnicast() && dst.Is6():
 		return packet.Multicast

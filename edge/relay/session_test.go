@@ -47,6 +47,7 @@ func TestRegistration(t *testing.T) {
 		in            []byte
 		reason        packet.Reason
 		forward, back []byte
+		any           bool // every port is granted
 		denied        bool // the event carries a decision
 		told          bool // by a control message
 	}{
@@ -74,12 +75,17 @@ func TestRegistration(t *testing.T) {
 		{name: "reassembled", in: regD(reg(alice4, server4, 53, 9, 9000)), forward: regD(ttl(reg(alice4, server4, 53, 9, 9000), 8))},
 		{name: "multicast", in: regD(reg(alice4, netip.MustParseAddr("224.0.0.1"), 53, 9, 10)), reason: packet.Multicast},
 		{name: "class E", in: regD(reg(alice4, netip.MustParseAddr("240.0.0.1"), 53, 9, 10)), reason: packet.Multicast},
-		{name: "port 0", in: regD(reg(alice4, server4, 0, 9, 10)), reason: packet.Malformed},
+		{name: "port 0", in: regD(reg(alice4, server4, 0, 9, 10)), reason: packet.Denied, back: icmp(hop4, 3, 13, 9, 0), denied: true},
+		{name: "port 0, granted", any: true, in: regD(reg(alice4, server4, 0, 9, 10)), forward: regD(reg(alice4, server4, 0, 8, 10))},
 		{name: "short", in: []byte{2, 0, 9}, reason: packet.Malformed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, tt.cfg)
+			if tt.any {
+				w.policy.Grants[0].How = []string{"*"}
+				w.setState(t)
+			}
 			if got := w.alice.Datagram(slices.Clone(tt.in)); got != tt.reason {
 				t.Errorf("reason %v, want %v", got, tt.reason)
 			}

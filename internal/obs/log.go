@@ -12,19 +12,19 @@ import (
 
 // Names of log fields: the same thing has the same name in every role.
 const (
-	FieldRole     = "role"     // client, connector, edge
-	FieldRemote   = "remote"   // address and port of a link's other end
-	FieldIdentity = "identity" // oneping://ROLE/ID
-	FieldDevice   = "device"   // device id
-	FieldUser     = "user"
-	FieldTunnel   = "tunnel"   // tunnel name
-	FieldReplica  = "replica"  // connector id
-	FieldToken    = "token_id" // never the token itself
-	FieldCode     = "code"     // proto.Code in words
-	FieldReason   = "reason"   // why something was refused or ended
-	FieldHint     = "hint"     // what to do about it
-	FieldStateDir = "state_dir"
-	FieldListen   = "listen"
+	FieldRole      = "role"     // client, connector, edge
+	FieldRemote    = "remote"   // address and port of a link's other end
+	FieldIdentity  = "identity" // oneping://ROLE/ID
+	FieldDevice    = "device"   // device id
+	FieldUser      = "user"
+	FieldTunnel    = "tunnel"    // tunnel name
+	FieldConnector = "connector" // connector id
+	FieldToken     = "token_id"  // never the token itself
+	FieldCode      = "code"      // proto.Code in words
+	FieldReason    = "reason"    // why something was refused or ended
+	FieldHint      = "hint"      // what to do about it
+	FieldStateDir  = "state_dir"
+	FieldListen    = "listen"
 )
 
 // NewLogger returns a logger to standard error: lines for people on a terminal,

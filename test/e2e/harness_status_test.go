@@ -244,8 +244,9 @@ type edgeStatus struct {
 			Reasons map[string]uint64
 		}
 	}
-	Sessions, Flows int
-	Reasons         map[string]uint64
+	Sessions int `json:"udp_sessions"`
+	Flows    int `json:"tcp_flows"`
+	Reasons  map[string]uint64
 }
 
 func (l *lab) edgeStatus() edgeStatus {

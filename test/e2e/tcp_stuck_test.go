@@ -117,11 +117,10 @@ func (l *lab) flowsOn() map[string]int {
 	flows := make(map[string]int)
 	for node, role := range map[string]string{"laptop": "client", "edge": "edge", "connector": "connector"} {
 		var s struct {
-			TCP   int `json:"tcp_flows"`
-			Flows int `json:"flows"`
+			Flows int `json:"tcp_flows"`
 		}
 		l.json(node, &s, "oneping", role, "status", "--json")
-		flows[node] = s.TCP + s.Flows
+		flows[node] = s.Flows
 	}
 	return flows
 }
@@ -150,11 +149,10 @@ func TestABlockedWriterNoticesTheEnd(t *testing.T) {
 	l.stop("laptop")
 	l.poll("end of the device's flows", 20*time.Second, func() bool {
 		var e, c struct {
-			TCP   int `json:"tcp_flows"`
-			Flows int `json:"flows"`
+			Flows int `json:"tcp_flows"`
 		}
 		l.json("edge", &e, "oneping", "edge", "status", "--json")
 		l.json("connector", &c, "oneping", "connector", "status", "--json")
-		return e.Flows == 0 && c.TCP == 0
+		return e.Flows == 0 && c.Flows == 0
 	})
 }
