@@ -11,6 +11,7 @@ import (
 
 	"github.com/oneping/oneping/client/osroute"
 	"github.com/oneping/oneping/client/path"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/process"
@@ -24,7 +25,7 @@ type Client struct {
 	home   *process.Home
 	uplink *node.Uplink
 
-	dev    Device
+	dev    *lastingDevice
 	stack  Stack
 	path   *path.Path
 	budget *flow.Budget // bounds the memory of TCP flows
@@ -56,11 +57,14 @@ func New(cfg Config) (*Client, error) {
 func (c *Client) Ready() <-chan struct{} { return c.uplink.Ready() }
 
 // Run brings the client up and keeps it up until ctx ends; it never returns
-// nil. On return routes, rules, device and every goroutine are gone.
+// nil. On return device and every goroutine are gone; so are routes and rules where ctx has ended,
+// and where there were none before a client that could not start. One that ends by itself
+// otherwise leaves what it captured unreachable: see keeps.
 func (c *Client) Run(ctx context.Context) error {
 	defer c.home.Close()
+	asked := ctx
 	if err := c.open(); err != nil {
-		return fmt.Errorf("start client: %w", err)
+		return fmt.Errorf("start client: %w", c.keptError(asked, err))
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	c.startRoutes(ctx)
@@ -70,9 +74,33 @@ func (c *Client) Run(ctx context.Context) error {
 	g.Go(func() error { return c.budget.Run(ctx) })
 	g.Go(func() error { return c.runApply(ctx) })
 	g.Go(func() error { return c.routing.watch(ctx, func() { c.networkChanged(ctx) }) })
-	g.Go(func() error { return c.teardown(ctx) })
+	g.Go(func() error { return c.teardown(ctx, asked) })
 	g.Go(func() error { return c.home.Serve(ctx, c.api()) })
-	return g.Wait()
+	return c.keptError(asked, g.Wait())
+}
+
+// keeps says that what is captured stays so, although this client ends: nobody asked it to, and it
+// was up, or a client before it was killed and has left rules that hold.
+func (c *Client) keeps(asked context.Context) bool {
+	up := false
+	select {
+	case <-c.Ready():
+		up = true
+	default:
+	}
+	return asked.Err() == nil && (up || c.routing.inherited())
+}
+
+// keptError adds to err, where captured prefixes stay unreachable, what ends that.
+func (c *Client) keptError(asked context.Context, err error) error {
+	if !c.keeps(asked) {
+		return err
+	}
+	hint := "what was captured stays unreachable until a client runs here again, or until: oneping client repair"
+	if own := advice.Of(err); own != "" {
+		hint = own + "; " + hint
+	}
+	return &advice.Error{Text: err.Error(), Advice: hint, Cause: err}
 }
 
 // runUplink enrols where that is due and keeps one link to an edge.
@@ -89,15 +117,16 @@ func (c *Client) open() error {
 		return err
 	}
 	dev, router, err := c.cfg.Host.Open(&c.cfg)
+	c.routing.router = router
 	if err != nil {
 		return err
 	}
-	c.dev = dev
-	c.routing.start(router, osroute.Config{Device: dev.Name(), MTU: dev.MTU(), Mark: c.cfg.Mark, DenyLAN: c.cfg.LAN == LANDeny}, c.log)
-	if c.stack, err = c.cfg.Host.Stack(dev.MTU(), dev.Write); err != nil {
-		return errors.Join(err, c.routing.stop(), dev.Close())
+	c.dev = newLastingDevice(dev, func() (Device, error) { return c.cfg.Host.Reopen(&c.cfg) }, c.routing.remade, c.log)
+	c.routing.start(c.dev, osroute.Config{Device: dev.Name(), MTU: dev.MTU(), Mark: c.cfg.Mark, DenyLAN: c.cfg.LAN == LANDeny}, c.log)
+	if c.stack, err = c.cfg.Host.Stack(dev.MTU(), c.dev.Write); err != nil {
+		return errors.Join(err, c.routing.stop(c.routing.inherited()), dev.Close())
 	}
-	c.path.Attach(dev, c.stack)
+	c.path.Attach(c.dev, c.stack)
 	return nil
 }
 
@@ -119,12 +148,14 @@ func (c *Client) startRoutes(ctx context.Context) {
 	_ = c.routing.apply(ctx, kept, nil) // which says what is wrong
 }
 
-// teardown gives the host back what the client took, once ctx ends; it frees path.RunDevice.
-func (c *Client) teardown(ctx context.Context) error {
+// teardown gives the host back what the client took, once ctx ends, unless the client keeps it; it
+// frees path.RunDevice.
+func (c *Client) teardown(ctx, asked context.Context) error {
 	<-ctx.Done()
+	keep := c.keeps(asked)
 	c.path.CloseFlows() // while the device is there, so that the resets reach the applications
 	c.stack.Close()
-	if err := c.routing.stop(); err != nil {
+	if err := c.routing.stop(keep); err != nil {
 		c.log.Warn("cannot undo routing", zap.Error(err))
 	}
 	if err := c.dev.Close(); err != nil {

@@ -16,8 +16,11 @@ import (
 // where Config names none, or a simulated one.
 type Host interface {
 	// Open makes the TUN device of cfg. Before that, the router takes over what
-	// a client that was killed has left.
+	// a client that was killed has left; where it has begun to, it is there beside
+	// an error, too.
 	Open(cfg *Config) (Device, Router, error)
+	// Reopen makes the device of cfg anew, when it was deleted.
+	Reopen(cfg *Config) (Device, error)
 	// Stack starts what ends the host's TCP connections. Its packets for the
 	// host go to write, in batches, one call at a time.
 	Stack(mtu int, write func(pkts [][]byte) error) (Stack, error)
@@ -43,6 +46,9 @@ type Router interface {
 	Watch(ctx context.Context, changed func()) error
 	// Undo removes everything that Apply has added. Nothing is applied afterwards.
 	Undo() error
+	// Inherited says that a client before this one, which was killed, has left rules that
+	// capture.
+	Inherited() bool
 	// Warnings are those of the last Apply.
 	Warnings() []osroute.Warning
 }
@@ -63,11 +69,17 @@ func (m machine) Open(cfg *Config) (Device, Router, error) {
 	if err := router.Adopt(osroute.Config{Device: cfg.TUN}, cfg.journalPath()); err != nil {
 		return nil, nil, err
 	}
+	dev, err := m.Reopen(cfg)
+	return dev, router, err
+}
+
+// Reopen implements Host.
+func (m machine) Reopen(cfg *Config) (Device, error) {
 	dev, err := tun.Open(cfg.TUN, cfg.MTU)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return dev, router, nil
+	return dev, nil
 }
 
 // Stack implements Host.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -16,7 +17,8 @@ import (
 // network change. Until start it changes nothing. Lock order: applying, mu.
 type hostRouting struct {
 	log    *zap.Logger
-	router Router // set by start
+	router Router
+	dev    *lastingDevice
 
 	// applying is held for one change of the host at a time.
 	applying sync.Mutex
@@ -33,8 +35,8 @@ type hostRouting struct {
 }
 
 // start comes before everything else, while no other goroutine is there.
-func (r *hostRouting) start(router Router, cfg osroute.Config, log *zap.Logger) {
-	r.router, r.cfg, r.log = router, cfg, log
+func (r *hostRouting) start(dev *lastingDevice, cfg osroute.Config, log *zap.Logger) {
+	r.dev, r.cfg, r.log = dev, cfg, log
 	r.changed, r.moved = make(chan struct{}), make(chan struct{}, 1)
 }
 
@@ -53,9 +55,13 @@ func (r *hostRouting) apply(ctx context.Context, n network, underlay []netip.Add
 // change makes the host what cfg says, and notes and logs whether it is. What stays as it is is not
 // said again. The caller holds applying.
 func (r *hostRouting) change(ctx context.Context, cfg osroute.Config) error {
+	number := r.dev.number()
 	err := r.router.Apply(ctx, cfg)
 	if ctx.Err() != nil {
 		return err
+	}
+	if errors.Is(err, osroute.ErrNoDevice) {
+		r.dev.renew(number)
 	}
 	r.mu.Lock()
 	before := r.fault
@@ -107,10 +113,7 @@ func (r *hostRouting) watch(ctx context.Context, changed func()) error {
 	case <-r.changed:
 	}
 	err := r.router.Watch(ctx, func() {
-		select {
-		case r.moved <- struct{}{}:
-		default:
-		}
+		r.poke()
 		changed()
 	})
 	if ctx.Err() == nil { // the client is useful without it
@@ -133,13 +136,36 @@ func (r *hostRouting) again(ctx context.Context) error {
 	return r.change(ctx, cfg)
 }
 
-// stop undoes everything; nothing is applied afterwards.
-func (r *hostRouting) stop() error {
+// remade is called when the device was made anew.
+func (r *hostRouting) remade(name string) {
+	r.mu.Lock()
+	r.cfg.Device = name
+	r.mu.Unlock()
+	r.poke()
+}
+
+// poke has the host made what is wanted once more.
+func (r *hostRouting) poke() {
+	select {
+	case r.moved <- struct{}{}:
+	default:
+	}
+}
+
+// inherited says that a client before this one has left rules that capture.
+func (r *hostRouting) inherited() bool { return r.router != nil && r.router.Inherited() }
+
+// stop undoes everything, unless keep leaves it as after a crash: captured prefixes are
+// unreachable. Nothing is applied afterwards.
+func (r *hostRouting) stop(keep bool) error {
 	r.mu.Lock()
 	r.stopped = true
 	r.mu.Unlock()
 	r.applying.Lock()
 	defer r.applying.Unlock()
+	if keep {
+		return nil
+	}
 	return r.router.Undo()
 }
 

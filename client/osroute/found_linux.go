@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,6 +27,42 @@ func findDevice(name string) (netlink.Link, error) {
 		return nil, nil
 	}
 	return l, fail("find device "+name, err)
+}
+
+// ownDevice returns the device of that name. One that was renamed under us gets its name back:
+// table, priorities and journal go by it.
+func (r *Router) ownDevice(name string) (netlink.Link, error) {
+	link, err := findDevice(name)
+	if err != nil {
+		return nil, err
+	}
+	if link == nil && r.dev != 0 {
+		if renamed, err := netlink.LinkByIndex(r.dev); err == nil && held(renamed) {
+			r.log.Warn("the TUN device was renamed: it gets its name back", zap.String("device", name), zap.String("was", renamed.Attrs().Name))
+			if link, err = rename(renamed, name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if link == nil {
+		return nil, failure("find device "+name, ErrNoDevice, "the client makes it anew: look again in a moment; its log says why it cannot")
+	}
+	r.dev = link.Attrs().Index
+	return link, nil
+}
+
+// rename gives a device its name. Linux before 6.2 wants it down for that.
+func rename(link netlink.Link, name string) (netlink.Link, error) {
+	err := netlink.LinkSetName(link, name)
+	if errors.Is(err, unix.EBUSY) {
+		if err = netlink.LinkSetDown(link); err == nil {
+			err = netlink.LinkSetName(link, name)
+		}
+	}
+	if err != nil {
+		return nil, fail("rename "+link.Attrs().Name+" to "+name, err)
+	}
+	return findDevice(name)
 }
 
 // noteDevice returns how a persistent TUN device is now; nil for anything else, which ends with

@@ -55,11 +55,13 @@ func (r *Router) Adopt(cfg Config, path string) error {
 	}
 	for _, c := range places {
 		stay(c)
+		r.inherited = r.inherited || c.Table == own.Table
 	}
 	if old.about(here) {
 		for _, c := range old.Claims {
 			if stay(c); c.Table != own.Table && !isHeld(c.Device) {
 				r.left = append(r.left, c)
+				r.inherited = r.inherited || slices.ContainsFunc(places, c.same)
 			}
 		}
 		r.found = r.adoptDevice(old.Device, cfg.Device)

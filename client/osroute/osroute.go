@@ -25,6 +25,7 @@
 package osroute
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -53,6 +54,9 @@ type Config struct {
 	Table    int    // own routing table (Linux), and the one after it; 0 = a pair chosen by the device's name
 	Priority int    // of the first of six consecutive ip rule priorities (Linux); 0 = chosen by the device's name
 }
+
+// ErrNoDevice says that the TUN device of a Config is not there (errors.Is).
+var ErrNoDevice = errors.New("no such device")
 
 // DefaultMark is the firewall mark for the link's sockets where none is configured ("1p" in
 // ASCII, shifted out of the low bits that other software likes).

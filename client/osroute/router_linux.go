@@ -52,19 +52,28 @@ type Router struct {
 	cfg     Config // the last one applied, with defaults
 	claimed bool   // something may have been changed that Undo has to take back
 
-	own    claim         // where this client's rules and routes are
-	former []int         // priorities of places that its rules had before, where some may be left
-	moves  *rate.Limiter // of the rules in front of others'
-	asked  int           // the captured prefix with which the next verify begins
-	left   []claim       // those of clients before, which are still there
-	found  *deviceState  // how the device was before, nil: it was not there
-	path   string        // of the journal, "" = none
-	here   journal       // what every journal of this process says
+	own       claim         // where this client's rules and routes are
+	former    []int         // priorities of places that its rules had before, where some may be left
+	moves     *rate.Limiter // of the rules in front of others'
+	dev       int           // index of the device as of the last Apply, 0 = none
+	asked     int           // the captured prefix with which the next verify begins
+	left      []claim       // those of clients before, which are still there
+	inherited bool          // rules were there at Adopt
+	found     *deviceState  // how the device was before, nil: it was not there
+	path      string        // of the journal, "" = none
+	here      journal       // what every journal of this process says
 }
 
 // New returns a Router that has done nothing yet.
 func New(log *zap.Logger) *Router {
 	return &Router{log: log, moves: rate.NewLimiter(rate.Every(movesEvery), movesBurst)}
+}
+
+// Inherited says that Adopt has found rules of a client that was killed.
+func (r *Router) Inherited() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.inherited
 }
 
 // Warnings returns what a person should know about this host as of the last Apply.
@@ -153,9 +162,9 @@ func (r *Router) moveBefore(l *leak) bool {
 
 // apply makes the host what cfg wants.
 func (r *Router) apply(cfg Config) (*applied, error) {
-	link, err := netlink.LinkByName(cfg.Device)
+	link, err := r.ownDevice(cfg.Device)
 	if err != nil {
-		return nil, fail("find device "+cfg.Device, err)
+		return nil, err
 	}
 	stack := families{v4: true, v6: hasIPv6()}
 	facts := hostFacts{ipv6: stack.v6 && readSysctl("ipv6", cfg.Device, "disable_ipv6") != 1, failed: settle(cfg.Device, stack.v6)}

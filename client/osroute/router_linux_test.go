@@ -403,3 +403,50 @@ func TestApplyErrors(t *testing.T) {
 		t.Errorf("Undo of nothing = %v", err)
 	}
 }
+
+// A device that is renamed under the client gets its name back; one that is set down is set up; one
+// that is deleted leaves what was captured unreachable, until it is made anew. Routes that somebody
+// has flushed are put back.
+func TestKernelDeviceChanges(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	m := newMachine(t)
+	m.route("0.0.0.0/0", "192.168.1.254", "eth0")
+	r := New(zap.NewNop())
+	cfg := testConfig("172.16.0.0/12", "fd00:7::/48")
+	goes := func(what, want4, want6 string) {
+		t.Helper()
+		if got := m.way("172.16.10.120", nil); got != want4 {
+			t.Errorf("%s: IPv4 goes %q, want %q", what, got, want4)
+		}
+		if got := m.way("fd00:7::120", nil); got != want6 {
+			t.Errorf("%s: IPv6 goes %q, want %q", what, got, want6)
+		}
+	}
+	const tun4, tun6, nowhere = "oneping0 100.96.0.5", "oneping0 fd00:1::5", "no route to host"
+	apply(t, r, cfg)
+	m.must(netlink.LinkSetDown(m.link("oneping0")))
+	m.must(netlink.LinkSetName(m.link("oneping0"), "vpn0"))
+	goes("renamed and down", nowhere, nowhere)
+	m.must(netlink.LinkSetUp(m.link("vpn0")))
+	apply(t, r, cfg)
+	goes("renamed", tun4, tun6)
+	m.must(netlink.LinkSetDown(m.link("oneping0")))
+	goes("down", nowhere, nowhere)
+	apply(t, r, cfg)
+	goes("set down", tun4, tun6)
+	routes, err := readRoutes(claimOf(withDefaults(cfg)), families{true, true})
+	m.must(err)
+	m.must(dropAll(routes, dropRoute))
+	apply(t, r, cfg)
+	goes("flushed", tun4, tun6)
+	m.must(m.tun.Close())
+	goes("deleted", nowhere, nowhere)
+	if err := r.Apply(t.Context(), cfg); !errors.Is(err, ErrNoDevice) || advice.Of(err) == "" {
+		t.Errorf("Apply without a device = %v", err)
+	}
+	m.tun = newTUN(t, "oneping0")
+	apply(t, r, cfg)
+	goes("made anew", tun4, tun6)
+}

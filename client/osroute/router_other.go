@@ -20,6 +20,9 @@ func New(*zap.Logger) *Router { return &Router{} }
 // Adopt has nothing to take over.
 func (r *Router) Adopt(Config, string) error { return nil }
 
+// Inherited says no.
+func (r *Router) Inherited() bool { return false }
+
 // Apply says no.
 func (r *Router) Apply(context.Context, Config) error {
 	return failure("apply routing", errors.New("not supported on "+runtime.GOOS), "run the client on Linux, macOS or Windows")

@@ -25,6 +25,9 @@ func New(*zap.Logger) *Router {
 // Adopt has nothing to take over: the first Apply adopts the stop routes that it wants, too.
 func (r *Router) Adopt(Config, string) error { return nil }
 
+// Inherited says no: what is left is not recognised before Apply.
+func (r *Router) Inherited() bool { return false }
+
 // Apply makes MTU, addresses and routes what cfg wants: it adds what is missing, first what stops
 // a leak, and removes what is no longer wanted. It may be called again at any time. After an
 // error the rest is undone by Undo or completed by the next Apply.

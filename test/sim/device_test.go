@@ -24,6 +24,10 @@ func (l laptop) Open(*client.Config) (client.Device, client.Router, error) {
 	return l.dev, capturesAll{}, nil
 }
 
+func (l laptop) Reopen(*client.Config) (client.Device, error) {
+	return nil, errors.New("a laptop of the simulation has one device")
+}
+
 func (l laptop) Stack(int, func([][]byte) error) (client.Stack, error) { return noTCP{}, nil }
 
 // capturesAll is the routing of a machine whose only way out is its device (client.Router).
@@ -31,6 +35,7 @@ type capturesAll struct{}
 
 func (capturesAll) Apply(context.Context, osroute.Config) error { return nil }
 func (capturesAll) Undo() error                                 { return nil }
+func (capturesAll) Inherited() bool                             { return false }
 func (capturesAll) Warnings() []osroute.Warning                 { return nil }
 
 func (capturesAll) Watch(ctx context.Context, _ func()) error {
