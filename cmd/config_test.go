@@ -24,10 +24,10 @@ func TestConfigCheck(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "role.yaml")
 	good := path + ": good\n--\n"
 	for _, c := range []struct{ role, text, want string }{
-		{"edge", "listen: \":7844\"\nhops: [100.111.255.254]\n", good},
+		{"edge", "listen: \":7844\"\nhops: [192.0.0.8]\n", good},
 		{"edge", "listn: x\n", "--\nerror: read " + path + ": line 1: unknown key \"listn\"\n" + typingHint},
 		{"edge", "unreachable: loud\n", "--\nerror: edge configuration: unreachable: unknown word \"loud\"\nhint: write answer or silent\n"},
-		{"edge", "hops: [224.0.0.1]\n", "--\nerror: edge configuration: hop: 224.0.0.1 is not a unicast address\nhint: name an address that no host uses, such as 100.111.255.254\n"},
+		{"edge", "hops: [224.0.0.1]\n", "--\nerror: edge configuration: hop: 224.0.0.1 is not a unicast address\nhint: name an address that no host uses, such as 192.0.0.8\n"},
 		{
 			"edge", "advertise: [nohost]\n", "--\nerror: edge configuration: advertise: address nohost: missing port in address\n" +
 				"hint: write HOST:PORT as nodes reach this edge, such as edge.example.com:7844\n",

@@ -121,8 +121,10 @@ requests, UDP and TCP, each with the TTL that a router here would give it. It
 needs no privilege; ICMP needs the group of this process inside
 net.ipv4.ping_group_range ("oneping connector check" says so, with the command).
 
-Loopback, link-local addresses (169.254.169.254 among them) and the edge itself
-are refused unless --allow names them; --deny wins over --allow.
+Loopback and the edge itself are refused unless --allow names them, and so are
+link-local addresses and whatever else leads to the metadata service of a cloud
+(169.254.169.254, fd00:ec2::254, 100.100.100.200, …): a wider prefix does not
+open those. --deny wins over --allow.
 
 Routers behind the connector show as the hops that they are. With --hops single
 the whole way from the connector to a server shows as one hop.`,

@@ -167,7 +167,7 @@ serves nodes on UDP port 7844. At the first start it makes the authority and
 prints the commands to type next. Without --advertise, tokens name this host's
 own addresses: name the public one where there is address translation in front.`,
 		Example: `  oneping edge run --advertise edge.example.com:7844
-  oneping edge run --state-dir ./edge --listen 127.0.0.1:7844 --hop 100.111.255.254`,
+  oneping edge run --state-dir ./edge --listen 127.0.0.1:7844 --hop 192.0.0.8`,
 		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			e, cfg, err := f.build(c)

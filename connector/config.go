@@ -23,7 +23,7 @@ type Config struct {
 	ICMP icmp.Mode
 	// Hops chooses how the way behind this connector is shown; HopsTrue when empty.
 	Hops Hops
-	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and
+	// Allow opens prefixes that are refused by default: loopback, link-local, metadata services, and
 	// the edges.
 	Allow []netip.Prefix
 	// Deny refuses prefixes; it wins over Allow.

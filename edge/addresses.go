@@ -20,15 +20,20 @@ func (e *Edge) checkTaken() error {
 	return nil
 }
 
-// lastHost returns the highest address of p that a device may not get before
-// all others: the default hop address.
+// defaultHop4 is the IPv4 dummy address (RFC 7600 §6 and erratum 4430), from which a router that has
+// no IPv4 address of its own says errors; Linux does, too. It is nobody's, and it lies outside of
+// the shared address space (RFC 6598) that devices have: a neighbour such as Tailscale drops what
+// comes from there by other interfaces than its own.
+var defaultHop4 = netip.AddrFrom4([4]byte{192, 0, 0, 8})
+
+// lastHost returns the address before the last one of p, which a device gets after all others: the
+// default hop address of IPv6.
 func lastHost(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().AsSlice()
+	b := p.Masked().Addr().As16()
 	for i := p.Bits(); i < len(b)*8; i++ {
 		b[i/8] |= 0x80 >> (i % 8)
 	}
-	a, _ := netip.AddrFromSlice(b)
-	return a.Prev() // the last one of IPv4 is broadcast
+	return netip.AddrFrom16(b).Prev()
 }
 
 // advertise returns the addresses that go into tokens.

@@ -89,7 +89,7 @@ func checkHops(hops []netip.Addr) error {
 	var v4, v6 int
 	for _, a := range hops {
 		if !a.IsGlobalUnicast() || a.Is4In6() || a.Zone() != "" {
-			return badField("hop", a.String()+" is not a unicast address", "name an address that no host uses, such as 100.111.255.254")
+			return badField("hop", a.String()+" is not a unicast address", "name an address that no host uses, such as 192.0.0.8")
 		}
 		if a.Is4() {
 			v4++

@@ -42,9 +42,9 @@ func TestConfigErrors(t *testing.T) {
 
 func TestLastHost(t *testing.T) {
 	for prefix, want := range map[string]string{
-		"100.96.0.0/12": "100.111.255.254",
-		"10.0.0.0/24":   "10.0.0.254",
-		"fd00::/64":     "fd00::ffff:ffff:ffff:fffe",
+		"fd00::/64":        "fd00::ffff:ffff:ffff:fffe",
+		"fd12:3456::/32":   "fd12:3456:ffff:ffff:ffff:ffff:ffff:fffe",
+		"fd00:1:2:3::/126": "fd00:1:2:3::2",
 	} {
 		if got := lastHost(netip.MustParsePrefix(prefix)); got.String() != want {
 			t.Errorf("%s: %s, want %s", prefix, got, want)

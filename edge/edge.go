@@ -165,7 +165,7 @@ func (e *Edge) open(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("choose hop addresses: %w", err)
 		}
-		e.hops = []netip.Addr{lastHost(plan.Prefix4), lastHost(plan.Prefix6)}
+		e.hops = []netip.Addr{defaultHop4, lastHost(plan.Prefix6)}
 	}
 	if err := e.checkTaken(); err != nil {
 		return err

@@ -57,7 +57,7 @@ func TestStatus(t *testing.T) {
 	if err := local.Get(t.Context(), filepath.Join(dir, local.SocketName), "/v1/status", &s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Version != "test" || s.Edge == "" || s.Listen != e.listener.Addr() || len(s.Hops) != 2 || s.Hops[0].String() != "100.111.255.254" {
+	if s.Version != "test" || s.Edge == "" || s.Listen != e.listener.Addr() || len(s.Hops) != 2 || s.Hops[0].String() != "192.0.0.8" {
 		t.Errorf("status %+v", s)
 	}
 }

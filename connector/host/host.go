@@ -14,8 +14,8 @@ import (
 // Config is what a Host is made of.
 type Config struct {
 	Routes Routes
-	// Allow opens prefixes that are refused by default: loopback, link-local, 169.254.169.254 and
-	// the edges.
+	// Allow opens prefixes that are refused by default: loopback, link-local, the edges, and the
+	// metadata services of clouds where it names them (hop.Metadata).
 	Allow []netip.Prefix
 	// Deny refuses prefixes; it wins over Allow.
 	Deny []netip.Prefix
@@ -90,12 +90,15 @@ func (h *Host) Forward(w *Way, client netip.Addr, ttl uint8) (uint8, packet.Verd
 
 // allowed says whether the connector's owner lets clients reach dst.
 func (h *Host) allowed(dst netip.Addr) bool {
+	named, guarded := hop.Metadata(dst)
 	switch {
 	case within(h.cfg.Deny, dst):
 		return false
+	case guarded:
+		return slices.ContainsFunc(h.cfg.Allow, func(p netip.Prefix) bool { return p.Contains(dst) && p.Bits() >= named })
 	case within(h.cfg.Allow, dst):
 		return true
-	case dst.IsLoopback(), dst.IsLinkLocalUnicast(): // 169.254.169.254, the metadata service of clouds, is link-local
+	case dst.IsLoopback():
 		return false
 	}
 	h.mu.Lock()
@@ -157,16 +160,17 @@ func (h *Host) speaks(w *Way, client netip.Addr, why packet.Reason) bool {
 
 // reporter returns the address from which an error about a packet that goes by w comes: the one
 // that is used toward its destination, without a route the one that faces the edge, else any of the
-// family, zero for none; never a link-local one.
+// family, zero for none; never one that the client's host would drop (hop.Martian), as 127.0.0.1
+// toward 127.0.0.0/8.
 func (h *Host) reporter(w *Way) netip.Addr {
-	if w.src.IsValid() && !w.src.IsLinkLocalUnicast() {
+	if !hop.Martian(w.src) {
 		return w.src
 	}
 	h.mu.Lock()
 	edges := h.edges
 	h.mu.Unlock()
 	for _, e := range edges {
-		if src := h.Way(e).src; src.IsValid() && src.Is4() == w.dst.Is4() && !src.IsLinkLocalUnicast() {
+		if src := h.Way(e).src; !hop.Martian(src) && src.Is4() == w.dst.Is4() {
 			return src
 		}
 	}

@@ -97,6 +97,12 @@ func TestForward(t *testing.T) {
 		{"loopback, allowed", "127.0.0.0/8", "", netip.MustParseAddr("127.0.0.1"), 62, 62, none},
 		{"metadata", "", "", netip.MustParseAddr("169.254.169.254"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 		{"metadata, allowed", "169.254.169.254/32", "", netip.MustParseAddr("169.254.169.254"), 62, 61, none},
+		{"metadata, its network allowed", "169.254.0.0/16", "", netip.MustParseAddr("169.254.169.254"), 62, 61, none},
+		{"metadata, everything allowed", "0.0.0.0/0", "", netip.MustParseAddr("169.254.169.254"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"metadata of Alibaba", "100.64.0.0/10", "", netip.MustParseAddr("100.100.100.200"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"metadata 6", "", "", netip.MustParseAddr("fd00:ec2::254"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"metadata by NAT64", "64:ff9b::/96", "", netip.MustParseAddr("64:ff9b::a9fe:a9fe"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
+		{"metadata, the host's own", "", "", netip.MustParseAddr("fe80::a9fe:a9fe"), 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 		{"the edge", "", "", edge, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 		{"denied", "", "172.16.10.0/24", server, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
 		{"denied wins", "172.16.0.0/12", "172.16.10.120/32", server, 62, 0, packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}},
@@ -106,6 +112,22 @@ func TestForward(t *testing.T) {
 		if ttl != c.want || v != c.verdict {
 			t.Errorf("%s: TTL %d, %+v, want %d, %+v", c.name, ttl, v, c.want, c.verdict)
 		}
+	}
+}
+
+// TestNoRefusalComesFromAMartian: the client's host would drop an error from 127.0.0.1 unread.
+func TestNoRefusalComesFromAMartian(t *testing.T) {
+	h, _, _ := testHost("", "")
+	for _, dst := range []string{"127.0.0.1", "127.1.2.3", "169.254.169.254", "169.254.1.1"} {
+		w := h.Way(netip.MustParseAddr(dst))
+		_, v := h.Forward(&w, alice, 62)
+		if r := h.Refuse(&w, alice, 62, v); r.Error.Src != outer && r.Error.Src != self || r.Reason != packet.Forbidden {
+			t.Errorf("%s: refused by %v for %v, want by %v or %v", dst, r.Error.Src, r.Reason, outer, self)
+		}
+	}
+	w := h.Way(netip.MustParseAddr("127.0.0.1"))
+	if _, v := h.Forward(&w, alice, 62); h.reporter(&w) != outer || v.Answer != packet.AdminProhibited {
+		t.Errorf("127.0.0.1 is refused by %v, want by the address that faces the edge", h.reporter(&w))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/hop"
 )
 
 // grant is a compiled model.Grant.
@@ -194,12 +195,14 @@ func (g *grant) matchWho(p *Principal) bool {
 }
 
 func (g *grant) matchTo(dst netip.Addr, tunnel string) bool {
+	named, guarded := hop.Metadata(dst)
 	for i := range g.to {
-		if g.to[i].any || g.to[i].prefix.IsValid() && g.to[i].prefix.Contains(dst) {
+		p := g.to[i].prefix
+		if g.to[i].any && !guarded || p.IsValid() && p.Contains(dst) && (!guarded || p.Bits() >= named) {
 			return true
 		}
 	}
-	return tunnel != "" && slices.Contains(g.tunnels, tunnel)
+	return !guarded && tunnel != "" && slices.Contains(g.tunnels, tunnel)
 }
 
 func (g *grant) matchHow(proto Proto, port uint16) bool {

@@ -87,6 +87,31 @@ func TestStarGrantsEverything(t *testing.T) {
 	}
 }
 
+// TestMetadataIsOpenedByName alone, by every kind of address that leads there.
+func TestMetadataIsOpenedByName(t *testing.T) {
+	wide := compiled(t, `grants: [{id: wide, who: ["*"], to: ["*", "0.0.0.0/0", "::/0", "100.64.0.0/10", "fd00:ec2::/32", "tunnel:home"], how: ["*"]}]`)
+	named := compiled(t, `grants: [{id: named, who: ["*"], to: [169.254.169.254, 100.100.100.200, 168.63.129.16, 192.0.0.192, "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "fe80::a9fe:a9fe"], how: ["*"]}]`)
+	for _, a := range []string{
+		"169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "fe80::a9fe:a9fe",
+	} {
+		x := Target{Dst: netip.MustParseAddr(a), Proto: TCP, Port: 80, Tunnel: "t1"}
+		p := wide.Principal("d", "alice")
+		if d := wide.Decide(&p, x); d.Allowed {
+			t.Errorf("%s is reached by %+v", a, d)
+		}
+		if e := wide.Explain(p, x); len(e.Grants) != 1 || !strings.HasSuffix(e.Grants[0].Why, "by name: it leads to the metadata service of a cloud") {
+			t.Errorf("%s: explained as %+v", a, e.Grants)
+		}
+		if d := named.Decide(&p, x); d.Grant != "named" {
+			t.Errorf("%s, named by a grant: %+v", a, d)
+		}
+	}
+	p := wide.Principal("d", "alice")
+	if !wide.Decide(&p, Target{Dst: netip.MustParseAddr("100.100.100.201"), Proto: TCP, Port: 80}).Allowed {
+		t.Error("its neighbour is not reached")
+	}
+}
+
 func TestDecideDoesNotAllocate(t *testing.T) {
 	c := compiled(t, good)
 	p := c.Principal("d9", "bob@example.com")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -51,7 +52,11 @@ func (g *grant) mismatches(p *Principal, t Target) (no []string) {
 		no = append(no, "who: "+p.name()+" is not among "+strings.Join(g.src.Who, ", "))
 	}
 	if !g.matchTo(t.Dst, t.Tunnel) {
-		no = append(no, "to: "+t.Dst.String()+" is not in "+strings.Join(g.src.To, ", "))
+		why := "to: " + t.Dst.String() + " is not in " + strings.Join(g.src.To, ", ")
+		if _, guarded := hop.Metadata(t.Dst); guarded {
+			why += " by name: it leads to the metadata service of a cloud"
+		}
+		no = append(no, why)
 	}
 	if !g.matchHow(t.Proto, t.Port) {
 		asked := t.Proto.String()

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/oneping/oneping/internal/hop"
 )
 
 const (
@@ -30,22 +32,23 @@ type index struct {
 
 // lookup returns the position of the first grant under which p may reach t, or noGrant.
 func (x *index) lookup(p *Principal, t *Target) int {
-	first := firstOf(x.anyone, t, noGrant)
+	named, _ := hop.Metadata(t.Dst)
+	first := firstOf(x.anyone, t, named, noGrant)
 	if p.User != "" {
-		first = firstOf(x.users[p.User], t, first)
+		first = firstOf(x.users[p.User], t, named, first)
 	}
 	if p.Device != "" {
-		first = firstOf(x.devices[p.Device], t, first)
+		first = firstOf(x.devices[p.Device], t, named, first)
 	}
 	for _, g := range p.Groups {
-		first = firstOf(x.groups[g], t, first)
+		first = firstOf(x.groups[g], t, named, first)
 	}
 	return first
 }
 
-func firstOf(tables []*table, t *Target, first int) int {
+func firstOf(tables []*table, t *Target, named, first int) int {
 	for _, tab := range tables {
-		first = min(first, tab.lookup(t))
+		first = min(first, tab.lookup(t, named))
 	}
 	return first
 }
@@ -60,11 +63,15 @@ type table struct {
 }
 
 // lookup returns the position of the first grant to t, or noGrant: one look for each length that a
-// prefix of the table has.
-func (tab *table) lookup(t *Target) int {
-	first := tab.any.lookup(t)
-	if t.Tunnel != "" {
-		first = min(first, tab.tunnels[t.Tunnel].lookup(t))
+// prefix of the table has. named is 0, or how long a prefix is that names t.Dst (hop.Metadata):
+// nothing else reaches it then.
+func (tab *table) lookup(t *Target, named int) int {
+	first := noGrant
+	if named == 0 {
+		first = tab.any.lookup(t)
+		if t.Tunnel != "" {
+			first = min(first, tab.tunnels[t.Tunnel].lookup(t))
+		}
 	}
 	lengths := tab.lengths4
 	if t.Dst.Is6() {
@@ -74,7 +81,7 @@ func (tab *table) lookup(t *Target) int {
 		return first
 	}
 	for _, bits := range lengths {
-		if p, err := t.Dst.Prefix(bits); err == nil {
+		if p, err := t.Dst.Prefix(bits); err == nil && bits >= named {
 			first = min(first, tab.prefixes[p].lookup(t))
 		}
 	}
