@@ -225,7 +225,8 @@ func newEdgeStatusCmd() *cobra.Command {
 		Use:   "status",
 		Short: "Show what the edge does now",
 		Long: `status asks the edge that runs on this machine. With --ready it prints nothing
-and its exit code is 0 when nodes can connect; else it says why not, with 1.`,
+and its exit code is 0 when nodes can connect and changes can be written; else it
+says why not, with 1.`,
 		Example: "  oneping edge status\n  oneping edge status --ready || echo not yet",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -36,7 +36,7 @@ func readyWhen(role proto.Role) string {
 	case proto.RoleConnector:
 		return "an edge has welcomed this connector"
 	default:
-		return "nodes can connect"
+		return "nodes can connect and changes can be written"
 	}
 }
 

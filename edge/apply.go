@@ -30,7 +30,7 @@ func (e *Edge) apply(sn *model.Snapshot) {
 	a := &e.applied
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if sn == nil || a.begun && sn.Revision <= a.revision {
+	if sn == nil || a.begun && !newer(sn, a) {
 		return
 	}
 	first, was, is := !a.begun, a.changed, sn.Changed
@@ -38,8 +38,9 @@ func (e *Edge) apply(sn *model.Snapshot) {
 	tunnels := first || is.Tunnels != was.Tunnels
 	policies := tunnels || is.Policy != was.Policy
 	routes := first || is.Routes != was.Routes
-	devices := first || is.Devices != was.Devices
-	connectors := tunnels || is.Connectors != was.Connectors
+	held := is.Held != was.Held
+	devices := first || held || is.Devices != was.Devices
+	connectors := tunnels || held || is.Connectors != was.Connectors
 	if policies {
 		e.compilePolicy(sn)
 		a.relay.Policy = e.policy.Load()
@@ -58,6 +59,11 @@ func (e *Edge) apply(sn *model.Snapshot) {
 		a.stale = true
 	}
 	a.stale = a.stale || is.Capture != was.Capture // of which nodes are told; to the relay it is nothing
+}
+
+// newer says whether sn has something that is not applied.
+func newer(sn *model.Snapshot, a *applied) bool {
+	return sn.Revision > a.revision || sn.Revision == a.revision && sn.Changed.Held > a.changed.Held
 }
 
 // changed follows the store.

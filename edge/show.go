@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/term"
 )
@@ -37,7 +38,23 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	if s.LogLost > 0 {
 		t.Row("log", obs.LostText(s.LogLost))
 	}
+	if text := storeWords(&s.Store, now); text != "" {
+		t.Row("store", text)
+	}
+	t.Hint(s.Store.Hint)
 	return t.Print(w)
+}
+
+// storeWords says why changes cannot be written; "" where they can.
+func storeWords(h *state.Health, now time.Time) string {
+	var words []string
+	if h.Error != "" {
+		words = append(words, fmt.Sprintf("cannot be written for %s: %s", term.Span(now.Sub(h.Since)), h.Error), "changes are refused, traffic goes on")
+	}
+	if h.Held > 0 {
+		words = append(words, term.Count(h.Held, "revocation")+" in force and not written yet")
+	}
+	return strings.Join(words, "; ")
 }
 
 // maxNamed is how many devices are named that are behind; `device list` shows them all.

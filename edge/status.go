@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
@@ -30,6 +31,7 @@ type Status struct {
 	Reasons  map[string]uint64 `json:"reasons"`      // what became of packets, sessions and flows
 	Refused  map[string]uint64 `json:"refused"`      // connections before their handshake, by reason
 	Memory   MemoryStatus      `json:"memory"`
+	Store    state.Health      `json:"store"` // whether changes can be written
 	// LogLost is how many lines of the log nobody took.
 	LogLost uint64         `json:"log_lines_lost,omitempty"`
 	New     []NewConnector `json:"new_connectors"` // of the last day, beside others of their tunnel
@@ -62,8 +64,8 @@ func (e *Edge) Status() Status {
 	s := Status{
 		Edge: e.authority.ID(), Version: e.cfg.Version, Started: e.started, Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
 		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
-		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(), LogLost: obs.Lost(e.cfg.Log),
-		Tunnels: []TunnelStatus{}, Devices: []NodeStatus{}, New: e.newConnectors(sn, time.Now()),
+		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(), Store: e.store.Health(),
+		LogLost: obs.Lost(e.cfg.Log), Tunnels: []TunnelStatus{}, Devices: []NodeStatus{}, New: e.newConnectors(sn, time.Now()),
 	}
 	connectors := make(map[string][]NodeStatus)
 	for _, n := range e.acceptor.nodes.all() {
@@ -81,10 +83,14 @@ func (e *Edge) Status() Status {
 	return s
 }
 
-// Ready returns nil when nodes can connect, else an error that says what is missing.
+// Ready returns nil when nodes can connect and changes be made, else an error that says what is
+// missing.
 func (s *Status) Ready() error {
 	if !s.Listen.IsValid() || len(s.Hops) == 0 {
 		return local.NotReady("the edge does not listen", "", "the edge's log says why")
+	}
+	if s.Store.Error != "" {
+		return local.NotReady("changes cannot be written", s.Store.Error, s.Store.Hint)
 	}
 	return nil
 }

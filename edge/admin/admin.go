@@ -130,6 +130,8 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, errTooLarge):
 		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, state.ErrUnwritable):
+		return http.StatusInsufficientStorage
 	case errors.Is(err, state.ErrNotReady):
 		return http.StatusServiceUnavailable
 	case hinted:

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -61,10 +62,13 @@ func (h *Handler) revokeConnector(r *http.Request) (any, error) {
 		return nil, &advice.Error{Text: fmt.Sprintf("%d connectors begin with %s", n, name), Advice: "write more of the id"}
 	}
 	v := h.connectorView(sn, c) // with the link that is ended now
-	if _, err := h.cfg.Store.RevokeConnector(r.Context(), c.ID); err != nil {
+	_, err = h.cfg.Store.RevokeConnector(r.Context(), c.ID)
+	if err == nil || errors.Is(err, state.ErrHeld) {
+		h.record(r, "connector revoke", c.ID, fmt.Sprintf("tunnel %s, host %s", v.Tunnel, v.Hostname))
+	}
+	if err != nil {
 		return nil, err
 	}
-	h.record(r, "connector revoke", c.ID, fmt.Sprintf("tunnel %s, host %s", v.Tunnel, v.Hostname))
 	v.Revoked = true
 	return v, nil
 }

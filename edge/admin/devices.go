@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -76,10 +77,13 @@ func (h *Handler) revokeDevice(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Store.RevokeDevice(r.Context(), d.ID); err != nil {
+	err = h.cfg.Store.RevokeDevice(r.Context(), d.ID)
+	if err == nil || errors.Is(err, state.ErrHeld) {
+		h.record(r, "device revoke", d.ID, d.User)
+	}
+	if err != nil {
 		return nil, err
 	}
-	h.record(r, "device revoke", d.ID, d.User)
 	d.Revoked = true
 	return h.deviceView(d), nil
 }

@@ -150,8 +150,14 @@ func asRefusal(err error) *link.RefusedError {
 	case errors.As(err, &t) && errors.Is(err, state.ErrToken):
 		return refuse(proto.CodeRefused, t.Error(), tokenAdvice(t))
 	}
+	if errors.Is(err, state.ErrUnwritable) {
+		return refuse(proto.CodeInternal, textUnwritable, "")
+	}
 	return refuse(proto.CodeInternal, "the edge failed; its log says why", "")
 }
+
+// textUnwritable says to a node no more than that: where the edge keeps its data is not its business.
+const textUnwritable = "the edge cannot store anything now, as its disk is full or fails; its status says why"
 
 func (a *Authority) enrol(ctx context.Context, l *link.Link, req *proto.EnrolRequest) (proto.Identity, []byte, error) {
 	csr, err := parseRequest(req.CSR)

@@ -26,6 +26,9 @@ type Snapshot struct {
 // that have the same number have the same things of that kind.
 type Changed struct {
 	Tunnels, Connectors, Routes, Devices, Policy, Capture uint64
+	// Held counts the changes of devices, connectors and tokens that were ever in force before they
+	// were written: the revision does not grow with them.
+	Held uint64
 }
 
 // Tunnel returns the tunnel with that name or id.

@@ -3,9 +3,13 @@ package state
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
 )
 
 // AuditEvent is one line of the audit log: who changed what, or who was refused and why.
@@ -20,7 +24,8 @@ type AuditEvent struct {
 	Suppressed uint64 `json:"suppressed,omitempty"`
 }
 
-// Audit appends an event; Time is set here.
+// Audit appends an event; Time is set here. Where the disk does not take it, it waits in memory until
+// that does.
 func (s *Store) Audit(ctx context.Context, e AuditEvent) error {
 	if s.Snapshot() == nil {
 		return ErrNotReady
@@ -30,10 +35,39 @@ func (s *Store) Audit(ctx context.Context, e AuditEvent) error {
 	if err != nil {
 		return fmt.Errorf("encode audit event: %w", err)
 	}
-	if _, err := s.js.Publish(ctx, subjAudit, body); err != nil {
+	err = s.writeEvent(ctx, body)
+	if errors.Is(err, ErrUnwritable) {
+		s.unsaid.add(body)
+		return nil
+	}
+	return err
+}
+
+func (s *Store) writeEvent(ctx context.Context, body []byte) error {
+	x, err := s.writable(ctx)
+	if err != nil {
+		return err
+	}
+	msg := nats.NewMsg(subjAudit)
+	msg.Data = body
+	if _, err := x.publish(ctx, msg); err != nil {
 		return fmt.Errorf("write audit event: %w", err)
 	}
 	return nil
+}
+
+// writeAudit writes the events that have waited for it.
+func (s *Store) writeAudit(ctx context.Context) {
+	events, lost := s.unsaid.take()
+	if lost > 0 {
+		s.cfg.Log.Error("audit events lost: too many waited for the disk", zap.Uint64("lost", lost))
+	}
+	for i, e := range events {
+		if err := s.writeEvent(ctx, e); err != nil {
+			s.unsaid.giveBack(events[i:], 0)
+			return
+		}
+	}
 }
 
 // AuditLog returns the last n events, oldest first.
@@ -41,7 +75,11 @@ func (s *Store) AuditLog(ctx context.Context, n int) ([]AuditEvent, error) {
 	if s.Snapshot() == nil {
 		return nil, ErrNotReady
 	}
-	st, err := s.js.Stream(ctx, streamAudit)
+	x, err := s.opened(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read audit log: %w", err)
+	}
+	st, err := x.js.Stream(ctx, streamAudit)
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}

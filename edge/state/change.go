@@ -2,12 +2,10 @@ package state
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/oneping/oneping/edge/model"
@@ -37,9 +35,19 @@ const (
 
 // change decides one write on the newest snapshot and makes it, under the
 // condition that nothing was written since that snapshot; else it decides
-// again. On return the write is on disk and Snapshot contains it.
+// again. On return the write is on disk and Snapshot contains it. Where the disk
+// does not take it the error is ErrUnwritable, at once, and nothing has changed.
 func (s *Store) change(ctx context.Context, decide func(*model.Snapshot) (write, error)) error {
-	sn := s.Snapshot()
+	return s.changeOn(ctx, s.Snapshot, decide)
+}
+
+// changeStored is change where what is held does not count: it writes that.
+func (s *Store) changeStored(ctx context.Context, decide func(*model.Snapshot) (write, error)) error {
+	return s.changeOn(ctx, s.stored.Load, decide)
+}
+
+func (s *Store) changeOn(ctx context.Context, latest func() *model.Snapshot, decide func(*model.Snapshot) (write, error)) error {
+	sn := latest()
 	if sn == nil {
 		return ErrNotReady
 	}
@@ -54,58 +62,30 @@ func (s *Store) change(ctx context.Context, decide func(*model.Snapshot) (write,
 		if err != nil {
 			return err
 		}
-		seq, err := s.write(ctx, w, expect)
+		x, err := s.writable(ctx)
+		if err != nil {
+			return s.storeError("write "+w.key+" to store", err)
+		}
+		seq, err := x.write(ctx, w, expect)
 		if err == nil {
-			return s.acknowledge(ctx, w, seq)
+			return s.acknowledge(ctx, x, w, seq)
 		}
 		if !isConflict(err) {
-			return fmt.Errorf("write %s to store: %w", w.key, err)
+			return s.storeError("write "+w.key+" to store", err)
 		}
-		if sn, expect, err = s.settle(ctx); err != nil {
-			return fmt.Errorf("write %s to store: %w", w.key, err)
+		if expect, err = s.settle(ctx, x); err != nil {
+			return s.storeError("write "+w.key+" to store", err)
 		}
+		sn = latest()
 	}
-}
-
-// write writes w where nothing was written since revision expect. What it will be in the journal has
-// its room there before: a full disk refuses a change that was not made.
-func (s *Store) write(ctx context.Context, w write, expect uint64) (uint64, error) {
-	var body []byte
-	if w.value != nil {
-		var err error
-		if body, err = json.Marshal(w.value); err != nil {
-			return 0, err
-		}
-	}
-	release, err := s.journal.Book(w.key, body)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
-	return s.put(ctx, w.key, body, expect)
-}
-
-// put writes a value; nil deletes the key.
-func (s *Store) put(ctx context.Context, key string, body []byte, expect uint64) (uint64, error) {
-	msg := nats.NewMsg(s.prefix + subjState + key)
-	if body == nil {
-		msg.Header.Set(headerOp, "PURGE")
-		msg.Header.Set(headerRollup, "sub")
-	}
-	msg.Data = body
-	ack, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectLastSequence(expect))
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
 }
 
 // acknowledge returns nil once everything up to revision seq is in the journal and in Snapshot.
-func (s *Store) acknowledge(ctx context.Context, w write, seq uint64) error {
-	if _, err := s.await(ctx, seq); err != nil {
+func (s *Store) acknowledge(ctx context.Context, x *session, w write, seq uint64) error {
+	if err := s.await(ctx, seq); err != nil {
 		return err
 	}
-	if s.journal.Revision() < seq {
+	if x.journal.Revision() < seq {
 		return &advice.Error{
 			Text:   "write " + w.key + ": it is in force, but could not be written to the journal beside the store",
 			Advice: "the edge's log says why; when that is mended, do it again",
@@ -121,45 +101,45 @@ func isConflict(err error) bool {
 }
 
 // settle waits until the snapshot shows all that has been written, and returns
-// it with the revision that the next write must expect. That revision is
-// beyond the snapshot's where somebody removed the last entries with a NATS
-// tool: nothing will ever show them.
-func (s *Store) settle(ctx context.Context) (*model.Snapshot, uint64, error) {
+// the revision that the next write must expect. It is beyond the snapshot's
+// where somebody removed the last entries with a NATS tool: nothing will ever
+// show them.
+func (s *Store) settle(ctx context.Context, x *session) (uint64, error) {
 	was := s.Snapshot().Revision
-	st, err := s.js.Stream(ctx, streamState)
+	st, err := x.js.Stream(ctx, streamState)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	last := st.CachedInfo().State.LastSeq
 	if last < was {
-		return nil, 0, &advice.Error{
+		return 0, &advice.Error{
 			Text:   fmt.Sprintf("the store is at revision %d, this edge has acknowledged %d", last, was),
 			Advice: "the cluster was restored from an older copy: restore its newest, then restart the edge",
 		}
 	}
 	wait, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	sn, err := s.await(wait, last)
+	err = s.await(wait, last)
 	if ctx.Err() != nil {
-		return nil, 0, context.Cause(ctx)
+		return 0, context.Cause(ctx)
 	}
 	if err != nil {
-		return s.Snapshot(), last, nil
+		return last, nil
 	}
-	return sn, sn.Revision, nil
+	return s.Snapshot().Revision, nil
 }
 
-// await returns a snapshot that contains everything up to revision.
-func (s *Store) await(ctx context.Context, revision uint64) (*model.Snapshot, error) {
+// await waits for a snapshot that contains everything up to revision.
+func (s *Store) await(ctx context.Context, revision uint64) error {
 	for {
 		changed := s.Changed()
-		if sn := s.Snapshot(); sn.Revision >= revision {
-			return sn, nil
+		if s.Snapshot().Revision >= revision {
+			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for store: %w", context.Cause(ctx))
+			return fmt.Errorf("wait for store: %w", context.Cause(ctx))
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (s *Store) PutConnector(ctx context.Context, r model.Connector) (_ model.Co
 			}
 			return r, news, err
 		}
-		if err := s.seenKV.Purge(ctx, gone); err != nil {
+		if err := s.forgetSeen(ctx, gone); err != nil {
 			return r, false, err
 		}
 	}
@@ -99,7 +99,7 @@ func (s *Store) ForgetConnectors(ctx context.Context, connected func(id string) 
 		if err := s.drop(ctx, keyConnector(id)); err != nil {
 			return n, err
 		}
-		if err := s.seenKV.Purge(ctx, id); err != nil {
+		if err := s.forgetSeen(ctx, id); err != nil {
 			return n, err
 		}
 		n++

@@ -134,7 +134,7 @@ func TestTheEndBeforeTheJournal(t *testing.T) {
 	if _, ok := sn.Tunnel("paris"); !ok || len(sn.Tunnels) != 1 || sn.Revision != 3 {
 		t.Errorf("revision %d with %v", sn.Revision, sn.Tunnels)
 	}
-	if got := s.journal.Revision(); got != 3 {
+	if got := s.current.Load().journal.Revision(); got != 3 {
 		t.Errorf("the journal is at %d", got)
 	}
 	stop()
@@ -161,8 +161,8 @@ func TestTheJournalOfAnEarlierStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, _ := open(t, Config{Dir: dir})
-	if sn := s.Snapshot(); len(sn.Tunnels) != 3 || !sn.Devices["d2"].Revoked || s.journal.Revision() != sn.Revision {
-		t.Errorf("revision %d, journal %d, %v", sn.Revision, s.journal.Revision(), sn.Devices)
+	if sn := s.Snapshot(); len(sn.Tunnels) != 3 || !sn.Devices["d2"].Revoked || s.current.Load().journal.Revision() != sn.Revision {
+		t.Errorf("revision %d, journal %d, %v", sn.Revision, s.current.Load().journal.Revision(), sn.Devices)
 	}
 }
 

@@ -54,9 +54,10 @@ func (s *Store) address(sn *model.Snapshot, d *model.Device) error {
 	return err
 }
 
-// RevokeDevice shuts a device out for good; the edges end its links.
+// RevokeDevice shuts a device out for good; the edges end its links. Where that cannot be written
+// this edge does so all the same, and the error is ErrHeld.
 func (s *Store) RevokeDevice(ctx context.Context, id string) error {
-	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
+	return s.revoke(ctx, "device "+id, func(sn *model.Snapshot) (write, error) {
 		d, ok := sn.Devices[id]
 		if !ok {
 			return write{}, NotFound(NoDevice, id)

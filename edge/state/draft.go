@@ -107,9 +107,9 @@ func (d *draft) snapshot() *model.Snapshot {
 	return &sn
 }
 
-// follow turns what the watcher delivers into snapshots; a burst becomes one. Nothing is served, or
-// acknowledged, before the journal has it.
-func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher, d *draft) error {
+// follow turns what the watcher of a session delivers into snapshots; a burst becomes one. Nothing is
+// served, or acknowledged, before the journal has it.
+func (s *Store) follow(ctx context.Context, x *session, w jetstream.KeyWatcher, d *draft) error {
 	var burst []journal.Record
 	for {
 		select {
@@ -126,7 +126,7 @@ func (s *Store) follow(ctx context.Context, w jetstream.KeyWatcher, d *draft) er
 			if burst = append(burst, recordOf(e)); len(w.Updates()) > 0 && len(burst) < maxBurst {
 				continue
 			}
-			s.note(burst)
+			s.note(x.journal, burst)
 			burst = nil
 			s.publish(d.snapshot())
 		}

@@ -40,10 +40,11 @@ func (s *Store) silent(id string) time.Duration {
 }
 
 // RevokeConnector shuts a connector out for good; the edges end its links. It stays known, so that
-// its key does not enrol again. It returns the connector as it was.
+// its key does not enrol again. Where that cannot be written this edge does so all the same, and the
+// error is ErrHeld. It returns the connector as it was.
 func (s *Store) RevokeConnector(ctx context.Context, id string) (model.Connector, error) {
 	var was model.Connector
-	err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
+	err := s.revoke(ctx, "connector "+id, func(sn *model.Snapshot) (write, error) {
 		c, ok := sn.Connectors[id]
 		if !ok {
 			return write{}, NotFound(NoConnector, id)

@@ -40,10 +40,10 @@ func TestTwoEdgesShareAStore(t *testing.T) {
 	}
 	last := max(a.Snapshot().Revision, b.Snapshot().Revision)
 	for _, s := range []*Store{a, b} {
-		sn, err := s.await(t.Context(), last)
-		if err != nil {
+		if err := s.await(t.Context(), last); err != nil {
 			t.Fatal(err)
 		}
+		sn := s.Snapshot()
 		seen := map[netip.Addr]bool{}
 		for _, d := range sn.Devices {
 			seen[d.Addr4], seen[d.Addr6] = true, true

@@ -31,30 +31,30 @@ func readEvidence(dir string) (*journal.Evidence, error) {
 
 // keep compares what the store gave with what was acknowledged, refuses a store that has less, and
 // makes the journal ready for what comes.
-func (s *Store) keep(ev *journal.Evidence, found *loaded) error {
+func (s *Store) keep(ev *journal.Evidence, found *loaded) (*journal.Journal, error) {
 	if ev.None && s.marked() {
-		return s.unproven([]journal.Fault{{File: journal.JournalFile, What: "it is missing"}, {File: journal.SnapshotFile, What: "it is missing"}})
+		return nil, s.unproven([]journal.Fault{{File: journal.JournalFile, What: "it is missing"}, {File: journal.SnapshotFile, What: "it is missing"}})
 	}
 	if d := ev.Compare(&found.Store); !d.None() {
-		return s.less(ev, d)
+		return nil, s.less(ev, d)
 	}
 	if ev.None || len(ev.Faults) > 0 {
 		return s.renew(ev, found)
 	}
-	var err error
-	if s.journal, err = journal.Resume(s.cfg.Dir, ev); err != nil {
-		return err
+	j, err := journal.Resume(s.cfg.Dir, ev)
+	if err != nil {
+		return nil, err
 	}
 	newer := slices.DeleteFunc(slices.Clone(found.records), func(r journal.Record) bool { return r.Revision <= ev.Revision })
 	if len(newer) > 0 {
 		s.cfg.Log.Info("the store has changes that were not acknowledged: they are kept", zap.Int("changes", len(newer)))
-		s.note(newer)
+		s.note(j, newer)
 	}
-	return nil
+	return j, nil
 }
 
 // renew begins both files anew with a store that is whole, or of which nothing was known before.
-func (s *Store) renew(ev *journal.Evidence, found *loaded) error {
+func (s *Store) renew(ev *journal.Evidence, found *loaded) (*journal.Journal, error) {
 	for _, f := range ev.Faults {
 		s.cfg.Log.Warn("the store is whole, but its journal was damaged: it is written anew",
 			zap.String("file", filepath.Join(s.cfg.Dir, f.File)), zap.String("damage", f.What))
@@ -62,12 +62,12 @@ func (s *Store) renew(ev *journal.Evidence, found *loaded) error {
 	if ev.None && len(found.records) > 0 {
 		s.cfg.Log.Info("the store has no journal yet: it begins now", zap.Int("entries", len(found.Live)))
 	}
-	s.journal = journal.Renew(s.cfg.Dir, ev, found.image())
-	if err := s.journal.Save(); err != nil {
+	j := journal.Renew(s.cfg.Dir, ev, found.image())
+	if err := j.Save(); err != nil {
 		s.cfg.Log.Warn("cannot write the journal: changes are refused until that works", zap.Error(err), obs.Hint(err))
-		return nil
+		return j, nil
 	}
-	return s.mark()
+	return j, s.mark()
 }
 
 // image returns everything that was found.
@@ -81,15 +81,15 @@ func (l *loaded) image() journal.Image {
 }
 
 // note writes changes that the store has made to the journal.
-func (s *Store) note(records []journal.Record) {
-	if err := s.journal.Append(records...); err != nil {
+func (s *Store) note(j *journal.Journal, records []journal.Record) {
+	if err := j.Append(records...); err != nil {
 		s.cfg.Log.Error("cannot write to the journal: what was changed is in force and not kept", zap.Error(err), obs.Hint(err))
 		return
 	}
-	if !s.journal.Long() {
+	if !j.Long() {
 		return
 	}
-	if err := s.journal.Save(); err != nil {
+	if err := j.Save(); err != nil {
 		s.cfg.Log.Warn("cannot let the journal begin anew: it goes on growing", zap.Error(err), obs.Hint(err))
 	}
 }

@@ -55,11 +55,11 @@ func (l *loaded) add(r journal.Record) {
 }
 
 // load reads all that is stored.
-func (s *Store) load(ctx context.Context, w jetstream.KeyWatcher, ev *journal.Evidence) (*loaded, error) {
+func (s *Store) load(ctx context.Context, x *session, w jetstream.KeyWatcher, ev *journal.Evidence) (*loaded, error) {
 	found := newLoaded()
-	st, err := s.js.Stream(ctx, streamState)
+	st, err := x.js.Stream(ctx, streamState)
 	if err != nil {
-		return nil, openError("open store", err)
+		return nil, s.storeError("open store", err)
 	}
 	quiet := time.NewTimer(slowLoad)
 	defer quiet.Stop()

@@ -18,33 +18,33 @@ import (
 // start that named its own would reshape the store.
 //
 // The bucket of the state is not made anew where ev says that there was one.
-func (s *Store) open(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) (jetstream.KeyValue, error) {
-	js, prefix, err := s.cfg.Remote.jetStream(nc)
+func (s *Store) open(ctx context.Context, c *connection, ev *journal.Evidence) (*session, jetstream.KeyValue, error) {
+	js, prefix, err := s.cfg.Remote.jetStream(c.nc)
 	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, nil, fmt.Errorf("open store: %w", err)
 	}
 	if ev.Revision > 0 {
 		if _, err := js.KeyValue(ctx, bucketState); errors.Is(err, jetstream.ErrBucketNotFound) {
-			return nil, s.less(ev, ev.Compare(&journal.Store{}))
+			return nil, nil, s.less(ev, ev.Compare(&journal.Store{}))
 		}
 	}
 	state, err := bucket(ctx, js, bucketOf(bucketState, stateDescription))
 	if err != nil {
-		return nil, openError("open store", err)
+		return nil, nil, s.storeError("open store", err)
 	}
 	seen, err := bucket(ctx, js, bucketOf(bucketSeen, "oneping: when nodes were last seen"))
 	if err != nil {
-		return nil, openError("open store", err)
+		return nil, nil, s.storeError("open store", err)
 	}
 	err = stream(ctx, js, jetstream.StreamConfig{
 		Name: streamAudit, Subjects: []string{subjAudit}, Storage: jetstream.FileStorage,
 		MaxAge: 365 * 24 * time.Hour, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
 	})
 	if err != nil {
-		return nil, openError("open audit log", err)
+		return nil, nil, s.storeError("open audit log", err)
 	}
-	s.js, s.prefix, s.seenKV = js, prefix, seen
-	return state, nil
+	x := &session{js: js, prefix: prefix, seenKV: seen, server: c.server, health: &s.health, broken: make(chan struct{})}
+	return x, state, nil
 }
 
 const stateDescription = "oneping: desired state"
@@ -79,10 +79,12 @@ func stream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamCon
 	return err
 }
 
-// openError says what to look at when JetStream does not answer.
-func openError(what string, err error) error {
+// storeError says what to look at when JetStream does not answer. The one inside this process has no
+// settings to look at.
+func (s *Store) storeError(what string, err error) error {
 	text := fmt.Sprintf("%s: %v", what, err)
 	switch {
+	case s.cfg.Remote.URL == "":
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
 		return &advice.Error{Text: text, Advice: "enable JetStream there for this account, or name its domain in store.domain", Cause: err}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):

@@ -181,33 +181,34 @@ func (s *Store) copyEvidence(stamp string) (copies []string, err error) {
 // of it, too, whether it is whole, wherever this ends.
 func (s *Store) refill(ctx context.Context, ev *journal.Evidence, old string, out *Restored) (journal.Image, error) {
 	events, audit := s.oldAudit(ctx, old)
-	nc, closeStore, err := s.connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return journal.Image{}, err
 	}
-	defer closeStore()
-	if err := s.makeBucket(ctx, nc, ev.Revision+1); err != nil {
+	defer c.close()
+	if err := s.makeBucket(ctx, c.nc, ev.Revision+1); err != nil {
 		return journal.Image{}, err
 	}
-	if _, err := s.open(ctx, nc, &journal.Evidence{}); err != nil {
+	x, _, err := s.open(ctx, c, &journal.Evidence{})
+	if err != nil {
 		return journal.Image{}, err
 	}
 	out.Audit = audit
 	for _, e := range events {
-		if _, err := s.js.Publish(ctx, subjAudit, e); err != nil {
+		if _, err := x.js.Publish(ctx, subjAudit, e); err != nil {
 			return journal.Image{}, fmt.Errorf("write audit log: %w", err)
 		}
 	}
 	var image journal.Image
 	for _, r := range ev.Image.Records() {
-		ack, err := s.js.Publish(ctx, subjState+r.Key, r.Value)
+		ack, err := x.js.Publish(ctx, subjState+r.Key, r.Value)
 		if err != nil {
 			return journal.Image{}, fmt.Errorf("write %s: %w", r.Key, err)
 		}
 		r.Revision = ack.Sequence
 		image.Apply(r)
 		if id, ok := strings.CutPrefix(r.Key, kindConnector+"."); ok { // when it was seen is lost: it is not to be forgotten for that
-			if _, err := s.seenKV.PutString(ctx, id, s.cfg.Now().UTC().Format(time.RFC3339)); err != nil {
+			if _, err := x.seenKV.PutString(ctx, id, s.cfg.Now().UTC().Format(time.RFC3339)); err != nil {
 				return journal.Image{}, fmt.Errorf("note that %s was seen: %w", id, err)
 			}
 		}
@@ -239,14 +240,14 @@ func (s *Store) makeBucket(ctx context.Context, nc *nats.Conn, first uint64) err
 
 // accept begins the evidence anew with what the store has.
 func (s *Store) accept(ctx context.Context, ev *journal.Evidence, how Restore, out *Restored) error {
-	nc, closeStore, err := s.connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeStore()
+	defer c.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, found, err := s.read(ctx, nc, &journal.Evidence{None: true})
+	_, w, found, err := s.read(ctx, c, &journal.Evidence{None: true})
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,10 @@ func (s *Store) Touch(ctx context.Context, id string) error {
 	if _, connector := sn.Connectors[id]; !device && !connector {
 		return nil // deleted meanwhile: nothing of it stays
 	}
+	x := s.current.Load()
+	if x == nil || s.health.look() != nil {
+		return nil // it is there at the next time, too
+	}
 	now := s.cfg.Now().UTC()
 	s.seenMu.Lock()
 	last := s.seen[id]
@@ -47,7 +51,7 @@ func (s *Store) Touch(ctx context.Context, id string) error {
 	if fresh {
 		return nil
 	}
-	if _, err := s.seenKV.PutString(ctx, id, now.Format(time.RFC3339)); err != nil {
+	if _, err := x.seenKV.PutString(ctx, id, now.Format(time.RFC3339)); err != nil {
 		return fmt.Errorf("note that %s was seen: %w", id, err)
 	}
 	return nil
@@ -62,9 +66,18 @@ func (s *Store) hear(id string) {
 	s.seen[id] = last
 }
 
+// forgetSeen deletes when a node that is gone was seen.
+func (s *Store) forgetSeen(ctx context.Context, id string) error {
+	x, err := s.writable(ctx)
+	if err != nil {
+		return err
+	}
+	return x.seenKV.Purge(ctx, id)
+}
+
 // followSeen keeps the times that other edges, and earlier runs, wrote.
-func (s *Store) followSeen(ctx context.Context) error {
-	w, err := s.seenKV.WatchAll(ctx)
+func (s *Store) followSeen(ctx context.Context, x *session) error {
+	w, err := x.seenKV.WatchAll(ctx)
 	if err != nil {
 		return fmt.Errorf("watch store: %w", err)
 	}

@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -61,6 +62,8 @@ func startEmbedded(ctx context.Context, dir string, log *zap.Logger) (*embedded,
 			}
 			return nil, fmt.Errorf("open store: %s: it is not ready after %s", path, startTimeout)
 		case why := <-fatal:
+			srv.Shutdown() // it does not hang: the store may be opened again
+			srv.WaitForShutdown()
 			return nil, fmt.Errorf("open store: %s: %s", path, why)
 		case <-slow.C:
 			log.Info("the store takes long to start: it reads its files through", zap.String("directory", path))
@@ -75,6 +78,15 @@ func startEmbedded(ctx context.Context, dir string, log *zap.Logger) (*embedded,
 // connect opens a connection that never leaves the process.
 func (e *embedded) connect() (*nats.Conn, error) {
 	return nats.Connect("", nats.InProcessServer(e.srv), nats.Name("oneping edge"))
+}
+
+// fault returns what keeps JetStream from writing: it refuses everything once a write has failed.
+func (e *embedded) fault() error {
+	h := e.srv.Healthz(&server.HealthzOptions{})
+	if h.Error == "" {
+		return nil
+	}
+	return errors.New(h.Error)
 }
 
 // stop waits until the files are closed: leaving earlier can damage them.

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state/journal"
@@ -40,7 +41,15 @@ type Config struct {
 type Store struct {
 	cfg   Config
 	ready chan struct{}
-	snap  atomic.Pointer[model.Snapshot]
+	begun sync.Once // closes ready
+
+	stored atomic.Pointer[model.Snapshot] // as it is on disk
+	snap   atomic.Pointer[model.Snapshot] // with what is held laid over it
+
+	current atomic.Pointer[session] // nil: not open, or opened again just now
+	health  health
+	held    holding
+	unsaid  unwritten
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each new snapshot
@@ -48,12 +57,10 @@ type Store struct {
 	began  time.Time // by elapsed
 	seenMu sync.Mutex
 	seen   map[string]sighting // by id of device or connector
-
-	js      jetstream.JetStream // set before ready is closed, as what follows
-	prefix  string              // of subjects that are written in another domain
-	seenKV  jetstream.KeyValue
-	journal *journal.Journal
 }
+
+// reopenEvery is how often a store is opened again at most.
+const reopenEvery = time.Second
 
 // ErrNotReady is returned by changes of a store that does not run.
 var ErrNotReady = errors.New("the store is not running")
@@ -75,6 +82,7 @@ func New(cfg Config) *Store {
 		ready:   make(chan struct{}),
 		changed: make(chan struct{}),
 		seen:    make(map[string]sighting),
+		health:  health{dir: cfg.Dir, now: cfg.Now, log: cfg.Log},
 	}
 }
 
@@ -131,83 +139,158 @@ func (s *Store) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
+	watching, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { s.watchDisk(watching) })
+	defer watch.Wait()
+	defer cancel()
+	if s.cfg.Remote.URL == "" {
+		return s.serveEmbedded(ctx)
+	}
+	return s.session(ctx)
+}
+
+// serveEmbedded runs one session after the other, until ctx ends or one fails that the disk is not
+// to blame for.
+func (s *Store) serveEmbedded(ctx context.Context) error {
+	for {
+		pause := time.NewTimer(reopenEvery)
+		err := s.session(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if !errors.Is(err, errFault) {
+			why := s.health.blame(err)
+			if why == err {
+				return err
+			}
+			if s.stored.Load() == nil { // nothing to serve meanwhile
+				return fmt.Errorf("open store: %w", why)
+			}
+		}
+		s.cfg.Log.Warn("the store is opened again when its disk allows it", zap.Error(err))
+		for ok := false; !ok; ok = s.health.look() == nil {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-pause.C:
+				pause.Reset(reopenEvery)
+			}
+		}
+	}
+}
+
+// session opens the store and serves until that ends.
+func (s *Store) session(ctx context.Context) error {
 	ev, err := readEvidence(s.cfg.Dir)
 	if err != nil {
 		return err
 	}
-	nc, closeStore, err := s.connect(ctx)
+	c, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer closeStore()
-	return s.serve(ctx, nc, ev)
+	defer c.close()
+	return s.serve(ctx, c, ev)
 }
 
-// connect starts the embedded server, or dials the external one. close ends what it has started.
-func (s *Store) connect(ctx context.Context) (nc *nats.Conn, closeStore func(), err error) {
+// connection is a connection to NATS.
+type connection struct {
+	nc     *nats.Conn
+	server *embedded // that is at its other end; nil: an external one
+}
+
+// connect starts the embedded server, or dials the external one.
+func (s *Store) connect(ctx context.Context) (*connection, error) {
 	if s.cfg.Remote.URL != "" {
-		if nc, err = s.cfg.Remote.dial(ctx, s.cfg.Log); err != nil {
-			return nil, nil, err
+		nc, err := s.cfg.Remote.dial(ctx, s.cfg.Log)
+		if err != nil {
+			return nil, err
 		}
-		return nc, nc.Close, nil
+		return &connection{nc: nc}, nil
 	}
 	e, err := startEmbedded(ctx, s.cfg.Dir, s.cfg.Log)
 	if err != nil {
-		return nil, nil, s.advise(err)
+		return nil, s.advise(err)
 	}
-	if nc, err = e.connect(); err != nil {
+	nc, err := e.connect()
+	if err != nil {
 		e.stop()
-		return nil, nil, fmt.Errorf("connect to embedded store: %w", err)
+		return nil, fmt.Errorf("connect to embedded store: %w", err)
 	}
-	return nc, func() { nc.Close(); e.stop() }, nil
+	return &connection{nc: nc, server: e}, nil
 }
 
-func (s *Store) serve(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) error {
+// close ends what connect has begun.
+func (c *connection) close() {
+	c.nc.Close()
+	if c.server != nil {
+		c.server.stop()
+	}
+}
+
+// serve is one session.
+func (s *Store) serve(ctx context.Context, c *connection, ev *journal.Evidence) error {
+	defer s.current.Store(nil)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, found, err := s.read(ctx, nc, ev)
+	x, w, found, err := s.read(ctx, c, ev)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = w.Stop() }()
-	if err := s.keep(ev, found); err != nil {
+	if x.journal, err = s.keep(ev, found); err != nil {
 		return err
 	}
-	defer func() { _ = s.journal.Close() }()
-	s.publish(found.draft.snapshot())
-	close(s.ready)
-	errs := make(chan error, 2)
-	go func() { errs <- s.follow(ctx, w, found.draft) }()
-	go func() { errs <- s.followSeen(ctx) }()
-	first := <-errs
-	cancel()
-	<-errs
-	return first
+	defer func() { _ = x.journal.Close() }()
+	s.begin(x, found.draft.snapshot())
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.follow(ctx, x, w, found.draft) })
+	g.Go(func() error { return s.followSeen(ctx, x) })
+	g.Go(func() error { return x.guard(ctx) })
+	return g.Wait()
 }
 
 // read opens what is stored and reads all of it; the watcher then goes on with what comes.
-func (s *Store) read(ctx context.Context, nc *nats.Conn, ev *journal.Evidence) (jetstream.KeyWatcher, *loaded, error) {
-	state, err := s.open(ctx, nc, ev)
+func (s *Store) read(ctx context.Context, c *connection, ev *journal.Evidence) (*session, jetstream.KeyWatcher, *loaded, error) {
+	x, state, err := s.open(ctx, c, ev)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	w, err := state.WatchAll(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("watch store: %w", err)
+		return nil, nil, nil, fmt.Errorf("watch store: %w", err)
 	}
-	found, err := s.load(ctx, w, ev)
+	found, err := s.load(ctx, x, w, ev)
 	if err != nil {
 		_ = w.Stop()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return w, found, nil
+	return x, w, found, nil
 }
 
-// publish makes sn the newest snapshot and wakes all who wait.
-func (s *Store) publish(sn *model.Snapshot) {
+// begin makes x the session that is written in, now that all it has stored is known: sn.
+func (s *Store) begin(x *session, sn *model.Snapshot) {
+	s.current.Store(x)
+	s.publish(sn)
+	s.begun.Do(func() { close(s.ready) })
+}
+
+// publish makes stored, with what is held laid over it, the newest snapshot and wakes all who wait.
+func (s *Store) publish(stored *model.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.snap.Store(sn)
+	s.stored.Store(stored)
+	s.snap.Store(s.held.over(stored))
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// publishAgain makes a new snapshot where what is held has changed.
+func (s *Store) publishAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.snap.Store(s.held.over(s.stored.Load()))
 	close(s.changed)
 	s.changed = make(chan struct{})
 }

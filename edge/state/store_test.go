@@ -422,11 +422,11 @@ func TestChangesGoOnAfterForeignPurge(t *testing.T) {
 	if _, err := s.CreateTunnel(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	st, err := s.js.Stream(t.Context(), streamState)
+	st, err := s.current.Load().js.Stream(t.Context(), streamState)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.js.Publish(t.Context(), subjState+"elsewhere", nil); err != nil {
+	if _, err := s.current.Load().js.Publish(t.Context(), subjState+"elsewhere", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := st.Purge(t.Context(), jetstream.WithPurgeSubject(subjState+"elsewhere")); err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
@@ -23,7 +24,10 @@ var ErrInUse = errors.New("locked")
 // gives it back.
 func LockDir(dir string, role proto.Role) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := openLock(path)
+	if Full(err) {
+		return nil, fmt.Errorf("lock %s: %w", directoryOf(role), NoRoom(dir, err))
+	}
 	if err != nil {
 		return nil, &advice.Error{
 			Text:   fmt.Sprintf("lock %s: %v", directoryOf(role), err),
@@ -38,20 +42,27 @@ func LockDir(dir string, role proto.Role) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock %s %s: %w", directoryOf(role), dir, err)
 	}
-	if err := sign(f); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("lock %s %s: %w", directoryOf(role), dir, err)
-	}
+	sign(f)
 	return f, nil
 }
 
-// sign writes who holds the lock, for the one who finds it held.
-func sign(f *os.File) error {
-	if err := f.Truncate(0); err != nil {
-		return err
+// openLock opens the file of the lock. One that is there can be locked on a read-only file system, too.
+func openLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, syscall.EROFS) {
+		return os.Open(path)
 	}
-	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"+strings.Join(os.Args, " ")+"\n"), 0)
-	return err
+	return f, err
+}
+
+// sign writes who holds the lock, for the one who finds it held. Where the disk is full or read-only
+// that one is told a wrong name or none: no reason not to run. The file keeps its block: it is cut
+// last.
+func sign(f *os.File) {
+	who := []byte(strconv.Itoa(os.Getpid()) + "\n" + strings.Join(os.Args, " ") + "\n")
+	if n, err := f.WriteAt(who, 0); err == nil {
+		_ = f.Truncate(int64(n))
+	}
 }
 
 // inUse names the holder of the lock.

@@ -9,6 +9,7 @@
 //	attack, flood, spoof         strangers that take memory, nodes without manners, lies about a source
 //	boot, sleep, repair          a laptop that starts without network, sleeps, or whose client was killed
 //	buffers                      a kernel without room
+//	disk                         a role's disk is full, read-only, and back
 //	dns                          questions through the tunnel
 //	hops, hops_tools             traceroute, mtr, tracepath, ping: the same path by every tool
 //	hops_parallel                thirty paths at once; hops_labels: what routers say of MPLS

@@ -32,6 +32,7 @@ type Journal struct {
 	image    Image  // everything that was appended
 	kept     uint64 // the newest revision that is on disk, with all before it
 	file     file   // nil: both files have to be written anew
+	closed   bool   // the files are another one's to write
 	end      int64  // behind the last record
 	room     int64  // how long the file is
 	booked   int64  // of the room, for changes under way
@@ -147,6 +148,9 @@ func (j *Journal) Save() error {
 // save writes the snapshot first, so that there is always one that goes with the journal; where there
 // is no journal that goes first: it can prove a store that is whole, a snapshot alone cannot.
 func (j *Journal) save() error {
+	if j.closed {
+		return fs.ErrClosed
+	}
 	steps := []func() error{j.saveSnapshot, j.saveJournal}
 	if j.first {
 		slices.Reverse(steps)
@@ -192,10 +196,11 @@ func (j *Journal) saveJournal() error {
 	return nil
 }
 
-// Close closes the file.
+// Close closes the file. Nothing is written afterwards: Book, Append and Save fail.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.closed = true
 	if j.file == nil {
 		return nil
 	}

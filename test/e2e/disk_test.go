@@ -1,0 +1,128 @@
+//go:build linux
+
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// smallDisk moves a role's state directory to a file system of its own in that node, of size bytes
+// (mount's words), and starts the role again.
+func (l *lab) smallDisk(node, dir, size string) {
+	l.t.Helper()
+	l.stop(node)
+	l.run(node, "sh", "-ec", `cp -a "$1" "$1.was"; mount -t tmpfs -o size=$2,mode=755 small "$1"; cp -a "$1.was/." "$1"; rm -r "$1.was"`, "sh", dir, size)
+	l.up(node)
+}
+
+// fill writes until nothing goes in any more; its file is dir/fill.
+func (l *lab) fill(node, dir string) {
+	l.t.Helper()
+	l.run(node, "sh", "-c", `dd if=/dev/zero of="$1/fill" bs=4k 2>/dev/null; test -s "$1/fill"`, "sh", dir)
+}
+
+// The edge's disk is full: traffic goes on, every change says so at once, a revocation holds all the
+// same, a start serves what is stored. There is room again: everything works, and the revocation is
+// written, without a restart.
+func TestEdgeDiskFullAndBack(t *testing.T) {
+	t.Parallel()
+	flag, path := policy(t, everyone)
+	l := newLab(t, "--laptops", "2", flag, path)
+	l.smallDisk("edge", edgeState, "24m")
+	l.poll("both laptops reach the server", 20*time.Second, func() bool {
+		return l.exec("laptop", "ping", "-c1", "-W1", serverV4).code == 0 && l.exec("laptop2", "ping", "-c1", "-W1", serverV4).code == 0
+	})
+	type device struct{ ID, Hostname string }
+	type edgeStatus struct {
+		Devices []device
+		Store   struct {
+			Error, Hint string
+			Held        int
+		}
+	}
+	var status edgeStatus
+	ask := func() {
+		status = edgeStatus{}
+		l.t.Helper()
+		l.json("edge", &status, "oneping", "edge", "status", "--json")
+	}
+	if ask(); status.Store.Error != "" || len(status.Devices) != 2 {
+		t.Fatalf("before: %+v", status)
+	}
+	const none = "no space left in " + edgeState
+	refused := func(argv ...string) {
+		t.Helper()
+		r := l.exec("edge", append([]string{"oneping"}, argv...)...)
+		if r.code != 1 || !strings.Contains(r.stderr, none+"\nhint: make room on its file system (df "+edgeState+"): 0.0 of 24.0 MiB are free, 3.0 are wanted; ") {
+			t.Errorf("%s: exit code %d\n%s", strings.Join(argv, " "), r.code, r.stderr)
+		}
+		if r.took > 5*time.Second { // 15 s once
+			t.Errorf("%s: after %v", strings.Join(argv, " "), r.took)
+		}
+	}
+	second := status.Devices[slices.IndexFunc(status.Devices, func(d device) bool { return d.Hostname == "laptop2" })].ID
+
+	l.fill("edge", edgeState)
+	refused("edge", "status", "--ready")
+	for _, change := range []string{
+		"tunnel create other", "tunnel token lab --rotate", "route add 10.9.0.0/16 lab", "route capture add 10.8.0.0/16",
+		"device token --user a@x.org", "policy apply -f " + l.file("policy.yaml", everyone),
+	} {
+		refused(strings.Fields(change)...)
+	}
+	if ask(); status.Store.Error != none || status.Store.Hint == "" || status.Store.Held != 0 {
+		t.Errorf("status: %+v", status.Store)
+	}
+	if out := l.run("edge", "oneping", "edge", "status"); !strings.Contains(out, "\nstore        cannot be written for ") ||
+		!strings.Contains(out, ": "+none+"; changes are refused, traffic goes on\n             hint: make room on ") {
+		t.Errorf("status:\n%s", out)
+	}
+	for _, node := range []string{"laptop", "laptop2"} {
+		l.run(node, "ping", "-c1", "-W2", serverV4)
+	}
+
+	// Put out all the same.
+	r := l.exec("edge", "oneping", "device", "revoke", second)
+	if want := "oneping: error: device " + second + " is shut out now, which could not be written: write device." + second + " to store: " + none +
+		"\nhint: it is written by itself when it can be; keep the edge running until then. make room on "; r.code != 1 || !strings.HasPrefix(r.stderr, want) {
+		t.Errorf("revoke: exit code %d\n%s", r.code, r.stderr)
+	}
+	l.poll("the link of the device ends, and none is let in", 10*time.Second, func() bool { ask(); return len(status.Devices) == 1 })
+	if status.Store.Held != 1 {
+		t.Errorf("status: %+v", status.Store)
+	}
+	l.poll("the device hears why", 10*time.Second, func() bool {
+		return strings.Contains(l.exec("laptop2", "oneping", "client", "status").stdout, "was revoked")
+	})
+	l.run("laptop", "ping", "-c1", "-W2", serverV4)
+
+	// There is room again.
+	l.run("edge", "rm", edgeState+"/fill")
+	l.run("edge", "oneping", "tunnel", "create", "other")
+	l.poll("what was held is written", 10*time.Second, func() bool { ask(); return status.Store.Error == "" && status.Store.Held == 0 })
+	if r := l.exec("edge", "oneping", "edge", "status", "--ready"); r.code != 0 {
+		t.Errorf("not ready: %s", r.stderr)
+	}
+
+	// A start while it is full serves what is stored, the revocation too.
+	l.fill("edge", edgeState)
+	l.kill("edge")
+	l.up("edge")
+	l.poll("the first laptop is back", 20*time.Second, func() bool { return l.exec("laptop", "ping", "-c1", "-W1", serverV4).code == 0 })
+	refused("tunnel", "create", "third")
+	var after []struct {
+		ID      string
+		Revoked bool
+	}
+	l.json("edge", &after, "oneping", "device", "list", "--json")
+	for _, d := range after {
+		if d.Revoked != (d.ID == second) {
+			t.Errorf("device %s: revoked %v", d.ID, d.Revoked)
+		}
+	}
+	l.run("edge", "rm", edgeState+"/fill")
+	l.run("edge", "oneping", "tunnel", "create", "third")
+}
