@@ -258,3 +258,30 @@ func TestLongDebt(t *testing.T) {
 		t.Errorf("on disk: revision %d, %v", ev.Revision, ev.Faults)
 	}
 }
+
+// A journal that was closed leaves the files to the next one, whoever still asks it to write.
+func TestClosedJournalWritesNothing(t *testing.T) {
+	m, j := begun(t, imageOf("tunnel.a"))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := resume(m, "state", evidenceOf(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Append(Record{Revision: 2, Op: Put, Key: "tunnel.b"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Book("tunnel.c", nil); err == nil {
+		t.Error("booked")
+	}
+	if err := j.Append(Record{Revision: 2, Op: Put, Key: "tunnel.c"}); err == nil {
+		t.Error("appended")
+	}
+	if err := j.Save(); err == nil {
+		t.Error("saved")
+	}
+	if ev := evidenceOf(t, m); ev.Revision != 2 || ev.Count() != 2 || len(ev.Faults) > 0 {
+		t.Errorf("%+v", ev)
+	}
+}
