@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -77,7 +76,7 @@ func (c *Client) applyNewest(ctx context.Context) {
 	c.net.Capture = w.capture
 	n := c.net
 	c.mu.Unlock()
-	err := c.routing.apply(ctx, n, []netip.AddrPort{w.link.Remote()})
+	err := c.routing.apply(ctx, n, w.link.Remote())
 	if ctx.Err() != nil {
 		return
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -138,6 +141,7 @@ func (c *Client) startRoutes(ctx context.Context) {
 		c.log.Warn("cannot read the last configuration", zap.Error(err))
 	}
 	c.cfg.Names.Learn(kept.EdgesAt)
+	c.cfg.Names.OnDial(c.routing.dialling)
 	if len(kept.Addrs) == 0 {
 		return
 	}
@@ -145,7 +149,18 @@ func (c *Client) startRoutes(ctx context.Context) {
 	c.net = kept
 	c.mu.Unlock()
 	c.publish(nil)
-	_ = c.routing.apply(ctx, kept, nil) // which says what is wrong
+	_ = c.routing.apply(ctx, kept, edgesAt(c.cfg.Node.Edges(), kept.EdgesAt)...) // which says what is wrong
+}
+
+// edgesAt returns where edges may be: those of known by address, and where the others were last.
+func edgesAt(known []string, last map[string]netip.AddrPort) []netip.AddrPort {
+	out := slices.Collect(maps.Values(last))
+	for _, edge := range known {
+		if at, err := netip.ParseAddrPort(edge); err == nil {
+			out = append(out, at)
+		}
+	}
+	return out
 }
 
 // teardown gives the host back what the client took, once ctx ends, unless the client keeps it; it

@@ -40,12 +40,12 @@ func (r *hostRouting) start(dev *lastingDevice, cfg osroute.Config, log *zap.Log
 	r.changed, r.moved = make(chan struct{}), make(chan struct{}, 1)
 }
 
-// apply makes the host's routing what the edge wants. underlay is where the link goes, nil while
-// it is unknown. It may take seconds; what asks about the routes does not wait for it.
-func (r *hostRouting) apply(ctx context.Context, n network, underlay []netip.AddrPort) error {
+// apply makes the host's routing what the edge wants. edges are where the link goes, or may go. It
+// may take seconds; what asks about the routes does not wait for it.
+func (r *hostRouting) apply(ctx context.Context, n network, edges ...netip.AddrPort) error {
 	r.applying.Lock()
 	defer r.applying.Unlock()
-	cfg, ok := r.want(n, underlay)
+	cfg, ok := r.want(n, edges)
 	if !ok {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (r *hostRouting) change(ctx context.Context, cfg osroute.Config) error {
 }
 
 // want notes what the edge wants; false: the host is to be left alone.
-func (r *hostRouting) want(n network, underlay []netip.AddrPort) (osroute.Config, bool) {
+func (r *hostRouting) want(n network, edges []netip.AddrPort) (osroute.Config, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped {
@@ -88,14 +88,48 @@ func (r *hostRouting) want(n network, underlay []netip.AddrPort) (osroute.Config
 		r.cfg.Addrs = append(r.cfg.Addrs, netip.PrefixFrom(a, a.BitLen()))
 	}
 	r.cfg.Capture, r.cfg.Hops = n.Capture, slices.Clone(n.Hops)
-	if underlay != nil {
-		r.cfg.Underlay = underlay
-	}
+	r.toward(edges)
 	if !r.wanted {
 		r.wanted = true
 		close(r.changed)
 	}
 	return r.cfg, true
+}
+
+// maxEdges bounds the addresses of edges whose answers the host accepts: those dialled last.
+const maxEdges = 32
+
+// toward notes that edges are dialled, and says whether one of them is new. The caller holds mu.
+func (r *hostRouting) toward(edges []netip.AddrPort) bool {
+	isNew := false
+	list := slices.Clone(r.cfg.Underlay)
+	for _, e := range edges {
+		e = netip.AddrPortFrom(e.Addr().Unmap().WithZone(""), e.Port())
+		if !e.IsValid() {
+			continue
+		}
+		at := slices.Index(list, e)
+		if isNew = isNew || at < 0; at >= 0 {
+			list = slices.Delete(list, at, at+1)
+		}
+		list = append(list, e)
+	}
+	r.cfg.Underlay = list[max(0, len(list)-maxEdges):]
+	return isNew
+}
+
+// dialling readies the host for answers of edges before they are dialled: with a strict rp_filter
+// it drops those from addresses that are captured.
+func (r *hostRouting) dialling(ctx context.Context, edges []netip.AddrPort) {
+	r.applying.Lock()
+	defer r.applying.Unlock()
+	r.mu.Lock()
+	isNew := r.toward(edges)
+	cfg, ok := r.cfg, r.wanted && !r.stopped
+	r.mu.Unlock()
+	if ok && isNew {
+		_ = r.change(ctx, cfg) // which says what is wrong
+	}
 }
 
 // capturing says whether the host sends what the edge wants captured into the device, and why not.

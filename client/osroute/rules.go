@@ -354,7 +354,7 @@ func hostWarnings(cfg Config, s hostFacts) []Warning {
 	if len(s.strict) > 0 && coversUnderlay(cfg) {
 		what := "the edge's answers"
 		if len(cfg.Underlay) > 0 {
-			what = "ICMP errors from the way to the edge"
+			what = "ICMP errors from the way to the edge, and answers of name servers to the client itself,"
 		}
 		out = append(out, Warning{
 			Text: "the way to the edge is captured and rp_filter is strict on " + strings.Join(s.strict, ", ") + ": " + what + " are dropped by this host",

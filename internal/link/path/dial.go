@@ -31,6 +31,7 @@ func Dial(ctx context.Context, addr string, cfg Config) (*link.Link, error) {
 		}
 		targets = []netip.AddrPort{at}
 	}
+	cfg.Names.tell(ctx, targets)
 	c, err := dialAny(ctx, targets, &cfg)
 	switch {
 	case err != nil && unresolved != nil:

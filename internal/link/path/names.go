@@ -1,6 +1,7 @@
 package path
 
 import (
+	"context"
 	"maps"
 	"net/netip"
 	"sync"
@@ -12,7 +13,30 @@ import (
 // dialled then. A nil *Names remembers nothing. Safe for concurrent use.
 type Names struct {
 	mu sync.Mutex
-	at map[string]netip.AddrPort // by host:port as configured
+	// guarded by mu:
+	at      map[string]netip.AddrPort // by host:port as configured
+	dialled func(context.Context, []netip.AddrPort)
+}
+
+// OnDial has f told, before each attempt, of all addresses that it may dial: the host may have to
+// be made ready for their answers. The attempt waits for f.
+func (n *Names) OnDial(f func(ctx context.Context, targets []netip.AddrPort)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dialled = f
+}
+
+// tell tells whoever OnDial has named.
+func (n *Names) tell(ctx context.Context, targets []netip.AddrPort) {
+	if n == nil {
+		return
+	}
+	n.mu.Lock()
+	f := n.dialled
+	n.mu.Unlock()
+	if f != nil {
+		f(ctx, targets)
+	}
 }
 
 // Learn takes over what All returned earlier.
