@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
@@ -14,6 +15,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/process"
 )
@@ -37,6 +41,8 @@ func fileError(path string, cause error, hint string) error {
 
 const (
 	adviceOwner   = "run as the user who owns the edge's state directory"
+	adviceSecret  = "restore the file from a backup; or make a new one, and new tokens with it: oneping edge rekey"
+	adviceRemake  = "restore the file from a backup; or remove it: it is made anew from " + keyFile + ", and every node takes it"
 	adviceRestore = "restore the file from a backup; without it every node must enrol anew: move the whole state directory away and run oneping edge init"
 )
 
@@ -45,9 +51,12 @@ func (a *Authority) path(name string) string { return filepath.Join(a.cfg.Dir, n
 // KeyPath returns where the authority's key is kept.
 func (a *Authority) KeyPath() string { return a.path(keyFile) }
 
-// readOrMake returns the contents of a file; where it is missing, what create
-// returns, written with mode. A private one that others may read is refused.
-func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]byte, error)) ([]byte, error) {
+// errLost is about a file without which nodes that are known here are nobody's.
+var errLost = errors.New("it is missing, and what is stored here goes with it")
+
+// readOrMake returns the contents of a file; where it is missing, and lost has nothing against that,
+// what create returns, written with mode. A private one that others may read is refused.
+func (a *Authority) readOrMake(name string, mode fs.FileMode, lost func() error, create func() ([]byte, error)) ([]byte, error) {
 	b, err := os.ReadFile(a.path(name))
 	if err == nil {
 		if mode&0o077 == 0 {
@@ -57,6 +66,9 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fileError(a.path(name), err, adviceOwner)
+	}
+	if err := lost(); err != nil {
+		return nil, err
 	}
 	b, err = create()
 	if err != nil {
@@ -72,8 +84,22 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, create func() ([]b
 	return b, nil
 }
 
+// lost refuses to make a file anew beside nodes and tokens, which go with the one that was there.
+func (a *Authority) lost(name, hint string) func() error {
+	return func() error {
+		known, err := state.KnowsNodes(a.cfg.Dir)
+		if err != nil {
+			return err
+		}
+		if _, err := os.Stat(a.path(certFile)); known || err == nil && name == keyFile {
+			return fileError(a.path(name), errLost, hint)
+		}
+		return nil
+	}
+}
+
 func (a *Authority) loadKey() error {
-	b, err := a.readOrMake(keyFile, 0o600, newKey)
+	b, err := a.readOrMake(keyFile, 0o600, a.lost(keyFile, adviceRestore), newKey)
 	if err != nil {
 		return err
 	}
@@ -106,37 +132,64 @@ func newKey() ([]byte, error) {
 }
 
 func (a *Authority) loadCertificate() error {
-	b, err := a.readOrMake(certFile, 0o644, a.selfSign)
+	b, err := a.readOrMake(certFile, 0o644, a.remake, a.selfSign)
 	if err != nil {
 		return err
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return fileError(a.path(certFile), errors.New("not PEM"), adviceRestore)
+		return fileError(a.path(certFile), errors.New("not PEM"), adviceRemake)
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return fileError(a.path(certFile), err, adviceRestore)
+		return fileError(a.path(certFile), err, adviceRemake)
 	}
 	if !a.key.PublicKey.Equal(cert.PublicKey) {
 		return fileError(a.path(certFile), errors.New("it does not belong to "+keyFile), adviceRestore)
+	}
+	if err := cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil {
+		return fileError(a.path(certFile), fmt.Errorf("it is not what was signed: %w", err), adviceRemake)
 	}
 	a.cert = cert
 	return nil
 }
 
+// remake says that the authority's certificate is made anew: it follows from the key, which is what
+// nodes know.
+func (a *Authority) remake() error {
+	if known, err := state.KnowsNodes(a.cfg.Dir); err == nil && known {
+		a.cfg.Log.Warn("the authority's certificate was missing: it is made anew from the key", zap.String("file", a.path(certFile)))
+	}
+	return nil
+}
+
+// The secret is 64 hexadecimal digits and, behind a space, the first eight of their SHA-256: another
+// secret is one too, and would be found out by nobody. Earlier versions wrote no check.
+func secretText(digits string) []byte {
+	sum := sha256.Sum256([]byte(digits))
+	return fmt.Appendf(nil, "%s %x\n", digits, sum[:4])
+}
+
 func (a *Authority) loadSecret() error {
-	b, err := a.readOrMake(secretFile, 0o600, func() ([]byte, error) {
+	b, err := a.readOrMake(secretFile, 0o600, a.lost(secretFile, adviceSecret), func() ([]byte, error) {
 		var s [32]byte
 		_, _ = rand.Read(s[:])
-		return []byte(hex.EncodeToString(s[:]) + "\n"), nil
+		return secretText(hex.EncodeToString(s[:])), nil
 	})
 	if err != nil {
 		return err
 	}
-	s, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	digits, check, checked := strings.Cut(strings.TrimSpace(string(b)), " ")
+	s, err := hex.DecodeString(digits)
 	if err != nil || len(s) != len(a.secret) {
-		return fileError(a.path(secretFile), errors.New("not 64 hexadecimal digits"), adviceRestore)
+		return fileError(a.path(secretFile), errors.New("not 64 hexadecimal digits"), adviceSecret)
+	}
+	if want := secretText(digits); checked && digits+" "+check+"\n" != string(want) {
+		return fileError(a.path(secretFile), errors.New("its digits and their check do not belong together"), adviceSecret)
+	} else if !checked {
+		if err := process.WriteFile(a.path(secretFile), want, 0o600); err != nil {
+			a.cfg.Log.Warn("cannot add a check to the secret: damage to it will not be noticed", zap.Error(err))
+		}
 	}
 	a.secret = [32]byte(s)
 	return nil
