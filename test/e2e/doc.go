@@ -31,6 +31,7 @@
 //	soak                         everything at once, for long
 //	sweep                        nmap and fping
 //	tcp                          transfers; tcp_handshake, tcp_end: how connections begin and end;
+//	                             tcp_open: what is said of an open one, and beside a scan;
 //	                             tcp_stuck, tcp_keystrokes: nobody waits for another's flow
 //	udp                          sessions: sizes, loss, restarts, idleness
 //	unreachable                  no connector, no route, no link, no server; unreachable_behind: what
