@@ -28,6 +28,7 @@ type dispatch struct {
 	icmp     *icmpNAT
 	udp      *udp.Sessions
 	tcp      *tcp.Dialer
+	unkept   unkept
 }
 
 // datagram takes one datagram of a link. The reason has been counted already
@@ -118,6 +119,9 @@ func (d *dispatch) registration(b []byte) packet.Reason {
 	w := d.host.Way(r.Dst.Addr())
 	ttl, v := d.host.Forward(&w, client, r.TTL)
 	if v.Reason == packet.OK {
+		if _, open := d.udp.Session(r.Session); !open {
+			d.unkept.note(r.Src, r.Dst, true)
+		}
 		v = d.udp.Register(&r, ttl)
 	}
 	refusal := d.host.Refuse(&w, client, r.TTL, v)
@@ -149,6 +153,7 @@ func (d *dispatch) flow(ctx context.Context, s *link.Stream, h *proto.FlowHeader
 	w := d.host.Way(h.Dst.Addr())
 	ttl, v := d.host.Forward(&w, client, h.TTL)
 	if v.Reason == packet.OK {
+		d.unkept.note(h.Src, h.Dst, false)
 		if v = d.tcp.Serve(ctx, s, h, ttl); v.Answer == packet.NoError {
 			return v.Reason // it has been answered
 		}

@@ -40,6 +40,10 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Row("stuck", m)
 	}
 	t.Row("packets", obs.Reasons(s.Reasons))
+	if text := s.Unkept.String(); text != "" {
+		t.Row("limits", text)
+		t.Hint("a connector without privileges cannot do that: docs/unprivileged.md")
+	}
 	if s.LogLost > 0 {
 		t.Row("log", obs.LostText(s.LogLost))
 	}

@@ -19,6 +19,7 @@ func TestStatusText(t *testing.T) {
 			Status{
 				Up: true, Since: since, Edge: "e1", Tunnel: "lab", ID: "r1", ICMP: "ping", Mappings: 2, Sessions: 3, Flows: 4,
 				Link: &link.Info{Remote: netip.MustParseAddrPort("192.0.2.1:7844"), RTT: 1234567, PathMTU: 1452}, Reasons: map[string]uint64{"ok": 5, "forbidden": 1},
+				Unkept: Unkept{SourcePorts: 2, OtherPorts: 1},
 			},
 			`link     up for 1m0s to 192.0.2.1:7844 (edge e1)
 path     RTT 1.23ms, path MTU 1452 (still being discovered)
@@ -26,6 +27,8 @@ tunnel   lab, connector id r1
 icmp     ping
 traffic  2 ICMP mappings, 3 UDP sessions, 4 TCP flows
 packets  5 ok, 1 forbidden
+limits   2 sessions from a port below 1024, which left from another; 1 session of TFTP, whose answers come from another port and are lost
+         hint: a connector without privileges cannot do that: docs/unprivileged.md
 `,
 		},
 		{

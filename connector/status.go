@@ -40,6 +40,8 @@ type Status struct {
 	Flows    int `json:"tcp_flows"`
 	// Memory is what the TCP flows hold.
 	Memory flow.Usage `json:"tcp_memory"`
+	// Unkept is what was asked for that a connector without privileges cannot keep.
+	Unkept Unkept `json:"unkept,omitzero"`
 	// Unanswered is how many neighbours are asked now that have never answered.
 	Unanswered int               `json:"unanswered_neighbours"`
 	Reasons    map[string]uint64 `json:"reasons"`
@@ -57,7 +59,7 @@ func (c *Connector) Status() Status {
 		Version: c.cfg.Version, Started: c.uplink.Started(), Up: l != nil, Since: last.Since, LastError: last.Error, LastHint: last.Hint,
 		Edges: id.Edges, Identity: &id, Edge: edge, Tunnel: conf.Tunnel, ID: conf.Device,
 		Hops: c.cfg.Hops, ICMP: c.dispatch.icmp.mode(), Sessions: c.dispatch.udp.Len(), Flows: c.dispatch.tcp.Flows(), Reasons: c.counters.Snapshot(),
-		Unanswered: c.host.Unanswered(), Memory: c.budget.Usage(time.Now()), LogLost: obs.Lost(c.log),
+		Unanswered: c.host.Unanswered(), Unkept: c.dispatch.unkept.status(), Memory: c.budget.Usage(time.Now()), LogLost: obs.Lost(c.log),
 	}
 	if nat := c.dispatch.icmp.nat.Load(); nat != nil {
 		s.Mappings = nat.Mappings()

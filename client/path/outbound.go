@@ -7,6 +7,9 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
+// nextHeader6 is where an IPv6 header says what follows it.
+const nextHeader6 = 6
+
 // outbound is the way of a packet from the host: parse, size, reassemble,
 // classify. Not safe for concurrent use: Path.outMu guards it.
 type outbound struct {
@@ -92,6 +95,11 @@ func (o *outbound) stepTCP(p *packet.Packet, now time.Time, st *linkState) outco
 	switch d.reason {
 	case packet.LinkDown, packet.TableFull:
 		return o.answers.answer(unreachable(d.reason), p, now, st)
+	case packet.Unsupported: // at once, and not in silence
+		if p.V6 {
+			p.Pointer = nextHeader6
+		}
+		return o.answers.answer(packet.Verdict{Reason: d.reason, Answer: packet.ProtoUnreachable}, p, now, st)
 	case packet.TTLExpired: // of an open connection, whose segments the edge does not see
 		return o.answers.answer(packet.Verdict{Reason: d.reason, Answer: packet.TimeExceeded}, p, now, st)
 	}

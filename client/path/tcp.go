@@ -84,6 +84,9 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) outcome {
 	if !up {
 		return outcome{reason: packet.LinkDown}
 	}
+	if p.IsSYN() && p.Signed() { // with other addresses than those of the connector's socket
+		return outcome{reason: packet.Unsupported}
+	}
 	if h != nil && h.renew(p, now) {
 		t.held.SetIdle(now, key, h.patience(now))
 		return outcome{}

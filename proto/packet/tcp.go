@@ -22,6 +22,35 @@ func (p *Packet) IsSYN() bool {
 	return p.Class == ClassTCP && p.TCPFlags()&(FlagSYN|FlagACK|FlagRST|FlagFIN) == FlagSYN
 }
 
+// Kinds of TCP options (RFC 9293 §3.1), and of those that sign a segment with its addresses and a key.
+const (
+	tcpOptEnd = 0
+	tcpOptNop = 1
+	tcpOptMD5 = 19 // RFC 2385
+	tcpOptAO  = 29 // RFC 5925
+)
+
+// Signed says whether a TCP segment carries a signature of its addresses: the MD5 option or TCP-AO.
+func (p *Packet) Signed() bool {
+	t := p.Transport()
+	for o := t[20:max(20, min(int(t[12]>>4)*4, len(t)))]; len(o) > 0; {
+		switch o[0] {
+		case tcpOptEnd:
+			return false
+		case tcpOptNop:
+			o = o[1:]
+			continue
+		case tcpOptMD5, tcpOptAO:
+			return true
+		}
+		if len(o) < 2 || o[1] < 2 || int(o[1]) > len(o) {
+			return false
+		}
+		o = o[o[1]:]
+	}
+	return false
+}
+
 // AppendRST appends the reset that a closed port answers to the segment seg
 // (RFC 9293 §3.10.7.1), in its traffic class. ok is false, and nothing appended, when seg is itself a reset.
 func AppendRST(b []byte, seg *Packet, ttl uint8) (_ []byte, ok bool) {
