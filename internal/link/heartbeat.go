@@ -36,6 +36,9 @@ const (
 	// up; QUIC's own idle time-out is longer where the keep-alive period is.
 	silentAfter = 5 * time.Second
 	silentAsked = 3
+	// deadAfter is how long nothing is heard before the accepting side gives a link up, whatever
+	// idle time-out the dialling side chose: path.Listener asks three times in it.
+	deadAfter = 15 * time.Second
 	// smallBeat is the size of a heartbeat that is not padded: the least that a restarted edge
 	// answers with a stateless reset, which has to be smaller than what it answers (RFC 9000
 	// §10.3.3), and some more. A QUIC ping is too small.
@@ -78,6 +81,9 @@ const smallNonce = 0
 // errSilent ends a link on which nothing is heard.
 var errSilent = &CloseError{Code: proto.CodeTimeout, Text: "nothing heard for 5 s"}
 
+// errDead is errSilent of the accepting side.
+var errDead = &CloseError{Code: proto.CodeTimeout, Text: "nothing heard for 15 s"}
+
 // errBlackHole ends a link whose path swallows full-size packets.
 var errBlackHole = &CloseError{Code: proto.CodePathMTU, Text: "full-size packets no longer pass"}
 
@@ -98,6 +104,9 @@ func (l *Link) tickInterval(used bool) time.Duration {
 // tickHeartbeat looks after the path. It returns errBlackHole when the link cannot be saved.
 func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) error {
 	l.carrier.Measure()
+	if !l.dialled && l.beat.dead(now, l.carrier.Stats().PacketsReceived) {
+		return errDead
+	}
 	size, settled := l.MaxDatagram()
 	switch {
 	case !settled:
@@ -133,6 +142,16 @@ func (l *Link) tickAlive(now time.Time, used bool) error {
 		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
 	}
 	return err
+}
+
+// dead says whether nothing has been heard for deadAfter. packets is how many have been received.
+func (b *heartbeat) dead(now time.Time, packets uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if packets != b.packets || b.heardAt.IsZero() {
+		b.packets, b.heardAt = packets, now
+	}
+	return now.Sub(b.heardAt) >= deadAfter
 }
 
 // alive says whether a small heartbeat is due, of which there is one in every, and fails when

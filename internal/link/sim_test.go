@@ -47,6 +47,29 @@ func TestALostPeerIsNoticedAfterTheIdleTime(t *testing.T) {
 	}
 }
 
+// TestADeadPeerIsGivenUpByTheEdgesOwnClock, whatever idle time-out it chose and while nothing is
+// said; one that lives and says nothing is not.
+func TestADeadPeerIsGivenUpByTheEdgesOwnClock(t *testing.T) {
+	linktest.Simulated(t, path.Config{KeepAlive: 10 * time.Minute}, func(t *testing.T, server, client *link.Link, cable *linktest.Cable) {
+		ended := make(chan error, 1)
+		go func() { _ = client.Run(t.Context(), link.Handler{}) }()
+		go func() { ended <- server.Run(t.Context(), link.Handler{}) }()
+		time.Sleep(10 * time.Minute)
+		select {
+		case err := <-ended:
+			t.Fatal("an idle link ended:", err)
+		default:
+		}
+		close(cable.Cut)
+		cut := time.Now()
+		err := <-ended
+		if d := time.Since(cut); d < 9*time.Second || d > 18*time.Second || !strings.Contains(err.Error(), "nothing heard for 15 s") {
+			t.Errorf("the edge gives it up after %v: %v; want 15 s after what it heard last", d, err)
+		}
+		<-client.Done()
+	})
+}
+
 func TestALinkInUseNoticesItsLossSoonerThanAnIdleOne(t *testing.T) {
 	linktest.Simulated(t, path.Config{KeepAlive: 15 * time.Second}, func(t *testing.T, server, client *link.Link, cable *linktest.Cable) {
 		ended := make(chan error, 1)

@@ -32,8 +32,10 @@ const (
 	dialStream = 16 << 20
 	dialWindow = 32 << 20
 	// listenerIdle is the idle time-out that an edge allows: the smaller one of both ends holds, so
-	// the node decides.
+	// the node decides how soon it gives a link up itself. When the edge does is its own to say: it
+	// asks every listenerAsks, and link.Link ends one on which nothing is heard.
 	listenerIdle = 65 * time.Second
+	listenerAsks = 5 * time.Second
 )
 
 // idleTimeout is how long nothing is heard before a link ends: four keep-alives
@@ -72,7 +74,7 @@ func dialConfig(cfg *Config) *quic.Config {
 func (ln *Listener) listenConfig() *quic.Config {
 	q := quicConfig()
 	q.MaxIdleTimeout = listenerIdle
-	q.KeepAlivePeriod = listenerIdle / 2
+	q.KeepAlivePeriod = listenerAsks
 	if ln.cfg.KeepAlive > 0 {
 		q.KeepAlivePeriod = ln.cfg.KeepAlive
 	}
