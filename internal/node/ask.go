@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"time"
@@ -65,11 +66,11 @@ func decline(ctx context.Context, l *link.Link, why *link.RefusedError) {
 }
 
 func unreachable(addr string, err error) error {
-	return &advice.Error{
-		Text:   "reach edge " + addr + ": " + err.Error(),
-		Advice: fmt.Sprintf("is the edge running, and does UDP port %d reach it through every firewall?", proto.Port),
-		Cause:  err,
+	hint := fmt.Sprintf("is the edge running, and does UDP port %d reach it through every firewall?", proto.Port)
+	if _, name := errors.AsType[*net.DNSError](err); name {
+		hint = advice.Of(err) // nobody has been asked yet
 	}
+	return &advice.Error{Text: "reach edge " + addr + ": " + err.Error(), Advice: hint, Cause: err}
 }
 
 // checkEdge checks the chain that an edge showed against the pinned key. The

@@ -13,6 +13,7 @@
 //	dns                          questions through the tunnel
 //	hops, hops_tools             traceroute, mtr, tracepath, ping: the same path by every tool
 //	hops_parallel                thirty paths at once; hops_labels: what routers say of MPLS
+//	log                          what strangers, and what fails again and again, may write into it
 //	identity                     revoked, foreign and expired certificates
 //	metrics, ready, icmpmode     what monitoring asks, and what status shows
 //	migration                    the laptop changes its network

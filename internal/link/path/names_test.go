@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link/linktest"
 	"github.com/oneping/oneping/internal/link/path"
 )
@@ -45,8 +46,9 @@ func TestNamesAreDialledWhereTheyWere(t *testing.T) {
 	}
 	local := strings.Replace(at.String(), "127.0.0.1", "localhost", 1)
 	const nowhere = "edge..test:7844" // no name at all: nobody is asked for it
-	if err := dial(nowhere); err == nil || strings.Contains(err.Error(), "last address") {
-		t.Errorf("a name that was never resolved: %v", err)
+	if err := dial(nowhere); err == nil || strings.Contains(err.Error(), "last address") ||
+		advice.Of(err) != "is the name edge..test right, and does this machine's name service know it?" {
+		t.Errorf("a name that was never resolved: %v, %q", err, advice.Of(err))
 	}
 	for _, addr := range []string{at.String(), local} {
 		if err := dial(addr); err != nil {
