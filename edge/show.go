@@ -38,6 +38,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	if s.LogLost > 0 {
 		t.Row("log", obs.LostText(s.LogLost))
 	}
+	if s.Clock != "" {
+		t.Row("clock", s.Clock)
+	}
 	if text := storeWords(&s.Store, now); text != "" {
 		t.Row("store", text)
 	}

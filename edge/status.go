@@ -32,6 +32,8 @@ type Status struct {
 	Refused  map[string]uint64 `json:"refused"`      // connections before their handshake, by reason
 	Memory   MemoryStatus      `json:"memory"`
 	Store    state.Health      `json:"store"` // whether changes can be written
+	// Clock says what is wrong with this machine's clock; "" where nothing is.
+	Clock string `json:"clock,omitempty"`
 	// LogLost is how many lines of the log nobody took.
 	LogLost uint64         `json:"log_lines_lost,omitempty"`
 	New     []NewConnector `json:"new_connectors"` // of the last day, beside others of their tunnel
@@ -65,6 +67,7 @@ func (e *Edge) Status() Status {
 		Edge: e.authority.ID(), Version: e.cfg.Version, Started: e.started, Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
 		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
 		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(), Store: e.store.Health(),
+		Clock:   e.store.ClockTrouble(),
 		LogLost: obs.Lost(e.cfg.Log), Tunnels: []TunnelStatus{}, Devices: []NodeStatus{}, New: e.newConnectors(sn, time.Now()),
 	}
 	connectors := make(map[string][]NodeStatus)

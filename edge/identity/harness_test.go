@@ -55,7 +55,7 @@ func newEdge(t *testing.T, dir string, c *clock) *edge {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	e := &edge{logs: logs}
-	e.store = state.New(state.Config{Dir: dir, Now: c.now})
+	e.store = state.New(state.Config{Dir: dir, Now: c.now, Elapsed: c.now})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = e.store.Run(ctx) })

@@ -83,17 +83,24 @@ func live(connectors []model.Connector) int {
 	return n
 }
 
-// ForgetConnectors deletes the connectors that were not seen for ConnectorLife and
-// for which connected (may be nil) says no. It returns how many.
+// ForgetConnectors deletes the connectors that were not seen for ConnectorLife, by the clock and in
+// the life of this process, and for which connected (may be nil) says no. It returns how many: none
+// while the clock is not to be trusted.
 func (s *Store) ForgetConnectors(ctx context.Context, connected func(id string) bool) (int, error) {
 	sn := s.Snapshot()
 	if sn == nil {
 		return 0, ErrNotReady
 	}
-	n, limit := 0, s.cfg.Now().Add(-ConnectorLife)
+	if !s.clock.trusted() {
+		return 0, nil
+	}
+	n, now := 0, s.cfg.Now()
+	lately := func(t time.Time) bool { return t.After(now.Add(-ConnectorLife)) && !t.After(now) }
 	for id, r := range sn.Connectors {
-		last := s.Seen(id)
-		if r.Revoked || r.Created.After(limit) || last.After(limit) || r.LastSeen.After(limit) || connected != nil && connected(id) {
+		if r.Revoked || lately(r.Created) || lately(s.Seen(id)) || lately(r.LastSeen) || connected != nil && connected(id) {
+			continue
+		}
+		if s.silent(id) < ConnectorLife {
 			continue
 		}
 		if err := s.drop(ctx, keyConnector(id)); err != nil {

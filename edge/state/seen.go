@@ -34,27 +34,30 @@ func (s *Store) Touch(ctx context.Context, id string) error {
 	if _, connector := sn.Connectors[id]; !device && !connector {
 		return nil // deleted meanwhile: nothing of it stays
 	}
-	x := s.current.Load()
-	if x == nil || s.health.look() != nil {
-		return nil // it is there at the next time, too
-	}
 	now := s.cfg.Now().UTC()
-	s.seenMu.Lock()
-	last := s.seen[id]
-	last.heard = s.elapsed()
-	fresh := now.Sub(last.stored) < SeenStep
-	if last.at = now; !fresh {
-		last.stored = now
-	}
-	s.seen[id] = last
-	s.seenMu.Unlock()
-	if fresh {
+	x := s.current.Load()
+	if !s.sight(id, now, x != nil && s.health.look() == nil) {
 		return nil
 	}
 	if _, err := x.seenKV.PutString(ctx, id, now.Format(time.RFC3339)); err != nil {
 		return fmt.Errorf("note that %s was seen: %w", id, err)
 	}
 	return nil
+}
+
+// sight notes that a node is there now, and says whether that is to be written, where it can be. What
+// a clock that was ahead has written is written anew.
+func (s *Store) sight(id string, now time.Time, writable bool) bool {
+	s.seenMu.Lock()
+	defer s.seenMu.Unlock()
+	last := s.seen[id]
+	last.heard, last.at = s.elapsed(), now
+	due := writable && now.Sub(last.stored).Abs() >= SeenStep
+	if due {
+		last.stored = now
+	}
+	s.seen[id] = last
+	return due
 }
 
 // hear notes that this process has heard of a node just now.

@@ -48,6 +48,7 @@ type Store struct {
 
 	current atomic.Pointer[session] // nil: not open, or opened again just now
 	health  health
+	clock   *clock
 	held    holding
 	unsaid  unwritten
 
@@ -83,6 +84,7 @@ func New(cfg Config) *Store {
 		changed: make(chan struct{}),
 		seen:    make(map[string]sighting),
 		health:  health{dir: cfg.Dir, now: cfg.Now, log: cfg.Log},
+		clock:   newClock(cfg.Now, cfg.Elapsed, cfg.Log),
 	}
 }
 
@@ -273,7 +275,10 @@ func (s *Store) read(ctx context.Context, c *connection, ev *journal.Evidence) (
 func (s *Store) begin(x *session, sn *model.Snapshot) {
 	s.current.Store(x)
 	s.publish(sn)
-	s.begun.Do(func() { close(s.ready) })
+	s.begun.Do(func() {
+		s.clock.opened(sn)
+		close(s.ready)
+	})
 }
 
 // publish makes stored, with what is held laid over it, the newest snapshot and wakes all who wait.

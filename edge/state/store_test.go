@@ -250,7 +250,8 @@ func TestWatchSeesEveryLastState(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s, _ := open(t, Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
+	clock := func() time.Time { return now }
+	s, _ := open(t, Config{Dir: t.TempDir(), Now: clock, Elapsed: clock})
 	ctx := t.Context()
 	exp := now.Add(time.Hour)
 	for _, tok := range []model.Token{
@@ -340,7 +341,8 @@ func TestDeviceTokenIsSingleUse(t *testing.T) {
 
 func TestConnectorsAreForgotten(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s, _ := open(t, Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
+	clock := func() time.Time { return now }
+	s, _ := open(t, Config{Dir: t.TempDir(), Now: clock, Elapsed: clock})
 	ctx := t.Context()
 	tun, err := s.CreateTunnel(ctx, "lab")
 	if err != nil {
