@@ -2,8 +2,10 @@ package osroute
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -98,8 +100,12 @@ func setDevice(link netlink.Link, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	add, remove := diff(have, cfg.Addrs)
-	for _, p := range remove {
+	lost, err := withoutRoute(have)
+	if err != nil {
+		return err
+	}
+	add, remove := diff(slices.DeleteFunc(have, func(p netip.Prefix) bool { return slices.Contains(lost, p) }), cfg.Addrs)
+	for _, p := range append(remove, lost...) {
 		if err := netlink.AddrDel(link, &netlink.Addr{IPNet: toIPNet(p)}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fail("remove address "+p.String()+" of "+cfg.Device, err)
 		}
@@ -119,6 +125,29 @@ func setDevice(link netlink.Link, cfg Config) error {
 		return err
 	}
 	return dropMulticast(link)
+}
+
+// withoutRoute returns the addresses whose own local route somebody has removed: the host would not
+// take packets for them. The kernel makes that route with the address alone.
+func withoutRoute(addrs []netip.Prefix) (out []netip.Prefix, err error) {
+	if len(addrs) == 0 {
+		return nil, nil
+	}
+	kernel, err := newKernel()
+	if err != nil {
+		return nil, err
+	}
+	defer kernel.close()
+	for _, p := range addrs {
+		a, err := kernel.way(p.Addr(), question{})
+		if err != nil {
+			return nil, err
+		}
+		if a.kind != kindLocal {
+			out = append(out, p)
+		}
+	}
+	return out, nil
 }
 
 // dropMulticast removes the route that IPv6 gives to every device that comes up: multicast stays

@@ -47,7 +47,7 @@ const (
 	maxAddrs      = 64       // of a device that was there before
 )
 
-// claim is where the rules and routes of one device are: five priorities and two tables.
+// claim is where the rules and routes of one device are: seven priorities and three tables.
 type claim struct {
 	Device   string `json:"device"`
 	Table    int    `json:"table"`

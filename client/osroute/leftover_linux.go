@@ -203,7 +203,7 @@ func Repair(path, device string, all bool) (Repaired, error) {
 	others, err := orphans(claims)
 	errs = append(errs, err)
 	for _, c := range others {
-		out.Left = append(out.Left, fmt.Sprintf("priorities %d to %d, tables %d and %d", c.Priority, c.Priority+priorities-1, c.Table, c.Table+1))
+		out.Left = append(out.Left, fmt.Sprintf("priorities %d to %d, tables %d, %d and %d", c.Priority, c.Priority+priorities-1, c.Table, c.Table+1, stopTable(c.Table)))
 	}
 	return out, errors.Join(errs...)
 }
@@ -268,7 +268,11 @@ func orphans(known []claim) ([]claim, error) {
 		return nil, err
 	}
 	for _, x := range routes {
-		note(x.table, baseTable, 2)
+		table := x.table
+		if table >= stopTable(baseTable) {
+			table -= stopTable(0)
+		}
+		note(table, baseTable, 2)
 	}
 	return out, nil
 }

@@ -128,10 +128,10 @@ func dropRule(x rule) error {
 	return nil
 }
 
-// readRoutes returns our routes of a claim's two tables.
+// readRoutes returns our routes of a claim's tables.
 func readRoutes(c claim, stack families) ([]tableRoute, error) {
 	var out []tableRoute
-	for _, table := range []int{c.Table, c.Table + 1} {
+	for _, table := range []int{c.Table, c.Table + 1, stopTable(c.Table)} {
 		have, err := ownRoutes(stack, table)
 		if err != nil {
 			return nil, err

@@ -51,8 +51,8 @@ type Config struct {
 	Underlay []netip.AddrPort
 
 	Mark     uint32 // firewall mark on the link's sockets (Linux); must not be 0 there
-	Table    int    // own routing table (Linux), and the one after it; 0 = a pair chosen by the device's name
-	Priority int    // of the first of six consecutive ip rule priorities (Linux); 0 = chosen by the device's name
+	Table    int    // own routing table (Linux), the one after it and the one 2000 after it; 0 = chosen by the device's name
+	Priority int    // of the first of seven consecutive ip rule priorities (Linux); 0 = chosen by the device's name
 }
 
 // ErrNoDevice says that the TUN device of a Config is not there (errors.Is).

@@ -12,11 +12,11 @@ import (
 // This file computes the Linux routing wanted for a Config. It is pure, and has no build tag so
 // that it is read and tested everywhere.
 //
-// Two tables. The first holds what is captured, the second a default route for packets that
-// already have the device's address as their source. Both hold, behind each route through the
-// TUN, an "unreachable" of the worst metric that depends on no device, so that a crash (the
-// kernel removes the TUN and its routes) leaves "host unreachable" instead of the default route;
-// and "throw" for what stays with the host.
+// Three tables. T holds what is captured, T+1 a default route for packets that already have the
+// device's address as their source, and S, once more, what is captured, as "unreachable": it is
+// looked at behind T and depends on no device, so that a crash (the kernel removes the TUN and its
+// routes), and whoever empties T, leave "host unreachable" instead of the default route. T+1 has
+// such a route of the worst metric for the same reason. "throw" is for what stays with the host.
 //
 //	P    from DEVICE-ADDRESS lookup T             packets of the device: the same routes as without a source
 //	P+1  from DEVICE-ADDRESS lookup T+1           what else has that source, and every reverse-path check on the TUN
@@ -24,6 +24,7 @@ import (
 //	P+3  not fwmark MARK lookup T                 everything captured; "throw" for what is exempt
 //	P+4  to EXEMPT lookup main suppress_prefixlength BITS-1   what T has thrown: its connected route, never a shorter one
 //	P+5  to EXEMPT lookup T+1                     without its connected route it is captured, too
+//	P+6  not fwmark MARK lookup S                 what T should have had
 //
 // Why "throw": the longest prefix decides within one table, so a capture within an exempt prefix
 // wins over it, whatever their number. What is exempt says exempt.go.
@@ -49,8 +50,8 @@ const (
 	priorityMain = 32766 // of the kernel's own rule for the main table
 	slots        = 1000
 
-	offsetFrom, offsetDefault, offsetUnderlay, offsetCapture, offsetExempt, offsetLost = 0, 1, 2, 3, 4, 5
-	priorities                                                                         = 6
+	offsetFrom, offsetDefault, offsetUnderlay, offsetCapture, offsetExempt, offsetLost, offsetStop = 0, 1, 2, 3, 4, 5, 6
+	priorities                                                                                     = 7
 
 	metricGateway  = 90
 	metricDevice   = 100
@@ -76,6 +77,9 @@ func slot(device string) int {
 func slotClaim(device string, slot int) claim {
 	return claim{Device: device, Table: baseTable + 2*slot, Priority: basePriority + priorities*slot}
 }
+
+// stopTable is the table S that belongs to a table T.
+func stopTable(table int) int { return table + 2*slots }
 
 // slotOf returns the slot of a rule's priority or a route's table, false for one that is no
 // client's by default.
@@ -224,6 +228,7 @@ func wantRules(cfg Config, exempt []exemption, host families) []rule {
 		add(rule{v6: a.Addr().Is6(), priority: cfg.Priority + offsetDefault, from: from, table: cfg.Table + 1, suppress: -1})
 	}
 	for _, v6 := range []bool{false, true} {
+		add(rule{v6: v6, priority: cfg.Priority + offsetStop, not: true, mark: cfg.Mark, table: stopTable(cfg.Table), suppress: -1})
 		add(rule{v6: v6, priority: cfg.Priority + offsetCapture, not: true, mark: cfg.Mark, table: cfg.Table, suppress: -1})
 	}
 	return out
@@ -243,7 +248,7 @@ func wantRoutes(cfg Config, dev int, gateways []netip.Addr, exempt []exemption, 
 	prefixes := captured(cfg)
 	for _, p := range stays() {
 		if host.has(p.Addr().Is6()) && !p.Addr().IsLoopback() {
-			for _, table := range []int{cfg.Table, cfg.Table + 1} {
+			for _, table := range []int{cfg.Table, cfg.Table + 1, stopTable(cfg.Table)} {
 				stay = append(stay, tableRoute{table: table, kind: throw, dst: p, metric: metricDevice})
 			}
 		}
@@ -253,7 +258,11 @@ func wantRoutes(cfg Config, dev int, gateways []netip.Addr, exempt []exemption, 
 		if !host.has(v6) {
 			return
 		}
-		stop = append(stop, tableRoute{table: table, kind: unreachable, dst: p, metric: metricBackstop})
+		backstop := table
+		if table == cfg.Table {
+			backstop = stopTable(table)
+		}
+		stop = append(stop, tableRoute{table: backstop, kind: unreachable, dst: p, metric: metricBackstop})
 		if src := firstAddr(cfg.Addrs, v6); src.IsValid() {
 			r := tableRoute{table: table, kind: unicast, dst: p, dev: dev, src: src, metric: metricDevice}
 			if via := firstOf(gateways, v6); via.IsValid() && table == cfg.Table && p != netip.PrefixFrom(via, via.BitLen()) {

@@ -48,7 +48,9 @@ func TestWantRules(t *testing.T) {
 		"5001 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
 		"5000 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7844 suppress=-1",
 		"5001 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5006 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=9844 suppress=-1",
 		"5003 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
+		"5006 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=9844 suppress=-1",
 		"5003 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -82,9 +84,9 @@ func TestWantRoutes(t *testing.T) {
 	want := []string{
 		"7844 9 172.17.0.0/16 dev 0 src invalid IP metric 100",
 		"7844 9 fd00:7:0:1::/64 dev 0 src invalid IP metric 100",
-		"7844 7 172.16.0.0/12 dev 0 src invalid IP metric 65000",
-		"7844 7 172.68.101.57/32 dev 0 src invalid IP metric 65000",
-		"7844 7 fd00:7::/48 dev 0 src invalid IP metric 65000",
+		"9844 7 172.16.0.0/12 dev 0 src invalid IP metric 65000",
+		"9844 7 172.68.101.57/32 dev 0 src invalid IP metric 65000",
+		"9844 7 fd00:7::/48 dev 0 src invalid IP metric 65000",
 		"7845 7 0.0.0.0/0 dev 0 src invalid IP metric 65000",
 		"7845 7 ::/0 dev 0 src invalid IP metric 65000", // what is exempt is stopped, too, when its own route is gone
 		"7844 1 172.16.0.0/12 via 172.68.101.57 dev 4 src 100.96.0.5 metric 90",
@@ -161,8 +163,8 @@ func TestSlots(t *testing.T) {
 		}
 	}
 	cfg := withDefaults(Config{Device: "oneping1"})
-	if cfg.Table != 7846 || cfg.Priority != 5006 {
-		t.Errorf("oneping1 has table %d and priority %d, want 7846 and 5006", cfg.Table, cfg.Priority)
+	if cfg.Table != 7846 || cfg.Priority != 5007 {
+		t.Errorf("oneping1 has table %d and priority %d, want 7846 and 5007", cfg.Table, cfg.Priority)
 	}
 	if cfg := withDefaults(Config{Device: "oneping1", Table: 9, Priority: 8}); cfg.Table != 9 || cfg.Priority != 8 {
 		t.Errorf("given table and priority became %d and %d", cfg.Table, cfg.Priority)

@@ -19,6 +19,8 @@
 //	migration                    the laptop changes its network
 //	mtu                          who says which path MTU; mtu_settle: before it is known, and after;
 //	                             mtu_blackhole: a router that may not say it
+//	neighbours                   a laptop beside other VPNs, containers, firewalls, networks that overlap;
+//	                             closed: one whose device, rules or key are gone
 //	nat                          one identifier of several clients, by ping sockets and by raw ones
 //	output                       what --output writes to, and leaves as it is
 //	order                        datagrams of one conversation come as they left
