@@ -23,7 +23,8 @@ const (
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//	|     kind      |   ICMP type   |   ICMP code   |      TTL      |
+//	|     kind      | ICMP type or  |   ICMP code   |      TTL      |
+//	|               | newest frame  |               |               |
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|              MTU              |  quoted TTL   |E| reporter len|
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
@@ -50,6 +51,10 @@ type FlowAnswer struct {
 	TTL       uint8 // of the SYN-ACK where known, or of the ICMP error
 	QuotedTTL uint8 // of our SYN when the reporter had it; 0 = unknown
 
+	// Newest is the newest frame type that the answerer reads; 0 = FrameBlocked, with all before it.
+	// Only where it is connected: the ICMP type's place on the wire.
+	Newest FrameType
+
 	Extension string // of the ICMP error, 4 to MaxExtension bytes; empty where it has none
 	Quoted    uint8  // words quoted in front of the extension, as the error states them
 }
@@ -62,7 +67,11 @@ const (
 
 // AppendFlowAnswer appends a.
 func AppendFlowAnswer(b []byte, a *FlowAnswer) []byte {
-	b = append(b, byte(a.Kind), a.ICMPType, a.ICMPCode, a.TTL)
+	typ := a.ICMPType
+	if a.Kind == AnswerConnected {
+		typ = uint8(a.Newest)
+	}
+	b = append(b, byte(a.Kind), typ, a.ICMPCode, a.TTL)
 	b = binary.BigEndian.AppendUint16(b, a.MTU)
 	n := byte(a.Reporter.BitLen() / 8)
 	if a.Extension != "" {
@@ -101,6 +110,9 @@ func ParseFlowAnswer(b []byte) (FlowAnswer, []byte, error) {
 		ICMPCode:  b[2],
 		TTL:       b[3],
 		QuotedTTL: b[6],
+	}
+	if a.Kind == AnswerConnected {
+		a.Newest, a.ICMPType = FrameType(b[1]), 0
 	}
 	if n != 0 {
 		a.Reporter = addrOf(b[answerFixed : answerFixed+n])

@@ -20,22 +20,30 @@ const (
 	FrameRst     FrameType = 4 // the connection was reset, behind all data before, and fin; value is a Code
 	FrameLimit   FrameType = 5 // payload up to the offset value may be sent; never less than before
 	FrameBlocked FrameType = 6 // the sender has more, and waits at the limit value
+
+	// What the application of the opener wants of the segments at the other end. Only to who has
+	// said that it reads them (FlowAnswer.Newest): others end the flow.
+	FrameClass FrameType = 7 // traffic class value of what is sent from here on
+	FrameAlive FrameType = 8 // after value seconds without a word it has asked whether the far end is there
 )
+
+// FrameNewest is the newest type that this version reads.
+const FrameNewest = FrameAlive
 
 // FlowFrame is the header of one frame.
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
-//	|     type      |        value (56 bits): length, offset        |
+//	|     type      |        value (56 bits): length, offset,       |
 //	+-+-+-+-+-+-+-+-+                                               +
-//	|                       or code                                 |
+//	|                       code, class or seconds                  |
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|  payload of a data frame …
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 type FlowFrame struct {
 	Type  FrameType
-	Value uint64 // data: length; ack, fin, limit, blocked: offset; rst: Code
+	Value uint64 // data: length; ack, fin, limit, blocked: offset; rst: Code; class; alive: seconds
 }
 
 const (
@@ -58,9 +66,10 @@ func ParseFlowFrame(b []byte) (FlowFrame, error) {
 	v := binary.BigEndian.Uint64(b)
 	f := FlowFrame{Type: FrameType(v >> 56), Value: v & (1<<56 - 1)}
 	switch {
-	case f.Type < FrameData || f.Type > FrameBlocked,
+	case f.Type < FrameData || f.Type > FrameNewest,
 		f.Type == FrameData && f.Value > MaxFrameData,
-		f.Type == FrameRst && f.Value > 1<<16-1:
+		(f.Type == FrameRst || f.Type == FrameAlive) && f.Value > 1<<16-1,
+		f.Type == FrameClass && f.Value > 1<<8-1:
 		return FlowFrame{}, ErrMalformed
 	}
 	return f, nil

@@ -116,7 +116,8 @@ func FuzzFlowAnswer(f *testing.F) {
 }
 
 func FuzzFlowFrame(f *testing.F) {
-	seedPrefixes(f, []byte{1, 0, 0, 0, 0, 0x10, 0, 0}, []byte{2, 255, 255, 255, 255, 255, 255, 255}, []byte{4, 0, 0, 0, 0, 0, 0, 10})
+	seedPrefixes(f, []byte{1, 0, 0, 0, 0, 0x10, 0, 0}, []byte{2, 255, 255, 255, 255, 255, 255, 255}, []byte{4, 0, 0, 0, 0, 0, 0, 10},
+		[]byte{7, 0, 0, 0, 0, 0, 0, 0xb8}, []byte{8, 0, 0, 0, 0, 0, 0, 60})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		frame, err := ParseFlowFrame(b)
 		if err != nil {

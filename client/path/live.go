@@ -3,13 +3,18 @@ package path
 import (
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 // liveConn is a connection of the host that the stack has accepted.
 type liveConn struct {
-	isn  uint32 // of its SYN
-	left bool   // the host has sent FIN or RST
+	flow *flow.Flow
+	isn  uint32    // of its SYN
+	next uint32    // sequence number behind what the host has sent
+	last time.Time // when the host sent anything but a keep-alive
+	tos  uint8     // traffic class of the host's last segment
+	left bool      // the host has sent FIN or RST
 }
 
 // begunAnew says whether p is the SYN of another connection of the same addresses and ports: the
@@ -21,16 +26,33 @@ func (c *liveConn) begunAnew(p *packet.Packet) bool {
 }
 
 // segment decides about a segment of the connection. The stack is the far end for the host, and
-// behind the edge: what expires there does not reach it.
-func (c *liveConn) segment(p *packet.Packet) outcome {
+// behind the edge: what expires there does not reach it. What it looks like beside its bytes is a
+// wish that the far side of the flow follows.
+func (c *liveConn) segment(p *packet.Packet, now time.Time) outcome {
 	if packet.Expires(p.TTL) {
 		return outcome{reason: packet.TTLExpired}
 	}
-	if p.TCPFlags()&(packet.FlagFIN|packet.FlagRST) != 0 {
+	o := outcome{to: theStack, pkt: p.Raw, tos: p.TOS &^ ecnMask}
+	flags, size := p.TCPFlags(), uint32(len(p.Payload()))
+	if flags == packet.FlagACK && size <= 1 && p.TCPSeq() == c.next-1 { // RFC 9293 §3.8.4
+		o.flow, o.idle = c.flow, seconds(now.Sub(c.last))
+	} else {
+		c.last = now
+	}
+	if o.tos != c.tos {
+		o.flow, c.tos = c.flow, o.tos
+	}
+	if flags&(packet.FlagFIN|packet.FlagRST) != 0 {
 		c.left = true
 	}
-	return outcome{to: theStack, pkt: p.Raw}
+	if end := p.TCPSeq() + size; int32(end-c.next) > 0 {
+		c.next = end
+	}
+	return o
 }
+
+// seconds returns d as a frame says it, at least one.
+func seconds(d time.Duration) uint16 { return uint16(min(max(d/time.Second, 1), 1<<16-1)) }
 
 // ended forgets the connection that h has become, whose two directions have ended, but for its last
 // segments; nothing where another one has taken its place. Superseded: those of another one are a
@@ -51,5 +73,14 @@ func (t *heldSYNs) ended(h *heldSYN, now time.Time) packet.Reason {
 func (t *heldSYNs) leftOver(_ tuple, _ struct{}, why packet.Reason) {
 	if why == packet.Superseded {
 		t.pushed = why
+	}
+}
+
+// ask tells the far end of a flow that its host has asked for it, without waiting for the stream.
+func (t *heldSYNs) ask(f *flow.Flow, idle uint16) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.wg.Go(func() { f.AskAlive(time.Duration(idle) * time.Second) })
 	}
 }

@@ -2,10 +2,12 @@ package path
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -87,4 +89,57 @@ func TestSegmentOfAnOpenConnectionExpires(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A segment of an open connection shows wishes of its application beside its bytes: another traffic
+// class, and a keep-alive, which asks for the far end after as long as nothing was said. Only what
+// is new is told.
+func TestSegmentsShowWishes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newTCPBed(t)
+		conn := b.connected(false)
+		f := flow.New(nil, &conn.header, nil)
+		conn.held.live.flow = f
+		send := func(seq uint32, tos, flags uint8, data string) outcome {
+			t.Helper()
+			raw := segment(t, false, 1000, seq, 64, flags)
+			raw[1] = tos
+			raw = append(raw, data...)
+			raw[3] += byte(len(data))
+			raw[10], raw[11] = 0, 0
+			binary.BigEndian.PutUint16(raw[10:], packet.Checksum(raw[:20], 0))
+			return b.table.out(mustParseLoose(t, raw), time.Now(), true)
+		}
+		const ack = packet.FlagACK
+		for _, c := range []struct {
+			name  string
+			after time.Duration
+			seq   uint32
+			tos   uint8
+			flags uint8
+			data  string
+			class bool
+			idle  uint16
+		}{
+			{name: "the handshake's end", seq: 2, flags: ack},
+			{name: "data", seq: 2, flags: ack, data: "abc"},
+			{name: "its acknowledgement of ours", seq: 5, flags: ack},
+			{name: "a keep-alive", after: 75 * time.Second, seq: 4, flags: ack, idle: 75},
+			{name: "the next one", after: 75 * time.Second, seq: 4, flags: ack, idle: 150},
+			{name: "one of a day", after: 24 * time.Hour, seq: 4, flags: ack, data: "c", idle: 65535},
+			{name: "an old segment, again", seq: 2, flags: ack, data: "abc"},
+			{name: "at once", seq: 4, flags: ack, idle: 1},
+			{name: "another class", seq: 5, tos: 0xb8, flags: ack, data: "d", class: true},
+			{name: "the same", seq: 6, tos: 0xb8, flags: ack, data: "e"},
+			{name: "marked by ECN", seq: 7, tos: 0xba, flags: ack, data: "f"},
+			{name: "a keep-alive of the first class", seq: 7, flags: ack, class: true, idle: 1},
+			{name: "FIN", seq: 8, flags: ack | packet.FlagFIN},
+		} {
+			time.Sleep(c.after)
+			o := send(c.seq, c.tos, c.flags, c.data)
+			if told := o.flow != nil; o.reason != packet.OK || o.local() == nil || o.idle != c.idle || told != (c.class || c.idle > 0) || told && o.tos != c.tos&^3 {
+				t.Errorf("%s: %+v", c.name, o)
+			}
+		}
+	})
 }

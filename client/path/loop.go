@@ -121,12 +121,24 @@ func (p *Path) carryOut(l *link.Link, o *outcome) packet.Reason {
 		}
 	case theStack:
 		p.stack.Inject(o.pkt)
+		p.follow(o)
 	case theEdge:
 		if r := l.Send(o.class, o.pkt); r != packet.OK {
 			return r
 		}
 	}
 	return o.reason
+}
+
+// follow tells a flow what its host wishes beside the bytes.
+func (p *Path) follow(o *outcome) {
+	if o.flow == nil {
+		return
+	}
+	o.flow.SetClass(o.tos)
+	if o.idle > 0 {
+		p.tcp.ask(o.flow, o.idle)
+	}
 }
 
 // sweep forgets what has expired in every table.

@@ -23,7 +23,7 @@ func (p *Path) runOpening(ctx context.Context, h *heldSYN) {
 		return
 	}
 	l, st := p.look()
-	o, syn := p.tcp.conclude(h, &answer, time.Now(), &st)
+	o, syn := p.tcp.conclude(h, f, &answer, time.Now(), &st)
 	if r := p.carryOut(l, &o); r != packet.OK { // the segment itself was counted when it came
 		p.counters.Count(r)
 	}
@@ -71,10 +71,10 @@ func (p *Path) carry(ctx context.Context, f *flow.Flow, syn []byte, ttl uint8) {
 	}
 }
 
-// conclude returns what the answer to h means for the host. Where there is a
+// conclude returns what the answer to h, of the flow f, means for the host. Where there is a
 // syn, it is the newest, and the stack accepts the flow by it; else the flow is of no use.
-func (t *heldSYNs) conclude(h *heldSYN, a *proto.FlowAnswer, now time.Time, st *linkState) (o outcome, syn []byte) {
-	syn, r := t.settle(h, a)
+func (t *heldSYNs) conclude(h *heldSYN, f *flow.Flow, a *proto.FlowAnswer, now time.Time, st *linkState) (o outcome, syn []byte) {
+	syn, r := t.settle(h, f, a, now)
 	switch {
 	case syn == nil:
 		return outcome{reason: r}, nil
@@ -88,7 +88,7 @@ func (t *heldSYNs) conclude(h *heldSYN, a *proto.FlowAnswer, now time.Time, st *
 
 // settle takes h out of the table and returns its newest SYN; nil: it was
 // forgotten meanwhile, or stays held in silence.
-func (t *heldSYNs) settle(h *heldSYN, a *proto.FlowAnswer) (syn []byte, _ packet.Reason) {
+func (t *heldSYNs) settle(h *heldSYN, f *flow.Flow, a *proto.FlowAnswer, now time.Time) (syn []byte, _ packet.Reason) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.holds(h) {
@@ -101,7 +101,7 @@ func (t *heldSYNs) settle(h *heldSYN, a *proto.FlowAnswer) (syn []byte, _ packet
 	t.held.Delete(h.key)
 	if a.Kind == proto.AnswerConnected && !h.stray {
 		t.over.Delete(h.key)
-		h.live = &liveConn{isn: h.isn}
+		h.live = &liveConn{flow: f, isn: h.isn, next: h.isn + 1, last: now, tos: h.header.Class &^ ecnMask}
 		t.live[h.key] = h.live
 	}
 	return h.syn, packet.OK

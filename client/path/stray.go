@@ -27,7 +27,7 @@ const (
 // destination is to be asked. The caller holds the lock.
 func (t *heldSYNs) stray(key tuple, h *heldSYN, p *packet.Packet) (outcome, bool) {
 	if _, ok := t.over.Get(key); ok {
-		return (&liveConn{}).segment(p), true
+		return (&liveConn{}).segment(p, time.Time{}), true
 	}
 	if p.TCPFlags()&packet.FlagRST != 0 { // never answered
 		if h != nil && (h.stray || p.TCPSeq()-h.isn <= 1) { // else it is an earlier connection's

@@ -68,7 +68,7 @@ func (t *heldSYNs) out(p *packet.Packet, now time.Time, up bool) outcome {
 	defer t.mu.Unlock()
 	if c := t.live[key]; c != nil {
 		if !c.begunAnew(p) {
-			return c.segment(p)
+			return c.segment(p, now)
 		}
 		delete(t.live, key) // its two ends are being told
 	}

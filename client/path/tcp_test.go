@@ -89,7 +89,7 @@ func (b *tcpBed) noOpening() {
 
 // reply does with an answer what runOpening does.
 func (b *tcpBed) reply(o *opening, a proto.FlowAnswer) {
-	d, syn := b.table.conclude(o.held, &a, time.Now(), upView(0))
+	d, syn := b.table.conclude(o.held, nil, &a, time.Now(), upView(0))
 	b.counts.Count(d.reason)
 	if d.back() != nil {
 		b.back = append(b.back, bytes.Clone(d.back()))

@@ -95,8 +95,37 @@ func TestDialConnects(t *testing.T) {
 		if on, err := option(e, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || on != 0 {
 			t.Errorf("%v: keep-alives %d, %v: nobody asked for them", a, on, err)
 		}
+		wantOptions(t, e, a.Is6())
 		e.Abort()
 		e.Abort() // twice is fine
+	}
+}
+
+// wantOptions lets a connection follow the wishes of its client, and looks at its socket.
+func wantOptions(t *testing.T, e *endpoint, v6 bool) {
+	t.Helper()
+	e.SetClass(0xb8)
+	e.KeepAlive(90 * time.Second)
+	type opt struct{ level, name, want int }
+	class := opt{unix.IPPROTO_IP, unix.IP_TOS, 0xb8}
+	if v6 {
+		class = opt{unix.IPPROTO_IPV6, unix.IPV6_TCLASS, 0xb8}
+	}
+	for _, o := range []opt{
+		class,
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 90},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 75},
+	} {
+		if got, err := option(e, o.level, o.name); err != nil || got != o.want {
+			t.Errorf("v6 %v: option %d/%d is %d, %v; want %d", v6, o.level, o.name, got, err, o.want)
+		}
+	}
+	for idle, want := range map[time.Duration]int{0: 1, 20 * time.Second: 20, 20 * time.Hour: 32767} {
+		e.KeepAlive(idle)
+		if got, err := option(e, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE); err != nil || got != want {
+			t.Errorf("v6 %v: idle for %v is %d, %v; want %d", v6, idle, got, err, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package tcp
 import (
 	"net"
 	"sync/atomic"
+	"time"
 )
 
 // endpoint is the origin's side of a flow for flow.Pump.
@@ -26,6 +27,21 @@ func (e *endpoint) CloseWrite() error {
 	e.closedWrite.Store(true)
 	return e.TCPConn.CloseWrite()
 }
+
+// keepAliveEvery is how soon a keep-alive without an answer is repeated, Linux' own interval, or the
+// idle time where that is shorter; how often is the system's to say.
+const keepAliveEvery = 75 * time.Second
+
+// KeepAlive turns on keep-alives, as the application has that is at the other end of the flow: what
+// it asks ends there.
+func (e *endpoint) KeepAlive(idle time.Duration) {
+	idle = min(max(idle, time.Second), maxKeepIdle)
+	// Where the system cannot, there are none.
+	_ = e.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: idle, Interval: min(idle, keepAliveEvery), Count: -1})
+}
+
+// maxKeepIdle is the longest that Linux takes (MAX_TCP_KEEPIDLE).
+const maxKeepIdle = 32767 * time.Second
 
 // Abort sends RST.
 func (e *endpoint) Abort() {

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"io"
+	"net"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +44,15 @@ const tcpClose = 7
 func (e *endpoint) Unsent() (n int) {
 	e.control(func(fd int) { n = sock.Unacknowledged(fd) })
 	return n
+}
+
+// SetClass changes the traffic class of what is sent from now on.
+func (e *endpoint) SetClass(class uint8) {
+	at, ok := e.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return
+	}
+	e.control(func(fd int) { _ = sock.SetTOS(fd, at.IP.To4() == nil, class) }) // it only says how urgent it is
 }
 
 // limit bounds how long nothing may be acknowledged.

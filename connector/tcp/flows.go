@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -75,18 +74,18 @@ func (d *Dialer) Flows() int { return d.flows.Len() }
 
 // noted is the origin's side of a flow that notes when bytes moved.
 type noted struct {
-	flow.Endpoint
+	*endpoint
 	f *liveFlow
 }
 
 func (n noted) Read(b []byte) (int, error) {
-	c, err := n.Endpoint.Read(b)
+	c, err := n.endpoint.Read(b)
 	n.f.touch()
 	return c, err
 }
 
 func (n noted) Write(b []byte) (int, error) {
-	c, err := n.Endpoint.Write(b)
+	c, err := n.endpoint.Write(b)
 	n.f.touch()
 	return c, err
 }

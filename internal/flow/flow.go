@@ -44,6 +44,8 @@ type Flow struct {
 	// due are the newest acknowledgement and limit that wait to be written, plus one; 0 = none.
 	ackDue, limitDue atomic.Uint64
 
+	wish wishes
+
 	ended    atomic.Bool   // reset
 	finished chan struct{} // closed by the reset
 }
@@ -68,6 +70,7 @@ func (f *Flow) Await(ctx context.Context) (proto.FlowAnswer, error) {
 	if err == nil && a.Kind == proto.AnswerConnected {
 		err = unsaid
 	}
+	f.wish.newest = a.Newest
 	if !stop() {
 		return proto.FlowAnswer{}, fmt.Errorf("await flow: %w", context.Cause(ctx))
 	}
@@ -77,8 +80,9 @@ func (f *Flow) Await(ctx context.Context) (proto.FlowAnswer, error) {
 	return a, nil
 }
 
-// Answer says "connected", and how much the peer may send.
+// Answer says "connected", which frames this side reads, and how much the peer may send.
 func (f *Flow) Answer(a proto.FlowAnswer) error {
+	a.Newest = proto.FrameNewest
 	if _, err := f.s.Write(f.firstLimit(proto.AppendFlowAnswer(nil, &a))); err != nil {
 		return fmt.Errorf("answer flow: %w", err)
 	}
@@ -168,6 +172,8 @@ func (f *Flow) receiveControl(h proto.FlowFrame) error {
 			return f.broken(fmt.Errorf("fin at %d after %d bytes: %w", h.Value, received, proto.ErrMalformed))
 		}
 		f.in.finish(io.EOF)
+	case proto.FrameClass, proto.FrameAlive:
+		f.wish.got = h.Value
 	case proto.FrameRst:
 		f.in.finish(&link.ResetError{Code: proto.Code(h.Value), Remote: true})
 	}

@@ -103,6 +103,8 @@ func (p *pump) receive() {
 			}
 		case kind == 0:
 			return
+		default:
+			p.adjust(kind)
 		}
 	}
 }

@@ -31,6 +31,9 @@ func (f *Flow) writeData(frame []byte) error {
 	if f.wend {
 		return fmt.Errorf("write flow: %w", io.ErrClosedPipe)
 	}
+	if err := f.tellClass(); err != nil {
+		return err
+	}
 	n := len(frame) - proto.FrameHeaderSize
 	proto.PutFlowFrame(frame, proto.FlowFrame{Type: proto.FrameData, Value: uint64(n)})
 	if _, err := f.s.Write(frame); err != nil {

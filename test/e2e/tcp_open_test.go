@@ -15,8 +15,10 @@ import (
 
 // An open connection keeps what its SYN had: the TTL that is left of it stands in every segment that
 // reaches the server, as through Linux routers (BGP's TTL security asks for that, RFC 5082). A segment
-// of it that expires at the edge is answered by it. And it is left alone: no timer runs on the
-// connector's socket, so that it lives through any outage of its site (RFC 9293 §3.8.4).
+// of it that expires at the edge is answered by it. A traffic class that its application chooses
+// later reaches the server, too, as ssh does it. And it is left alone: no timer runs on the
+// connector's socket, so that it lives through any outage of its site (RFC 9293 §3.8.4), until its
+// application itself asks for keep-alives.
 func TestOpenConnection(t *testing.T) {
 	t.Parallel()
 	l, plain := newLab(t), newLab(t, "--plain")
@@ -25,9 +27,9 @@ func TestOpenConnection(t *testing.T) {
 	}
 	for _, f := range families {
 		addr := l.hostPort(f.server, "7")
-		got, want := l.openTTLs(f, addr), plain.openTTLs(f, addr)
-		if !slices.Equal(got, want) || !slices.Equal(got, []uint8{253}) {
-			t.Errorf("%s: TTLs at the server %d, through Linux routers %d, want 253 alone", f.flag, got, want)
+		got, want := l.openLooks(f, addr), plain.openLooks(f, addr)
+		if !slices.Equal(got, want) || !slices.Equal(got, []look{{ttl: 253}, {253, 0xb8}}) {
+			t.Errorf("%s: at the server %+v, through Linux routers %+v", f.flag, got, want)
 		}
 		wire := l.capture("laptop", tunName)
 		open := l.start("laptop", "tool", "tcp-open", "-once", "1", addr)
@@ -36,6 +38,12 @@ func TestOpenConnection(t *testing.T) {
 			t.Errorf("%s: timers of the connector's connection %q, want one that does not run", f.flag, timers)
 		}
 		open.interrupt()
+		asking := l.start("laptop", "tool", "tcp-open", "-alive", addr)
+		l.poll("keep-alives of the connector", 10*time.Second, func() bool {
+			timers := l.tcpTimers(f)
+			return len(timers) == 1 && strings.HasPrefix(timers[0], "02:")
+		})
+		asking.interrupt()
 		expired := wire.stop(func(p *captured) bool {
 			typ, code := packet.TimeExceeded.TypeCode(f.flag == "-6")
 			return p.ok == packet.OK && p.Class == packet.ClassICMP && p.Type == typ && p.Code == code
@@ -46,12 +54,15 @@ func TestOpenConnection(t *testing.T) {
 	}
 }
 
-// openTTLs returns the different TTLs with which the segments of a connection reach the server that
-// left the laptop with 255.
-func (l *lab) openTTLs(f family, addr string) (ttls []uint8) {
+// look is what a segment's IP header says beside addresses.
+type look struct{ ttl, tos uint8 }
+
+// openLooks returns in which different ways the segments of a connection reach the server, in order,
+// that left the laptop with TTL 255 and, its last byte, with traffic class EF.
+func (l *lab) openLooks(f family, addr string) (looks []look) {
 	l.t.Helper()
 	wire := l.capture("server", "eth0")
-	open := l.start("laptop", "tool", "tcp-open", "-ttl", "255", addr)
+	open := l.start("laptop", "tool", "tcp-open", "-ttl", "255", "-class", "184", addr)
 	open.waitFor("open")
 	open.interrupt()
 	server := netip.MustParseAddr(f.server)
@@ -61,11 +72,11 @@ func (l *lab) openTTLs(f family, addr string) (ttls []uint8) {
 		})
 	})
 	for _, p := range wire.stop(func(p *captured) bool { return p.ok == packet.OK && p.Class == packet.ClassTCP && p.Dst == server }) {
-		if !slices.Contains(ttls, p.TTL) {
-			ttls = append(ttls, p.TTL)
+		if one := (look{p.TTL, p.TOS}); !slices.Contains(looks, one) {
+			looks = append(looks, one)
 		}
 	}
-	return ttls
+	return looks
 }
 
 // tcpTimers returns the timers of the connector's established connections to port 7: "tr tm->when"

@@ -21,6 +21,8 @@ import (
 func runTCPOpen(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	ttl := flags.Int("ttl", 64, "TTL of the connection")
 	once := flags.Int("once", 0, "TTL of one segment; 0: as the others")
+	class := flags.Int("class", 0, "traffic class of one more byte; 0: there is none")
+	alive := flags.Bool("alive", false, "ask after each second of silence whether the far end is there")
 	args, err := parse(flags, args, 1)
 	if err != nil {
 		return err
@@ -52,17 +54,39 @@ func runTCPOpen(ctx context.Context, flags *flag.FlagSet, args []string) error {
 			return err
 		}
 	}
+	if *class != 0 {
+		if err := setInt(raw, [2]int{unix.IPPROTO_IP, unix.IP_TOS}, [2]int{unix.IPPROTO_IPV6, unix.IPV6_TCLASS}, *class); err != nil {
+			return err
+		}
+		if _, err := conn.Write([]byte("x")); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+			return err
+		}
+	}
+	if *alive {
+		every := net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second}
+		if err := conn.(*net.TCPConn).SetKeepAliveConfig(every); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintln(os.Stderr, "open")
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// setTTL sets the TTL of both families; one of them does not know the other's.
+// setTTL sets the TTL of a socket.
 func setTTL(c syscall.RawConn, ttl int) error {
+	return setInt(c, [2]int{unix.IPPROTO_IP, unix.IP_TTL}, [2]int{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS}, ttl)
+}
+
+// setInt sets an option, level and name, of both families; a socket does not know one of them.
+func setInt(c syscall.RawConn, v4, v6 [2]int, value int) error {
 	var err4, err6 error
 	if err := c.Control(func(fd uintptr) {
-		err4 = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TTL, ttl)
-		err6 = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ttl)
+		err4 = unix.SetsockoptInt(int(fd), v4[0], v4[1], value)
+		err6 = unix.SetsockoptInt(int(fd), v6[0], v6[1], value)
 	}); err != nil {
 		return err
 	}
