@@ -84,7 +84,7 @@ func (r *row) uplinkMTU() int {
 	r.t.Helper()
 	var s struct {
 		Tunnels []struct {
-			Replicas []struct {
+			Connectors []struct {
 				Link struct {
 					MaxDatagram int `json:"max_datagram"`
 				}
@@ -94,10 +94,10 @@ func (r *row) uplinkMTU() int {
 	if err := json.Unmarshal([]byte(r.run("edge", "oneping", "edge", "status", "--json")), &s); err != nil {
 		r.t.Fatal(err)
 	}
-	if len(s.Tunnels) != 1 || len(s.Tunnels[0].Replicas) != 1 {
+	if len(s.Tunnels) != 1 || len(s.Tunnels[0].Connectors) != 1 {
 		r.t.Fatalf("edge status: %+v", s)
 	}
-	return s.Tunnels[0].Replicas[0].Link.MaxDatagram - 1 // the type byte
+	return s.Tunnels[0].Connectors[0].Link.MaxDatagram - 1 // the type byte
 }
 
 // narrow returns probes about a limit: the largest that fit, the smallest that do not, and

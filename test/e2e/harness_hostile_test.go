@@ -16,12 +16,12 @@ func (l *lab) hostileReasons() map[string]uint64 {
 	}
 	var s struct {
 		Devices nodes
-		Tunnels []struct{ Replicas nodes }
+		Tunnels []struct{ Connectors nodes }
 	}
 	l.json("edge", &s, "oneping", "edge", "status", "--json")
 	all := s.Devices
 	for _, tunnel := range s.Tunnels {
-		all = append(all, tunnel.Replicas...)
+		all = append(all, tunnel.Connectors...)
 	}
 	for _, n := range all {
 		if n.Hostname == "hostile" {

@@ -128,7 +128,7 @@ func (l *lab) settle() {
 		var status struct {
 			Devices []struct{ Link struct{ Settled bool } }
 			Tunnels []struct {
-				Replicas []struct{ Link struct{ Settled bool } }
+				Connectors []struct{ Link struct{ Settled bool } }
 			}
 		}
 		l.json("edge", &status, "oneping", "edge", "status", "--json")
@@ -137,7 +137,7 @@ func (l *lab) settle() {
 			settled = settled && d.Link.Settled
 		}
 		for _, t := range status.Tunnels {
-			for _, r := range t.Replicas {
+			for _, r := range t.Connectors {
 				settled = settled && r.Link.Settled
 			}
 		}
