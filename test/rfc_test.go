@@ -86,8 +86,14 @@ func requirements() []string {
 			all = append(all, r.name+" "+fmt.Sprintf(r.format, i+1))
 		}
 	}
-	for _, section := range []string{"3", "4", "5.5", "7"} {
-		all = append(all, "RFC 4884 "+section)
+	for rfc, sections := range map[string][]string{
+		"RFC 4884": {"3", "4", "5.5", "7"},
+		"RFC 9293": {"3.6.1", "3.8.3", "3.8.4", "3.8.5", "3.9.2", "3.10.7"},
+		"RFC 3168": {"5.3", "6.1"},
+	} {
+		for _, section := range sections {
+			all = append(all, rfc+" "+section)
+		}
 	}
 	for _, letter := range "abcdef" {
 		all = append(all, "RFC 4443 §2.4 2.4"+string(letter))

@@ -453,3 +453,24 @@ func TestSilenceEndsNoIdleConnection(t *testing.T) {
 		t.Errorf("%d keep-alives in %v, user time-out %v; want at least %v", count, silent, time.Duration(user), least)
 	}
 }
+
+// The stack knows no congestion marks: a SYN that offers them (RFC 3168 §6.1.1) is answered without.
+func TestECNIsNotNegotiated(t *testing.T) {
+	const ece, cwr = 1 << 6, 1 << 7
+	h := newHost(t)
+	go func() { _, _ = h.connect(false, 443) }()
+	syn := bytes.Clone(<-h.syns)
+	h.kern.RemoveNIC(1) // from here on the test is the host
+	syn[20+13] |= ece | cwr
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { _, _ = h.net.Accept(ctx, syn, 0); close(ended) }()
+	waitFor(t, func() bool {
+		return h.seen(func(p *packet.Packet) bool { return p.TCPFlags() == packet.FlagSYN|packet.FlagACK })
+	})
+	if h.seen(func(p *packet.Packet) bool { return p.TCPFlags()&(ece|cwr) != 0 }) {
+		t.Error("answered with ECN")
+	}
+	cancel()
+	<-ended
+}

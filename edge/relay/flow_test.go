@@ -117,6 +117,12 @@ func TestBackAnswer(t *testing.T) {
 		reason   packet.Reason
 	}{
 		{"connected", proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62}, proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 61}, packet.OK},
+		{
+			"connected, and what its connector reads",
+			proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 62, Newest: proto.FrameNewest + 9},
+			proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 61, Newest: proto.FrameNewest + 9},
+			packet.OK,
+		},
 		{"connected, TTL unseen", proto.FlowAnswer{Kind: proto.AnswerConnected}, proto.FlowAnswer{Kind: proto.AnswerConnected}, packet.OK},
 		{"connected, expired", proto.FlowAnswer{Kind: proto.AnswerConnected, TTL: 1}, silent, packet.TTLExpired},
 		{

@@ -18,7 +18,7 @@ import (
 // of it that expires at the edge is answered by it. A traffic class that its application chooses
 // later reaches the server, too, as ssh does it. And it is left alone: no timer runs on the
 // connector's socket, so that it lives through any outage of its site (RFC 9293 §3.8.4), until its
-// application itself asks for keep-alives.
+// application itself asks for keep-alives. An urgent byte is a byte: it is echoed.
 func TestOpenConnection(t *testing.T) {
 	t.Parallel()
 	l, plain := newLab(t), newLab(t, "--plain")
@@ -32,7 +32,7 @@ func TestOpenConnection(t *testing.T) {
 			t.Errorf("%s: at the server %+v, through Linux routers %+v", f.flag, got, want)
 		}
 		wire := l.capture("laptop", tunName)
-		open := l.start("laptop", "tool", "tcp-open", "-once", "1", addr)
+		open := l.start("laptop", "tool", "tcp-open", "-once", "1", "-urgent", addr)
 		open.waitFor("open")
 		if timers := l.tcpTimers(f); !slices.Equal(timers, []string{"00:00000000"}) {
 			t.Errorf("%s: timers of the connector's connection %q, want one that does not run", f.flag, timers)

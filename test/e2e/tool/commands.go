@@ -52,7 +52,7 @@ func groups() []group {
 			{"tcp-hard", "[-s BYTES] ADDR", "says something and resets right behind it", runTCPHard},
 			{"tcp-hold", "[-n N] [-up] ADDR", "connections that nobody reads, until it is ended", runTCPHold},
 			{"tcp-echoes", "[-n N] ADDR", "times connecting, then bytes and their echoes", runTCPEchoes},
-			{"tcp-open", "[-ttl N] [-once N] [-class N] [-alive] ADDR", "a connection with a TTL, one segment with another, one with a class; held until it is ended", runTCPOpen},
+			{"tcp-open", "[-ttl N] [-once N] [-class N] [-urgent] [-alive] ADDR", "a connection with a TTL, one segment with another, one with a class; held until it is ended", runTCPOpen},
 			{"tcp-again", "[-n N] [-port P] ADDR", "connections from one port, each behind the reset of the last", runTCPAgain},
 			{"tcp-scan", "[-n N] [-from P] ADDR", "begin connections to N ports and wait for none, until it is ended", runTCPScan},
 			{"keystrokes", "[-n N] -- CMD…", "type into CMD on a terminal, time each echo", runKeystrokes},

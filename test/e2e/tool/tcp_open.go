@@ -22,6 +22,7 @@ func runTCPOpen(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	ttl := flags.Int("ttl", 64, "TTL of the connection")
 	once := flags.Int("once", 0, "TTL of one segment; 0: as the others")
 	class := flags.Int("class", 0, "traffic class of one more byte; 0: there is none")
+	urgent := flags.Bool("urgent", false, "one more byte, which is urgent")
 	alive := flags.Bool("alive", false, "ask after each second of silence whether the far end is there")
 	args, err := parse(flags, args, 1)
 	if err != nil {
@@ -65,6 +66,14 @@ func runTCPOpen(ctx context.Context, flags *flag.FlagSet, args []string) error {
 			return err
 		}
 	}
+	if *urgent {
+		if err := sayUrgent(raw); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {
+			return err
+		}
+	}
 	if *alive {
 		every := net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second}
 		if err := conn.(*net.TCPConn).SetKeepAliveConfig(every); err != nil {
@@ -94,6 +103,13 @@ func setInt(c syscall.RawConn, v4, v6 [2]int, value int) error {
 		return errors.Join(err4, err6)
 	}
 	return nil
+}
+
+// sayUrgent sends a byte out of band.
+func sayUrgent(c syscall.RawConn) error {
+	var serr error
+	err := c.Control(func(fd uintptr) { serr = unix.Send(int(fd), []byte("x"), unix.MSG_OOB) })
+	return errors.Join(err, serr)
 }
 
 // runTCPAgain opens one connection after the other from one port, each behind the reset of the one
