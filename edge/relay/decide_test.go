@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -316,6 +317,7 @@ func TestFlowThatTheClientGivesUp(t *testing.T) {
 type fakeStream struct {
 	in      io.Reader // nil = nothing comes
 	written bytes.Buffer
+	mu      sync.Mutex // held by resets, which may come from two sides
 	code    proto.Code // of its first reset
 	closed  bool
 	ctx     context.Context // of its half; nil = it does not end
@@ -345,6 +347,8 @@ func (f *fakeStream) Context() context.Context {
 }
 
 func (f *fakeStream) Reset(code proto.Code) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.code == 0 {
 		f.code = code
 	}
