@@ -106,7 +106,7 @@ func (a *Authority) answer(ctx context.Context, l *link.Link, req *proto.EnrolRe
 	case r.Code == proto.CodeInternal:
 		log.Error("enrolment failed", zap.Error(err))
 	case known:
-		log.Warn("enrolment refused", fields...)
+		log.Warn("enrolment refused", append(fields, obs.Known(object(req, id)))...)
 		a.audit(ctx, state.AuditEvent{Actor: l.Remote().String(), Action: "enrol refused", Object: object(req, id), Detail: r.Error()}, true)
 	default: // a stranger gets a line of the log now and then, and no write with fsync
 		log.Warn("enrolment refused", fields...)

@@ -28,6 +28,12 @@ func Episode(n uint64) zap.Field {
 	return zap.Field{Key: fieldEpisode, Type: zapcore.SkipType, Integer: int64(n)}
 }
 
+// Known says for Limit whom a line is about that has no identity and is no stranger: who shows a
+// token of this edge. It is never written.
+func Known(name string) zap.Field {
+	return zap.Field{Key: FieldIdentity, Type: zapcore.SkipType, String: name}
+}
+
 // about is what the fields of a line say of whom it is about.
 type about struct {
 	strangers bool // a remote address without an identity is a stranger
@@ -117,7 +123,7 @@ func isText(f *zapcore.Field) bool {
 // text returns the value of a field as it is written.
 func text(f *zapcore.Field) string {
 	switch f.Type {
-	case zapcore.StringType:
+	case zapcore.StringType, zapcore.SkipType:
 		return f.String
 	case zapcore.ErrorType, zapcore.StringerType:
 		return fmt.Sprint(f.Interface)

@@ -101,6 +101,13 @@ func TestOnePeerIsOnePeer(t *testing.T) {
 		if logs.FilterMessage("node reports").Len() != 1 {
 			t.Error("another peer is not heard")
 		}
+		logs.TakeAll()
+		for i, why := range []string{"used", "expired", "used"} {
+			log.Warn("enrolment refused", zap.String(FieldRemote, "192.0.2.1:1"), zap.String(FieldReason, why), Known(fmt.Sprint("token ", i/2)))
+		}
+		if n := logs.FilterMessage("enrolment refused").Len(); n != 3 {
+			t.Errorf("%d of 3 lines about two tokens and two reasons", n)
+		}
 		for range 100 {
 			log.Info("route add", zap.String("actor", "uid 0"))
 		}
