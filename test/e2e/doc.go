@@ -12,6 +12,7 @@
 //	disk                         a role's disk is full, read-only, and back
 //	dns                          questions through the tunnel
 //	hops, hops_tools             traceroute, mtr, tracepath, ping: the same path by every tool
+//	hops_default                 an edge that is told no hop address; metadata services
 //	hops_parallel                thirty paths at once; hops_labels: what routers say of MPLS
 //	log                          what strangers, and what fails again and again, may write into it
 //	identity                     revoked, foreign and expired certificates

@@ -46,9 +46,15 @@ var networkChanges = []networkChange{
 // returns the client.
 func (l *lab) byHand(addr string) *process {
 	l.t.Helper()
-	l.file("policy.yaml", everyone)
+	return l.byHandWith("--advertise "+addr+" --hop "+edgeV4+" --hop "+edgeV6, everyone)
+}
+
+// byHandWith is byHand with flags of the edge and a policy.
+func (l *lab) byHandWith(flags, policy string) *process {
+	l.t.Helper()
+	l.file("policy.yaml", policy)
 	for _, line := range []struct{ node, text string }{
-		{"edge", "oneping edge run --listen [::]:7844 --advertise " + addr + " --hop " + edgeV4 + " --hop " + edgeV6 + " &"},
+		{"edge", "oneping edge run --listen [::]:7844 " + flags + " &"},
 		{"edge", "oneping tunnel create office && oneping route add 172.16.10.0/24 office && oneping route add fd6f:6e65:7069:10::/64 office"},
 		{"edge", "oneping policy apply -f policy.yaml && oneping tunnel token office > connector.token && oneping device token --user alice@example.com > laptop.token"},
 		{"connector", "oneping connector run --token-file connector.token &"},

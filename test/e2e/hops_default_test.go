@@ -1,0 +1,82 @@
+//go:build linux
+
+package e2e
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oneping/oneping/proto/packet"
+)
+
+// defaultHop is from where an edge answers that is told nothing (RFC 7600).
+const defaultHop = "192.0.0.8"
+
+// TestDefaultHop: an edge without --hop answers as a router, is itself reached, and is heard beside
+// Tailscale, whose chain drops what comes from the shared address space by other devices.
+func TestDefaultHop(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ping", "iptables")
+	l := newLab(t, "--bare")
+	l.byHandWith("--advertise "+edgeDialV4+":7844", "grants: [{id: two, who: [\"*\"], to: ["+connectorV4+", "+serverV4+"], how: [\"*\"]}]\n")
+	for _, neighbour := range []string{"nobody", "Tailscale"} {
+		t.Run("beside "+neighbour, func(t *testing.T) {
+			l := &lab{t: t, name: l.name, dir: l.dir}
+			if neighbour == "Tailscale" {
+				l.run("laptop", "sh", "-ec", "iptables -N ts-input; iptables -A ts-input -s 100.64.0.0/10 ! -i tailscale0 -j DROP; iptables -I INPUT -j ts-input")
+			}
+			l.wantTrace("the path", "laptop", []string{"-I", serverV4}, defaultHop, connectorV4, serverV4)
+			l.wantTrace("the edge", "laptop", []string{"-I", defaultHop}, defaultHop)
+			l.run("laptop", "ping", "-n", "-c1", "-W2", defaultHop)
+			r := l.exec("laptop", "ping", "-n", "-c1", "-W2", "172.16.10.99")
+			if !strings.Contains(r.stdout, "From "+defaultHop+" icmp_seq=1 Packet filtered") {
+				t.Errorf("what is denied: %s", r.stdout)
+			}
+		})
+	}
+}
+
+// metadata are addresses of metadata services that hosts do not keep to themselves.
+var metadata = []struct{ addr, family, refused string }{
+	{"100.100.100.200", "-4", "Packet filtered"},
+	{"168.63.129.16", "-4", "Packet filtered"},
+	{"fd00:ec2::254", "-6", "Administratively prohibited"},
+	{"64:ff9b::a9fe:a9fe", "-6", "Administratively prohibited"},
+}
+
+// TestMetadata: a metadata service is refused by the edge where no grant names it, and by the
+// connector where `allow:` does not; who is refused hears it, and from an address of that hop.
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	needs(t, "ping")
+	flag, path := policy(t, everyone)
+	l := newLab(t, flag, path)
+	asked := func(hops map[string]string) {
+		t.Helper()
+		device := l.capture("laptop", tunName)
+		for _, m := range metadata {
+			if r := l.exec("laptop", "ping", m.family, "-n", "-c1", "-W2", m.addr); !strings.Contains(r.stdout, "From "+hops[m.family]) || !strings.Contains(r.stdout, m.refused) {
+				t.Errorf("%s, want %s from %s: %s", m.addr, m.refused, hops[m.family], r.stdout)
+			}
+		}
+		for _, p := range device.stop(func(p *captured) bool { return p.ok == packet.OK && p.IsEchoReply() }) {
+			t.Errorf("somebody answered: %v", p)
+		}
+	}
+	var names []string
+	for _, m := range metadata {
+		a := netip.MustParseAddr(m.addr)
+		l.run("edge", "oneping", "route", "add", netip.PrefixFrom(a, a.BitLen()).String(), "lab")
+		names = append(names, `"`+m.addr+`"`)
+	}
+	l.poll("the laptop captures them", 10*time.Second, func() bool {
+		return strings.Contains(l.run("laptop", "ip", "route", "get", metadata[0].addr), tunName) &&
+			strings.Contains(l.run("laptop", "ip", "route", "get", metadata[3].addr), tunName)
+	})
+	asked(map[string]string{"-4": edgeV4, "-6": edgeV6})
+	l.file("named.yaml", everyone+"  - {id: named, who: [\"*\"], to: ["+strings.Join(names, ", ")+"], how: [\"*\"]}\n")
+	l.run("edge", "oneping", "policy", "apply", "-f", "named.yaml")
+	asked(map[string]string{"-4": "203.0.113.2", "-6": "fd6f:6e65:7069:300::2"}) // the connector's, toward its default route
+}
