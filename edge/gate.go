@@ -7,7 +7,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/internal/link"
-	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -59,6 +58,6 @@ func (e gate) Know(from netip.Addr) { e.authority.Know(from) }
 // Seen notes that a node is there; the store writes it only now and then.
 func (e gate) Seen(ctx context.Context, id proto.Identity) {
 	if err := e.store.Touch(ctx, id.ID); err != nil && ctx.Err() == nil {
-		e.cfg.Log.Warn("cannot note that a node was seen", zap.Stringer(obs.FieldIdentity, id), zap.Error(err))
+		e.cfg.Log.Warn("cannot note that a node was seen", zap.Stringer("node", id), zap.Error(err)) // one line for all nodes
 	}
 }

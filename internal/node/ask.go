@@ -95,6 +95,9 @@ func verifyEdge(leaf, ca *x509.Certificate, now time.Time) error {
 	_, err := leaf.Verify(x509.VerifyOptions{
 		Roots: roots, DNSName: proto.EdgeName, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
+	if name, ok := errors.AsType[x509.HostnameError](err); ok { // it has the names of a certificate that may be anybody's
+		return errors.New(term.Printable(name.Error()))
+	}
 	return err
 }
 

@@ -2,9 +2,14 @@ package node
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"math/big"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,5 +35,25 @@ func TestRenewalBeforeADialEndsWithItsContext(t *testing.T) {
 	time.AfterFunc(50*time.Millisecond, func() { cancel(stopped) })
 	if _, err := n.TLS(ctx); !errors.Is(err, stopped) {
 		t.Errorf("TLS returned %v", err)
+	}
+}
+
+// TestNamesOfAForeignCertificateArePrintable: whoever answers at the edge's address chooses them.
+func TestNamesOfAForeignCertificateArePrintable(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a\x1b[31mb"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verifyEdge(cert, cert, time.Now()); err == nil || strings.Contains(err.Error(), "\x1b") || !strings.Contains(err.Error(), "a[31mb") {
+		t.Errorf("%q", err)
 	}
 }

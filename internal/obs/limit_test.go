@@ -165,3 +165,16 @@ func TestConstant(t *testing.T) {
 		}
 	}
 }
+
+// TestAnHTTPServersTroubleIsALineOfTheLog, and a limited one.
+func TestAnHTTPServersTroubleIsALineOfTheLog(t *testing.T) {
+	log, logs := watched(Limit)
+	std := HTTPErrors(log)
+	for _, pause := range []string{"5ms", "10ms", "1s"} {
+		std.Printf("http: Accept error: accept unix @: too many open files; retrying in %s", pause)
+	}
+	said := logs.All()
+	if len(said) != 1 || said[0].Level != zap.WarnLevel || said[0].LoggerName != "http" || !strings.HasSuffix(said[0].Message, "retrying in 5ms") {
+		t.Errorf("%+v", said)
+	}
+}
