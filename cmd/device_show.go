@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"io"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/oneping/oneping/edge/admin"
@@ -13,9 +15,17 @@ func writeDevices(w io.Writer, devices []admin.Device, now time.Time) error {
 	t := &term.Table{Empty: "-"}
 	t.Row("DEVICE", "USER", "HOST", "ADDRESS", "STATE", "FROM")
 	for _, d := range devices {
-		t.Row(d.ID, d.User, d.Name, d.Addr4.String(), linkState(d.Link, d.LastSeen, d.Revoked, now), remote(d.Link))
+		t.Row(d.ID, d.User, d.Name, address(d.Addr4), linkState(d.Link, d.LastSeen, d.Revoked, now), remote(d.Link))
 	}
 	return t.Print(w)
+}
+
+// address writes an address; a device that was revoked long ago may have none any more.
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 // writeDevice shows one device.
@@ -25,7 +35,7 @@ func writeDevice(w io.Writer, d *admin.Device, now time.Time) error {
 	t.Row("user", d.User)
 	t.Row("host", d.Name)
 	t.Row("system", d.OS)
-	t.Row("addresses", d.Addr4.String()+", "+d.Addr6.String())
+	t.Row("addresses", term.List(slices.DeleteFunc([]netip.Addr{d.Addr4, d.Addr6}, func(a netip.Addr) bool { return !a.IsValid() })))
 	t.Row("enrolled", term.Minute(d.Created))
 	t.Row("state", linkState(d.Link, d.LastSeen, d.Revoked, now))
 	if d.Link != nil {

@@ -1,23 +1,72 @@
 package edge
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
+	"time"
 )
+
+// chooseHops decides from which addresses this edge answers as a router, and keeps them from the
+// devices.
+func (e *Edge) chooseHops(ctx context.Context) error {
+	plan, err := e.store.EnsurePlan(ctx)
+	if err != nil {
+		return fmt.Errorf("choose hop addresses: %w", err)
+	}
+	e.warnIgnored(e.store.Snapshot())
+	if e.hops = e.cfg.Hops; len(e.hops) == 0 {
+		e.hops = []netip.Addr{defaultHop4, e.freeHop(plan.Prefix6)}
+	}
+	e.store.Reserve(e.hops)
+	return e.checkTaken()
+}
+
+// deviceOf returns whose the addresses are that devices have. A revoked device has none in this
+// respect: nothing reaches it.
+func (e *Edge) deviceOf() map[netip.Addr]string {
+	out := make(map[netip.Addr]string)
+	for _, d := range e.store.Snapshot().Devices {
+		if d.Revoked {
+			continue
+		}
+		for _, a := range d.Addrs() {
+			out[a] = d.ID
+		}
+	}
+	return out
+}
+
+// freeHop returns the last address of p that no device has: an edge before this one may have given
+// the very last away.
+func (e *Edge) freeHop(p netip.Prefix) netip.Addr {
+	taken, last := e.deviceOf(), lastHost(p)
+	for a := last; p.Contains(a); a = a.Prev() {
+		if taken[a] == "" && a != p.Addr() {
+			return a
+		}
+	}
+	return last
+}
 
 // checkTaken refuses a hop address that a device has got before it was one.
 func (e *Edge) checkTaken() error {
-	for _, d := range e.store.Snapshot().Devices { // revoked ones too: policies and captures still name them
-		for _, a := range d.Addrs() {
-			if slices.Contains(e.hops, a) {
-				return badField("hop", fmt.Sprintf("%s is the address of device %s", a, d.ID), "name an address that nobody has")
-			}
+	taken := e.deviceOf()
+	for _, a := range e.hops {
+		if id := taken[a]; id != "" {
+			return badField("hop", fmt.Sprintf("%s is the address of device %s", a, id),
+				"name an address that nobody has; or start with another one, revoke the device (oneping device revoke "+id+") and let it enrol anew")
 		}
 	}
 	return nil
+}
+
+// addressRest returns for how long a revoked device's addresses go to nobody else: until no session
+// of it is left anywhere.
+func addressRest(idle uint16) time.Duration {
+	return max(time.Hour, time.Duration(idle)*time.Second+time.Minute)
 }
 
 // defaultHop4 is the IPv4 dummy address (RFC 7600 §6 and erratum 4430), from which a router that has

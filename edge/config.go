@@ -65,6 +65,16 @@ func (c *Config) check() error {
 			return badField("capture", err.Error(), advice.Of(err))
 		}
 	}
+	if c.Prefix4.IsValid() {
+		if err := model.CheckPool4(c.Prefix4); err != nil {
+			return badField("prefix4", err.Error(), advice.Of(err))
+		}
+	}
+	if c.Prefix6.IsValid() {
+		if err := model.CheckPool6(c.Prefix6); err != nil {
+			return badField("prefix6", err.Error(), advice.Of(err))
+		}
+	}
 	if err := state.CheckCapture(len(c.Capture) + maxHops); err != nil {
 		return captureError(err)
 	}

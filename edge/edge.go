@@ -13,7 +13,6 @@ package edge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"runtime"
 	"runtime/debug"
@@ -73,7 +72,7 @@ func New(cfg Config) (*Edge, error) {
 	e.policy.Store(new(policy.Compiled))
 	e.store = state.New(state.Config{
 		Dir: cfg.StateDir, Remote: cfg.Store, Prefix4: cfg.Prefix4, Prefix6: cfg.Prefix6, Reserved: cfg.Hops,
-		Captured: len(cfg.Capture) + maxHops, Log: cfg.Log.Named("state"),
+		Rest: addressRest(cfg.Idle), Captured: len(cfg.Capture) + maxHops, Log: cfg.Log.Named("state"),
 	})
 	e.watch = &watchdog{
 		limit: cfg.Memory, read: memory.Read, collect: runtime.GC, release: debug.FreeOSMemory, links: e.holders, log: cfg.Log.Named("memory"),
@@ -160,14 +159,7 @@ func (e *Edge) open(ctx context.Context) error {
 	if err := e.authority.Load(); err != nil {
 		return err
 	}
-	if e.hops = e.cfg.Hops; len(e.hops) == 0 {
-		plan, err := e.store.EnsurePlan(ctx)
-		if err != nil {
-			return fmt.Errorf("choose hop addresses: %w", err)
-		}
-		e.hops = []netip.Addr{defaultHop4, lastHost(plan.Prefix6)}
-	}
-	if err := e.checkTaken(); err != nil {
+	if err := e.chooseHops(ctx); err != nil {
 		return err
 	}
 	e.relay = relay.New(relay.Config{

@@ -28,6 +28,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	newcomers(&t, s.New, now)
 	t.Row("routes", fmt.Sprint(s.Routes))
 	t.Row("devices", devices(s.Devices))
+	pools(&t, s.Pools)
 	t.Row("traffic", fmt.Sprintf("%d UDP sessions, %d TCP flows", s.Sessions, s.Flows))
 	t.Row("packets", obs.Reasons(s.Reasons))
 	t.Row("refused", obs.Reasons(s.Refused)) // before a handshake

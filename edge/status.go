@@ -35,8 +35,10 @@ type Status struct {
 	// Clock says what is wrong with this machine's clock; "" where nothing is.
 	Clock string `json:"clock,omitempty"`
 	// LogLost is how many lines of the log nobody took.
-	LogLost uint64         `json:"log_lines_lost,omitempty"`
-	New     []NewConnector `json:"new_connectors"` // of the last day, beside others of their tunnel
+	LogLost uint64 `json:"log_lines_lost,omitempty"`
+	// Pools are where devices get their addresses, by family.
+	Pools []PoolStatus   `json:"pools"`
+	New   []NewConnector `json:"new_connectors"` // of the last day, beside others of their tunnel
 }
 
 // TunnelStatus is one tunnel with its connected connectors.
@@ -68,7 +70,7 @@ func (e *Edge) Status() Status {
 		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
 		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(), Store: e.store.Health(),
 		Clock:   e.store.ClockTrouble(),
-		LogLost: obs.Lost(e.cfg.Log), Tunnels: []TunnelStatus{}, Devices: []NodeStatus{}, New: e.newConnectors(sn, time.Now()),
+		LogLost: obs.Lost(e.cfg.Log), Tunnels: []TunnelStatus{}, Devices: []NodeStatus{}, New: e.newConnectors(sn, time.Now()), Pools: e.pools(sn),
 	}
 	connectors := make(map[string][]NodeStatus)
 	for _, n := range e.acceptor.nodes.all() {

@@ -24,12 +24,13 @@ const (
 	CodeLinkDown      Code = 13 // the next link is gone
 	CodeAborted       Code = 14 // the sender no longer wants it
 	CodeMemoryShort   Code = 15 // it held memory and did not move when others needed it
-	codeAfterLastName      = 16
+	CodePoolFull      Code = 16 // the edge has no address left for another device
+	codeAfterLastName      = 17
 )
 
 var codeNames = [codeAfterLastName]string{
 	"ok", "internal error", "protocol violation", "refused", "revoked", "expired", "replaced", "draining",
-	"too many", "reset", "timeout", "path mtu", "denied", "link down", "aborted", "memory short",
+	"too many", "reset", "timeout", "path mtu", "denied", "link down", "aborted", "memory short", "pool full",
 }
 
 // String returns the code in words.

@@ -100,7 +100,9 @@ func (h *Handler) deviceToken(r *http.Request) (any, error) {
 	user := model.FoldUser(req.User)
 	h.record(r, "device token", user, "token "+tok.ID)
 	out := Token{Token: tok.String(), ID: tok.ID, Edges: tok.Edges}
-	if !h.cfg.Policy().Names(user) {
+	if err := h.cfg.Store.CheckRoom(); err != nil {
+		out.Hint = err.Error() + ", nobody can enrol; " + state.AdvicePool
+	} else if !h.cfg.Policy().Names(user) {
 		out.Hint = "no grant names " + user + ", or a group of it: all that the device asks for is denied, until oneping policy apply -f FILE"
 	}
 	if t, ok := h.cfg.Store.Snapshot().Tokens[tok.ID]; ok && t.Expires != nil {

@@ -147,6 +147,8 @@ func asRefusal(err error) *link.RefusedError {
 	switch {
 	case errors.As(err, &r):
 		return r
+	case errors.As(err, &t) && t.Why == state.PoolFull:
+		return refuse(proto.CodePoolFull, t.Error(), "on the edge, "+state.AdvicePool)
 	case errors.As(err, &t) && errors.Is(err, state.ErrToken):
 		return refuse(proto.CodeRefused, t.Error(), tokenAdvice(t))
 	}

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Device is one enrolled client.
+// Device is one enrolled client. One that was revoked long ago may have no addresses any more:
+// another device has them.
 type Device struct {
 	ID       string     `json:"id"`
 	Name     string     `json:"name"` // host name
@@ -17,6 +18,8 @@ type Device struct {
 	Created  time.Time  `json:"created"`
 	LastSeen time.Time  `json:"last_seen"`
 	Revoked  bool       `json:"revoked,omitempty"`
+	// RevokedAt is when it was revoked; zero where that was before it was noted.
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
 // Addrs returns the device's addresses, at most one per family.

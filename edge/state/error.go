@@ -41,6 +41,7 @@ const (
 	TokenExpired   // its time is over
 	TokenOrphaned  // its tunnel was deleted
 	ConnectorsFull // the tunnel has as many connectors as it may have (Object)
+	PoolFull       // a device pool has no address left (Object)
 )
 
 // Refusal is a change, or the use of a token, that the store refuses. What a person can do about it
@@ -61,7 +62,7 @@ func (r *Refusal) Is(target error) bool {
 	case ErrNotFound:
 		return r.Why >= NoTunnel && r.Why <= NoTunnelForRoute
 	case ErrToken:
-		return r.Why >= TokenUnknown && r.Why <= ConnectorsFull
+		return r.Why >= TokenUnknown && r.Why <= PoolFull
 	}
 	return false
 }
@@ -131,6 +132,10 @@ func badLimit(n int) error {
 
 func connectorsFull(t model.Tunnel) error {
 	return &Refusal{Why: ConnectorsFull, Object: t.Name, text: fmt.Sprintf("tunnel %s has %s already, as many as it may have", t.Name, term.Count(t.Limit(), "connector"))}
+}
+
+func poolFull(sn *model.Snapshot, pool netip.Prefix) error {
+	return &Refusal{Why: PoolFull, Object: pool.String(), text: fmt.Sprintf("the pool %s is full: %s have all of its addresses", pool, term.Count(given(sn, pool), "device"))}
 }
 
 // tokenRefused is about a token; ago is how long that has been so.

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/netip"
 
 	"github.com/oneping/oneping/edge/model"
@@ -20,33 +19,33 @@ func newPrefix6() netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16(b), 64)
 }
 
-// ensurePlan chooses where addresses come from, once in the life of an edge.
+// ensurePlan chooses where addresses come from, and follows the configuration until a device has
+// enrolled: after that the plan is kept, whatever is configured.
 func (s *Store) ensurePlan(ctx context.Context) error {
 	return s.change(ctx, func(sn *model.Snapshot) (write, error) {
-		if sn.Plan.Prefix4.IsValid() {
-			return write{}, errNothing
+		p := sn.Plan
+		if len(sn.Devices) == 0 {
+			p = model.Plan{Prefix4: over(s.cfg.Prefix4, p.Prefix4), Prefix6: over(s.cfg.Prefix6, p.Prefix6)}
 		}
-		p := model.Plan{Prefix4: s.cfg.Prefix4, Prefix6: s.cfg.Prefix6}
 		if !p.Prefix4.IsValid() {
 			p.Prefix4 = defaultPrefix4
 		}
 		if !p.Prefix6.IsValid() {
 			p.Prefix6 = newPrefix6()
 		}
+		if p == sn.Plan {
+			return write{}, errNothing
+		}
 		return write{kindPlan, p}, nil
 	})
 }
 
-// freeHost returns the lowest address of prefix that used does not contain. The
-// first is never given out: it is the subnet's own (RFC 4291 §2.6.1), nor is
-// the last one of IPv4, which is broadcast.
-func freeHost(prefix netip.Prefix, used map[netip.Addr]bool) (netip.Addr, error) {
-	for a := prefix.Masked().Addr().Next(); prefix.Contains(a); a = a.Next() {
-		if !used[a] && (!a.Is4() || prefix.Contains(a.Next())) {
-			return a, nil
-		}
+// over returns what is configured, else what is stored.
+func over(configured, stored netip.Prefix) netip.Prefix {
+	if configured.IsValid() {
+		return configured
 	}
-	return netip.Addr{}, fmt.Errorf("allocate address: none is left in %s", prefix)
+	return stored
 }
 
 // EnsurePlan returns where device addresses come from, and chooses it where

@@ -28,6 +28,7 @@ type Config struct {
 	// first start, kept afterwards. Zero = 100.96.0.0/12 and a random unique local /64.
 	Prefix4, Prefix6 netip.Prefix
 	Reserved         []netip.Addr     // never given to a device: the edge's own
+	Rest             time.Duration    // for how long a revoked device's addresses are kept at least; 0 = an hour
 	Captured         int              // prefixes that clients capture beside the stored ones
 	Now              func() time.Time // nil = time.Now
 	// Elapsed is a clock that nobody sets: only differences of what it says are used. nil = the
@@ -54,6 +55,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each new snapshot
+	// reserved are addresses of the edge's own that it has chosen itself.
+	reserved []netip.Addr
 
 	began  time.Time // by elapsed
 	seenMu sync.Mutex
@@ -73,6 +76,9 @@ func New(cfg Config) *Store {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Rest == 0 {
+		cfg.Rest = defaultRest
 	}
 	if cfg.Elapsed == nil {
 		cfg.Elapsed = time.Now
