@@ -171,11 +171,7 @@ func secretText(digits string) []byte {
 }
 
 func (a *Authority) loadSecret() error {
-	b, err := a.readOrMake(secretFile, 0o600, a.lost(secretFile, adviceSecret), func() ([]byte, error) {
-		var s [32]byte
-		_, _ = rand.Read(s[:])
-		return secretText(hex.EncodeToString(s[:])), nil
-	})
+	b, err := a.readOrMake(secretFile, 0o600, a.lost(secretFile, adviceSecret), func() ([]byte, error) { return newSecret(), nil })
 	if err != nil {
 		return err
 	}
