@@ -32,6 +32,10 @@ func writeLookup(w io.Writer, l *admin.Lookup, now time.Time) error {
 	t := &term.Table{Empty: "-"}
 	t.Row("address", l.Addr.String())
 	t.Row("captured", captured)
+	if l.Kept != "" && l.Route == nil {
+		t.Row("route", "none: no client sends it here")
+		return t.Print(w)
+	}
 	if l.Route == nil {
 		t.Row("route", "none: "+refusal(l, "net unreachable", "!N"))
 		t.Hint("oneping route add PREFIX TUNNEL")

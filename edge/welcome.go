@@ -51,7 +51,9 @@ func (e *Edge) capture(sn *model.Snapshot) []netip.Prefix {
 	if l.sent != nil && same(sn.Capture, l.stored) {
 		return l.sent
 	}
-	out := slices.Concat(e.cfg.Capture, sn.Capture)
+	// What every host keeps is there where an earlier version took it: no client could capture it.
+	keeps := func(p netip.Prefix) bool { return model.Kept(p) != "" }
+	out := slices.DeleteFunc(slices.Concat(e.cfg.Capture, sn.Capture), keeps)
 	for _, a := range e.hops {
 		out = append(out, netip.PrefixFrom(a, a.BitLen()))
 	}

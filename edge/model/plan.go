@@ -33,7 +33,7 @@ func CheckPool4(p netip.Prefix) error {
 		return &advice.Error{Text: fmt.Sprintf("%s is not an IPv4 prefix", p), Advice: advicePool4}
 	}
 	reserved := netip.MustParsePrefix("240.0.0.0/4") // RFC 1112 §4
-	if reserved.Overlaps(p) {
+	if reserved.Overlaps(p) && p.Bits() >= shortestPool {
 		return &advice.Error{Text: fmt.Sprintf("%s is reserved: hosts do not take such addresses", p), Advice: advicePool4}
 	}
 	return checkPool(p, longestPool4, advicePool4)
@@ -61,9 +61,9 @@ func checkPool(p netip.Prefix, longest int, hint string) error {
 	case p.Bits() > longest:
 		return &advice.Error{Text: fmt.Sprintf("%s is too small: a /%d is the smallest pool", p, longest), Advice: hint}
 	}
-	for k, what := range kept() {
+	for _, k := range kept() {
 		if k.Overlaps(p) {
-			return &advice.Error{Text: fmt.Sprintf("%s is %s: hosts do not take such addresses", p, what), Advice: hint}
+			return &advice.Error{Text: fmt.Sprintf("%s is %s: hosts do not take such addresses", p, k.what), Advice: hint}
 		}
 	}
 	return nil

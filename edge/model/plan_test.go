@@ -17,6 +17,7 @@ func TestCheckPools(t *testing.T) {
 		"10.9.0.0/31":         {"10.9.0.0/31 is too small: a /29 is the smallest pool", "10.9.0.0/31 is not an IPv6 prefix"},
 		"10.9.0.1/32":         {"10.9.0.1/32 is too small: a /29 is the smallest pool", "10.9.0.1/32 is not an IPv6 prefix"},
 		"10.9.0.1/24":         {"10.9.0.1/24 has bits set behind its length", "10.9.0.1/24 is not an IPv6 prefix"},
+		"0.0.0.0/0":           {"0.0.0.0/0 is too large: a /8 is the largest pool", "0.0.0.0/0 is not an IPv6 prefix"},
 		"8.0.0.0/7":           {"8.0.0.0/7 is too large: a /8 is the largest pool", "8.0.0.0/7 is not an IPv6 prefix"},
 		"127.0.0.0/8":         {"127.0.0.0/8 is loopback: hosts do not take such addresses", "127.0.0.0/8 is not an IPv6 prefix"},
 		"127.1.0.0/16":        {"127.1.0.0/16 is loopback: hosts do not take such addresses", "127.1.0.0/16 is not an IPv6 prefix"},

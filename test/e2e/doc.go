@@ -11,6 +11,7 @@
 //	buffers                      a kernel without room
 //	disk                         a role's disk is full, read-only, and back
 //	dns                          questions through the tunnel
+//	evict                        connectors that are put out, and those that come back
 //	hops, hops_tools             traceroute, mtr, tracepath, ping: the same path by every tool
 //	hops_default                 an edge that is told no hop address; metadata services
 //	hops_parallel                thirty paths at once; hops_labels: what routers say of MPLS
