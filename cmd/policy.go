@@ -95,6 +95,9 @@ looked at once and those no longer allowed end.`,
 				return err
 			}
 			err = a.print(c, &applied, func(w io.Writer) error { return writeApplied(w, &applied) })
+			for _, name := range applied.Missing {
+				hint(c, "there is no tunnel %s: the grants that name it reach nothing there", name)
+			}
 			for _, p := range applied.Unreached {
 				hint(c, "no grant reaches the route %s: everything there is denied", p)
 			}

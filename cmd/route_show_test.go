@@ -56,6 +56,10 @@ func TestShowLookupOfNoUse(t *testing.T) {
 			head + "route     none: what policy grants is answered with net unreachable, traceroute prints !N\n          hint: oneping route add PREFIX TUNNEL\n",
 		},
 		{
+			admin.Lookup{Addr: netip.MustParseAddr("127.0.0.1"), Kept: "loopback"},
+			"address   127.0.0.1\ncaptured  every host keeps it to itself: it is loopback\nroute     none: no client sends it here\n",
+		},
+		{
 			admin.Lookup{Addr: addr, Captured: true, Silent: true},
 			head + "route     none: what policy grants is dropped (unreachable: silent), traceroute prints stars\n          hint: oneping route add PREFIX TUNNEL\n",
 		},

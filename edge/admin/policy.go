@@ -36,13 +36,16 @@ func (h *Handler) applyPolicy(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, refused(err)
 	}
-	if err := compiled.Check(func(a netip.Addr) string { route, _ := sn.Lookup(a); return route.Tunnel }); err != nil {
+	route := func(a netip.Addr) string { r, _ := sn.Lookup(a); return r.Tunnel }
+	// What the policy in force names, and an earlier version let somebody delete, may be named again:
+	// what is shown can be applied.
+	if err := compiled.Check(route, h.cfg.Policy().Missing()...); err != nil {
 		return nil, refused(err)
 	}
 	if err := h.cfg.Store.PutPolicy(r.Context(), p); err != nil {
 		return nil, err
 	}
-	out := Applied{Grants: len(p.Grants), Groups: len(p.Groups), Tests: len(p.Tests)}
+	out := Applied{Grants: len(p.Grants), Groups: len(p.Groups), Tests: len(p.Tests), Missing: compiled.Missing()}
 	for _, route := range sn.Routes {
 		if !reached(&p, route.Prefix, sn.Tunnels[route.Tunnel].Name) {
 			out.Unreached = append(out.Unreached, route.Prefix)

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,6 +116,18 @@ func TestGrantsOutliveNoTunnel(t *testing.T) {
 	left := model.Policy{Grants: []model.Grant{{ID: "one", Who: []string{"alice"}, To: []string{"tunnel:lab"}, How: []string{"*"}}}}
 	if err := a.store.PutPolicy(t.Context(), left); err != nil {
 		t.Fatal(err)
+	}
+	shown, err := policy.Format(left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out Applied
+	if code := a.do("PUT", "/v1/policy", applyPolicyRequest{Text: string(shown)}, &out); code != http.StatusOK || !slices.Equal(out.Missing, []string{"lab"}) {
+		t.Errorf("what is in force, again: %d, %+v", code, out)
+	}
+	if code, got := a.apply(strings.Replace(string(shown), "tunnel:lab", "tunnel:other", 1)); code != http.StatusBadRequest ||
+		got.Error != `read policy: grant one: to: there is no tunnel "other"` {
+		t.Errorf("another one that is missing: %d, %+v", code, got)
 	}
 	var again Tunnel
 	a.do("POST", "/v1/tunnels", createTunnelRequest{Name: "lab"}, &again)

@@ -100,4 +100,6 @@ type Applied struct {
 	Tests  int `json:"tests"`
 	// Unreached are the routed prefixes that no grant reaches.
 	Unreached []netip.Prefix `json:"unreached,omitempty"`
+	// Missing are the tunnels that grants name and that do not exist: the policy before named them, too.
+	Missing []string `json:"missing,omitempty"`
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,11 +34,33 @@ func checkTests(tests []model.PolicyTest, at *lines) (errs Errors) {
 	return errs
 }
 
-// Check says whether this policy may take effect: every tunnel that it names exists,
-// and all of its own tests pass. route returns the id of the tunnel that an
-// address routes to, or "". The error names each test that failed.
-func (c *Compiled) Check(route func(netip.Addr) string) error {
-	errs := append(Errors(nil), c.missing...)
+// missingTunnel is a tunnel that a grant names and that does not exist.
+type missingTunnel struct{ grant, tunnel string }
+
+// Missing returns the tunnels that grants name and that do not exist, each once.
+func (c *Compiled) Missing() []string {
+	var names []string
+	for _, m := range c.missing {
+		if !slices.Contains(names, m.tunnel) {
+			names = append(names, m.tunnel)
+		}
+	}
+	return names
+}
+
+// Check says whether this policy may take effect: every tunnel that it names exists, or is among
+// left, and all of its own tests pass. route returns the id of the tunnel that an address routes to,
+// or "". The error names each test that failed.
+func (c *Compiled) Check(route func(netip.Addr) string, left ...string) error {
+	var errs Errors
+	for _, m := range c.missing {
+		if !slices.Contains(left, m.tunnel) {
+			errs = append(errs, &Error{
+				At:  "grant " + m.grant + ": to",
+				Err: bad("there is no tunnel "+strconv.Quote(m.tunnel), "oneping tunnel list shows the names"),
+			})
+		}
+	}
 	for i, t := range c.tests {
 		p := c.testPrincipal(t.Who)
 		where := "test " + strconv.Itoa(i+1) + ": " + t.Who

@@ -32,7 +32,7 @@ type Compiled struct {
 	groups  map[string][]string // user → groups, sorted
 	tests   []model.PolicyTest
 	tunnels map[string]string // id → name
-	missing Errors            // tunnels that the grants name and that do not exist
+	missing []missingTunnel   // tunnels that the grants name and that do not exist
 }
 
 // Compile checks every term of p and makes it fast to ask. tunnels are the
@@ -68,10 +68,7 @@ func compile(p model.Policy, tunnels map[string]model.Tunnel, at *lines) (*Compi
 		errs = append(errs, more...)
 		for _, d := range cg.to {
 			if d.tunnel != "" && byName[d.tunnel] == "" {
-				c.missing = append(c.missing, &Error{
-					At:  "grant " + g.ID + ": to",
-					Err: bad("there is no tunnel "+strconv.Quote(d.tunnel), "oneping tunnel list shows the names"),
-				})
+				c.missing = append(c.missing, missingTunnel{g.ID, d.tunnel})
 			}
 		}
 		c.grants = append(c.grants, cg)
