@@ -50,9 +50,11 @@ func (s *Store) writeEvent(ctx context.Context, body []byte) error {
 	}
 	msg := nats.NewMsg(subjAudit)
 	msg.Data = body
-	if _, err := x.publish(ctx, msg); err != nil {
+	seq, err := x.publish(ctx, msg)
+	if err != nil {
 		return fmt.Errorf("write audit event: %w", err)
 	}
+	x.audited.Store(seq)
 	return nil
 }
 

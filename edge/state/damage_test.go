@@ -3,6 +3,8 @@ package state
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -188,5 +190,42 @@ func TestAnOlderClusterIsRefused(t *testing.T) {
 	}
 	if want := "restore the cluster from its newest copy; or accept what it has: oneping edge restore --accept-store --state-dir " + dir; advice.Of(err) != want {
 		t.Errorf("hint %q, want %q", advice.Of(err), want)
+	}
+}
+
+// A sequence that cannot be is found before the embedded server counts up to it, in each stream.
+func TestAWrongSequenceIsRefused(t *testing.T) {
+	dir := filled(t)
+	s, stop := open(t, Config{Dir: dir})
+	if err := errors.Join(s.Audit(t.Context(), AuditEvent{Action: "a"}), s.Audit(t.Context(), AuditEvent{Action: "b"}), s.Touch(t.Context(), "d1")); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	for stream, want := range map[string]int{"KV_oneping": 8, "oneping-audit": 2, "KV_oneping-seen": 1} {
+		path := filepath.Join(dir, "nats", "jetstream", "$G", "streams", stream, "msgs", "1.blk")
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records := 0
+		for at := 0; at < len(good); records++ {
+			for _, i := range []int{3, 4, 7} {
+				if i == 3 && (stream == "KV_oneping-seen" || records == want) {
+					continue // a gap of sixteen million: the server takes it
+				}
+				b := bytes.Clone(good)
+				b[at+4+i] ^= 1
+				rewrite(t, path, func([]byte) []byte { return b })
+				err := s.checkBlocks(&journal.Evidence{Revision: 9})
+				if err == nil || !strings.HasPrefix(err.Error(), "open store: "+path+" is damaged: the number of the record at ") || advice.Of(err) == "" {
+					t.Errorf("%s, record at %d, byte %d: %v", stream, at, i, err)
+				}
+			}
+			at += int(binary.LittleEndian.Uint32(good[at:]) & blockLength)
+		}
+		rewrite(t, path, func([]byte) []byte { return good })
+		if err := s.checkBlocks(&journal.Evidence{Revision: 9}); err != nil || records < want {
+			t.Errorf("%s with %d records: %v", stream, records, err)
+		}
 	}
 }

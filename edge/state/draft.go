@@ -126,7 +126,7 @@ func (s *Store) follow(ctx context.Context, x *session, w jetstream.KeyWatcher, 
 			if burst = append(burst, recordOf(e)); len(w.Updates()) > 0 && len(burst) < maxBurst {
 				continue
 			}
-			s.note(x.journal, burst)
+			s.note(x, burst)
 			burst = nil
 			s.publish(d.snapshot())
 		}

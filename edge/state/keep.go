@@ -48,7 +48,7 @@ func (s *Store) keep(ev *journal.Evidence, found *loaded) (*journal.Journal, err
 	newer := slices.DeleteFunc(slices.Clone(found.records), func(r journal.Record) bool { return r.Revision <= ev.Revision })
 	if len(newer) > 0 {
 		s.cfg.Log.Info("the store has changes that were not acknowledged: they are kept", zap.Int("changes", len(newer)))
-		s.note(j, newer)
+		s.append(j, newer)
 	}
 	return j, nil
 }
@@ -62,7 +62,9 @@ func (s *Store) renew(ev *journal.Evidence, found *loaded) (*journal.Journal, er
 	if ev.None && len(found.records) > 0 {
 		s.cfg.Log.Info("the store has no journal yet: it begins now", zap.Int("entries", len(found.Live)))
 	}
-	j := journal.Renew(s.cfg.Dir, ev, found.image())
+	image := found.image()
+	image.Remember(noteAudit, ev.Image.Noted(noteAudit))
+	j := journal.Renew(s.cfg.Dir, ev, image)
 	if err := j.Save(); err != nil {
 		s.cfg.Log.Warn("cannot write the journal: changes are refused until that works", zap.Error(err), obs.Hint(err))
 		return j, nil
@@ -80,8 +82,13 @@ func (l *loaded) image() journal.Image {
 	return im
 }
 
-// note writes changes that the store has made to the journal.
-func (s *Store) note(j *journal.Journal, records []journal.Record) {
+// note writes changes that the store has made to the journal, and where the audit log ends.
+func (s *Store) note(x *session, records []journal.Record) {
+	x.journal.Note(noteAudit, x.audited.Load())
+	s.append(x.journal, records)
+}
+
+func (s *Store) append(j *journal.Journal, records []journal.Record) {
 	if err := j.Append(records...); err != nil {
 		s.cfg.Log.Error("cannot write to the journal: what was changed is in force and not kept", zap.Error(err), obs.Hint(err))
 		return

@@ -14,7 +14,7 @@ func KnowsNodes(dir string) (bool, error) {
 		return false, err
 	}
 	if ev.None {
-		_, err := os.Stat(filepath.Join(dir, natsDir, "jetstream", "$G", "streams", streamState))
+		_, err := os.Stat(filepath.Join(dir, natsDir, streamsDir, streamState))
 		return err == nil, nil
 	}
 	n := count(keysOf(ev))

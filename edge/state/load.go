@@ -18,6 +18,8 @@ const (
 	slowLoad = 2 * time.Second
 	// stuckLoad is how often it may be silent for so long, one after the other.
 	stuckLoad = 15
+	// maxRecords bounds how many records are looked at, one by one.
+	maxRecords = 1 << 20
 	// maxBurst is how many changes go into one snapshot: 1,000 routes in one command are one.
 	maxBurst = 4096
 )
@@ -102,8 +104,8 @@ func (s *Store) probe(ctx context.Context, st jetstream.Stream, ev *journal.Evid
 		switch {
 		case errors.Is(err, context.Canceled):
 			return err
-		case err != nil:
-			continue // that it cannot give it is what is to be known
+		case err != nil, msg.Sequence > got.Revision:
+			continue // that it cannot give it, or not as it was, is what is to be known
 		case msg.Header.Get(headerOp) != "":
 			got.add(journal.Record{Revision: msg.Sequence, Op: journal.Delete, Key: key})
 		default:
@@ -112,6 +114,25 @@ func (s *Store) probe(ctx context.Context, st jetstream.Stream, ev *journal.Evid
 	}
 	if d := ev.Compare(&got.Store); !d.None() {
 		return s.less(ev, d)
+	}
+	return s.damagedRecord(ctx, st)
+}
+
+// damagedRecord looks for a record that the store has and cannot give.
+func (s *Store) damagedRecord(ctx context.Context, st jetstream.Stream) error {
+	info := st.CachedInfo().State
+	for seq := max(info.FirstSeq, 1); seq <= info.LastSeq && seq-info.FirstSeq < maxRecords; seq++ {
+		msg, err := st.GetMsg(ctx, seq)
+		if err == nil && msg.Sequence != seq {
+			err = fmt.Errorf("it says that it is %d", msg.Sequence)
+		}
+		switch {
+		case err == nil, errors.Is(err, jetstream.ErrMsgNotFound): // overwritten since
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		default:
+			return s.advise(fmt.Errorf("open store: %s is damaged: its record %d of %d cannot be read: %w", s.place(), seq, info.LastSeq, err))
+		}
 	}
 	return nil
 }

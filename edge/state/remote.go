@@ -202,6 +202,10 @@ func dialAdvice(err error) string {
 // jetStream returns JetStream in the domain of r, and what stands before the subjects of keys that
 // are written there.
 func (r *Remote) jetStream(nc *nats.Conn) (js jetstream.JetStream, prefix string, err error) {
+	if r.URL == "" { // in this process, on a machine that may be busy
+		js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(openTimeout))
+		return js, "", err
+	}
 	if r.Domain == "" {
 		js, err = jetstream.New(nc)
 		return js, "", err

@@ -9,11 +9,14 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/oneping/oneping/edge/state/journal"
 )
 
 const (
-	// auditDir is where the embedded server has the audit log, below its directory.
-	auditDir = "jetstream/$G/streams/" + streamAudit
+	// streamsDir is where the embedded server has its streams, below its directory.
+	streamsDir = "jetstream/$G/streams"
+	auditDir   = streamsDir + "/" + streamAudit
 	// oldEvents bounds how many events of a damaged store are taken over, the newest.
 	oldEvents = 100_000
 	// oldTimeout bounds the look at an audit log that may be damaged.
@@ -33,6 +36,9 @@ func (s *Store) oldAudit(ctx context.Context, old string) (events [][]byte, kept
 	}
 	defer func() { _ = os.RemoveAll(copied) }()
 	if copyFiles(filepath.Join(old, auditDir), filepath.Join(copied, natsDir, auditDir)) != nil {
+		return nil, kept
+	}
+	if New(Config{Dir: copied}).checkBlocks(&journal.Evidence{}) != nil {
 		return nil, kept
 	}
 	ctx, cancel := context.WithTimeout(ctx, oldTimeout)

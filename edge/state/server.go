@@ -24,6 +24,10 @@ const natsDir = "nats"
 // large store after a crash is read through first.
 const startTimeout = time.Minute
 
+// openTimeout bounds one question to the embedded server, which takes a millisecond. A damaged number
+// of a record can keep it busy for ever, with every lock held.
+const openTimeout = 8 * time.Second
+
 // slowStart is after which it is said that a start takes its time.
 const slowStart = 2 * time.Second
 
@@ -77,7 +81,7 @@ func startEmbedded(ctx context.Context, dir string, log *zap.Logger) (*embedded,
 
 // connect opens a connection that never leaves the process.
 func (e *embedded) connect() (*nats.Conn, error) {
-	return nats.Connect("", nats.InProcessServer(e.srv), nats.Name("oneping edge"))
+	return nats.Connect("", nats.InProcessServer(e.srv), nats.Name("oneping edge"), nats.Timeout(startTimeout))
 }
 
 // fault returns what keeps JetStream from writing: it refuses everything once a write has failed.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,6 +36,7 @@ type session struct {
 	journal *journal.Journal
 	server  *embedded // nil: an external one
 	health  *health
+	audited atomic.Uint64 // the newest sequence of the audit log
 
 	once   sync.Once
 	broken chan struct{} // closed by fail

@@ -194,12 +194,20 @@ func (s *Store) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkBlocks(ev); err != nil {
+		return err
+	}
 	c, err := s.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	return s.serve(ctx, c, ev)
+	err = s.serve(ctx, c, ev)
+	if c.server != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		c.server = nil // it would not end either
+		return s.advise(fmt.Errorf("open store: %s is damaged: it does not answer: %w", s.place(), err))
+	}
+	return err
 }
 
 // connection is a connection to NATS.
@@ -251,6 +259,8 @@ func (s *Store) serve(ctx context.Context, c *connection, ev *journal.Evidence) 
 		return err
 	}
 	defer func() { _ = x.journal.Close() }()
+	s.checkAudit(ctx, x, ev)
+	defer func() { s.note(x, nil) }() // the end of the audit log
 	s.begin(x, found.draft.snapshot())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follow(ctx, x, w, found.draft) })

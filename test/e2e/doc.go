@@ -10,6 +10,7 @@
 //	boot, sleep, repair          a laptop that starts without network, sleeps, or whose client was killed
 //	buffers                      a kernel without room
 //	disk                         a role's disk is full, read-only, and back
+//	damage, restore              damaged files of an edge's state directory, and the way out
 //	dns                          questions through the tunnel
 //	evict                        connectors that are put out, and those that come back
 //	hops, hops_tools             traceroute, mtr, tracepath, ping: the same path by every tool

@@ -95,7 +95,7 @@ func (ev *Evidence) takeJournal(b []byte, missing bool) {
 		if r.Revision < old {
 			continue
 		}
-		if r.Op == Begin || r.Revision > ev.Image.seen(r.Key) { // the snapshot has it
+		if r.Op == Begin || r.Op == Note || r.Revision > ev.Image.seen(r.Key) { // the snapshot has it
 			ev.Image.Apply(r.Record)
 		}
 		ev.Revision, ev.count, ev.sum = r.Revision, r.count, r.sum

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Files of the evidence, in the edge's state directory.
@@ -101,6 +103,10 @@ func scanSnapshot(b []byte) contents {
 // encodeSnapshot returns the file of an image.
 func encodeSnapshot(im *Image) []byte {
 	b := appendRecord([]byte(snapshotMagic), im.frame(Record{Revision: im.revision, Op: Begin}))
+	for _, name := range slices.Sorted(maps.Keys(im.notes)) {
+		r := im.note(name, im.notes[name])
+		b = appendRecord(b, im.frame(r))
+	}
 	var part Image
 	for _, r := range im.Records() {
 		part.Apply(r)

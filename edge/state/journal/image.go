@@ -2,6 +2,7 @@ package journal
 
 import (
 	"cmp"
+	"encoding/binary"
 	"maps"
 	"slices"
 )
@@ -19,6 +20,7 @@ type Image struct {
 	entries  map[string]Entry
 	gone     map[string]uint64 // deleted keys that are remembered, with the revision of their end
 	sum      Sum
+	notes    map[string]uint64 // numbers beside the state
 }
 
 // Revision returns the newest revision that the image has seen.
@@ -30,13 +32,28 @@ func (im *Image) Entries() map[string]Entry { return im.entries }
 // Sum returns the sum of keys and values.
 func (im *Image) Sum() Sum { return im.sum }
 
+// Noted returns the newest number under a name, 0 where there is none.
+func (im *Image) Noted(name string) uint64 { return im.notes[name] }
+
+// note returns the record of a number under a name.
+func (im *Image) note(name string, n uint64) Record {
+	return Record{Revision: im.revision, Op: Note, Key: name, Value: binary.BigEndian.AppendUint64(nil, n)}
+}
+
+// Remember notes a number under a name.
+func (im *Image) Remember(name string, n uint64) { im.Apply(im.note(name, n)) }
+
 // Apply takes a change in.
 func (im *Image) Apply(r Record) {
 	if im.entries == nil {
-		im.entries, im.gone = map[string]Entry{}, map[string]uint64{}
+		im.entries, im.gone, im.notes = map[string]Entry{}, map[string]uint64{}, map[string]uint64{}
 	}
 	im.revision = max(im.revision, r.Revision)
-	if r.Op == Begin {
+	switch {
+	case r.Op == Note && len(r.Value) == 8:
+		im.notes[r.Key] = binary.BigEndian.Uint64(r.Value)
+		return
+	case r.Op == Begin || r.Op == Note:
 		return
 	}
 	if old, ok := im.entries[r.Key]; ok {

@@ -120,6 +120,20 @@ func (j *Journal) Append(records ...Record) error {
 	return nil
 }
 
+// Note remembers a number under a name. It is on disk with the next Append.
+func (j *Journal) Note(name string, n uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.image.Noted(name) == n {
+		return
+	}
+	r := j.image.note(name, n)
+	j.image.Apply(r)
+	if len(j.debt) < maxDebt {
+		j.debt = appendRecord(j.debt, j.image.frame(r))
+	}
+}
+
 // giveUp lets both files be written anew, in place of a debt that has grown too long.
 func (j *Journal) giveUp() {
 	if j.file != nil {

@@ -27,7 +27,7 @@ func storeOf(im *Image) *Store {
 func begun(t *testing.T, im *Image) (*memory, *Journal) {
 	t.Helper()
 	m := newMemory()
-	own := Image{im.revision, maps.Clone(im.entries), maps.Clone(im.gone), im.sum}
+	own := Image{revision: im.revision, entries: maps.Clone(im.entries), gone: maps.Clone(im.gone), sum: im.sum, notes: map[string]uint64{}}
 	j := renew(m, "state", &Evidence{None: true}, own)
 	if err := j.Save(); err != nil {
 		t.Fatal(err)
@@ -83,6 +83,18 @@ func TestJournalKeeps(t *testing.T) {
 	}
 	if err := again.Append(change(200), change(201)); err != nil {
 		t.Fatal(err)
+	}
+	again.Note("audit", 7)
+	if err := again.Append(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // in the journal, and in the snapshot
+		if ev := evidenceOf(t, m); ev.Image.Noted("audit") != 7 || ev.Revision != 201 || !ev.Complete() {
+			t.Errorf("noted %d at revision %d", ev.Image.Noted("audit"), ev.Revision)
+		}
+		if err := again.Save(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if ev := evidenceOf(t, m); len(ev.Faults) > 0 || !ev.Complete() || ev.Revision != 201 {
 		t.Errorf("gone on with: revision %d, %v", ev.Revision, ev.Faults)

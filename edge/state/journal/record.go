@@ -15,6 +15,7 @@ const (
 	Begin  Op = iota // the first record of a file: what there is before the next
 	Put              // the key has this value
 	Delete           // the key is gone
+	Note             // a number that is to be remembered with the state, under the key's name
 )
 
 // Record is one change of one key.
@@ -22,7 +23,7 @@ type Record struct {
 	Revision uint64 // of the store, after it
 	Op       Op
 	Key      string
-	Value    []byte // of Put
+	Value    []byte // of Put; of Note 64 bits
 }
 
 // Sum stands for a set of keys and values: the exclusive or of the first 16 bytes of the SHA-256 of
@@ -114,12 +115,12 @@ func parseRecord(b []byte) (r framed, n int) {
 	}
 	n = recordHeader + key + int(value)
 	r.Op = Op(b[14])
-	if r.Op > Delete || b[15] != 0 || checksum(b[8:n]) != binary.BigEndian.Uint32(b[4:]) {
+	if r.Op > Note || b[15] != 0 || checksum(b[8:n]) != binary.BigEndian.Uint32(b[4:]) {
 		return framed{}, 0
 	}
 	r.Revision, r.count, r.sum = binary.BigEndian.Uint64(b[16:]), binary.BigEndian.Uint32(b[24:]), Sum(b[28:])
 	r.Key = string(b[recordHeader : recordHeader+key])
-	if r.Op == Put {
+	if r.Op == Put || r.Op == Note {
 		r.Value = b[recordHeader+key : n : n]
 	}
 	return r, n
