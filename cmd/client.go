@@ -110,6 +110,7 @@ than leaking, until the next start, whose exit removes all of it, or until
 				return err
 			}
 			memory.Keep(cfg.Memory)
+			defer obs.TakeStd(cfg.Log)()
 			return runRole(c, cl.Run)
 		},
 	}

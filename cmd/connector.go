@@ -137,6 +137,7 @@ the whole way from the connector to a server shows as one hop.`,
 				return err
 			}
 			memory.Keep(cfg.Memory)
+			defer obs.TakeStd(cfg.Log)()
 			return runRole(c, cn.Run)
 		},
 	}

@@ -175,6 +175,7 @@ own addresses: name the public one where there is address translation in front.`
 				return err
 			}
 			memory.Keep(cfg.Memory)
+			defer obs.TakeStd(cfg.Log)()
 			setup, err := e.SetUp()
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log"
 	"net/netip"
 	"strings"
 	"testing"
@@ -163,6 +164,20 @@ func TestConstant(t *testing.T) {
 		if got := constant(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestWhatLibrariesSayIsALineOfTheLog, and a limited one.
+func TestWhatLibrariesSayIsALineOfTheLog(t *testing.T) {
+	to, logs := watched(Limit)
+	restore := TakeStd(to)
+	for n := range 3 {
+		log.Printf("cannot set the buffer to %d", n)
+	}
+	restore()
+	said := logs.All()
+	if len(said) != 1 || said[0].Level != zap.WarnLevel || said[0].LoggerName != "library" || said[0].Message != "cannot set the buffer to 0" {
+		t.Errorf("%+v", said)
 	}
 }
 

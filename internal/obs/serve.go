@@ -38,6 +38,16 @@ func ServeMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry
 	return err
 }
 
+// TakeStd makes what libraries say on their own (package log, to standard error) warnings of to,
+// until restore is called: a line of plain text between others is none that a machine reads.
+func TakeStd(to *zap.Logger) (restore func()) {
+	restore, err := zap.RedirectStdLogAt(to.Named("library"), zap.WarnLevel)
+	if err != nil { // of an unknown level alone
+		return func() {}
+	}
+	return restore
+}
+
 // HTTPErrors returns where an http.Server says what went wrong: warnings of log.
 func HTTPErrors(to *zap.Logger) *log.Logger {
 	std, err := zap.NewStdLogAt(to.Named("http"), zap.WarnLevel)
