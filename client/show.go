@@ -20,6 +20,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Row("", s.LastError)
 		t.Hint(s.LastHint)
 	}
+	if s.Identity != nil && s.Identity.Clocks != "" {
+		t.Row("clock", s.Identity.Clocks)
+	}
 	if s.Link != nil {
 		t.Row("path", pathLine(s))
 	}

@@ -30,6 +30,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		}
 		t.Hint(s.LastHint)
 	}
+	if s.Identity != nil && s.Identity.Clocks != "" {
+		t.Row("clock", s.Identity.Clocks)
+	}
 	t.Row("icmp", s.ICMP)
 	t.Hint(s.ICMPHint)
 	if s.Hops == HopsSingle {

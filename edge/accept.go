@@ -149,8 +149,9 @@ type nodeLink struct {
 	conf   configuration
 	asking sync.Mutex // an older answer of the gate does not overtake a newer one
 
-	mu    sync.Mutex
-	hello proto.Hello
+	mu         sync.Mutex
+	hello      proto.Hello
+	clockAhead time.Duration // of the node, when it said hello
 }
 
 // attached is a node's attachment as the packet path reads it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -30,7 +31,7 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 		return nil
 	}
 	n.mu.Lock()
-	n.hello = hello
+	n.hello, n.clockAhead = hello, clockAhead(&hello)
 	n.mu.Unlock()
 	if other != nil {
 		_ = other.l.Close(proto.CodeReplaced, n.tellTaken().Error())
@@ -45,6 +46,7 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 	n.ready.Store(at)
 	n.a.nodes.add(n)
 	w.Config, w.HelloAgain, w.Extensions = n.conf.first(), true, true
+	w.Time = time.Now().UTC()
 	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
 		return fmt.Errorf("send welcome: %w", err)
 	}
@@ -54,6 +56,20 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 	n.refresh()                 // what changed while it was greeted
 	n.l.SendLatest(n.conf.next) // and what the welcome has not held
 	return nil
+}
+
+// clockApart is from which difference on it is said that two clocks differ: what a hello takes on its
+// way is much less.
+const clockApart = 5 * time.Second
+
+// clockAhead returns how far the clock of a node that says hello just now is ahead of this machine's; 0
+// where the two do not differ by some seconds, or it does not say.
+func clockAhead(h *proto.Hello) time.Duration {
+	ahead := h.Time.Sub(time.Now())
+	if h.Time.IsZero() || ahead.Abs() < clockApart {
+		return 0
+	}
+	return ahead.Round(time.Second)
 }
 
 // greetAgain takes what has changed at a node since its first hello on this link.

@@ -3,6 +3,7 @@ package edge
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,14 +40,43 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	if s.LogLost > 0 {
 		t.Row("log", obs.LostText(s.LogLost))
 	}
-	if s.Clock != "" {
-		t.Row("clock", s.Clock)
+	if clocks := clocks(s); len(clocks) > 0 {
+		t.Row("clock", strings.Join(clocks, "; "))
 	}
 	if text := storeWords(&s.Store, now); text != "" {
 		t.Row("store", text)
 	}
 	t.Hint(s.Store.Hint)
 	return t.Print(w)
+}
+
+// clocks says what is wrong with this machine's clock, and names connected nodes whose clocks differ
+// from it, some of them.
+func clocks(s *Status) []string {
+	var list []string
+	if s.Clock != "" {
+		list = append(list, s.Clock)
+	}
+	named := 0
+	nodes := slices.Clone(s.Devices)
+	for _, t := range s.Tunnels {
+		nodes = append(nodes, t.Connectors...)
+	}
+	for i := range nodes {
+		ahead := time.Duration(nodes[i].ClockAhead * float64(time.Second))
+		if ahead == 0 {
+			continue
+		}
+		if named++; named > maxNamed {
+			return append(list, "…")
+		}
+		way := "ahead"
+		if ahead < 0 {
+			way = "behind"
+		}
+		list = append(list, fmt.Sprintf("that of %s (%s) is %s %s", nodes[i].ID, nodes[i].Hostname, term.Span(ahead.Abs()), way))
+	}
+	return list
 }
 
 // storeWords says why changes cannot be written; "" where they can.

@@ -11,6 +11,7 @@ import (
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -57,7 +58,10 @@ type NodeStatus struct {
 	OS       string       `json:"os"`
 	Version  string       `json:"version"`
 	ICMP     string       `json:"icmp,omitempty"` // a connector's way to send ICMP
-	Link     link.Info    `json:"link"`
+	// ClockAhead is how far the node's clock was ahead of the edge's when it connected, in seconds; 0
+	// where the two did not differ by some seconds.
+	ClockAhead float64   `json:"clock_ahead_seconds,omitempty"`
+	Link       link.Info `json:"link"`
 	// Configuration is how far a device is with what it is to capture; nil for a connector.
 	Configuration *proto.Progress `json:"configuration,omitempty"`
 }
@@ -66,7 +70,7 @@ type NodeStatus struct {
 func (e *Edge) Status() Status {
 	sn := e.store.Snapshot()
 	s := Status{
-		Edge: e.authority.ID(), Version: e.cfg.Version, Started: e.started, Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
+		Edge: e.authority.ID(), Version: e.cfg.Version, Started: term.Moment(e.started), Listen: e.listener.Addr(), Hops: e.hops, Silent: e.cfg.Silent,
 		Routes: len(sn.Routes), Sessions: e.relay.Sessions(), Flows: e.relay.Flows(), Reasons: e.relay.Counters().Snapshot(),
 		Refused: e.authority.Refused().Snapshot(), Memory: e.watch.status(), Held: e.relay.Memory(), Store: e.store.Health(),
 		Clock:   e.store.ClockTrouble(),
@@ -106,7 +110,7 @@ func (n *nodeLink) status() NodeStatus {
 	defer n.mu.Unlock()
 	s := NodeStatus{
 		ID: n.id.ID, User: newest.User, Addrs: newest.Addrs, Hostname: n.hello.Hostname, OS: n.hello.OS, Version: n.hello.Version,
-		ICMP: n.hello.ICMP, Link: n.l.Info(),
+		ICMP: n.hello.ICMP, Link: n.l.Info(), ClockAhead: n.clockAhead.Seconds(),
 	}
 	if n.id.Role == proto.RoleClient {
 		s.Configuration = &proto.Progress{Applied: applied.Number, Newest: newest.Number, Error: applied.Error}

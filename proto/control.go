@@ -32,6 +32,7 @@ type Hello struct {
 	OS       string    `json:"os"`
 	Arch     string    `json:"arch"`
 	Started  time.Time `json:"started"`
+	Time     time.Time `json:"time,omitzero"` // what the node's clock says; an older node does not
 	// Boot is a random id of this run of the process: it tells a reconnect (same) from a restart (new).
 	Boot string `json:"boot"`
 	// Yield asks to be let in only where no other process with this identity is: it
@@ -56,6 +57,8 @@ type Welcome struct {
 	Hops    []netip.Addr `json:"hops"` // the edge's hop addresses, at most one per family
 	// HelloAgain says that the edge takes another Hello on this link. An older edge ends the link.
 	HelloAgain bool `json:"hello_again,omitempty"`
+	// Time is what the edge's clock says; an older edge does not.
+	Time time.Time `json:"time,omitzero"`
 	// Extensions says that the edge reads the extensions of ICMP errors. An older one would drop what
 	// has them.
 	Extensions bool `json:"extensions,omitempty"`

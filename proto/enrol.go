@@ -1,6 +1,9 @@
 package proto
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+	"time"
+)
 
 // EnrolRequest is the one request on an enrolment connection: a control frame
 // (uint32 length, JSON) on the first bidirectional stream.
@@ -25,6 +28,8 @@ type EnrolAnswer struct {
 	Code  Code   `json:"code,omitempty"` // refusal
 	Error string `json:"error,omitempty"`
 	Hint  string `json:"hint,omitempty"`
+	// Time is what the edge's clock says; an older edge does not.
+	Time time.Time `json:"time,omitzero"`
 }
 
 // RenewalLabel is the label under which both sides of an enrolment connection

@@ -71,6 +71,7 @@ func (a *Authority) serveEnrol(ctx context.Context, l *link.Link, log *zap.Logge
 	} else {
 		ans = a.answer(ctx, l, &req, log)
 	}
+	ans.Time = a.cfg.Now().UTC()
 	body, err = json.Marshal(ans)
 	if err != nil {
 		return fmt.Errorf("encode enrolment answer: %w", err)

@@ -63,7 +63,8 @@ func (a *Authority) identify(chain []*x509.Certificate) (proto.Identity, error) 
 		return id, refuse(proto.CodeExpired, fmt.Sprintf("the certificate expired at %s; here it is %s",
 			cert.NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)), adviceRenewal)
 	case now.Before(cert.NotBefore):
-		return id, refuse(proto.CodeRefused, fmt.Sprintf("the certificate begins at %s; here it is %s",
+		// The code makes the node renew: it was signed by an edge whose clock was ahead.
+		return id, refuse(proto.CodeExpired, fmt.Sprintf("the certificate begins at %s; here it is %s",
 			cert.NotBefore.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)), adviceClock)
 	}
 	return id, a.permit(id, keyHash(cert.RawSubjectPublicKeyInfo))

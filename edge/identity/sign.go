@@ -18,17 +18,21 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-// authorityLife is long: nodes pin the key and never look at the dates again.
-const authorityLife = 30 * 365 * 24 * time.Hour
+// authorityDates are those of every authority. Nodes pin its key, so that dates would protect nobody;
+// ones that follow from a clock would lock everybody out where that was wrong at the first start. The
+// end is the one of a certificate without an end (RFC 5280 §4.1.2.5).
+func authorityDates() (begin, end time.Time) {
+	return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+}
 
 // selfSign makes the authority's certificate, PEM.
 func (a *Authority) selfSign() ([]byte, error) {
-	now := a.cfg.Now()
+	begin, end := authorityDates()
 	tmpl := &x509.Certificate{
 		SerialNumber:          serial(),
 		Subject:               pkix.Name{CommonName: "oneping authority"},
-		NotBefore:             now.Add(-24 * time.Hour),
-		NotAfter:              now.Add(authorityLife),
+		NotBefore:             begin,
+		NotAfter:              end,
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		MaxPathLenZero:        true,
@@ -72,11 +76,12 @@ func (a *Authority) sign(id proto.Identity, key any) ([]byte, error) {
 	return der, nil
 }
 
-// edgeCertificate returns this edge's own certificate, renewed at half of its life.
+// edgeCertificate returns this edge's own certificate. It is asked for at each handshake, and made anew
+// at half of its life, and where it has not begun: the clock was ahead when it was made.
 func (a *Authority) edgeCertificate() (*tls.Certificate, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.edge != nil && a.cfg.Now().Before(a.edge.Leaf.NotAfter.Add(-CertificateLife/2)) {
+	if now := a.cfg.Now(); a.edge != nil && now.Before(a.edge.Leaf.NotAfter.Add(-CertificateLife/2)) && now.After(a.edge.Leaf.NotBefore) {
 		return a.edge, nil
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -3,6 +3,8 @@ package link
 import (
 	"net/netip"
 	"time"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 // Info is a snapshot of a link for status.
@@ -29,7 +31,7 @@ func (l *Link) Info() Info {
 	return Info{
 		Remote:      l.Remote(),
 		Local:       l.carrier.Local(),
-		Since:       l.since,
+		Since:       term.Moment(l.since),
 		RTT:         l.carrier.Stats().RTT,
 		MaxDatagram: n,
 		PathMTU:     l.carrier.PathMTU(),

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -83,18 +84,23 @@ func checkEdge(chain []*x509.Certificate, want [32]byte) (*x509.Certificate, *li
 			Advice: "was the edge set up anew? Make a new token there; otherwise somebody else answers at this address",
 		})
 	}
-	if err := verifyEdge(chain[0], chain[1], chain[0].NotAfter); err != nil {
+	if err := verifyEdge(chain[0], chain[1]); err != nil {
 		return nil, refused(proto.CodeRefused, fmt.Errorf("the edge's certificate is not what it should be: %w", err))
 	}
 	return chain[1], nil
 }
 
-func verifyEdge(leaf, ca *x509.Certificate, now time.Time) error {
-	roots := x509.NewCertPool()
-	roots.AddCert(ca)
-	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: roots, DNSName: proto.EdgeName, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
+// verifyEdge checks that a certificate is an edge's, of that authority. Its dates are the caller's to
+// judge; the authority's are nobody's: its key is pinned, and it may have been made by a machine whose
+// clock was wrong. x509's Verify judges both.
+func verifyEdge(leaf, ca *x509.Certificate) error {
+	if err := leaf.CheckSignatureFrom(ca); err != nil {
+		return err
+	}
+	if len(leaf.ExtKeyUsage) > 0 && !slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth) {
+		return errors.New("it is not for a server")
+	}
+	err := leaf.VerifyHostname(proto.EdgeName)
 	if name, ok := errors.AsType[x509.HostnameError](err); ok { // it has the names of a certificate that may be anybody's
 		return errors.New(term.Printable(name.Error()))
 	}
@@ -126,6 +132,7 @@ func (n *Node) ask(ctx context.Context, l *link.Link, req *proto.EnrolRequest) (
 		req.CSR = csr
 	}
 	ans, err := exchange(ctx, l, req)
+	n.heard(ans.Time)
 	var closed *link.CloseError
 	switch {
 	case errors.As(err, &closed) && closed.Remote && closed.Code != proto.CodeOK && closed.Code != proto.CodeDraining:
@@ -185,8 +192,11 @@ func (n *Node) accept(der []byte, ca *x509.Certificate) (*x509.Certificate, erro
 		return nil, fmt.Errorf("check certificate: it is for a %q, not for a %s", who.Role, n.cfg.Role)
 	}
 	if now := n.cfg.Now(); now.Before(cert.NotBefore) || now.After(cert.NotAfter) {
-		n.cfg.Log.Warn("this machine's clock is far from the edge's", zap.Time("here", now),
-			zap.Time("certificate_begins", cert.NotBefore), zap.String(obs.FieldHint, "set the clock (timedatectl set-ntp true)"))
+		text := n.Status().Clocks
+		if text == "" {
+			text = "this machine's clock is far from the edge's"
+		}
+		n.cfg.Log.Warn(text, zap.Time("here", now), zap.Time("certificate_begins", cert.NotBefore), zap.String(obs.FieldHint, adviceClocks))
 	}
 	return cert, nil
 }

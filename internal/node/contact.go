@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 )
 
 // Contact is whether a node has been welcomed by an edge, since when, and if not, why. It logs why;
@@ -66,7 +67,9 @@ func (c *Contact) Lost(edge string, err error) {
 func (c *Contact) Last() Last {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.last
+	last := c.last
+	last.Since = term.Moment(last.Since)
+	return last
 }
 
 // failed notes why there is no link, and returns the field that makes its line one of its time.

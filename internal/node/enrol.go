@@ -108,22 +108,28 @@ func (n *Node) enrolAnew(ctx context.Context, tok proto.Token, id identity) erro
 	return n.refresh(ctx)
 }
 
-// refresh renews the certificate when it has expired. n.work is held.
+// refresh renews the certificate when it has expired or has not begun. n.work is held.
 func (n *Node) refresh(ctx context.Context) error {
 	if !n.expired() {
 		return nil
 	}
 	id := n.current()
-	n.cfg.Log.Info("renewing an expired certificate", zap.Time("expired", id.cert.NotAfter))
+	n.cfg.Log.Info("renewing a certificate that is not good now", zap.Time("begins", id.cert.NotBefore), zap.Time("expires", id.cert.NotAfter))
 	return n.retry(ctx, id.edges, func(ctx context.Context, addr string) error {
 		return n.renewExpired(ctx, addr, id)
 	})
 }
 
+// expired says whether the certificate is not good now: the edge has said so, or its clock does as far
+// as it is known, else this machine's.
 func (n *Node) expired() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.id.cert != nil && (n.stale || n.cfg.Now().After(n.id.cert.NotAfter))
+	if n.id.cert == nil {
+		return false
+	}
+	now := n.clock.now(n.cfg.Now())
+	return n.stale || now.After(n.id.cert.NotAfter) || now.Before(n.id.cert.NotBefore)
 }
 
 func (n *Node) enrolWith(ctx context.Context, tok proto.Token) error {

@@ -41,6 +41,7 @@ type Node struct {
 	memory bool // nothing can be written to the state directory
 	key    *ecdsa.PrivateKey
 	id     identity
+	clock  edgeClock
 	asked  time.Time // when the last Request was made
 	stale  bool      // the edge said that the certificate is no good
 	gone   bool      // the edge does not know this connector any more
@@ -111,6 +112,10 @@ type Status struct {
 	Expires  time.Time `json:"certificate_expires,omitzero"`
 	Edges    []string  `json:"edges,omitempty"`
 	InMemory bool      `json:"in_memory,omitempty"` // key and certificate end with the process
+	// ClockAhead is how far this machine's clock is ahead of the edge's, in seconds; 0 where the two
+	// do not differ by some seconds, or nobody knows. Clocks says it for people.
+	ClockAhead float64 `json:"clock_ahead_seconds,omitempty"`
+	Clocks     string  `json:"clocks,omitempty"`
 	// Enrolling says why this node has not enrolled yet, or not renewed an expired
 	// certificate, while it goes on trying.
 	Enrolling     string `json:"enrolling,omitempty"`
@@ -127,6 +132,11 @@ func (n *Node) Status() Status {
 	defer n.mu.Unlock()
 	if n.id.cert != nil {
 		s.Expires = n.id.cert.NotAfter
+	}
+	now := n.cfg.Now()
+	if s.Clocks = n.clock.apart(now); s.Clocks != "" {
+		ahead, _ := n.clock.ahead(now)
+		s.ClockAhead = ahead.Round(time.Second).Seconds()
 	}
 	s.Edges, s.InMemory = slices.Clone(n.edges()), n.memory
 	if err := n.trying.failed; err != nil {

@@ -20,11 +20,15 @@ const (
 )
 
 // Request returns the message that asks for a new certificate when half of the
-// present one's life is over, nil otherwise and for five minutes after the last one.
+// present one's life is over, by the edge's clock where that is known, nil otherwise and for five
+// minutes after the last one.
 func (n *Node) Request(now time.Time) (*proto.Renew, error) {
 	n.mu.Lock()
-	cert := n.id.cert
-	if cert == nil || now.Before(cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore)/2)) || now.Sub(n.asked) < askEvery {
+	cert, half := n.id.cert, time.Time{}
+	if cert != nil {
+		half = cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 2)
+	}
+	if cert == nil || n.clock.now(now).Before(half) || now.Sub(n.asked).Abs() < askEvery {
 		n.mu.Unlock()
 		return nil, nil
 	}

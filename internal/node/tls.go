@@ -25,7 +25,7 @@ func (n *Node) TLS(ctx context.Context) (*tls.Config, error) {
 		return nil, errors.New("dial edge: this node has not enrolled")
 	}
 	own := &tls.Certificate{Certificate: [][]byte{n.id.cert.Raw}, PrivateKey: n.key, Leaf: n.id.cert}
-	ca, now := n.id.ca, n.cfg.Now
+	ca, now, clock := n.id.ca, n.cfg.Now, n.clock
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		ServerName: proto.EdgeName,
@@ -36,36 +36,38 @@ func (n *Node) TLS(ctx context.Context) (*tls.Config, error) {
 		// Verification is VerifyConnection's, which says in words what is wrong.
 		InsecureSkipVerify: true,
 		VerifyConnection: func(s tls.ConnectionState) error {
-			return verifyPeer(s.PeerCertificates, ca, now())
+			return verifyPeer(s.PeerCertificates, ca, now(), clock)
 		},
 	}, nil
 }
 
-// verifyPeer checks an edge's certificate on a link.
-func verifyPeer(chain []*x509.Certificate, ca *x509.Certificate, now time.Time) error {
+// verifyPeer checks an edge's certificate on a link, where this machine's clock says now; clock is what
+// is known of the edge's, for the words.
+func verifyPeer(chain []*x509.Certificate, ca *x509.Certificate, now time.Time, clock edgeClock) error {
 	if len(chain) == 0 {
 		return errors.New("the edge showed no certificate")
 	}
-	err := verifyEdge(chain[0], ca, now)
-	var invalid x509.CertificateInvalidError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return &advice.Error{
-			Text: fmt.Sprintf("the edge's certificate lasts from %s to %s; here it is %s", chain[0].NotBefore.UTC().Format(time.RFC3339),
-				chain[0].NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)),
-			Advice: "compare the clocks of both machines (timedatectl)",
-			Cause:  err,
-		}
-	case verifyEdge(chain[0], ca, chain[0].NotAfter) != nil:
+	edge := chain[0]
+	if edge.CheckSignatureFrom(ca) != nil {
 		return &advice.Error{
 			Text:   "the edge at this address has another authority than the one this node enrolled with",
 			Advice: "was the edge set up anew? Enrol with a new token from it; otherwise somebody else answers at this address",
-			Cause:  err,
 		}
 	}
-	return fmt.Errorf("the edge's certificate is not what it should be: %w", err)
+	if err := verifyEdge(edge, ca); err != nil {
+		return fmt.Errorf("the edge's certificate is not what it should be: %w", err)
+	}
+	if !now.Before(edge.NotBefore) && !now.After(edge.NotAfter) {
+		return nil
+	}
+	where, hint := "here it is "+stamp(now), "compare the clocks of both machines (timedatectl)"
+	if apart := clock.apart(now); apart != "" {
+		where, hint = apart, adviceClocks
+	}
+	return &advice.Error{
+		Text:   fmt.Sprintf("the edge's certificate lasts from %s to %s; %s", stamp(edge.NotBefore), stamp(edge.NotAfter), where),
+		Advice: hint,
+	}
 }
 
 // prepare renews what has expired and enrols again what was forgotten, within one attempt's time.

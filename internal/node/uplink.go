@@ -15,6 +15,7 @@ import (
 	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -101,7 +102,7 @@ func (u *Uplink) Linked() {
 func (u *Uplink) Ready() <-chan struct{} { return u.linked }
 
 // Started returns when this process began.
-func (u *Uplink) Started() time.Time { return u.started }
+func (u *Uplink) Started() time.Time { return term.Moment(u.started) }
 
 // Last returns since when there is contact with an edge or none, and why there is
 // none: also why this node has not enrolled yet.
@@ -121,6 +122,6 @@ func (u *Uplink) hello(f proto.Facts) *proto.Hello {
 	hostname, _ := os.Hostname() // for people only
 	return &proto.Hello{
 		Version: u.node.cfg.Version, Hostname: hostname, OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Started: u.started, Boot: u.boot, Yield: u.yield.Load(), Extensions: true, Facts: f,
+		Started: u.Started(), Time: time.Now().UTC(), Boot: u.boot, Yield: u.yield.Load(), Extensions: true, Facts: f,
 	}
 }

@@ -101,6 +101,7 @@ func (u *uplinked) control(l *link.Link, m proto.Control) error {
 	switch {
 	case m.Welcome != nil:
 		u.contact.Made()
+		u.node.heard(m.Welcome.Time)
 		u.yield.Store(false)
 		u.mayAgain.Store(m.Welcome.HelloAgain)
 		return u.h.Welcome(l, m.Welcome)
