@@ -33,6 +33,10 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	if s.Identity != nil && s.Identity.Clocks != "" {
 		t.Row("clock", s.Identity.Clocks)
 	}
+	if s.Identity != nil && s.Identity.Unkept != "" {
+		t.Row("state", "key and certificate are in memory alone: "+s.Identity.Unkept)
+		t.Hint(s.Identity.UnkeptHint)
+	}
 	t.Row("icmp", s.ICMP)
 	t.Hint(s.ICMPHint)
 	if s.Hops == HopsSingle {

@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -125,7 +126,9 @@ func (e *Edge) serve(ctx context.Context) error {
 	defer func() { _ = e.listener.Close() }()                          // after every link has ended
 	home := process.NewHome(proto.RoleEdge, e.cfg.StateDir, e.cfg.Log) // locked by the store
 	defer home.Close()
-	if err := home.Listen(); err != nil {
+	if err := home.Listen(); process.Full(err) || errors.Is(err, syscall.EROFS) {
+		e.cfg.Log.Error("no local socket: commands cannot ask this edge until it is restarted", zap.Error(err), obs.Hint(process.NoRoom(e.cfg.StateDir, err)))
+	} else if err != nil {
 		return err
 	}
 	metrics, err := e.listenMetrics()

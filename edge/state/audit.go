@@ -44,7 +44,7 @@ func (s *Store) Audit(ctx context.Context, e AuditEvent) error {
 }
 
 func (s *Store) writeEvent(ctx context.Context, body []byte) error {
-	x, err := s.writable(ctx)
+	x, err := s.writable(ctx, 0)
 	if err != nil {
 		return err
 	}

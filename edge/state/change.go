@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -16,6 +17,18 @@ import (
 type write struct {
 	key   string
 	value any
+}
+
+// copies is how often a value is on disk: in the store, in the journal, and in a snapshot that is
+// written anew.
+const copies = 3
+
+// body returns the value as it is stored, nil to delete the key.
+func (w write) body() ([]byte, error) {
+	if w.value == nil {
+		return nil, nil
+	}
+	return json.Marshal(w.value)
 }
 
 // errNothing is returned by a decision that finds nothing to do.
@@ -62,11 +75,15 @@ func (s *Store) changeOn(ctx context.Context, latest func() *model.Snapshot, dec
 		if err != nil {
 			return err
 		}
-		x, err := s.writable(ctx)
+		body, err := w.body()
+		if err != nil {
+			return err
+		}
+		x, err := s.writable(ctx, copies*len(body))
 		if err != nil {
 			return s.storeError("write "+w.key+" to store", err)
 		}
-		seq, err := x.write(ctx, w, expect)
+		seq, err := x.write(ctx, w.key, body, expect)
 		if err == nil {
 			return s.acknowledge(ctx, x, w, seq)
 		}

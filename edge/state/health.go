@@ -44,6 +44,7 @@ type health struct {
 	mu sync.Mutex
 	// guarded by mu:
 	trouble error // why nothing can be written; nil: it can
+	closed  error // why the store does not open again; nil: it is open, or has not been tried
 	since   time.Time
 	said    time.Time // when the log last said so
 	told    bool      // the log's last word is that it cannot
@@ -51,17 +52,37 @@ type health struct {
 
 // look tries whether the disk can be written and returns why not. Without trouble that is one system
 // call; trouble ends with something that was written.
-func (h *health) look() error {
+func (h *health) look() error { return h.lookFor(0) }
+
+// lookFor is look before n bytes are written.
+func (h *health) lookFor(n int) error {
 	h.mu.Lock()
-	troubled := h.trouble != nil
+	troubled, closed := h.trouble != nil, h.closed
 	h.mu.Unlock()
-	try := process.Room
-	if troubled {
-		try = process.TryWrite
+	err := process.Room(h.dir, n)
+	if err == nil && troubled {
+		err = process.TryWrite(h.dir)
 	}
-	err := try(h.dir)
-	h.note(err)
+	if err == nil {
+		err = closed
+	}
+	if n == 0 || err == nil || h.disk() != nil { // too little for this change may do for others
+		h.note(err)
+	}
 	return err
+}
+
+// disk says whether the disk can be written, whatever else is wrong.
+func (h *health) disk() error { return process.TryWrite(h.dir) }
+
+// close notes why the store does not open; nil: it does.
+func (h *health) close(why error) {
+	h.mu.Lock()
+	h.closed = why
+	h.mu.Unlock()
+	if why != nil {
+		h.note(why)
+	}
 }
 
 // blame is told of a write that has failed with err and returns why: what the disk says, where it
@@ -136,10 +157,10 @@ func (s *Store) watchDisk(ctx context.Context) {
 	}
 }
 
-// writable returns the session to write in, or why nothing can be written: at once, unless the store
-// is being opened again.
-func (s *Store) writable(ctx context.Context) (*session, error) {
-	if err := s.health.look(); err != nil {
+// writable returns the session to write n bytes in, or why they cannot be written: at once, unless the
+// store is being opened again.
+func (s *Store) writable(ctx context.Context, n int) (*session, error) {
+	if err := s.health.lookFor(n); err != nil {
 		return nil, unwritable(err)
 	}
 	return s.opened(ctx)

@@ -197,3 +197,76 @@ func TestHeldIsBounded(t *testing.T) {
 		t.Errorf("given back: %d events wait, %d lost", len(events), lost)
 	}
 }
+
+// A store that does not open, as its disk takes nothing, is served as it was last acknowledged; it is
+// opened when the disk can be written.
+func TestStartWithoutAStoreThatOpens(t *testing.T) {
+	dir := prepared(t)
+	nats, aside := filepath.Join(dir, natsDir), filepath.Join(t.TempDir(), "aside")
+	if err := errors.Join(os.Rename(nats, aside), os.WriteFile(nats, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s, heal, _ := full(t, Config{Dir: dir})
+	sn := s.Snapshot()
+	if _, ok := sn.Tunnel("office"); !ok || len(sn.Devices) != 1 || sn.Revision == 0 || !sn.Plan.Prefix4.IsValid() {
+		t.Fatalf("served: %+v", sn)
+	}
+	if _, err := s.CreateTunnel(t.Context(), "other"); !errors.Is(err, ErrUnwritable) {
+		t.Errorf("change: %v", err)
+	}
+	if err := s.RevokeDevice(t.Context(), "d1"); !errors.Is(err, ErrHeld) || !s.Snapshot().Devices["d1"].Revoked {
+		t.Errorf("revoke: %v", err)
+	}
+	if err := errors.Join(os.Remove(nats), os.Rename(aside, nats)); err != nil {
+		t.Fatal(err)
+	}
+	heal()
+	await(t, "the store to be opened", func() error { _, err := s.CreateTunnel(t.Context(), "other"); return err })
+	await(t, "the revocation to be written", func() error {
+		if !s.stored.Load().Devices["d1"].Revoked {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+}
+
+// Without evidence that is whole nothing older than what was acknowledged is served: the start fails,
+// and says that it is the disk.
+func TestStartWithoutStoreAndEvidence(t *testing.T) {
+	dir := prepared(t)
+	nats := filepath.Join(dir, natsDir)
+	if err := errors.Join(os.RemoveAll(nats), os.WriteFile(nats, nil, 0o600), os.Truncate(filepath.Join(dir, "journal"), 9)); err != nil {
+		t.Fatal(err)
+	}
+	s := New(Config{Dir: dir})
+	s.health.dir = filepath.Join(t.TempDir(), "gone")
+	s.health.note(process.NoRoom(dir, syscall.ENOSPC))
+	err := s.Run(t.Context())
+	if want := "open store: write in " + s.health.dir + ": no such file or directory"; err == nil || err.Error() != want || s.Snapshot() != nil {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// A store that comes back with less than was acknowledged is not served: what was there before goes
+// on, and status says what to do.
+func TestStoreThatComesBackDamaged(t *testing.T) {
+	dir := prepared(t)
+	s, _ := open(t, Config{Dir: dir})
+	nats := filepath.Join(dir, natsDir)
+	if err := errors.Join(os.Rename(nats, filepath.Join(t.TempDir(), "aside")), os.Mkdir(nats, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.current.Load().fail(errors.New("JetStream failed to store a msg"))
+	await(t, "the damage to be known", func() error {
+		if h := s.Health(); !strings.Contains(h.Error, "is damaged: it holds ") || !strings.Contains(h.Hint, "oneping edge restore") {
+			return errors.New(h.Error)
+		}
+		return nil
+	})
+	if _, err := s.CreateTunnel(t.Context(), "other"); !errors.Is(err, ErrUnwritable) {
+		t.Errorf("change: %v", err)
+	}
+	if sn := s.Snapshot(); len(sn.Tunnels) != 1 || len(sn.Devices) != 1 {
+		t.Errorf("served: %+v", sn)
+	}
+}

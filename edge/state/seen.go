@@ -71,7 +71,7 @@ func (s *Store) hear(id string) {
 
 // forgetSeen deletes when a node that is gone was seen.
 func (s *Store) forgetSeen(ctx context.Context, id string) error {
-	x, err := s.writable(ctx)
+	x, err := s.writable(ctx, 0)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -90,17 +89,10 @@ func (x *session) guard(ctx context.Context) error {
 	}
 }
 
-// write writes w where nothing was written since revision expect. What it will be in the journal has
-// its room there before: a full disk refuses a change that was not made.
-func (x *session) write(ctx context.Context, w write, expect uint64) (uint64, error) {
-	var body []byte
-	if w.value != nil {
-		var err error
-		if body, err = json.Marshal(w.value); err != nil {
-			return 0, err
-		}
-	}
-	release, err := x.journal.Book(w.key, body)
+// write writes a value where nothing was written since revision expect; nil deletes the key. What it
+// will be in the journal has its room there before: a full disk refuses a change that was not made.
+func (x *session) write(ctx context.Context, key string, body []byte, expect uint64) (uint64, error) {
+	release, err := x.journal.Book(key, body)
 	if err != nil {
 		if why := x.health.blame(err); why != err {
 			return 0, unwritable(why)
@@ -108,7 +100,7 @@ func (x *session) write(ctx context.Context, w write, expect uint64) (uint64, er
 		return 0, err
 	}
 	defer release()
-	return x.put(ctx, w.key, body, expect)
+	return x.put(ctx, key, body, expect)
 }
 
 // put writes a value; nil deletes the key.

@@ -66,6 +66,9 @@ type Store struct {
 // reopenEvery is how often a store is opened again at most.
 const reopenEvery = time.Second
 
+// reopenDamaged is how often one that has come back damaged is tried again: somebody has to mend it.
+const reopenDamaged = 30 * time.Second
+
 // ErrNotReady is returned by changes of a store that does not run.
 var ErrNotReady = errors.New("the store is not running")
 
@@ -169,21 +172,35 @@ func (s *Store) serveEmbedded(ctx context.Context) error {
 		}
 		if !errors.Is(err, errFault) {
 			why := s.health.blame(err)
-			if why == err {
+			switch serves := s.stored.Load() != nil; {
+			case serves && why == err: // it came back damaged: traffic goes on, and people are told
+				s.health.close(err)
+				pause.Reset(reopenDamaged)
+			case serves:
+			case why == err:
 				return err
-			}
-			if s.stored.Load() == nil { // nothing to serve meanwhile
+			case !s.recall():
 				return fmt.Errorf("open store: %w", why)
 			}
 		}
 		s.cfg.Log.Warn("the store is opened again when its disk allows it", zap.Error(err))
-		for ok := false; !ok; ok = s.health.look() == nil {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-pause.C:
-				pause.Reset(reopenEvery)
-			}
+		if err := s.awaitDisk(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitDisk waits until the disk can be written, and for pause at least.
+func (s *Store) awaitDisk(ctx context.Context, pause *time.Timer) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-pause.C:
+			pause.Reset(reopenEvery)
+		}
+		if s.health.disk() == nil {
+			return nil
 		}
 	}
 }
@@ -289,6 +306,7 @@ func (s *Store) read(ctx context.Context, c *connection, ev *journal.Evidence) (
 
 // begin makes x the session that is written in, now that all it has stored is known: sn.
 func (s *Store) begin(x *session, sn *model.Snapshot) {
+	s.health.close(nil)
 	s.current.Store(x)
 	s.publish(sn)
 	s.begun.Do(func() {

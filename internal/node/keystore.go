@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -135,26 +136,46 @@ func (n *Node) makeKey() error {
 		return fmt.Errorf("encode key: %w", err)
 	}
 	n.key = key
-	return n.write(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	n.write(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return nil
 }
 
-// write keeps a file; where the state directory cannot be written, this node lives in memory from now on.
-func (n *Node) write(name string, b []byte) error {
-	if n.memory || n.cfg.StateDir == "" {
-		n.memory = true
-		return nil
+// write keeps a file. Where the state directory cannot be written, this node lives in memory, and
+// writes when it can be: see writeLater. n.mu is held.
+func (n *Node) write(name string, b []byte) {
+	n.unwritten = slices.DeleteFunc(n.unwritten, func(f unwritten) bool { return f.name == name })
+	n.unwritten = append(n.unwritten, unwritten{name, b})
+	n.writeLater()
+}
+
+// unwritten is a file that is to be written.
+type unwritten struct {
+	name string
+	b    []byte
+}
+
+// writeLater writes what could not be written, the key first: an identity without its key is worth
+// nothing. n.mu is held.
+func (n *Node) writeLater() {
+	if n.cfg.StateDir == "" {
+		return
 	}
-	err := process.WriteFile(n.path(name), b, 0o600)
-	if err == nil {
-		return nil
+	was := n.unkept
+	n.unkept = nil
+	for len(n.unwritten) > 0 && n.unkept == nil {
+		if err := process.WriteFile(n.path(n.unwritten[0].name), n.unwritten[0].b, 0o600); err != nil {
+			n.unkept = process.NoRoom(n.cfg.StateDir, err)
+			break
+		}
+		n.unwritten = n.unwritten[1:]
 	}
-	if !process.Unwritable(err) {
-		return &advice.Error{Text: "keep identity: " + err.Error(), Advice: "is the disk full?", Cause: err}
+	switch {
+	case n.unkept != nil && was == nil:
+		n.cfg.Log.Warn("the state directory cannot be written: key and certificate stay in memory, and a start before they are written enrols again",
+			zap.String(obs.FieldStateDir, n.cfg.StateDir), zap.Error(n.unkept), obs.Hint(n.unkept))
+	case n.unkept == nil && was != nil:
+		n.cfg.Log.Info("key and certificate are written", zap.String(obs.FieldStateDir, n.cfg.StateDir))
 	}
-	n.memory = true
-	n.cfg.Log.Warn("the state directory cannot be written: key and certificate stay in memory, and the next start enrols again",
-		zap.String(obs.FieldStateDir, n.cfg.StateDir), zap.Error(err))
-	return nil
 }
 
 func (n *Node) loadIdentity() error {
@@ -202,5 +223,6 @@ func (n *Node) keep(id identity) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.id, n.stale = id, false
-	return n.write(identityFile, b)
+	n.write(identityFile, b)
+	return nil
 }

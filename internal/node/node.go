@@ -36,16 +36,17 @@ type Node struct {
 
 	work sync.Mutex // one enrolment or renewal at a time
 
-	mu     sync.Mutex
-	loaded bool
-	memory bool // nothing can be written to the state directory
-	key    *ecdsa.PrivateKey
-	id     identity
-	clock  edgeClock
-	asked  time.Time // when the last Request was made
-	stale  bool      // the edge said that the certificate is no good
-	gone   bool      // the edge does not know this connector any more
-	trying pending   // at enrolment, or at renewal of what has expired
+	mu        sync.Mutex
+	loaded    bool
+	unwritten []unwritten // what is to be written to the state directory, in order
+	unkept    error       // why it could not be; nil: it was, or there is none
+	key       *ecdsa.PrivateKey
+	id        identity
+	clock     edgeClock
+	asked     time.Time // when the last Request was made
+	stale     bool      // the edge said that the certificate is no good
+	gone      bool      // the edge does not know this connector any more
+	trying    pending   // at enrolment, or at renewal of what has expired
 }
 
 // pending is an enrolment or renewal that goes on. The zero value: none.
@@ -112,6 +113,9 @@ type Status struct {
 	Expires  time.Time `json:"certificate_expires,omitzero"`
 	Edges    []string  `json:"edges,omitempty"`
 	InMemory bool      `json:"in_memory,omitempty"` // key and certificate end with the process
+	// Unkept says why they cannot be written; "" where there is no state directory.
+	Unkept     string `json:"unkept,omitempty"`
+	UnkeptHint string `json:"unkept_hint,omitempty"`
 	// ClockAhead is how far this machine's clock is ahead of the edge's, in seconds; 0 where the two
 	// do not differ by some seconds, or nobody knows. Clocks says it for people.
 	ClockAhead float64 `json:"clock_ahead_seconds,omitempty"`
@@ -138,7 +142,10 @@ func (n *Node) Status() Status {
 		ahead, _ := n.clock.ahead(now)
 		s.ClockAhead = ahead.Round(time.Second).Seconds()
 	}
-	s.Edges, s.InMemory = slices.Clone(n.edges()), n.memory
+	s.Edges, s.InMemory = slices.Clone(n.edges()), len(n.unwritten) > 0
+	if n.unkept != nil {
+		s.Unkept, s.UnkeptHint = n.unkept.Error(), advice.Of(n.unkept)
+	}
 	if err := n.trying.failed; err != nil {
 		s.Enrolling, s.EnrollingHint = err.Error(), advice.Of(err)
 	}

@@ -82,3 +82,39 @@ func TestEnrolWithoutAToken(t *testing.T) {
 		t.Error("a node that has not enrolled may dial")
 	}
 }
+
+// What could not be written is written as soon as it can be, the key before what goes with it.
+func TestUnwrittenIsWrittenLater(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "later")
+	n := New(Config{Role: proto.RoleConnector, StateDir: dir})
+	if err := n.load(); err != nil {
+		t.Fatal(err)
+	}
+	n.mu.Lock()
+	n.write(identityFile, []byte("old"))
+	n.write(identityFile, []byte("new"))
+	n.mu.Unlock()
+	want := "write in " + dir + ": no such file or directory"
+	if s := n.Status(); !s.InMemory || s.Unkept != want || s.UnkeptHint != "does "+dir+" exist, and may this user write there?" {
+		t.Errorf("%+v", s)
+	}
+	if len(n.unwritten) != 2 || n.unwritten[0].name != keyFile {
+		t.Errorf("%d files wait, first %s", len(n.unwritten), n.unwritten[0].name)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	n.mu.Lock()
+	n.writeLater()
+	n.mu.Unlock()
+	if s := n.Status(); s.InMemory || s.Unkept != "" {
+		t.Errorf("%+v", s)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, identityFile)); err != nil || string(b) != "new" {
+		t.Errorf("%q, %v", b, err)
+	}
+	again := New(Config{Role: proto.RoleConnector, StateDir: dir})
+	if err := again.loadKey(); err != nil || !again.key.Equal(n.key) {
+		t.Errorf("another key, %v", err)
+	}
+}

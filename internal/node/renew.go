@@ -55,8 +55,8 @@ func (n *Node) Renewed(r proto.Renewed) error {
 	return n.install(r.Cert)
 }
 
-// Renewal asks for a new certificate over a live link whenever one is due,
-// until ctx ends. The answer goes to Renewed. It never returns nil.
+// Renewal asks for a new certificate over a live link whenever one is due, and writes what could not
+// be written, until ctx ends. The answer goes to Renewed. It never returns nil.
 func (n *Node) Renewal(ctx context.Context, send func(*proto.Control) error) error {
 	tick := time.NewTicker(renewalCheck)
 	defer tick.Stop()
@@ -68,6 +68,11 @@ func (n *Node) Renewal(ctx context.Context, send func(*proto.Control) error) err
 		if err != nil {
 			n.cfg.Log.Warn("cannot ask for a new certificate", zap.Error(err))
 		}
+		n.mu.Lock()
+		if len(n.unwritten) > 0 {
+			n.writeLater()
+		}
+		n.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("renewal: %w", context.Cause(ctx))

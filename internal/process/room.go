@@ -26,25 +26,28 @@ type space struct {
 	readOnly    bool
 }
 
-// lack returns what of it keeps a state directory from being written, nil where nothing does.
-func (s space) lack() error {
+// lack returns what of it keeps n bytes from being written in a state directory, nil where nothing does.
+func (s space) lack(n uint64) error {
 	switch {
 	case s.readOnly:
 		return syscall.EROFS
-	case s.noInodes, s.total > 0 && s.free < min(keptFree, s.total/keptFreePart):
+	case s.noInodes, s.total > 0 && s.free < s.kept()+n:
 		return syscall.ENOSPC
 	}
 	return nil
 }
 
-// Room says whether a state directory can be written as far as its file system tells: nil, or what
-// NoRoom makes of it. It costs one system call. Where the system does not say, there is room.
-func Room(dir string) error {
+// kept returns how many bytes are wanted free.
+func (s space) kept() uint64 { return min(keptFree, s.total/keptFreePart) }
+
+// Room says whether n bytes can be written in a state directory as far as its file system tells: nil,
+// or what NoRoom makes of it. It costs one system call. Where the system does not say, there is room.
+func Room(dir string, n int) error {
 	s, err := spaceOf(dir)
 	if err != nil {
 		return nil
 	}
-	if err := s.lack(); err != nil {
+	if err := s.lack(uint64(max(n, 0))); err != nil {
 		return NoRoom(dir, err)
 	}
 	return nil
@@ -53,7 +56,7 @@ func Room(dir string) error {
 // TryWrite says whether a state directory can be written by writing there: nil, or what NoRoom makes
 // of the failure. It finds what Room cannot: a quota, a disk that fails.
 func TryWrite(dir string) error {
-	if err := Room(dir); err != nil {
+	if err := Room(dir, 0); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(dir, ".try.*")
@@ -108,7 +111,7 @@ func figures(dir string) string {
 		return fmt.Sprintf(" (df -i %s): no more files can be made", dir)
 	}
 	return fmt.Sprintf(" (df %s): %.1f of %.1f MiB are free, %.1f are wanted", dir,
-		float64(s.free)/mib, float64(s.total)/mib, float64(min(keptFree, s.total/keptFreePart))/mib)
+		float64(s.free)/mib, float64(s.total)/mib, float64(s.kept())/mib)
 }
 
 // reason returns the error of the system call in err, without the name of a temporary file.

@@ -31,9 +31,13 @@ func TestLack(t *testing.T) {
 		"read-only":                     {space{total: 100 * mib, free: 50 * mib, readOnly: true}, syscall.EROFS},
 		"read-only, as its disk failed": {space{readOnly: true, noInodes: true}, syscall.EROFS},
 	} {
-		if got := c.s.lack(); got != c.want {
+		if got := c.s.lack(0); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+	some := space{total: 100 * mib, free: 5 * mib}
+	if some.lack(mib) != nil || some.lack(mib+1) != syscall.ENOSPC {
+		t.Error("what is to be written does not count")
 	}
 }
 
@@ -77,7 +81,7 @@ func TestTryWrite(t *testing.T) {
 	if err := TryWrite(filepath.Join(dir, "gone")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a directory that does not exist: %v", err)
 	}
-	if err := Room(filepath.Join(dir, "gone")); err != nil {
+	if err := Room(filepath.Join(dir, "gone"), 0); err != nil {
 		t.Errorf("where the system says nothing: %v", err)
 	}
 }

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -125,4 +126,70 @@ func TestEdgeDiskFullAndBack(t *testing.T) {
 	}
 	l.run("edge", "rm", edgeState+"/fill")
 	l.run("edge", "oneping", "tunnel", "create", "third")
+}
+
+// An edge that starts on a read-only file system serves what it last acknowledged, and says that
+// nothing can be changed; it works when the file system can be written.
+func TestEdgeOnReadOnlyDisk(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.smallDisk("edge", edgeState, "24m")
+	l.stop("edge")
+	l.run("edge", "rm", "-f", edgeState+"/oneping.sock")
+	remount := func(how string) {
+		t.Helper()
+		l.run("edge", "mount", "-o", "remount,"+how, edgeState)
+	}
+	run := filepath.Join("/run", "oneping", "edge") // where a service has its socket
+	l.run("edge", "mkdir", "-p", run)
+	remount("ro")
+	edge := l.start("edge", "env", "RUNTIME_DIRECTORY="+run, "oneping", "edge", "run", "--state-dir", edgeState, "--hop", "172.68.101.57")
+	edge.waitFor(`"edge ready"`)
+	l.poll("traffic", 20*time.Second, func() bool { return l.exec("laptop", "ping", "-c1", "-W1", serverV4).code == 0 })
+	why := edgeState + " is on a file system that is read-only"
+	create := func() result { return l.exec("edge", "oneping", "tunnel", "create", "other", "--state-dir", run) }
+	if r := create(); r.code != 1 || !strings.Contains(r.stderr, why+"\nhint: see why (dmesg), and make it writable: mount -o remount,rw") {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	if r := l.exec("edge", "oneping", "edge", "status", "--ready", "--state-dir", run); r.code != 1 || !strings.HasPrefix(r.stderr, "oneping: error: changes cannot be written: "+why) {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	remount("rw")
+	l.poll("changes", 20*time.Second, func() bool { return create().code == 0 })
+	l.run("laptop", "ping", "-c1", "-W2", serverV4)
+}
+
+// A connector and a client whose disks are full start, link and say nothing of it that is wrong; a
+// connector that enrols there goes on in memory, and writes what it has when there is room.
+func TestNodesWithFullDisks(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.smallDisk("laptop", laptopState, "1m")
+	l.fill("laptop", laptopState)
+	l.stop("laptop")
+	l.up("laptop")
+	l.poll("traffic", 20*time.Second, func() bool { return l.exec("laptop", "ping", "-c1", "-W1", serverV4).code == 0 })
+
+	fresh := filepath.Join(l.dir, "fresh")
+	l.run("connector", "sh", "-ec", `mkdir "$1"; mount -t tmpfs -o size=256k,mode=777 small "$1"; touch "$1/lock"; chmod 666 "$1/lock"`, "sh", fresh)
+	l.run("edge", "oneping", "tunnel", "create", "second", "--output", "/tmp/second.token")
+	token := strings.TrimSpace(l.run("edge", "cat", "/tmp/second.token"))
+	l.run("connector", "sh", "-c", `dd if=/dev/zero of="$1/fill" bs=4k 2>/dev/null; test -s "$1/fill"`, "sh", fresh)
+	c := l.start("connector", "env", "ONEPING_TOKEN="+token, "oneping", "connector", "run", "--state-dir", fresh)
+	c.waitFor(`"link up"`)
+	why := "no space left in " + fresh
+	c.waitFor(`"the state directory cannot be written: key and certificate stay in memory, and a start before they are written enrols again"`)
+	var s struct {
+		Identity struct {
+			InMemory bool `json:"in_memory"`
+			Unkept   string
+		}
+	}
+	l.json("connector", &s, "oneping", "connector", "status", "--json", "--state-dir", fresh)
+	if !s.Identity.InMemory || s.Identity.Unkept != why {
+		t.Errorf("status: %+v", s.Identity)
+	}
+	if out := l.run("connector", "oneping", "connector", "status", "--state-dir", fresh); !strings.Contains(out, "\nstate    key and certificate are in memory alone: "+why+"\n         hint: make room on ") {
+		t.Errorf("status:\n%s", out)
+	}
 }
