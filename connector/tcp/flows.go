@@ -14,14 +14,14 @@ import (
 type liveFlow struct {
 	place  *table.Place[netip.Addr, *liveFlow] // its own goroutine's
 	cancel context.CancelFunc
-	moved  atomic.Int64  // Unix nanoseconds
+	moved  table.LastUse
 	why    atomic.Uint32 // a packet.Reason: it was cut; OK = it was not
 }
 
 // LastUsed returns when f was opened, or last moved bytes, in Unix nanoseconds.
-func (f *liveFlow) LastUsed() int64 { return f.moved.Load() }
+func (f *liveFlow) LastUsed() int64 { return f.moved.UnixNano() }
 
-func (f *liveFlow) touch() { f.moved.Store(time.Now().UnixNano()) }
+func (f *liveFlow) touch() { f.moved.Touch(time.Now()) }
 
 // cut ends f at once, with RST to both of its ends.
 func (f *liveFlow) cut(why packet.Reason) {
@@ -43,7 +43,7 @@ func (f *liveFlow) ended(r packet.Reason) packet.Reason {
 func (d *Dialer) open(ctx context.Context, client netip.Addr) (context.Context, *liveFlow, bool) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &liveFlow{cancel: cancel}
-	f.touch()
+	f.moved.Begin(time.Now())
 	place, out, made, r := d.flows.AddTentative(client, f)
 	if r != packet.OK {
 		cancel()

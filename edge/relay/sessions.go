@@ -27,7 +27,7 @@ type session struct {
 	tuple
 	con     *connector
 	idle    time.Duration
-	last    atomic.Int64 // Unix nanoseconds
+	last    table.LastUse
 	traffic hop.Traffic
 	held    atomic.Bool // the connector has said that it has the session
 
@@ -36,10 +36,12 @@ type session struct {
 }
 
 func newSession(sub *source, reg *proto.UDPRegistration, idle time.Duration, tunnelID string, con *connector) *session {
-	return &session{
+	s := &session{
 		id: reg.Session, con: con, idle: idle,
 		tuple: tuple{dev: sub.dev, holder: sub.holder(), src: reg.Src, dst: reg.Dst, proto: policy.UDP, tunnel: tunnelID},
 	}
+	s.last.Begin(time.Now())
+	return s
 }
 
 // foreign says whether a registration may not be one of s, which has its id already: packet.OK where it
@@ -59,13 +61,13 @@ func (s *session) foreign(dev *device, reg *proto.UDPRegistration) packet.Reason
 // expired says whether s has been idle for longer than its two ends, which have their own clocks, keep it.
 func (s *session) expired(now time.Time) bool {
 	idle := s.traffic.Idle(s.dst.Port(), s.idle)
-	return now.UnixNano()-s.last.Load() > int64(idle+graceIdle)
+	return s.last.Ago(now) > idle+graceIdle
 }
 
 // LastUsed returns when a packet of s last passed, in Unix nanoseconds.
-func (s *session) LastUsed() int64 { return s.last.Load() }
+func (s *session) LastUsed() int64 { return s.last.UnixNano() }
 
-func (s *session) touch() { s.last.Store(time.Now().UnixNano()) }
+func (s *session) touch() { s.last.Touch(time.Now()) }
 
 // sessions is the table of live sessions, in shards so that links do not wait for each other.
 type sessions struct {

@@ -80,7 +80,7 @@ func (b *Budget) Open(name string, src, dst netip.AddrPort, end func(proto.Code)
 	}
 	o.flows++
 	h := &Holding{budget: b, owner: o, name: name, src: src, dst: dst, end: end}
-	h.moved()
+	h.still.Begin(time.Now())
 	b.holdings[h] = struct{}{}
 	return h
 }
@@ -140,7 +140,7 @@ func (b *Budget) stuck(now time.Time) []*Holding {
 	defer b.mu.Unlock()
 	var out []*Holding
 	for h := range b.holdings {
-		if h.held.Load() > 0 && now.UnixNano()-h.still.Load() >= int64(stuckAfter) {
+		if h.held.Load() > 0 && h.still.Ago(now) >= stuckAfter {
 			out = append(out, h)
 		}
 	}

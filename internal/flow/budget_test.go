@@ -64,7 +64,7 @@ func TestStuckFlowsAreEndedWhenMemoryIsShort(t *testing.T) {
 	now := time.Now()
 	small, large, moving := open("alice", 100<<10), open("bob", 400<<10), open("bob", 500<<10)
 	second := open("bob", 10<<10)
-	moving.still.Store(now.Add(stuckAfter).UnixNano())
+	moving.still.Touch(now.Add(stuckAfter))
 	if n := b.Relieve(now.Add(stuckAfter - time.Second)); n != 0 {
 		t.Errorf("%d flows ended that moved a moment ago", n)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -17,11 +18,11 @@ type Holding struct {
 	src, dst netip.AddrPort
 	end      func(proto.Code)
 
-	window atomic.Int64 // promised to the sender
-	held   atomic.Int64 // buffers
-	still  atomic.Int64 // since when nothing has moved, Unix nanoseconds
-	once   sync.Once    // release
-	short  atomic.Bool  // it was ended for want of memory
+	window atomic.Int64  // promised to the sender
+	held   atomic.Int64  // buffers
+	still  table.LastUse // since when nothing has moved
+	once   sync.Once     // release
+	short  atomic.Bool   // it was ended for want of memory
 }
 
 // Release takes the flow out of the budget. Later calls do nothing.
@@ -45,7 +46,7 @@ func (h *Holding) Release() {
 func (h *Holding) Short() bool { return h != nil && h.short.Load() }
 
 // LastMoved returns when bytes went on last, or the flow was entered, in Unix nanoseconds.
-func (h *Holding) LastMoved() int64 { return h.still.Load() }
+func (h *Holding) LastMoved() int64 { return h.still.UnixNano() }
 
 // buffers returns where the flow's buffers come from: the budget's, which all flows share.
 func (h *Holding) buffers() *bufferPools {
@@ -82,7 +83,7 @@ func (h *Holding) hold(n int) {
 // moved notes that bytes went on.
 func (h *Holding) moved() {
 	if h != nil {
-		h.still.Store(time.Now().UnixNano())
+		h.still.Touch(time.Now())
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/oneping/oneping/internal/term"
 )
 
 // maxNamed is how many stuck flows a Usage names.
@@ -60,7 +62,7 @@ func (b *Budget) Usage(now time.Time) Usage {
 	slices.SortFunc(stuck, func(x, y *Holding) int { return cmp.Compare(y.size(), x.size()) })
 	for _, h := range stuck[:min(len(stuck), maxNamed)] {
 		u.Largest = append(u.Largest, Stuck{
-			Owner: h.name, Src: h.src, Dst: h.dst, Bytes: h.size(), Since: time.Unix(0, h.still.Load()),
+			Owner: h.name, Src: h.src, Dst: h.dst, Bytes: h.size(), Since: term.Moment(h.still.At()),
 		})
 	}
 	return u

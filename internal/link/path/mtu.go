@@ -35,14 +35,16 @@ const (
 // or the search has had its time.
 type mtuTracker struct {
 	size  atomic.Int64
-	since atomic.Int64 // unix nanoseconds: start of the search on this path
-	until atomic.Int64 // unix nanoseconds: when it has had its time; stored after since
+	began time.Time    // of the connection; what follows is nanoseconds after it, by the monotonic clock
+	since atomic.Int64 // start of the search on this path
+	until atomic.Int64 // when it has had its time; stored after since
 	probe [probeSize]byte
 }
 
 func (m *mtuTracker) begin(now time.Time) {
-	m.since.Store(now.UnixNano())
-	m.until.Store(now.Add(settleAfterLeast).UnixNano())
+	since := int64(now.Sub(m.began))
+	m.since.Store(since)
+	m.until.Store(since + int64(settleAfterLeast))
 }
 
 // set stores a new size. A smaller one than before means a new path: the search starts again.
@@ -52,8 +54,11 @@ func (m *mtuTracker) set(n int) {
 	}
 }
 
-// restart begins the search anew, on a new path.
+// restart begins the search anew, on a new path. The first one comes before the tracker is shared.
 func (m *mtuTracker) restart(now time.Time) {
+	if m.began.IsZero() {
+		m.began = now
+	}
 	m.size.Store(mtuStart)
 	m.begin(now)
 }
@@ -62,7 +67,7 @@ func (m *mtuTracker) restart(now time.Time) {
 // has settled stays so, however slow the path becomes.
 func (m *mtuTracker) allow(now time.Time, rtt time.Duration) {
 	until := m.until.Load()
-	if now.UnixNano() >= until {
+	if int64(now.Sub(m.began)) >= until {
 		return
 	}
 	wait := max(settleAfterLeast, min(settleAfter*rtt, settleAfterMost))
@@ -71,7 +76,7 @@ func (m *mtuTracker) allow(now time.Time, rtt time.Duration) {
 
 func (m *mtuTracker) get(now time.Time) (n int, settled bool) {
 	n = int(m.size.Load())
-	return n, n >= mtuDone || now.UnixNano() >= m.until.Load()
+	return n, n >= mtuDone || int64(now.Sub(m.began)) >= m.until.Load()
 }
 
 // MaxDatagram implements link.Carrier.

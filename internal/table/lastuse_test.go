@@ -1,0 +1,22 @@
+package table
+
+import (
+	"testing"
+	"time"
+)
+
+func TestLastUse(t *testing.T) {
+	now := time.Now()
+	var u LastUse
+	u.Begin(now)
+	if u.Ago(now.Add(time.Second)) != time.Second || !u.At().Equal(now) || u.UnixNano() != now.UnixNano() {
+		t.Errorf("begun: %v ago, at %v", u.Ago(now.Add(time.Second)), u.At())
+	}
+	u.Touch(now.Add(time.Minute))
+	if u.Ago(now.Add(time.Hour)) != 59*time.Minute || u.UnixNano() != now.Add(time.Minute).UnixNano() {
+		t.Errorf("touched: %v ago", u.Ago(now.Add(time.Hour)))
+	}
+	if allocs := testing.AllocsPerRun(100, func() { u.Touch(time.Now()) }); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
