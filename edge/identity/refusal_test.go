@@ -14,6 +14,7 @@ func TestTokenAdvice(t *testing.T) {
 		state.TokenWithdrawn: device,
 		state.TokenUsed:      device,
 		state.TokenExpired:   device,
+		state.TokenEarly:     device,
 		state.TokenOrphaned:  tunnel,
 		state.ConnectorsFull: "on the edge, oneping connector list office shows them: put out who is not yours, oneping connector revoke ID, " +
 			"or allow more, oneping tunnel set office --max-connectors N; one that is away for 15m makes room",

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -105,6 +106,25 @@ func TestClockBehindTheStore(t *testing.T) {
 	watch.forward(3 * 24 * time.Hour)
 	if n, err := s.ForgetConnectors(t.Context(), nil); n != 0 || err != nil {
 		t.Errorf("%d forgotten, %v", n, err)
+	}
+}
+
+// A device token that was made while the clock was ahead does not last until then.
+func TestTokenOfAClockThatWasAhead(t *testing.T) {
+	wall := time.Date(2036, 11, 22, 12, 0, 0, 0, time.UTC)
+	s, _ := open(t, Config{Dir: t.TempDir(), Now: func() time.Time { return wall }})
+	expires := wall.Add(time.Hour)
+	if err := s.CreateToken(t.Context(), model.Token{ID: "one", Kind: "device", Hash: []byte("h"), Created: wall, Expires: &expires}); err != nil {
+		t.Fatal(err)
+	}
+	wall = wall.AddDate(0, 0, -10)
+	if _, err := s.UseToken(t.Context(), "one", []byte("h"), []byte("k")); why(err) != TokenEarly || !errors.Is(err, ErrToken) ||
+		err.Error() != "the token was made 10d from now: the edge's clock was ahead then" {
+		t.Errorf("%v", err)
+	}
+	wall = wall.AddDate(0, 0, 10)
+	if _, err := s.UseToken(t.Context(), "one", []byte("h"), []byte("k")); err != nil {
+		t.Errorf("in its time: %v", err)
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 	TokenWithdrawn // it was revoked
 	TokenUsed      // a device token works once
 	TokenExpired   // its time is over
+	TokenEarly     // its time has not come: the clock was ahead when it was made
 	TokenOrphaned  // its tunnel was deleted
 	ConnectorsFull // the tunnel has as many connectors as it may have (Object)
 	PoolFull       // a device pool has no address left (Object)
@@ -146,6 +147,7 @@ func tokenRefused(why Why, ago time.Duration) error {
 		TokenWithdrawn: "the token was withdrawn",
 		TokenUsed:      "the token was used already, " + term.Span(ago) + " ago; a device token works once",
 		TokenExpired:   "the token expired " + term.Span(ago) + " ago",
+		TokenEarly:     "the token was made " + term.Span(-ago) + " from now: the edge's clock was ahead then",
 		TokenOrphaned:  "the token's tunnel was deleted",
 	}[why]
 	return &Refusal{Why: why, text: text}

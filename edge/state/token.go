@@ -62,6 +62,8 @@ func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) 
 		return model.Token{}, tokenRefused(TokenUsed, now.Sub(*t.Used))
 	case t.Expires != nil && now.After(*t.Expires):
 		return model.Token{}, tokenRefused(TokenExpired, now.Sub(*t.Expires))
+	case t.Expires != nil && t.Used == nil && t.Created.Sub(now) > clockBehind: // it would last for as long
+		return model.Token{}, tokenRefused(TokenEarly, now.Sub(t.Created))
 	}
 	if t.Tunnel != "" {
 		if _, ok := sn.Tunnels[t.Tunnel]; !ok {
