@@ -109,7 +109,7 @@ tests:
 		{"route add 10.0.0.0/8 home", "", "error: add route 10.0.0.0/8: tunnel home does not exist\nhint: create it: oneping tunnel create home\n"},
 		{"policy apply -f " + policy, "policy applied: 1 grant, 1 group, 1 test passed\n", ""},
 		{"tunnel list", "NAME    CONNECTORS     ROUTES          CREATED\noffice  none enrolled  172.16.10.0/24  TIME\n", ""},
-		{"tunnel show office", "name        office\nid          ID\ncreated     TIME\nroutes      172.16.10.0/24\nconnectors  none enrolled\n", ""},
+		{"tunnel show office", "name        office\nid          ID\ncreated     TIME\nroutes      172.16.10.0/24\nlimit       8 connectors\nconnectors  none enrolled\n", ""},
 		{"route list", "PREFIX          TUNNEL  CONNECTORS  CREATED\n172.16.10.0/24  office  0 up        TIME\n", ""},
 		{
 			"route get 172.16.10.120",

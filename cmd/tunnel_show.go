@@ -33,6 +33,7 @@ func writeTunnel(w io.Writer, x *admin.Tunnel, now time.Time) error {
 	t.Row("id", x.ID)
 	t.Row("created", term.Minute(x.Created))
 	t.Row("routes", term.List(x.Routes))
+	t.Row("limit", term.Count(x.MaxConnectors, "connector"))
 	if len(x.Connectors) == 0 {
 		t.Row("connectors", "none enrolled")
 		return t.Print(w)
