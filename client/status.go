@@ -82,6 +82,9 @@ func (c *Client) Status() Status {
 		s.CaptureError, s.CaptureHint = fault.Error(), advice.Of(fault)
 		s.Warnings = slices.Insert(s.Warnings, 0, osroute.Warning{Text: s.CaptureError, Hint: s.CaptureHint})
 	}
+	if w, ok := strangerWarning(p.Strangers, n.Addrs, s.TUN, time.Now()); ok {
+		s.Warnings = append(s.Warnings, w)
+	}
 	if l != nil {
 		info := l.Info()
 		s.Link, s.InnerMTU, s.Configuration = &info, p.InnerMTU, c.conf.progress()

@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/oneping/oneping/connector/host"
 	"github.com/oneping/oneping/connector/tcp"
@@ -57,7 +58,7 @@ func (d *dispatch) demux(b []byte) packet.Reason {
 	return packet.UnknownType
 }
 
-// packet takes a whole IP packet: only echo requests enter from clients.
+// packet takes a whole IP packet: only queries of ICMP go on from here.
 func (d *dispatch) packet(b []byte) packet.Reason {
 	ip, err := proto.ParsePacket(b)
 	if err != nil {
@@ -67,29 +68,44 @@ func (d *dispatch) packet(b []byte) packet.Reason {
 	if r := packet.Parse(ip, &p); r != packet.OK {
 		return r
 	}
-	if !p.IsEchoRequest() {
+	if !p.IsQuery() && p.Class != packet.ClassOther {
 		return packet.Unsupported
 	}
 	w := d.host.Way(p.Dst)
-	if (!packet.Expires(p.TTL) || w.Own()) && !p.TransportOK() {
+	if p.IsQuery() && (!packet.Expires(p.TTL) || w.Own()) && !p.TransportOK() {
 		return packet.Malformed // routers do not look, but a socket would mend it
 	}
 	ttl, v := d.host.Forward(&w, p.Src, p.TTL)
 	if v.Reason == packet.OK {
-		v = d.echo(&p, ttl)
+		if v = d.query(&p, ttl); v.Reason == packet.Unsupported && w.Own() && d.ownQuery(&p) {
+			return packet.OK
+		}
 	}
 	refusal := d.host.Refuse(&w, p.Src, p.TTL, v)
+	refusal.Error.Pointer = p.Pointer
 	return d.answer(&p, &refusal)
 }
 
-// echo hands an echo request to the NAT. Without one the client is told that
-// this host does not let it through.
-func (d *dispatch) echo(p *packet.Packet, ttl uint8) packet.Verdict {
+// query hands a query to the NAT. Without one, or where that has no socket for such queries, the client
+// is told that this host does not let it through; what is no query, that nobody here speaks its protocol.
+func (d *dispatch) query(p *packet.Packet, ttl uint8) packet.Verdict {
+	if !p.IsQuery() {
+		return packet.Verdict{Reason: packet.Unsupported, Answer: p.Fault}
+	}
 	nat := d.icmp.nat.Load()
-	if nat == nil {
+	switch ordinary := p.IsEchoRequest() && p.Code == 0; {
+	case !ordinary && (nat == nil || !nat.Raw()):
+		return packet.Verdict{Reason: packet.Unsupported, Answer: packet.AdminProhibited}
+	case nat == nil:
 		return packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}
 	}
 	return nat.Send(p, ttl)
+}
+
+// ownQuery answers a query for this host itself that no socket takes: that needs none.
+func (d *dispatch) ownQuery(p *packet.Packet) bool {
+	out, ok := packet.AppendQueryReply([]byte{byte(proto.TypePacket)}, p, time.Now())
+	return ok && d.up.Deliver(p.Src, link.Urgent, out) == packet.OK
 }
 
 // answer sends the error that r is about p, if any, and returns the reason to count.

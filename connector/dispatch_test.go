@@ -63,8 +63,54 @@ func TestDispatchRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
-	if v := d.echo(&packet.Packet{}, 9); v != (packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}) {
+	if v := d.query(&packet.Packet{Class: packet.ClassICMP, Type: packet.TypeEchoRequest}, 9); v != (packet.Verdict{Reason: packet.ICMPOff, Answer: packet.AdminProhibited}) {
 		t.Errorf("without ICMP: %+v", v)
+	}
+}
+
+// What a connector does not carry has a hop here, too, and an answer; a query that its sockets do not
+// take is answered where it is for this host itself, and else refused.
+func TestDispatchOfOtherKinds(t *testing.T) {
+	self, client, server := netip.MustParseAddr("172.16.10.100"), netip.MustParseAddr("100.96.0.1"), netip.MustParseAddr("172.16.10.120")
+	gre := func(ttl uint8) []byte {
+		b := packet.AppendEcho(nil, &packet.Echo{Src: client, Dst: server, TTL: ttl})
+		b[9], b[10], b[11] = 47, 0, 0
+		sum := packet.Checksum(b[:20], 0)
+		b[10], b[11] = byte(sum>>8), byte(sum)
+		return b
+	}
+	query := func(dst netip.Addr, ttl uint8, e packet.Echo) []byte {
+		e.Src, e.Dst, e.TTL, e.Payload = client, dst, ttl, make([]byte, 12)
+		return packet.AppendEcho(nil, &e)
+	}
+	refused := packet.Verdict{Reason: packet.Unsupported, Answer: packet.AdminProhibited}
+	for _, c := range []struct {
+		name string
+		ip   []byte
+		want packet.Verdict
+	}{
+		{"GRE that expires", gre(1), packet.Verdict{Reason: packet.Unsupported, Answer: packet.ProtoUnreachable}},
+		{"GRE", gre(62), packet.Verdict{Reason: packet.Unsupported, Answer: packet.ProtoUnreachable}},
+		{"a timestamp", query(server, 62, packet.Echo{Timestamp: true}), refused},
+		{"a timestamp for this host", query(self, 1, packet.Echo{Timestamp: true}), refused},
+		{"echo of code 9", query(server, 62, packet.Echo{Code: 9}), refused},
+	} {
+		for _, off := range []bool{false, true} {
+			d := testDispatch(self)
+			if !off {
+				d.icmp.nat.Store(icmp.New(sink{}, icmp.Config{Host: d.host, Back: d.up}))
+			}
+			var p packet.Packet
+			if r := packet.Parse(c.ip, &p); r != packet.OK {
+				t.Fatal(c.name, r)
+			}
+			if v := d.query(&p, 9); v != c.want {
+				t.Errorf("%s, ICMP off %v: %+v, want %+v", c.name, off, v, c.want)
+			}
+			if r := d.demux(proto.AppendPacket(nil, c.ip)); r != packet.LinkDown { // there is an answer, and nobody to take it
+				t.Errorf("%s, ICMP off %v: %v, want an answer", c.name, off, r)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type sink struct{}
 func (sink) Name() string                             { return "sink" }
 func (sink) Attach(*icmp.NAT)                         {}
 func (sink) Alone(icmp.Outer) bool                    { return false }
+func (sink) Raw() bool                                { return false }
 func (sink) Release(icmp.Outer)                       {}
 func (sink) Close()                                   {}
 func (sink) Run(context.Context) error                { return context.Canceled }

@@ -9,9 +9,10 @@
 //     it would expire at the edge first.
 //  3. A fragment waits for the others of its packet (reassembler.add) and goes
 //     on as one whole packet.
-//  4. By class: an echo request becomes a packet datagram (asked.echo), a UDP
-//     packet a registration or a payload of its session (sessions.out), and a
-//     TCP segment is for the user-space stack, or is held (heldSYNs.out).
+//  4. By class: a query of ICMP becomes a packet datagram (asked.whole), as does
+//     what the edge is to refuse (outbound.toEdge), a UDP packet a registration
+//     or a payload of its session (sessions.out), and a TCP segment is for the
+//     user-space stack, or is held (heldSYNs.out).
 //  5. Path.carryOut does what the outcome says: it writes an answer to the
 //     device, queues a datagram on the link or hands a segment to the stack. The
 //     loop counts the reason, and starts the opening of a flow (heldSYNs.start).

@@ -12,11 +12,11 @@ func TestAskedIsForgottenAfterAMinute(t *testing.T) {
 	a.note(p, start)
 	a.note(p, start.Add(30*time.Second))
 	a.expire(start.Add(89 * time.Second))
-	if !a.has(p.Dst, p.Ident) {
+	if !a.has(questionOf(p)) {
 		t.Error("forgotten 59 s after the last request")
 	}
 	a.expire(start.Add(91 * time.Second))
-	if a.has(p.Dst, p.Ident) {
+	if a.has(questionOf(p)) {
 		t.Error("remembered 61 s after the last request")
 	}
 }
@@ -36,7 +36,7 @@ func TestSweepDoesNotFillAsked(t *testing.T) {
 			t.Fatalf("pair %d: %v", n, r)
 		}
 	}
-	if !o.asked.has(req.Dst, req.Ident) || o.asked.has(req.Src, 0) || !o.asked.has(req.Src, 2*maxAsked-1) || o.asked.table.Len() != maxAsked {
+	if !o.asked.has(questionOf(req)) || o.asked.has(question{dst: req.Src}) || !o.asked.has(question{dst: req.Src, ident: 2*maxAsked - 1}) || o.asked.table.Len() != maxAsked {
 		t.Error("not the oldest were forgotten")
 	}
 }

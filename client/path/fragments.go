@@ -162,8 +162,9 @@ func (r *reassembler) remove(key fragmentKey, q *partial) {
 }
 
 // join returns the whole packet: the header of the first fragment and all data. An IPv6
-// packet of ICMP keeps its fragment header, as an atomic fragment (RFC 6946) where there is room
-// for it: that tells the next hops that it was fragmented, and need not be "too big" for any.
+// packet that travels as such (not UDP, not TCP) keeps its fragment header, as an atomic
+// fragment (RFC 6946) where there is room for it: that tells the next hops that it was
+// fragmented, and need not be "too big" for any.
 func (r *reassembler) join(q *partial) ([]byte, packet.Reason) {
 	var p packet.Packet
 	if reason := packet.Parse(q.first, &p); reason != packet.OK {
@@ -173,7 +174,7 @@ func (r *reassembler) join(q *partial) ([]byte, packet.Reason) {
 	if q.total > maxData(p.V6, head) {
 		return nil, packet.Malformed
 	}
-	atomic := p.V6 && p.Proto == packet.ICMPv6 && q.total <= maxData(true, head+8)
+	atomic := p.V6 && p.Proto != packet.UDP && p.Proto != packet.TCP && q.total <= maxData(true, head+8)
 	if atomic {
 		head += 8
 	}

@@ -60,6 +60,11 @@ func (st *linkState) self(v6 bool) netip.Addr {
 // own says whether a is an address of this device.
 func (st *linkState) own(a netip.Addr) bool { return a.IsValid() && (a == st.addr4 || a == st.addr6) }
 
+// foreign says whether a is surely no address of this device. Before it has any that is not known.
+func (st *linkState) foreign(a netip.Addr) bool {
+	return (st.addr4.IsValid() || st.addr6.IsValid()) && !st.own(a)
+}
+
 // setAddrs sorts addresses into their families.
 func (st *linkState) setAddrs(addrs, hops []netip.Addr) {
 	st.addr4, st.addr6 = byFamily(addrs)

@@ -3,6 +3,7 @@ package path
 import (
 	"time"
 
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 	"github.com/oneping/oneping/proto/packet"
 )
@@ -18,7 +19,10 @@ type outbound struct {
 	asked   *asked
 	tcp     *heldSYNs
 	answers *answerer
+	aliens  *hop.ErrorLimit // what goes to the edge to be refused
 	buf     []byte
+
+	strangers Strangers
 }
 
 func newOutbound(udp *sessions, asked *asked, tcp *heldSYNs) *outbound {
@@ -28,6 +32,7 @@ func newOutbound(udp *sessions, asked *asked, tcp *heldSYNs) *outbound {
 		asked:   asked,
 		tcp:     tcp,
 		answers: newAnswerer(),
+		aliens:  hop.NewErrorLimit(hop.ErrorRate{PerSecond: errorRate, Burst: errorBurst}),
 		buf:     make([]byte, 0, proto.MaxDatagram),
 	}
 }
@@ -36,6 +41,9 @@ func newOutbound(udp *sessions, asked *asked, tcp *heldSYNs) *outbound {
 func (o *outbound) step(raw []byte, now time.Time, st *linkState) outcome {
 	var p packet.Packet
 	r := packet.Parse(raw, &p)
+	if (r == packet.OK || r == packet.BadOption) && st.foreign(p.Src) {
+		return o.stranger(&p, now, st)
+	}
 	if r == packet.BadOption && st.up { // for the edge, which sees no headers of UDP and TCP
 		return o.answers.answer(packet.Verdict{Reason: r, Answer: p.Fault}, &p, now, st)
 	}
@@ -73,8 +81,11 @@ func (o *outbound) step(raw []byte, now time.Time, st *linkState) outcome {
 func (o *outbound) classify(p *packet.Packet, now time.Time, st *linkState) outcome {
 	var d outcome
 	switch p.Class {
-	case packet.ClassICMP:
-		d = o.asked.echo(o.buf, p, now)
+	case packet.ClassICMP, packet.ClassOther:
+		if !p.IsQuery() {
+			return o.toEdge(p, now)
+		}
+		d = o.asked.whole(o.buf, p, now)
 	case packet.ClassUDP:
 		if !p.TransportOK() {
 			return outcome{reason: packet.Malformed} // the connector's socket would mend it
@@ -85,6 +96,24 @@ func (o *outbound) classify(p *packet.Packet, now time.Time, st *linkState) outc
 	}
 	if d.reason == packet.TableFull {
 		return o.answers.answer(unreachable(d.reason), p, now, st)
+	}
+	return d
+}
+
+// toEdge sends what nobody carries further as far as the edge, which is a hop for it like for
+// everything else: it looks at the TTL and at the policy, and says that it goes no further. How much of
+// that there is does not matter, as the edge's answers are limited, too. About ICMP errors nothing may
+// be said: they end here.
+func (o *outbound) toEdge(p *packet.Packet, now time.Time) outcome {
+	switch {
+	case !p.AllowsError():
+		return outcome{reason: packet.Unsupported}
+	case !o.aliens.Allow(packet.Unsupported, now):
+		return outcome{reason: packet.Unsupported, also: packet.RateLimited}
+	}
+	d := o.asked.whole(o.buf, p, now)
+	if d.reason != packet.OK { // no room for what nobody would carry
+		d.reason, d.also = packet.Unsupported, d.reason
 	}
 	return d
 }

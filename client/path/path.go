@@ -66,7 +66,7 @@ type Path struct {
 	counters packet.Counters
 	current  atomic.Pointer[attached]
 
-	// outMu guards out: the device loop holds it for a batch, and the sweep.
+	// outMu guards out: the device loop holds it for a batch, the sweep and Status for a moment.
 	outMu sync.Mutex
 	out   *outbound
 
@@ -124,6 +124,8 @@ type Status struct {
 	Flows    int // TCP connections that are open
 	Denied   int // by policy, since the start
 	Reasons  map[string]uint64
+
+	Strangers Strangers
 }
 
 // Status returns a snapshot.
@@ -133,6 +135,9 @@ func (p *Path) Status() Status {
 		InnerMTU: st.innerMTU(false), Sessions: p.udp.len(), Denied: p.denials.count(), Reasons: p.counters.Snapshot(),
 	}
 	s.Held, s.Flows = p.tcp.counts()
+	p.outMu.Lock()
+	s.Strangers = p.out.strangers
+	p.outMu.Unlock()
 	return s
 }
 

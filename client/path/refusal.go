@@ -32,7 +32,8 @@ func newAnswerer() *answerer {
 // reason. Where there have been too many it says so beside the reason.
 func (a *answerer) answer(v packet.Verdict, p *packet.Packet, now time.Time, st *linkState) outcome {
 	from := st.hop(p.V6)
-	if v.Reason == packet.LinkDown || v.Reason == packet.TableFull { // the edge has no part in it
+	switch v.Reason {
+	case packet.LinkDown, packet.TableFull, packet.Spoofed: // the edge has no part in it
 		from = st.self(p.V6)
 	}
 	r := hop.Refuse(v, from, p.TTL)

@@ -20,14 +20,15 @@ type icmpError struct {
 	quoted []byte     // our request from its ICMP header on, as far as the reporter quoted it
 }
 
-// errorAbout reads identifier and sequence out of what an error quotes. False where that is no echo
-// request.
+// timestamp says whether the error is about a timestamp request; else it is about an echo request.
+func (e *icmpError) timestamp() bool { return !e.V6 && e.quoted[0] == packet.TypeTimestamp }
+
+// errorAbout reads identifier and sequence out of what an error quotes. False where that is no query.
 func errorAbout(v6 bool, quoted []byte) (icmpError, bool) {
-	want := byte(packet.TypeEchoRequest)
-	if v6 {
-		want = packet.Type6EchoRequest
+	if len(quoted) < 8 {
+		return icmpError{}, false
 	}
-	if len(quoted) < 8 || quoted[0] != want {
+	if p := (packet.Packet{V6: v6, Class: packet.ClassICMP, Type: quoted[0]}); !p.IsQuery() {
 		return icmpError{}, false
 	}
 	return icmpError{
@@ -72,7 +73,7 @@ func (n *NAT) quote(s *scratch, e *icmpError) (packet.Packet, uint8, bool) {
 	if m == nil {
 		return packet.Packet{}, 0, false
 	}
-	q, how := m.find(e.dst, e.seq, e.quoted[8:], time.Now())
+	q, how := m.find(question{e.dst, e.seq, e.timestamp()}, e.quoted[8:], time.Now())
 	if how == unlike {
 		return packet.Packet{}, 0, false
 	}
@@ -83,6 +84,6 @@ func (n *NAT) quote(s *scratch, e *icmpError) (packet.Packet, uint8, bool) {
 	}
 	return packet.Packet{
 		Raw: s.quote, V6: e.V6, Src: m.client, Dst: q.dst, Hdr: int(q.hdr),
-		Class: packet.ClassICMP, Type: e.quoted[0], Ident: m.ident, Seq: q.seq,
+		Class: packet.ClassICMP, Type: e.quoted[0], Code: e.quoted[1], Ident: m.ident, Seq: q.seq,
 	}, q.ttl, true
 }

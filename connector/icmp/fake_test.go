@@ -42,6 +42,7 @@ type fakeTransport struct {
 	alone   bool
 }
 
+func (t *fakeTransport) Raw() bool        { return true }
 func (t *fakeTransport) Name() string     { return "fake" }
 func (t *fakeTransport) Attach(*NAT)      {}
 func (t *fakeTransport) Close()           {}

@@ -30,10 +30,11 @@ func (n *NAT) Incoming(icmp []byte, m Message) {
 		return
 	}
 	p := packet.Packet{Raw: icmp, V6: m.From.Is6(), Class: packet.ClassICMP, Type: icmp[0], Code: icmp[1]}
-	if p.IsEchoReply() {
+	if p.IsQueryReply() {
 		a := reply{
 			out:  Outer{V6: p.V6, Ident: binary.BigEndian.Uint16(icmp[4:])},
-			from: m.From, seq: binary.BigEndian.Uint16(icmp[6:]), ttl: m.TTL, tos: m.TOS, payload: icmp[8:],
+			from: m.From, seq: binary.BigEndian.Uint16(icmp[6:]), timestamp: !p.IsEchoReply(), code: p.Code,
+			ttl: m.TTL, tos: m.TOS, payload: icmp[8:],
 		}
 		if n.knows(a.out) {
 			n.reply(&a)

@@ -17,7 +17,7 @@ const (
 	headSize  = 128              // bytes that it keeps of each: all headers and the start of the payload
 )
 
-// request is an echo request of a client, as it arrived here.
+// request is a query of a client, as it arrived here.
 type request struct {
 	at   time.Time
 	dst  netip.Addr
@@ -26,6 +26,9 @@ type request struct {
 	hdr  uint8 // offset of the ICMP header
 	size uint8 // bytes in head
 	done bool  // has had a reply or an error
+
+	timestamp bool // else an echo request
+
 	head [headSize]byte
 }
 
@@ -59,6 +62,7 @@ func (m *mapping) remember(p *packet.Packet, now time.Time, spare *int) bool {
 	}
 	q := m.ring.Put()
 	q.at, q.dst, q.seq, q.ttl, q.hdr, q.done = now, p.Dst, p.Seq, p.TTL, uint8(p.Hdr), false
+	q.timestamp = p.IsTimestamp()
 	q.size = uint8(copy(q.head[:], p.Raw))
 	return true
 }
@@ -99,12 +103,19 @@ func like(sent, got []byte) likeness {
 	return unlike
 }
 
-// find returns the request of the last Lifetime to dst with this sequence number whose payload is
-// most like data, the newest of equals, and how much. nil: there is none.
-func (m *mapping) find(dst netip.Addr, seq uint16, data []byte, now time.Time) (best *request, how likeness) {
+// question is what a request and its answer, or an error about it, have in common beside their mapping.
+type question struct {
+	dst       netip.Addr
+	seq       uint16
+	timestamp bool
+}
+
+// find returns the request of the last Lifetime that asked what whose payload is most like data, the
+// newest of equals, and how much. nil: there is none.
+func (m *mapping) find(what question, data []byte, now time.Time) (best *request, how likeness) {
 	for i := range m.ring.Len() {
 		q := m.ring.Newest(i)
-		if q.seq != seq || q.dst != dst || now.Sub(q.at) > Lifetime {
+		if (question{q.dst, q.seq, q.timestamp}) != what || now.Sub(q.at) > Lifetime {
 			continue
 		}
 		l := like(q.payload(), data)

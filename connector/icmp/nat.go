@@ -12,7 +12,7 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// NAT maps clients' echo requests to this host's identifiers and back.
+// NAT maps clients' queries to this host's identifiers and back.
 type NAT struct {
 	cfg Config
 	t   Transport
@@ -58,6 +58,9 @@ func New(t Transport, cfg Config) *NAT {
 
 // Mode returns how ICMP is sent: "ping", "raw", "echo".
 func (n *NAT) Mode() string { return n.t.Name() }
+
+// Raw says that every query of ICMP can be sent: else only echo requests of code 0.
+func (n *NAT) Raw() bool { return n.t.Raw() }
 
 // closed notes that the host has closed ICMP since Open.
 func (n *NAT) closed(err error) {
@@ -158,7 +161,7 @@ func (n *NAT) unlock() {
 	}
 }
 
-// Send sends the client's echo request p into this host's network with the given TTL.
+// Send sends the client's query p into this host's network with the given TTL.
 // The request is remembered with the TTL that it has in p.
 func (n *NAT) Send(p *packet.Packet, ttl uint8) packet.Verdict {
 	out, reason := n.admit(p)

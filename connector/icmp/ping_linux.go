@@ -131,6 +131,9 @@ const wantBuffer = 4 << 20
 
 func (t *pingSockets) Name() string { return string(Ping) }
 
+// Raw: a ping socket sends echo requests of code 0 alone (ping_supported).
+func (t *pingSockets) Raw() bool { return false }
+
 // open makes a socket and binds it to the identifier want, or to any.
 func (t *pingSockets) Open(v6 bool, want uint16) (uint16, error) {
 	fd, err := openPing(v6)
@@ -258,7 +261,7 @@ func (s *pingSocket) receive(m *sock.Message) {
 			continue
 		}
 		s.of.nat.reply(&reply{
-			out: s.out, from: r.From.Addr(), seq: binary.BigEndian.Uint16(r.Data[6:]),
+			out: s.out, from: r.From.Addr(), seq: binary.BigEndian.Uint16(r.Data[6:]), code: r.Data[1],
 			ttl: r.TTL, tos: r.TOS, payload: r.Data[8:],
 		})
 	}

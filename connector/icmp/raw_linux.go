@@ -84,10 +84,10 @@ func openRaw(v6 bool) (*rawSocket, error) {
 	return s, nil
 }
 
-// filter lets only echo replies and errors through and asks for what the IPv6 header would say.
+// filter lets only replies to queries and errors through and asks for what the IPv6 header would say.
 func filter(fd int, v6 bool) error {
 	if !v6 {
-		block := ^(1<<packet.TypeEchoReply | 1<<packet.TypeUnreachable | 1<<packet.TypeTimeExceeded | 1<<packet.TypeParamProblem)
+		block := ^(1<<packet.TypeEchoReply | 1<<packet.TypeTimestampReply | 1<<packet.TypeUnreachable | 1<<packet.TypeTimeExceeded | 1<<packet.TypeParamProblem)
 		return unix.SetsockoptInt(fd, unix.SOL_RAW, unix.ICMP_FILTER, block)
 	}
 	var f unix.ICMPv6Filter // a set bit blocks

@@ -10,16 +10,26 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// reply is an echo reply as a transport received it.
+// reply is the reply to a query as a transport received it.
 type reply struct {
-	out      Outer
-	from     netip.Addr
-	seq      uint16
-	ttl, tos uint8 // ttl 0 = unknown
-	payload  []byte
+	out       Outer
+	from      netip.Addr
+	seq       uint16
+	timestamp bool // to a timestamp request; else an echo reply
+	code      uint8
+	ttl, tos  uint8 // ttl 0 = unknown
+	payload   []byte
 }
 
-// reply hands an echo reply to its client, if it answers a request.
+// returned is what of the payload came from the request.
+func (a *reply) returned() []byte {
+	if a.timestamp {
+		return a.payload[:min(4, len(a.payload))] // behind it stand the other host's own times
+	}
+	return a.payload
+}
+
+// reply hands a reply to its client, if it answers a request.
 func (n *NAT) reply(a *reply) {
 	if r := n.tryReply(a); r != packet.OK {
 		n.cfg.Back.Count(r)
@@ -43,7 +53,7 @@ func (n *NAT) tryReply(a *reply) packet.Reason {
 	defer n.bufs.Put(s)
 	s.out = packet.AppendEcho(append(s.out[:0], byte(proto.TypePacket)), &packet.Echo{
 		Src: a.from, Dst: client.client, Ident: client.ident, Seq: a.seq, TTL: ttl, TOS: a.tos,
-		ID: uint16(n.ids.Add(1)), Reply: true, Payload: a.payload,
+		ID: uint16(n.ids.Add(1)), Reply: true, Timestamp: a.timestamp, Code: a.code, Payload: a.payload,
 	})
 	return n.cfg.Back.Deliver(client.client, link.Urgent, s.out)
 }
@@ -58,7 +68,7 @@ func (n *NAT) asker(a *reply, least likeness) (key, bool) {
 	if m == nil {
 		return key{}, false
 	}
-	q, how := m.find(a.from, a.seq, a.payload, time.Now())
+	q, how := m.find(question{a.from, a.seq, a.timestamp}, a.returned(), time.Now())
 	switch {
 	case q == nil:
 		return key{}, false

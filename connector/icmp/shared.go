@@ -48,6 +48,7 @@ func newShared(mode Mode, v4, v6 socket) *shared {
 }
 
 func (t *shared) Name() string  { return string(t.mode) }
+func (t *shared) Raw() bool     { return t.mode == Raw }
 func (t *shared) Attach(n *NAT) { t.nat = n }
 
 func (t *shared) Open(v6 bool, want uint16) (uint16, error) {

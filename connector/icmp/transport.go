@@ -20,13 +20,15 @@ var (
 type Transport interface {
 	// Name is the mode's name in status and Hello.
 	Name() string
+	// Raw says that it sends every query of ICMP: else only echo requests of code 0.
+	Raw() bool
 	// Attach names the NAT that takes what arrives, before any other call.
 	Attach(n *NAT)
 	// Open acquires an identifier, want where it is free.
 	Open(v6 bool, want uint16) (uint16, error)
 	// Release gives an identifier back.
 	Release(out Outer)
-	// Send sends one echo request under its outer identifier.
+	// Send sends one query under its outer identifier.
 	Send(r Request) packet.Verdict
 	// Alone says that no other program of this host can have sent what is answered under the
 	// identifier. It is asked where the answer is unlike the request.
@@ -50,11 +52,11 @@ type Header struct {
 	DF       bool
 }
 
-// Request is an echo request that leaves this host.
+// Request is a query that leaves this host.
 type Request struct {
 	Outer
 	Header
-	// ICMP is the client's message, its own identifier in it. Valid until Send returns.
+	// ICMP is the client's message, a query, its own identifier in it. Valid until Send returns.
 	ICMP []byte
 }
 

@@ -202,7 +202,12 @@ func (g *grant) matchTo(dst netip.Addr, tunnel string) bool {
 	return !guarded && tunnel != "" && slices.Contains(g.tunnels, tunnel)
 }
 
+// matchHow: of a protocol that no grant can name each allows to ask, as what it is refused for is not
+// the policy.
 func (g *grant) matchHow(proto Proto, port uint16) bool {
+	if _, named := slot(proto); !named {
+		return true
+	}
 	for _, h := range g.how {
 		if h.any || h.proto == proto && h.from <= port && port <= h.to {
 			return true

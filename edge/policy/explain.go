@@ -60,7 +60,7 @@ func (g *grant) mismatches(p *Principal, t Target) (no []string) {
 	}
 	if !g.matchHow(t.Proto, t.Port) {
 		asked := t.Proto.String()
-		if t.Proto != ICMP {
+		if t.ported() {
 			asked += ":" + strconv.Itoa(int(t.Port))
 		}
 		no = append(no, "how: "+asked+" is not among "+strings.Join(g.src.How, ", "))

@@ -10,7 +10,9 @@ package policy
 
 import "strconv"
 
-// Proto is a protocol that a grant can name, by its IP number. ICMPv6 is ICMP here.
+// Proto is a protocol, by its IP number. Grants name the three below; ICMPv6 is ICMP here. Others are
+// carried for nobody: who may reach a destination by any of the three is not denied by the policy what
+// nobody has.
 type Proto uint8
 
 // The protocols.

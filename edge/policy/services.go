@@ -10,6 +10,7 @@ import (
 // of them. A nil *services allows nothing.
 type services struct {
 	all    int // position of the first grant that allows everything
+	first  int // of the first grant
 	protos [3][]span
 }
 
@@ -38,8 +39,8 @@ func (s *services) lookup(t *Target) int {
 		return noGrant
 	}
 	i, ok := slot(t.Proto)
-	if !ok {
-		return s.all
+	if !ok { // carried for nobody, which is said to who may reach the destination by any other
+		return s.first
 	}
 	spans := s.protos[i]
 	low, high := 0, len(spans) // the last span that begins at or before the port
@@ -64,9 +65,10 @@ type allowed struct {
 
 // newServices returns what the grants at these positions allow.
 func newServices(grants []grant, at []int) *services {
-	s := &services{all: noGrant}
+	s := &services{all: noGrant, first: noGrant}
 	var ranges [3][]allowed
 	for _, i := range at {
+		s.first = min(s.first, i)
 		for _, h := range grants[i].how {
 			if p, ok := slot(h.proto); h.any {
 				s.all = min(s.all, i)

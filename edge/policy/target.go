@@ -12,13 +12,16 @@ import (
 type Target struct {
 	Dst    netip.Addr
 	Proto  Proto
-	Port   uint16 // 0 for ICMP
+	Port   uint16 // 0 where the protocol has none
 	Tunnel string // id of the tunnel that Dst routes to; empty without a route
 }
 
+// ported says whether the target's protocol has ports.
+func (t *Target) ported() bool { return t.Proto == TCP || t.Proto == UDP }
+
 // String returns the target as people write it: "icmp 172.16.10.120", "tcp 172.16.10.120:22".
 func (t Target) String() string {
-	if t.Proto == ICMP {
+	if !t.ported() {
 		return t.Proto.String() + " " + t.Dst.String()
 	}
 	return t.Proto.String() + " " + netip.AddrPortFrom(t.Dst, t.Port).String()

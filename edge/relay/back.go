@@ -38,10 +38,10 @@ func (c *ConnectorAttachment) packet(d []byte, s *scratch) outcome {
 func (c *ConnectorAttachment) answered(st *compiled, s *scratch) (dst netip.Addr, ident uint16, ok bool) {
 	p, q := &s.p, &s.quoted
 	switch {
-	case p.IsEchoReply():
+	case p.IsQueryReply():
 		return p.Src, p.Ident, c.serves(st, p.Src)
 	case p.Quoted(q):
-		return q.Dst, q.Ident, q.IsEchoRequest() && q.Src == p.Dst && c.serves(st, q.Dst)
+		return q.Dst, q.Ident, q.IsQuery() && q.Src == p.Dst && c.serves(st, q.Dst)
 	}
 	return dst, ident, false
 }

@@ -10,22 +10,25 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// request is what a device wants to send on: an echo request, a packet of a UDP session, or the
-// SYN of a flow.
+// request is what a device wants to send on: a packet, mostly a query of ICMP, a packet of a UDP
+// session, or the SYN of a flow.
 type request struct {
 	proto    policy.Proto
-	src, dst netip.AddrPort // ports 0 for ICMP
-	ident    uint16         // of an echo request: it keeps a pinger with one connector
+	src, dst netip.AddrPort // ports 0 where it has none
+	ident    uint16         // of a query: it keeps a pinger with one connector
 	ttl      uint8          // as it came
 	size     int            // of the whole IP packet; 0 = it fits any link
 	df       bool           // it must not be fragmented
 	fault    packet.Verdict // what is wrong with itself, said once its source is known; zero = nothing
-	alien    bool           // of a kind that goes no further than the edge
+	stop     packet.Verdict // of a kind that goes no further than the edge, as is said to who may send it; zero = it does
 	mute     bool           // no error may be made about it
 	session  *session       // whose it is, where there is one already
 }
 
 func (q *request) v6() bool { return q.dst.Addr().Is6() }
+
+// ported says whether it has ports: then it is no packet.
+func (q *request) ported() bool { return q.proto == policy.UDP || q.proto == policy.TCP }
 
 // pass is what the rooms have found of a request, as far as it came: with OK, how it goes on.
 type pass struct {
@@ -57,12 +60,12 @@ func (a *DeviceAttachment) decide(st *compiled, q *request) (at pass, v packet.V
 	if at.ttl, v = step(q.ttl); v.Reason != packet.OK {
 		return at, v
 	}
-	if q.alien {
-		return at, packet.Verdict{Reason: packet.Unsupported}
-	}
 	// 4. Route, and 5. policy.
 	if at.tunnel, v = st.permit(at.from, q.proto, &q.dst); v.Reason != packet.OK {
 		return at, v
+	}
+	if q.stop.Reason != packet.OK {
+		return at, q.stop
 	}
 	// 6. Place: the connector that it goes to.
 	if at.to = st.place(q, at.tunnel); at.to == nil {
@@ -91,7 +94,7 @@ func (a *DeviceAttachment) decideOpen(s *session, p *proto.UDPPayload) (to *Conn
 func (q *request) malformed() packet.Reason {
 	dst := q.dst.Addr()
 	switch {
-	case q.proto == policy.ICMP:
+	case !q.ported():
 	case q.src.Addr().Is4() != dst.Is4():
 		return packet.Malformed
 	case dst.IsMulticast() || dst.IsUnspecified() || dst.IsLinkLocalUnicast() && dst.Is6():
@@ -206,13 +209,13 @@ func (a *DeviceAttachment) deny(st *compiled, q *request, at *pass, r *refusal) 
 	id, first := a.r.denials.Deny(st.policy, at.from.principal, t)
 	r.Decision = id
 	switch {
-	case !first, !r.Silent() && q.proto != policy.ICMP:
+	case !first, !r.Silent() && q.ported():
 		return
 	case r.Silent() && !a.limit.Allow(r.Reason, time.Now()):
 		return // it stays in the edge's own log
 	}
 	dst := t.Dst.String()
-	if q.proto != policy.ICMP {
+	if q.ported() {
 		dst = q.dst.String()
 	}
 	r.tell = &proto.Denial{ID: id, Time: time.Now().UTC(), Protocol: t.Proto.String(), Dst: dst}

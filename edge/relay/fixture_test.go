@@ -211,6 +211,17 @@ func wrongOption(e packet.Echo) []byte {
 	return append([]byte{byte(proto.TypePacket)}, b...)
 }
 
+// withProtocol changes the protocol of the packet in a datagram.
+func withProtocol(d []byte, proto byte) []byte {
+	if b := d[1:]; b[0]>>4 == 6 {
+		b[6] = proto
+	} else {
+		b[9], b[10], b[11] = proto, 0, 0
+		binary.BigEndian.PutUint16(b[10:], packet.Checksum(b[:20], 0))
+	}
+	return d
+}
+
 // icmpError returns the datagram of an ICMP error from src about the packet in the datagram about.
 func icmpError(t testing.TB, e packet.Error, about []byte) []byte {
 	t.Helper()

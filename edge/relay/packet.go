@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/link"
@@ -9,8 +10,8 @@ import (
 	"github.com/oneping/oneping/proto/packet"
 )
 
-// packet takes an IP packet from the device. Only ICMP travels so; of it only echo requests go
-// further than the edge.
+// packet takes an IP packet from the device. Of those that travel so only queries of ICMP go further
+// than the edge.
 func (a *DeviceAttachment) packet(d []byte, s *scratch) outcome {
 	ip, err := proto.ParsePacket(d)
 	if err != nil {
@@ -23,19 +24,26 @@ func (a *DeviceAttachment) packet(d []byte, s *scratch) outcome {
 	}
 	q := request{
 		proto: policy.ICMP, src: netip.AddrPortFrom(p.Src, 0), dst: netip.AddrPortFrom(p.Dst, 0), ident: p.Ident,
-		ttl: p.TTL, size: len(p.Raw), df: p.DF, alien: !p.IsEchoRequest(),
+		ttl: p.TTL, size: len(p.Raw), df: p.DF,
 	}
 	switch {
-	case p.Class != packet.ClassICMP:
-		q.fault = packet.Verdict{Reason: packet.Unsupported}
 	case parsed == packet.BadOption:
 		q.fault = packet.Verdict{Reason: parsed, Answer: p.Fault}
+	case p.Class == packet.ClassOther:
+		q.proto, q.stop = policy.Proto(p.Proto), packet.Verdict{Reason: packet.Unsupported, Answer: p.Fault}
+	case p.Class != packet.ClassICMP:
+		q.fault = packet.Verdict{Reason: packet.Unsupported} // it travels otherwise
+	case !p.IsQuery():
+		q.stop = packet.Verdict{Reason: packet.Unsupported}
 	}
 	at, v := a.decide(st, &q)
 	switch v.Reason {
 	case packet.OK:
 	case packet.Refused:
-		return a.ownPacket(s)
+		if q.stop.Reason == packet.OK {
+			return a.ownPacket(s)
+		}
+		return a.refusePacket(st, &q, &at, q.stop, s)
 	default:
 		return a.refusePacket(st, &q, &at, v, s)
 	}
@@ -44,15 +52,15 @@ func (a *DeviceAttachment) packet(d []byte, s *scratch) outcome {
 	return outcome{to: at.to.link, owner: a.dev.owner, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
 }
 
-// ownPacket delivers a packet for the hop address itself: echo is answered.
+// ownPacket delivers a query for the hop address itself: it is answered.
 func (a *DeviceAttachment) ownPacket(s *scratch) outcome {
-	if !s.p.IsEchoRequest() {
-		return ended(packet.Unsupported)
-	}
 	if !s.p.TransportOK() {
 		return ended(packet.Malformed)
 	}
-	s.buf = packet.AppendEchoReply(append(s.buf[:0], byte(proto.TypePacket)), &s.p)
+	var ok bool
+	if s.buf, ok = packet.AppendQueryReply(append(s.buf[:0], byte(proto.TypePacket)), &s.p, time.Now()); !ok {
+		return ended(packet.Malformed)
+	}
 	return outcome{back: s.buf}
 }
 

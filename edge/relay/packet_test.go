@@ -33,7 +33,7 @@ func TestPacketFromClient(t *testing.T) {
 	to := func(e packet.Echo, dst netip.Addr) packet.Echo { e.Dst = dst; return e }
 	from := func(e packet.Echo, src netip.Addr) packet.Echo { e.Src = src; return e }
 	reply := func(e packet.Echo) []byte {
-		return echo(packet.Echo{Src: e.Dst, Dst: e.Src, Ident: e.Ident, Seq: e.Seq, TOS: e.TOS, TTL: 64, Reply: true, Payload: e.Payload})
+		return echo(packet.Echo{Src: e.Dst, Dst: e.Src, Ident: e.Ident, Seq: e.Seq, TOS: e.TOS, TTL: 64, Reply: true, Code: e.Code, Payload: e.Payload})
 	}
 	size := func(e packet.Echo, n int, df bool) packet.Echo {
 		e.Payload, e.DF = make([]byte, n), df
@@ -49,6 +49,17 @@ func TestPacketFromClient(t *testing.T) {
 		return icmpError(t, packet.Error{Src: hop(e.Dst.Is6()), Type: typ, Code: code, TTL: 64, MTU: mtu}, echo(e))
 	}
 	udp := packet.AppendUDP([]byte{byte(proto.TypePacket)}, &packet.UDPPacket{Src: netip.AddrPortFrom(alice4, 1), Dst: netip.AddrPortFrom(server4, 53), TTL: 1})
+
+	other := func(e packet.Echo, proto byte) []byte { return withProtocol(echo(e), proto) }
+	mask := func(e packet.Echo) []byte { b := echo(e); b[1+20] = 17; return b }
+	timestamp := func(e packet.Echo) packet.Echo {
+		e.Timestamp = true
+		if len(e.Payload) == 8 {
+			e.Payload = make([]byte, 12)
+		}
+		return e
+	}
+	code := func(e packet.Echo, n uint8) packet.Echo { e.Code = n; return e }
 
 	tests := []struct {
 		name    string
@@ -75,6 +86,25 @@ func TestPacketFromClient(t *testing.T) {
 		{name: "a reply does not enter", in: echo(packet.Echo{Src: alice4, Dst: server4, Reply: true, Payload: []byte("x")}), reason: packet.Unsupported},
 		{name: "an error does not enter", in: icmpError(t, packet.Error{Src: alice4, Type: 3, Code: 1}, echo(packet.Echo{Src: server4, Dst: alice4})), reason: packet.Unsupported},
 		{name: "no error about an error", in: withTTL1(icmpError(t, packet.Error{Src: alice4, Type: 3, Code: 1}, echo(packet.Echo{Src: server4, Dst: alice4}))), reason: packet.TTLExpired},
+		{name: "another protocol, TTL 1", in: withTTL1(other(req4, 47)), reason: packet.TTLExpired, back: icmpError(t, packet.Error{Src: hop4, Type: 11}, withTTL1(other(req4, 47)))},
+		{name: "another protocol", in: other(req4, 47), reason: packet.Unsupported, back: icmpError(t, packet.Error{Src: hop4, Type: 3, Code: 2}, other(req4, 47))},
+		{name: "v6 another protocol", in: other(req6, 132), reason: packet.Unsupported, back: icmpError(t, packet.Error{Src: hop6, Type: 4, Code: 1, Pointer: 6}, other(req6, 132))},
+		{name: "another protocol to the hop", in: withTTL1(other(to(req4, hop4), 50)), reason: packet.Unsupported, back: icmpError(t, packet.Error{Src: hop4, Type: 3, Code: 2}, withTTL1(other(to(req4, hop4), 50)))},
+		{name: "another protocol, denied", in: other(to(req4, denied4), 47), reason: packet.Denied, back: icmpError(t, packet.Error{Src: hop4, Type: 3, Code: 13}, other(to(req4, denied4), 47)), denied: true},
+		{name: "another protocol, no route", in: other(to(req4, lost4), 47), reason: packet.NoRoute, back: icmpError(t, packet.Error{Src: hop4, Type: 3}, other(to(req4, lost4), 47))},
+		{name: "another protocol, no connector", in: other(to(req4, other4), 47), reason: packet.Unsupported, back: icmpError(t, packet.Error{Src: hop4, Type: 3, Code: 2}, other(to(req4, other4), 47))},
+		{name: "another protocol, silent", cfg: Config{Silent: true}, in: other(to(req4, denied4), 47), reason: packet.Denied, denied: true},
+		{name: "another protocol, spoofed", in: other(from(req4, mallory), 47), reason: packet.Spoofed},
+		{name: "no next header", in: other(req6, 59), reason: packet.Unsupported},
+		{name: "no next header, TTL 1", in: withTTL1(other(req6, 59)), reason: packet.TTLExpired, back: icmpError(t, packet.Error{Src: hop6, Type: 3}, withTTL1(other(req6, 59)))},
+		{name: "address mask", in: mask(req4), reason: packet.Unsupported},
+		{name: "address mask, TTL 1", in: withTTL1(mask(req4)), reason: packet.TTLExpired, back: icmpError(t, packet.Error{Src: hop4, Type: 11}, withTTL1(mask(req4)))},
+		{name: "address mask, denied", in: mask(to(req4, denied4)), reason: packet.Denied, back: icmpError(t, packet.Error{Src: hop4, Type: 3, Code: 13}, mask(to(req4, denied4))), denied: true},
+		{name: "address mask to the hop", in: mask(to(req4, hop4)), reason: packet.Unsupported},
+		{name: "timestamp forwarded", in: echo(timestamp(req4)), forward: withTTL(timestamp(req4), 8)},
+		{name: "echo of another code forwarded", in: echo(code(req4, 9)), forward: withTTL(code(req4, 9), 8)},
+		{name: "echo of another code to the hop", in: echo(code(to(req4, hop4), 9)), back: reply(code(to(req4, hop4), 9))},
+		{name: "a timestamp too short for the hop", in: echo(timestamp(size(to(req4, hop4), 4, true))), reason: packet.Malformed},
 		{name: "UDP travels otherwise", in: udp, reason: packet.Unsupported},
 		{name: "v4 denied", in: echo(to(req4, denied4)), reason: packet.Denied, back: answer(to(req4, denied4), 3, 13, 0), denied: true},
 		{name: "v6 denied", in: echo(to(req6, denied6)), reason: packet.Denied, back: answer(to(req6, denied6), 1, 1, 0), denied: true},

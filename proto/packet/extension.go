@@ -7,8 +7,14 @@ const (
 	hopByHop           = 0
 	routing            = 43
 	fragment           = 44
+	noNextHeader       = 59
 	destinationOptions = 60
 )
+
+// isExtension says whether an IPv6 next header is one of those, and no transport.
+func isExtension(next uint8) bool {
+	return next == hopByHop || next == routing || next == fragment || next == noNextHeader || next == destinationOptions
+}
 
 // Options of either options header.
 const (
@@ -90,9 +96,11 @@ func (p *Packet) checkJumbo(o []byte, at int) Reason {
 }
 
 // skipExtensions walks the IPv6 extension headers (RFC 8200 §4) up to the transport header or a
-// fragment header. They end at the client, so that a packet is Unsupported where its destination
-// would have to understand one of them: options that say so, a routing header with segments left.
+// fragment header. They end at the client, so that it goes no further where its destination
+// would have to understand one of them, which is taken for the transport then: options that say so,
+// a routing header with segments left.
 func (p *Packet) skipExtensions(next uint8, off int) Reason {
+	p.next = 6
 	for range 16 {
 		rest := p.Raw[off:]
 		switch next {
@@ -102,8 +110,10 @@ func (p *Packet) skipExtensions(next uint8, off int) Reason {
 			}
 			h := rest[:(int(rest[1])+1)*8]
 			if next == hopByHop && off != 40 || next == routing && h[3] != 0 || next == destinationOptions && mustBeKnown(h[2:]) {
-				return Unsupported
+				p.Proto, p.Hdr = next, off
+				return OK
 			}
+			p.next = off
 			next, off = h[0], off+len(h)
 		case fragment:
 			if len(rest) < 8 {
@@ -112,6 +122,7 @@ func (p *Packet) skipExtensions(next uint8, off int) Reason {
 			frag := binary.BigEndian.Uint16(rest[2:])
 			p.FragHdr, p.ID = off, binary.BigEndian.Uint32(rest[4:])
 			p.MF, p.FragOff = frag&1 != 0, int(frag&^7)
+			p.next = off
 			next, off = rest[0], off+8
 			if p.MF || p.FragOff != 0 {
 				p.Proto, p.Hdr = next, off
@@ -124,6 +135,20 @@ func (p *Packet) skipExtensions(next uint8, off int) Reason {
 		}
 	}
 	return Malformed
+}
+
+// behindExtensions returns the transport protocol and the offset of its header: those of p, and of
+// what Parse has not looked into those that stand behind the extension headers there.
+func (p *Packet) behindExtensions() (proto uint8, off int) {
+	proto, off = p.Proto, p.Hdr
+	for p.V6 && isExtension(proto) && proto != noNextHeader && len(p.Raw) >= off+8 {
+		size := 8
+		if proto != fragment {
+			size += int(p.Raw[off+1]) * 8
+		}
+		proto, off = p.Raw[off], off+size
+	}
+	return proto, off
 }
 
 // mustBeKnown says whether one of the options is not to be passed over by who does not know it (RFC

@@ -121,7 +121,7 @@ func FuzzQuoted(f *testing.F) {
 			b = append(append(b, typ, 0, 0, 0, 0, 0, 0, 0), quote...)
 			p := mustParse(t, b)
 			var q Packet
-			if p.Quoted(&q) && (q.Hdr+8 > len(q.Raw) || q.Class == ClassOther || q.V6 != v6) {
+			if p.Quoted(&q) && (q.Hdr > len(q.Raw) || q.Class != ClassOther && q.Hdr+8 > len(q.Raw) || q.V6 != v6) {
 				t.Fatalf("%+v", q)
 			}
 		}

@@ -13,6 +13,9 @@ const (
 	TypeTimeExceeded = 11
 	TypeParamProblem = 12
 
+	TypeTimestamp      = 13
+	TypeTimestampReply = 14
+
 	Type6Unreachable  = 1
 	Type6TooBig       = 2
 	Type6TimeExceeded = 3
@@ -46,6 +49,8 @@ type Echo struct {
 	TTL, TOS   uint8 // TTL 0 = DefaultTTL
 	DF         bool
 	Reply      bool
+	Timestamp  bool   // a timestamp message instead, of IPv4: the Payload is its times
+	Code       uint8  // 0, but for who asks with another one
 	ID         uint16 // IPv4 identification
 	Payload    []byte
 }
@@ -54,24 +59,22 @@ type Echo struct {
 func AppendEcho(b []byte, e *Echo) []byte {
 	v6 := e.Dst.Is6()
 	typ, head := echoRequest(v6), headerSize(v6)
-	if e.Reply {
+	switch {
+	case e.Reply && e.Timestamp:
+		typ = TypeTimestampReply
+	case e.Timestamp:
+		typ = TypeTimestamp
+	case e.Reply:
 		typ = echoReply(v6)
 	}
 	start := len(b)
 	b = appendHeader(b, header{src: e.Src, dst: e.Dst, ttl: e.TTL, tos: e.TOS, df: e.DF, id: e.ID, proto: icmpProto(v6), length: 8 + len(e.Payload)})
-	b = append(b, typ, 0, 0, 0)
+	b = append(b, typ, e.Code, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, e.Ident)
 	b = binary.BigEndian.AppendUint16(b, e.Seq)
 	b = append(b, e.Payload...)
 	setTransportChecksum(b[start:], head, e.Src, e.Dst, icmpProto(v6))
 	return b
-}
-
-// AppendEchoReply appends the answer of req's destination to the echo request req.
-func AppendEchoReply(b []byte, req *Packet) []byte {
-	return AppendEcho(b, &Echo{
-		Src: req.Dst, Dst: req.Src, Ident: req.Ident, Seq: req.Seq, TOS: req.TOS, Reply: true, Payload: req.Payload(),
-	})
 }
 
 func icmpProto(v6 bool) uint8 {

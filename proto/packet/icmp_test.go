@@ -205,18 +205,40 @@ func TestQuotedRefuses(t *testing.T) {
 				t.Errorf("%s: a quote of %d bytes was believed", name, n-p.Hdr-8)
 			}
 		}
-		for at, value := range map[int]byte{0: 0x50, 1: 0} {
-			bad := *p
-			bad.Raw = bytes.Clone(b)
-			if at == 0 {
-				bad.Raw[p.Hdr+8] = value
-			} else if p.V6 {
-				bad.Raw[p.Hdr+8+6] = 47
-			} else {
-				bad.Raw[p.Hdr+8+9] = 47
-			}
-			if bad.Quoted(&q) {
-				t.Errorf("%s, change %d: a quote of another protocol was believed", name, at)
+		bad := *p
+		bad.Raw = bytes.Clone(b)
+		bad.Raw[p.Hdr+8] = 0x50
+		if bad.Quoted(&q) {
+			t.Errorf("%s: a quote of version 5 was believed", name)
+		}
+	}
+}
+
+// Of another protocol everything is quoted that its header says, though it be no more than that.
+func TestQuotedOfAnotherProtocol(t *testing.T) {
+	for name, b := range map[string][]byte{"IPv4": udp4(0), "IPv6": udp6(0)} {
+		sent := mustParse(t, b)
+		if sent.V6 {
+			sent.Raw[6] = 50
+		} else {
+			sent.Raw[9] = 50
+			fixHeader(sent.Raw)
+		}
+		sent = mustParse(t, sent.Raw)
+		src := edge4
+		if sent.V6 {
+			src = edge6
+		}
+		e, ok := AppendError(nil, Error{Src: src, Type: TypeTimeExceeded}, sent)
+		if sent.V6 {
+			e, ok = AppendError(nil, Error{Src: src, Type: Type6TimeExceeded}, sent)
+		}
+		p := mustParse(t, e)
+		for n := p.Hdr + 8; ok && n <= len(e); n++ {
+			cut, q := *p, Packet{}
+			cut.Raw = e[:n:n]
+			if whole := n >= p.Hdr+8+sent.Hdr; cut.Quoted(&q) != whole || whole && (q.Class != ClassOther || q.Proto != 50 || q.Src != sent.Src || q.Dst != sent.Dst) {
+				t.Errorf("%s, %d bytes of %d: %+v", name, n, len(e), q)
 			}
 		}
 	}

@@ -121,12 +121,12 @@ func (p *Packet) AllowsError() bool { return !p.forbidsError() && p.FragOff == 0
 // another error, known to us or not, and a redirect; or the first fragment of one.
 func (p *Packet) forbidsError() bool {
 	q := Packet{Class: ClassICMP, V6: p.V6, Type: p.Type}
-	switch {
-	case p.Class == ClassICMP:
-	case p.Class == ClassFragment && p.Proto == icmpProto(p.V6) && len(p.Raw) > p.Hdr:
-		q.Type = p.Raw[p.Hdr]
-	default:
-		return false
+	if p.Class != ClassICMP {
+		proto, at := p.behindExtensions()
+		if p.Class != ClassFragment && p.Class != ClassOther || proto != icmpProto(p.V6) || len(p.Raw) <= at {
+			return false
+		}
+		q.Type = p.Raw[at]
 	}
 	if q.V6 {
 		return q.Type < 128 || q.Type == type6Redirect

@@ -121,6 +121,7 @@ func withHeader(p []byte, next byte, b []byte) []byte {
 
 // RFC 8200 §4.2 to §4.4, RFC 2711, RFC 2675.
 func TestParseExtensions(t *testing.T) {
+	const ends = NumReasons // OK, but it goes no further than the first hop, and nothing is said of that
 	for name, c := range map[string]struct {
 		next    byte
 		b       []byte
@@ -144,22 +145,31 @@ func TestParseExtensions(t *testing.T) {
 		"jumbo of 3 bytes":                   {hopByHop, []byte{0xc2, 3, 0, 1, 0, 0}, Malformed, 0, 0},
 		"jumbo in the wrong place":           {hopByHop, []byte{0, 0xc2, 4, 0, 1, 0, 0, 1, 5, 0, 0, 0, 0, 0}, Malformed, 0, 0},
 		"destination option, pass over":      {destinationOptions, []byte{0, 0x3e, 3, 2, 3, 4}, OK, 0, 0},
-		"destination option, discard":        {destinationOptions, []byte{0x7e, 4, 1, 2, 3, 4}, Unsupported, 0, 0},
-		"destination option, tell":           {destinationOptions, []byte{1, 0, 0x80, 2, 3, 4}, Unsupported, 0, 0},
-		"destination option, cut off":        {destinationOptions, []byte{1, 5, 0, 0, 0, 0}, Unsupported, 0, 0},
+		"destination option, discard":        {destinationOptions, []byte{0x7e, 4, 1, 2, 3, 4}, ends, 0, 0},
+		"destination option, tell":           {destinationOptions, []byte{1, 0, 0x80, 2, 3, 4}, ends, 0, 0},
+		"destination option, cut off":        {destinationOptions, []byte{1, 5, 0, 0, 0, 0}, ends, 0, 0},
 		"routing header at its end":          {routing, []byte{99, 0, 0, 0, 0, 0}, OK, 0, 0},
-		"routing header with a segment left": {routing, []byte{0, 1, 0, 0, 0, 0}, Unsupported, 0, 0},
+		"routing header with a segment left": {routing, []byte{0, 1, 0, 0, 0, 0}, ends, 0, 0},
 	} {
 		for class, plain := range map[Class][]byte{ClassICMP: echo6(8), ClassUDP: udp6(8), ClassTCP: tcp6(FlagSYN, 0)} {
 			var p Packet
-			if got := Parse(withHeader(plain, c.next, c.b), &p); got != c.want || p.Fault != c.fault || p.Pointer != c.pointer || got == BadOption && p.Class != class {
+			want := c.want
+			if want == ends {
+				want, class = OK, ClassOther
+			}
+			if got := Parse(withHeader(plain, c.next, c.b), &p); got != want || p.Fault != c.fault || p.Pointer != c.pointer || (got == OK || got == BadOption) && p.Class != class {
 				t.Errorf("%s: %v, fault %d at %d in class %d; want %v, %d at %d in class %d", name, got, p.Fault, p.Pointer, p.Class, c.want, c.fault, c.pointer, class)
 			}
 		}
 	}
 	second := withHeader(withHeader(echo6(8), hopByHop, make([]byte, 6)), destinationOptions, make([]byte, 6))
-	if r := Parse(second, new(Packet)); r != Unsupported {
-		t.Errorf("hop-by-hop options behind others: %v", r)
+	var behind Packet
+	if r := Parse(second, &behind); r != OK || behind.Class != ClassOther || behind.Proto != hopByHop || behind.Fault != NoError {
+		t.Errorf("hop-by-hop options behind others: %v, %+v", r, behind)
+	}
+	hidden := mustParse(t, withHeader(errorAbout(t, echo6(8), edge6), destinationOptions, []byte{0x9e, 4, 0, 0, 0, 0}))
+	if hidden.Class != ClassOther || hidden.AllowsError() {
+		t.Errorf("an error behind an option that its destination must know: %+v", hidden)
 	}
 	wrong := withHeader(errorAbout(t, echo6(8), edge6), hopByHop, []byte{0x9e, 4, 0, 0, 0, 0})
 	var p Packet

@@ -28,7 +28,7 @@ type Class uint8
 
 // The classes.
 const (
-	ClassOther    Class = iota // a protocol that we do not carry
+	ClassOther    Class = iota // a protocol that we do not carry: it goes no further than the edge
 	ClassICMP                  // ICMP or ICMPv6
 	ClassUDP                   //
 	ClassTCP                   //
@@ -54,10 +54,14 @@ type Packet struct {
 
 	SrcPort, DstPort uint16 // UDP and TCP
 	Type, Code       uint8  // ICMP
-	Ident, Seq       uint16 // ICMP echo
+	Ident, Seq       uint16 // ICMP queries and their answers
 
-	Fault   ErrorKind // where Parse says BadOption: what the sender is to be told
-	Pointer uint32    // and of which byte of the packet
+	// Fault is what the sender is to be told, and Pointer of which byte of the packet: where Parse says
+	// BadOption, and of ClassOther by who does not carry it. NoError: nothing.
+	Fault   ErrorKind
+	Pointer uint32
+
+	next int // IPv6: offset of the byte that says which transport or extension header stands at Hdr
 }
 
 // Transport returns the transport header and everything behind it.
@@ -75,14 +79,16 @@ func (p *Packet) unpadded() []byte {
 	return t
 }
 
-// Payload returns what stands behind the UDP, TCP or 8-byte ICMP header.
+// Payload returns what stands behind the UDP, TCP or 8-byte ICMP header, all of another protocol.
 func (p *Packet) Payload() []byte {
 	t := p.unpadded()
-	n := 8
-	if p.Class == ClassTCP {
-		n = int(t[12]>>4) * 4
+	switch p.Class {
+	case ClassTCP:
+		return t[int(t[12]>>4)*4:]
+	case ClassOther: // of whose header nothing is known
+		return t
 	}
-	return t[n:]
+	return t[8:]
 }
 
 // SrcAddrPort returns source address and port.
@@ -90,16 +96,6 @@ func (p *Packet) SrcAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Src,
 
 // DstAddrPort returns destination address and port.
 func (p *Packet) DstAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Dst, p.DstPort) }
-
-// IsEchoRequest says whether p is an ICMP or ICMPv6 echo request.
-func (p *Packet) IsEchoRequest() bool {
-	return p.Class == ClassICMP && p.Code == 0 && p.Type == echoRequest(p.V6)
-}
-
-// IsEchoReply says whether p is an ICMP or ICMPv6 echo reply.
-func (p *Packet) IsEchoReply() bool {
-	return p.Class == ClassICMP && p.Code == 0 && p.Type == echoReply(p.V6)
-}
 
 // IsICMPError says whether p is an ICMP error: unreachable, packet too big,
 // time exceeded or parameter problem (RFC 792, RFC 4443 §2.1).
@@ -118,9 +114,9 @@ func (p *Packet) IsICMPError() bool {
 // header checksum (RFC 1812 §5.2.2) but not those of the transport.
 //
 // The reason is OK, Malformed, Multicast (multicast, broadcast, unspecified
-// destination or source), Unsupported (a transport that we do not know, a
-// source route, RFC 7126 §4.3, an extension header that its destination would have to know) or BadOption: an
-// option that the first router answers with a parameter problem, p.Fault about the byte at p.Pointer.
+// destination or source), Unsupported (a source route, RFC 7126 §4.3; a hop-by-hop option
+// that is to be discarded) or BadOption: an option that the first router answers with a
+// parameter problem, p.Fault about the byte at p.Pointer.
 func Parse(b []byte, p *Packet) Reason {
 	*p = Packet{}
 	if len(b) < 20 {
@@ -227,13 +223,25 @@ func (p *Packet) parseTransport() Reason {
 		}
 		p.Class = ClassICMP
 		p.Type, p.Code = t[0], t[1]
-		if p.IsEchoRequest() || p.IsEchoReply() {
+		if p.IsQuery() || p.IsQueryReply() {
 			p.Ident, p.Seq = binary.BigEndian.Uint16(t[4:]), binary.BigEndian.Uint16(t[6:])
 		}
 	default:
-		return Unsupported
+		p.Class = ClassOther
+		p.unknown()
 	}
 	return OK
+}
+
+// unknown says what the sender of ClassOther is told by who does not carry it: that its protocol is
+// unreachable (RFC 1122 §3.2.2.1), of IPv6 that its next header is not recognized (RFC 4443 §3.4).
+// Nothing is said where an IPv6 extension header is all that is left: only the destination itself may
+// say that it does not know it, and behind no next header (59) nothing is to be processed (RFC 8200 §4.7).
+func (p *Packet) unknown() {
+	if p.Fault != NoError || p.V6 && isExtension(p.Proto) {
+		return
+	}
+	p.Fault, p.Pointer = ProtoUnreachable, uint32(p.next)
 }
 
 // unicast says whether a may be the source or destination of what we carry.

@@ -84,11 +84,6 @@ func TestParseRefuses(t *testing.T) {
 		{"link-local destination", echo6(8), address(24, "fe80::1"), Multicast},
 		{"IPv4-mapped destination", echo6(8), address(24, "::ffff:172.16.10.120"), Malformed},
 		{"IPv4-mapped source", echo6(8), address(8, "::ffff:100.96.0.1"), Malformed},
-		{"protocol GRE", echo4(8), func(b []byte) { b[9] = 47 }, Unsupported},
-		{"ICMPv6 in IPv4", echo4(8), func(b []byte) { b[9] = ICMPv6 }, Unsupported},
-		{"ICMP in IPv6", echo6(8), func(b []byte) { b[6] = ICMP }, Unsupported},
-		{"no next header", echo6(8), func(b []byte) { b[6] = 59 }, Unsupported},
-		{"ESP", echo6(8), func(b []byte) { b[6] = 50 }, Unsupported},
 		{"ICMP of 7 bytes", echo4(0), func(b []byte) { set16(b[2:], 27) }, Malformed},
 		{"ICMPv6 of 7 bytes", echo6(0), func(b []byte) { set16(b[4:], 7) }, Malformed},
 		{"UDP of 7 bytes", udp4(0), func(b []byte) { set16(b[2:], 27) }, Malformed},
@@ -107,6 +102,42 @@ func TestParseRefuses(t *testing.T) {
 		}
 		if got := Parse(c.base, new(Packet)); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// What is of another protocol parses, and says what its sender is told by who does not carry it.
+func TestParseOther(t *testing.T) {
+	v4 := func(proto byte, payload int) []byte {
+		b := echo4(0)[:20+payload]
+		b[9] = proto
+		binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+		return fixHeader(b)
+	}
+	v6 := func(proto byte) []byte { b := echo6(8); b[6] = proto; return b }
+	for name, c := range map[string]struct {
+		b     []byte
+		proto uint8
+		at    uint32
+		fault ErrorKind
+	}{
+		"GRE":                     {v4(47, 8), 47, 0, ProtoUnreachable},
+		"ESP, a header only":      {v4(50, 0), 50, 0, ProtoUnreachable},
+		"ICMPv6 in IPv4":          {v4(ICMPv6, 8), ICMPv6, 0, ProtoUnreachable},
+		"protocol 0 in IPv4":      {v4(0, 0), 0, 0, ProtoUnreachable},
+		"ICMP in IPv6":            {v6(ICMP), ICMP, 6, ProtoUnreachable},
+		"SCTP in IPv6":            {v6(132), 132, 6, ProtoUnreachable},
+		"behind an extension":     {withHeader(v6(253), destinationOptions, make([]byte, 6)), 253, 40, ProtoUnreachable},
+		"behind two":              {withHeader(withHeader(v6(253), destinationOptions, make([]byte, 6)), hopByHop, make([]byte, 6)), 253, 48, ProtoUnreachable},
+		"no next header":          {v6(noNextHeader), noNextHeader, 0, NoError},
+		"behind an atomic header": {withHeader(v6(47), fragment, make([]byte, 6)), 47, 40, ProtoUnreachable},
+	} {
+		p := mustParse(t, c.b)
+		if p.Class != ClassOther || p.Proto != c.proto || p.Fault != c.fault || p.Pointer != c.at || p.TransportOK() || !p.AllowsError() {
+			t.Errorf("%s: %+v", name, p)
+		}
+		if got := len(p.Payload()); got != len(p.Raw)-p.Hdr {
+			t.Errorf("%s: payload of %d bytes", name, got)
 		}
 	}
 }
@@ -184,8 +215,11 @@ func TestEchoPredicates(t *testing.T) {
 	}{
 		{echo4(1), 0, 8, true, false},
 		{echo4(1), 0, 0, false, true},
-		{echo4(1), 1, 8, false, false}, // an echo with another code is none
+		{echo4(1), 1, 8, true, false}, // whatever its code
+		{echo4(1), 9, 0, false, true},
 		{echo4(1), 0, 13, false, false},
+		{echo4(1), 0, 14, false, false},
+		{echo4(1), 0, 17, false, false},
 		{echo6(1), 0, 128, true, false},
 		{echo6(1), 0, 129, false, true},
 		{echo6(1), 0, 8, false, false},
@@ -196,7 +230,10 @@ func TestEchoPredicates(t *testing.T) {
 		if p.IsEchoRequest() != c.req || p.IsEchoReply() != c.reply {
 			t.Errorf("v6 %v type %d code %d: request %v, reply %v", p.V6, c.typ, c.code, p.IsEchoRequest(), p.IsEchoReply())
 		}
-		if known := c.req || c.reply; known != (p.Ident == 0x1234 && p.Seq == 7) {
+		if p.IsTimestamp() != (c.typ == 13) || p.IsQuery() != (c.req || c.typ == 13) || p.IsQueryReply() != (c.reply || c.typ == 14) {
+			t.Errorf("v6 %v type %d: timestamp %v, query %v, its reply %v", p.V6, c.typ, p.IsTimestamp(), p.IsQuery(), p.IsQueryReply())
+		}
+		if known := p.IsQuery() || p.IsQueryReply(); known != (p.Ident == 0x1234 && p.Seq == 7) {
 			t.Errorf("v6 %v type %d code %d: identifier %#x, sequence %d", p.V6, c.typ, c.code, p.Ident, p.Seq)
 		}
 	}

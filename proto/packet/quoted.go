@@ -7,7 +7,7 @@ import (
 
 // Quoted decodes the packet that the ICMP error p quotes into q. A quoted packet is
 // usually cut short and its checksums may be wrong: only its addresses,
-// protocol, ports and echo identifier and sequence are filled in, and
+// protocol, ports and the identifier and sequence of a query are filled in, and
 // q.Raw may be shorter than the header says. False where too little is quoted.
 func (p *Packet) Quoted(q *Packet) bool {
 	*q = Packet{}
@@ -26,7 +26,7 @@ func (p *Packet) quoted4(b []byte) bool {
 		return false
 	}
 	ihl := int(b[0]&15) * 4
-	if ihl < 20 || len(b) < ihl+8 {
+	if ihl < 20 || len(b) < ihl {
 		return false
 	}
 	*p = Packet{Raw: b, TOS: b[1], TTL: b[8], Proto: b[9], Hdr: ihl, ID: uint32(binary.BigEndian.Uint16(b[4:]))}
@@ -37,7 +37,7 @@ func (p *Packet) quoted4(b []byte) bool {
 }
 
 func (p *Packet) quoted6(b []byte) bool {
-	if len(b) < 48 || b[0]>>4 != 6 {
+	if len(b) < 40 || b[0]>>4 != 6 {
 		return false
 	}
 	*p = Packet{Raw: b, V6: true, DF: true, TOS: b[0]<<4 | b[1]>>4, TTL: b[7]}
@@ -47,22 +47,27 @@ func (p *Packet) quoted6(b []byte) bool {
 
 func (p *Packet) quotedTransport() bool {
 	t := p.Transport()
-	if len(t) < 8 || p.FragOff != 0 {
+	if p.FragOff != 0 {
 		return false
 	}
 	switch {
+	case !p.known():
+		p.Class = ClassOther
+	case len(t) < 8:
+		return false
 	case p.Proto == UDP || p.Proto == TCP:
 		p.Class = ClassUDP
 		if p.Proto == TCP {
 			p.Class = ClassTCP
 		}
 		p.SrcPort, p.DstPort = binary.BigEndian.Uint16(t), binary.BigEndian.Uint16(t[2:])
-	case p.Proto == ICMP && !p.V6 || p.Proto == ICMPv6 && p.V6:
+	default:
 		p.Class = ClassICMP
 		p.Type, p.Code = t[0], t[1]
 		p.Ident, p.Seq = binary.BigEndian.Uint16(t[4:]), binary.BigEndian.Uint16(t[6:])
-	default:
-		return false
 	}
 	return true
 }
+
+// known says whether p is of a protocol that we carry.
+func (p *Packet) known() bool { return p.Proto == UDP || p.Proto == TCP || p.Proto == icmpProto(p.V6) }

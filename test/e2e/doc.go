@@ -15,6 +15,7 @@
 //	evict                        connectors that are put out, and those that come back
 //	hops, hops_tools             traceroute, mtr, tracepath, ping: the same path by every tool
 //	hops_default                 an edge that is told no hop address; metadata services
+//	hops_protocols               protocols that nobody carries, and ICMP queries beside echo
 //	hops_parallel                thirty paths at once; hops_labels: what routers say of MPLS
 //	log                          what strangers, and what fails again and again, may write into it
 //	identity                     revoked, foreign and expired certificates

@@ -120,7 +120,8 @@ func TestForgedReplies(t *testing.T) {
 }
 
 // Bob gives his laptop the addresses of Alice's and sends from them what she may
-// send: nothing of it passes the edge, which counts it.
+// send: nothing of it passes his own client, which counts it, tells the program and warns. (What the edge
+// does where the client is not honest: TestStolenSession, TestPacketFromClient.)
 func TestSpoofedSource(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "nc", "ip")
@@ -130,7 +131,7 @@ func TestSpoofedSource(t *testing.T) {
 	l.run("laptop2", "ip", "addr", "add", alice4+"/32", "dev", "lo")
 	l.run("laptop2", "ip", "addr", "add", alice6+"/128", "dev", "lo")
 	server, alice := l.capture("server", "eth0"), l.capture("laptop", "oneping0")
-	spoofed := before.Reasons["spoofed"]
+	spoofed := l.clientReason("laptop2", "spoofed")
 	for _, c := range []struct{ src, dst string }{{alice4, serverV4}, {alice6, serverV6}} {
 		for _, probe := range []struct {
 			name  string
@@ -142,12 +143,22 @@ func TestSpoofedSource(t *testing.T) {
 			{"TCP", []string{"timeout", "0.9", "nc", "-s", c.src, c.dst, "22"}, 1},
 		} {
 			r := l.exec("laptop2", probe.argv...)
-			now := l.edgeStatus().Reasons["spoofed"]
+			now := l.clientReason("laptop2", "spoofed")
 			if probe.name != "UDP" && r.code == 0 || now-spoofed != probe.least {
 				t.Errorf("%s from %s: %d spoofed, want %d; exit code %d\n%s%s", probe.name, c.src, now-spoofed, probe.least, r.code, r.stdout, r.stderr)
 			}
+			if probe.name == "ICMP" && c.src == alice4 && !strings.Contains(r.stdout, " icmp_seq=2 Packet filtered") {
+				t.Errorf("ping was told\n%s", r.stdout)
+			}
 			spoofed = now
 		}
+		status := l.run("laptop2", "oneping", "client", "status")
+		if want := " of another source than this device were refused, the last of " + c.src + "\n"; !strings.Contains(status, want) || !strings.Contains(status, "-o oneping0 -j MASQUERADE") {
+			t.Errorf("no warning with %q in\n%s", want, status)
+		}
+	}
+	if got := l.edgeStatus().Reasons["spoofed"]; got != 0 {
+		t.Errorf("the edge was sent %d", got)
 	}
 	for name, c := range map[string]*capture{"the server": server, "Alice": alice} {
 		for _, p := range c.stop(nil) {
@@ -169,4 +180,12 @@ func TestSpoofedSource(t *testing.T) {
 			t.Errorf("counted against Alice: %v", d.Link.Reasons)
 		}
 	}
+}
+
+// clientReason returns how much a client has counted for a reason.
+func (l *lab) clientReason(node, reason string) uint64 {
+	l.t.Helper()
+	var status struct{ Reasons map[string]uint64 }
+	l.json(node, &status, "oneping", "client", "status", "--json")
+	return status.Reasons[reason]
 }

@@ -66,6 +66,8 @@ func (e *echoes) Open(v6 bool, want uint16) (uint16, error) {
 	return want, nil
 }
 
+func (e *echoes) Raw() bool { return false }
+
 func (e *echoes) Alone(icmp.Outer) bool { return true }
 
 func (e *echoes) Release(o icmp.Outer) {
