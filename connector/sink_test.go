@@ -15,6 +15,7 @@ func (sink) Name() string                             { return "sink" }
 func (sink) Attach(*icmp.NAT)                         {}
 func (sink) Alone(icmp.Outer) bool                    { return false }
 func (sink) Raw() bool                                { return false }
+func (sink) Records() bool                            { return false }
 func (sink) Release(icmp.Outer)                       {}
 func (sink) Close()                                   {}
 func (sink) Run(context.Context) error                { return context.Canceled }

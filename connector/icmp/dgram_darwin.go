@@ -100,7 +100,7 @@ func openDgram(v6 bool) (*dgram, error) {
 	return &dgram{ip6: v6, fd: fd, file: os.NewFile(uintptr(fd), "icmp")}, nil
 }
 
-func (d *dgram) write(icmp []byte, to Header) packet.Verdict {
+func (d *dgram) write(icmp, _ []byte, to Header) packet.Verdict {
 	if err := d.set(to); err != nil {
 		return packet.Verdict{Reason: packet.SendFailed}
 	}

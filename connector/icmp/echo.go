@@ -55,6 +55,7 @@ func newEchoes(api echoAPI) *echoes {
 
 func (t *echoes) Name() string  { return "echo" }
 func (t *echoes) Raw() bool     { return false }
+func (t *echoes) Records() bool { return false }
 func (t *echoes) Attach(n *NAT) { t.nat = n }
 
 func (t *echoes) Open(v6 bool, want uint16) (uint16, error) { return t.acquire(v6, want) }

@@ -40,8 +40,12 @@ type fakeTransport struct {
 	opened  int
 	openErr error
 	alone   bool
+
+	forgetful bool // sends no options
+	options   []byte
 }
 
+func (t *fakeTransport) Records() bool    { return !t.forgetful }
 func (t *fakeTransport) Raw() bool        { return true }
 func (t *fakeTransport) Name() string     { return "fake" }
 func (t *fakeTransport) Attach(*NAT)      {}
@@ -57,6 +61,7 @@ func (t *fakeTransport) Open(v6 bool, want uint16) (uint16, error) {
 }
 
 func (t *fakeTransport) Send(r Request) packet.Verdict {
+	t.options = bytes.Clone(r.Options)
 	t.sent = append(t.sent, sentEcho{out: r.Outer, dst: r.Dst, seq: binary.BigEndian.Uint16(r.ICMP[6:]), ttl: r.TTL})
 	return packet.Verdict{}
 }

@@ -20,7 +20,7 @@ func (n *NAT) incoming4(b []byte) {
 	if ihl < 20 || len(b) < ihl+8 || packet.Checksum(b[ihl:], 0) != 0 {
 		return
 	}
-	n.Incoming(b[ihl:], Message{From: netip.AddrFrom4([4]byte(b[12:16])), TTL: b[8], TOS: b[1]})
+	n.Incoming(b[ihl:], Message{From: netip.AddrFrom4([4]byte(b[12:16])), TTL: b[8], TOS: b[1], Options: b[20:ihl]})
 }
 
 // Incoming takes an ICMP message from a transport that sees all ICMP of its host. What has nothing
@@ -34,7 +34,7 @@ func (n *NAT) Incoming(icmp []byte, m Message) {
 		a := reply{
 			out:  Outer{V6: p.V6, Ident: binary.BigEndian.Uint16(icmp[4:])},
 			from: m.From, seq: binary.BigEndian.Uint16(icmp[6:]), timestamp: !p.IsEchoReply(), code: p.Code,
-			ttl: m.TTL, tos: m.TOS, payload: icmp[8:],
+			ttl: m.TTL, tos: m.TOS, options: m.Options, payload: icmp[8:],
 		}
 		if n.knows(a.out) {
 			n.reply(&a)

@@ -174,7 +174,23 @@ func (n *NAT) Send(p *packet.Packet, ttl uint8) packet.Verdict {
 	default:
 		return packet.Verdict{Reason: reason}
 	}
-	return n.t.Send(Request{Outer: out, Header: Header{Dst: p.Dst, TTL: ttl, TOS: p.TOS, DF: p.DF}, ICMP: p.Transport()})
+	r := Request{Outer: out, Header: Header{Dst: p.Dst, TTL: ttl, TOS: p.TOS, DF: p.DF}, ICMP: p.Transport()}
+	if p.Hdr > 20 && !p.V6 {
+		r.Options = n.records(p)
+	}
+	return n.t.Send(r)
+}
+
+// records returns the options of p that record the way, as they leave this host: the kernel enters its
+// address, but of what has no room left it counts nothing that it sends (ip_options_compile).
+func (n *NAT) records(p *packet.Packet) []byte {
+	p.Record(netip.Addr{}, time.Time{})
+	b := p.AppendRecords(nil)
+	if len(b) != 0 && !n.t.Records() {
+		n.cfg.Back.Count(packet.OptionsLost)
+		return nil
+	}
+	return b
 }
 
 // admit finds or makes the mapping for p and remembers p in it.

@@ -119,6 +119,32 @@ func TestReplyOfTheLikest(t *testing.T) {
 	}
 }
 
+// What records the way goes out and comes back; where the system cannot send it, the request goes without,
+// and that is counted.
+func TestRecordsCross(t *testing.T) {
+	route := []byte{7, 11, 8, 9, 9, 9, 9, 0, 0, 0, 0, 0}
+	for _, forgetful := range []bool{false, true} {
+		b := newBench(t, Config{})
+		b.fake.forgetful = forgetful
+		p := echoOf(t, packet.Echo{Src: alice4, Dst: server4, Ident: 7, Seq: 1, TTL: 9, Options: append([]byte{148, 4, 0, 0}, route...)})
+		if v := b.Send(&p, 8); v.Reason != packet.OK {
+			t.Fatal(v)
+		}
+		want, lost := route, uint64(0)
+		if forgetful {
+			want, lost = nil, 1
+		}
+		if got := b.counters.Get(packet.OptionsLost); !bytes.Equal(b.fake.options, want) || got != lost {
+			t.Errorf("forgetful %v: sent %x, %d lost", forgetful, b.fake.options, got)
+		}
+		b.reply(&reply{out: Outer{Ident: 7}, from: server4, seq: 1, ttl: 60, options: append([]byte{1}, route[:11]...)})
+		back := b.took()
+		if got := back.Raw[20:back.Hdr]; !bytes.Equal(got, route) {
+			t.Errorf("came back with %x", got)
+		}
+	}
+}
+
 func TestReplyCutShort(t *testing.T) { // some hosts return less than they were sent
 	b := newBench(t, Config{})
 	_, out := b.ask(packet.Echo{Src: alice4, Dst: server4, Ident: 7, Payload: bytes.Repeat([]byte("x"), 1000)})

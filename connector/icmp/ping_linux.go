@@ -115,6 +115,11 @@ func openPing(v6 bool) (int, error) {
 	if err == nil {
 		enlarge(fd)
 	}
+	if err == nil && !v6 {
+		if err = sock.WatchOptions(fd); err != nil {
+			_ = unix.Close(fd)
+		}
+	}
 	return fd, err
 }
 
@@ -130,6 +135,9 @@ func enlarge(fd int) {
 const wantBuffer = 4 << 20
 
 func (t *pingSockets) Name() string { return string(Ping) }
+
+// Records: ip_options_get lets everybody record the way.
+func (t *pingSockets) Records() bool { return true }
 
 // Raw: a ping socket sends echo requests of code 0 alone (ping_supported).
 func (t *pingSockets) Raw() bool { return false }
@@ -220,7 +228,7 @@ func (t *pingSockets) Send(r Request) packet.Verdict {
 	if s.sock.FD < 0 {
 		return packet.Verdict{Reason: packet.Closed}
 	}
-	to := sock.Send{Dst: netip.AddrPortFrom(r.Dst, 0), TTL: r.TTL, TOS: r.TOS}
+	to := sock.Send{Dst: netip.AddrPortFrom(r.Dst, 0), TTL: r.TTL, TOS: r.TOS, Options: r.Options}
 	return s.sock.Send(m, r.ICMP, to, r.DF, s)
 }
 
@@ -262,7 +270,7 @@ func (s *pingSocket) receive(m *sock.Message) {
 		}
 		s.of.nat.reply(&reply{
 			out: s.out, from: r.From.Addr(), seq: binary.BigEndian.Uint16(r.Data[6:]), code: r.Data[1],
-			ttl: r.TTL, tos: r.TOS, payload: r.Data[8:],
+			ttl: r.TTL, tos: r.TOS, options: r.Options, payload: r.Data[8:],
 		})
 	}
 }

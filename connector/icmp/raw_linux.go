@@ -104,14 +104,14 @@ func filter(fd int, v6 bool) error {
 	)
 }
 
-func (s *rawSocket) write(icmp []byte, to Header) packet.Verdict {
+func (s *rawSocket) write(icmp, options []byte, to Header) packet.Verdict {
 	if to.DF != s.df {
 		if err := sock.SetDF(s.fd, s.ip6, to.DF); err != nil {
 			return packet.Verdict{Reason: packet.SendFailed}
 		}
 		s.df = to.DF
 	}
-	err := s.msg.SendTo(s.fd, icmp, sock.Send{Dst: netip.AddrPortFrom(to.Dst, 0), V6: s.ip6, TTL: to.TTL, TOS: to.TOS})
+	err := s.msg.SendTo(s.fd, icmp, sock.Send{Dst: netip.AddrPortFrom(to.Dst, 0), V6: s.ip6, TTL: to.TTL, TOS: to.TOS, Options: options})
 	var mtu uint32
 	if err == unix.EMSGSIZE {
 		mtu = linkMTU(to.Dst)

@@ -17,7 +17,8 @@ type reply struct {
 	seq       uint16
 	timestamp bool // to a timestamp request; else an echo reply
 	code      uint8
-	ttl, tos  uint8 // ttl 0 = unknown
+	ttl, tos  uint8  // ttl 0 = unknown
+	options   []byte // of IPv4
 	payload   []byte
 }
 
@@ -51,9 +52,13 @@ func (n *NAT) tryReply(a *reply) packet.Reason {
 	}
 	s := n.bufs.Get().(*scratch)
 	defer n.bufs.Put(s)
+	var options []byte
+	if len(a.options) > 0 {
+		options = packet.AppendRecords(nil, a.options)
+	}
 	s.out = packet.AppendEcho(append(s.out[:0], byte(proto.TypePacket)), &packet.Echo{
 		Src: a.from, Dst: client.client, Ident: client.ident, Seq: a.seq, TTL: ttl, TOS: a.tos,
-		ID: uint16(n.ids.Add(1)), Reply: true, Timestamp: a.timestamp, Code: a.code, Payload: a.payload,
+		ID: uint16(n.ids.Add(1)), Reply: true, Timestamp: a.timestamp, Code: a.code, Options: options, Payload: a.payload,
 	})
 	return n.cfg.Back.Deliver(client.client, link.Urgent, s.out)
 }

@@ -13,7 +13,7 @@ import (
 type socket interface {
 	// write sends one ICMP message with a complete header; one call at a time. The verdict is
 	// packet.OK or says what the failure means for the sender of the request.
-	write(icmp []byte, to Header) packet.Verdict
+	write(icmp, options []byte, to Header) packet.Verdict
 	// read hands everything that arrives to n.Incoming or n.incoming4 until ctx ends. Never nil.
 	read(ctx context.Context, n *NAT) error
 	// alone says that no other program of this host can have sent a request of that identifier.
@@ -49,6 +49,7 @@ func newShared(mode Mode, v4, v6 socket) *shared {
 
 func (t *shared) Name() string  { return string(t.mode) }
 func (t *shared) Raw() bool     { return t.mode == Raw }
+func (t *shared) Records() bool { return t.mode == Raw } // of Linux: other systems have no call for one packet alone
 func (t *shared) Attach(n *NAT) { t.nat = n }
 
 func (t *shared) Open(v6 bool, want uint16) (uint16, error) {
@@ -71,7 +72,7 @@ func (t *shared) Send(r Request) packet.Verdict {
 		s.buf[2], s.buf[3] = 0, 0
 		binary.BigEndian.PutUint16(s.buf[2:], packet.Checksum(s.buf, 0))
 	}
-	return s.write(s.buf, r.Header)
+	return s.write(s.buf, r.Options, r.Header)
 }
 
 // Alone asks the socket of the family.

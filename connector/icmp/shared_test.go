@@ -19,7 +19,7 @@ type fakeSocket struct {
 	closed bool
 }
 
-func (f *fakeSocket) write(icmp []byte, to Header) packet.Verdict {
+func (f *fakeSocket) write(icmp, _ []byte, to Header) packet.Verdict {
 	f.wrote, f.to = append([]byte(nil), icmp...), to
 	return f.fails
 }

@@ -22,6 +22,8 @@ type Transport interface {
 	Name() string
 	// Raw says that it sends every query of ICMP: else only echo requests of code 0.
 	Raw() bool
+	// Records says that it sends IPv4 options that record the way, and receives them.
+	Records() bool
 	// Attach names the NAT that takes what arrives, before any other call.
 	Attach(n *NAT)
 	// Open acquires an identifier, want where it is free.
@@ -56,6 +58,8 @@ type Header struct {
 type Request struct {
 	Outer
 	Header
+	// Options are those IPv4 options that record the way, a multiple of 4 bytes: most have none.
+	Options []byte
 	// ICMP is the client's message, a query, its own identifier in it. Valid until Send returns.
 	ICMP []byte
 }
@@ -63,5 +67,6 @@ type Request struct {
 // Message is what is known beside its bytes of an ICMP message that arrived.
 type Message struct {
 	From     netip.Addr
-	TTL, TOS uint8 // TTL 0 = unknown
+	TTL, TOS uint8  // TTL 0 = unknown
+	Options  []byte // of IPv4
 }

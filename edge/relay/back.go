@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/internal/link"
@@ -30,7 +31,15 @@ func (c *ConnectorAttachment) packet(d []byte, s *scratch) outcome {
 	if !p.Forward() {
 		return ended(packet.TTLExpired)
 	}
+	c.r.record(p)
 	return forwardTo(sub.dev, link.Urgent, d[:proto.PacketOverhead+len(p.Raw)])
+}
+
+// record enters the edge as a hop into a packet that asks for it in its options (RFC 791 §3.1).
+func (r *Relay) record(p *packet.Packet) {
+	if p.Hdr > 20 && !p.V6 && r.hop4.IsValid() {
+		p.Record(r.hop4, time.Now())
+	}
 }
 
 // answered returns destination and identifier of the echo request that the packet in s answers;

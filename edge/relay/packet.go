@@ -49,6 +49,7 @@ func (a *DeviceAttachment) packet(d []byte, s *scratch) outcome {
 	}
 	a.r.asked.note(a.dev.owner, p.Dst, p.Ident)
 	p.SetTTL(at.ttl)
+	a.r.record(p)
 	return outcome{to: at.to.link, owner: a.dev.owner, class: link.Urgent, forward: d[:proto.PacketOverhead+len(p.Raw)]}
 }
 

@@ -153,6 +153,28 @@ func TestPacketFromClient(t *testing.T) {
 	}
 }
 
+// The edge is a hop of a recorded route, on both ways; of none where it has no address of IPv4.
+func TestEdgeRecordsItself(t *testing.T) {
+	for _, hops := range [][]netip.Addr{{hop4}, {hop6}} {
+		w := newWorld(t, Config{Hops: hops})
+		ask := packet.Echo{Src: alice4, Dst: server4, Ident: 7, TTL: 9, Options: []byte{7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0}}
+		w.alice.Datagram(echo(ask))
+		back := packet.Echo{Src: server4, Dst: alice4, Ident: 7, TTL: 60, Reply: true, Options: []byte{7, 11, 8, 9, 9, 9, 9, 0, 0, 0, 0, 0}}
+		w.home.Datagram(echo(back))
+		ask.TTL, back.TTL = 8, 59
+		if hops[0].Is4() {
+			h := hop4.As4()
+			ask.Options, back.Options = slices.Concat([]byte{7, 11, 8}, h[:], make([]byte, 5)), slices.Concat([]byte{7, 11, 12, 9, 9, 9, 9}, h[:], []byte{0})
+		}
+		if diff := cmp.Diff(echo(ask), w.homeLink.take(t)); diff != "" {
+			t.Errorf("to the connector (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(echo(back), w.aliceLink.take(t)); diff != "" {
+			t.Errorf("to the client (-want +got):\n%s", diff)
+		}
+	}
+}
+
 // An unsettled link makes no "packet too big", and an IPv6 packet up to 1280 bytes always crosses.
 func TestTooBigRules(t *testing.T) {
 	big := echo(packet.Echo{Src: alice4, Dst: server4, TTL: 9, DF: true, Payload: make([]byte, 1440)})

@@ -36,6 +36,8 @@ type Send struct {
 	V6  bool
 	TTL uint8
 	TOS uint8
+	// Options are IPv4 options, at most 40 bytes: those that the kernel lets everybody send (ip(7)).
+	Options []byte
 }
 
 // SendTo sends b as one message. The errors are plain errno values.
@@ -57,7 +59,19 @@ func (m *Message) control(s Send) []byte {
 	}
 	n := putControl(m.oob[:], level, ttl, int32(s.TTL))
 	n += putControl(m.oob[n:], level, tos, int32(s.TOS))
+	if len(s.Options) > 0 && !s.V6 {
+		n += putOptions(m.oob[n:], s.Options[:min(len(s.Options), 40)])
+	}
 	return m.oob[:n]
+}
+
+// putOptions writes the IPv4 options of one message (IP_RETOPTS, ip_cmsg_send).
+func putOptions(b, options []byte) int {
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
+	h.Level, h.Type = unix.IPPROTO_IP, unix.IP_RETOPTS
+	h.SetLen(unix.CmsgLen(len(options)))
+	copy(b[unix.CmsgLen(0):], options)
+	return unix.CmsgSpace(len(options))
 }
 
 func putControl(b []byte, level, typ int, v int32) int {
@@ -68,12 +82,13 @@ func putControl(b []byte, level, typ int, v int32) int {
 	return unix.CmsgSpace(4)
 }
 
-// Received is what came with a message. Data aliases Message.Buf.
+// Received is what came with a message. Data aliases Message.Buf, Options the Message.
 type Received struct {
-	Data []byte
-	From netip.AddrPort
-	TTL  uint8 // 0 = unknown
-	TOS  uint8
+	Data    []byte
+	From    netip.AddrPort
+	TTL     uint8 // 0 = unknown
+	TOS     uint8
+	Options []byte // of IPv4, where WatchOptions has asked for them
 }
 
 // Receive reads one message into Buf[head:]. unix.EAGAIN: nothing there.
@@ -99,6 +114,8 @@ func (r *Received) note(level, typ int32, data []byte) {
 	switch {
 	case level == unix.IPPROTO_IP && typ == unix.IP_TTL, level == unix.IPPROTO_IPV6 && typ == unix.IPV6_HOPLIMIT:
 		r.TTL = v
+	case level == unix.IPPROTO_IP && typ == unix.IP_RECVOPTS:
+		r.Options = data
 	case level == unix.IPPROTO_IP && typ == unix.IP_TOS, level == unix.IPPROTO_IPV6 && typ == unix.IPV6_TCLASS:
 		r.TOS = v
 	}

@@ -38,6 +38,9 @@ func watch(fd int, v6 bool) error {
 	return nil
 }
 
+// WatchOptions asks for the IPv4 options of all that arrives.
+func WatchOptions(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVOPTS, 1) }
+
 // Unwatch turns the error queue of a stream socket off and empties it. With it, any ICMP error
 // about an established connection ends that; RFC 1122 §4.2.3.9 has it ignore all that may pass.
 func Unwatch(fd int, v6 bool) error {

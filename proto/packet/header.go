@@ -13,6 +13,8 @@ type header struct {
 	df       bool
 	id       uint16
 	length   int // of what follows the header
+
+	options []byte // of IPv4, a multiple of 4 bytes, at most 40
 }
 
 func headerSize(v6 bool) int {
@@ -22,7 +24,7 @@ func headerSize(v6 bool) int {
 	return 20
 }
 
-// appendHeader appends an IPv4 or IPv6 header without options.
+// appendHeader appends an IPv4 or IPv6 header, the latter without options.
 func appendHeader(b []byte, h header) []byte {
 	if h.ttl == 0 {
 		h.ttl = DefaultTTL
@@ -39,13 +41,15 @@ func appendHeader(b []byte, h header) []byte {
 	if h.df {
 		frag = 0x4000
 	}
-	b = append(b, 0x45, h.tos)
-	b = binary.BigEndian.AppendUint16(b, uint16(20+h.length))
+	size := 20 + len(h.options)
+	b = append(b, 0x40|byte(size/4), h.tos)
+	b = binary.BigEndian.AppendUint16(b, uint16(size+h.length))
 	b = binary.BigEndian.AppendUint16(b, h.id)
 	b = binary.BigEndian.AppendUint16(b, frag)
 	b = append(b, h.ttl, h.proto, 0, 0)
 	src, dst := h.src.As4(), h.dst.As4()
 	b = append(append(b, src[:]...), dst[:]...)
-	setHeaderChecksum(b[start:], 20)
+	b = append(b, h.options...)
+	setHeaderChecksum(b[start:], size)
 	return b
 }

@@ -52,6 +52,7 @@ type Echo struct {
 	Timestamp  bool   // a timestamp message instead, of IPv4: the Payload is its times
 	Code       uint8  // 0, but for who asks with another one
 	ID         uint16 // IPv4 identification
+	Options    []byte // of IPv4, a multiple of 4 bytes, at most 40
 	Payload    []byte
 }
 
@@ -68,7 +69,10 @@ func AppendEcho(b []byte, e *Echo) []byte {
 		typ = echoReply(v6)
 	}
 	start := len(b)
-	b = appendHeader(b, header{src: e.Src, dst: e.Dst, ttl: e.TTL, tos: e.TOS, df: e.DF, id: e.ID, proto: icmpProto(v6), length: 8 + len(e.Payload)})
+	if !v6 {
+		head += len(e.Options)
+	}
+	b = appendHeader(b, header{options: e.Options, src: e.Src, dst: e.Dst, ttl: e.TTL, tos: e.TOS, df: e.DF, id: e.ID, proto: icmpProto(v6), length: 8 + len(e.Payload)})
 	b = append(b, typ, e.Code, 0, 0)
 	b = binary.BigEndian.AppendUint16(b, e.Ident)
 	b = binary.BigEndian.AppendUint16(b, e.Seq)

@@ -39,7 +39,7 @@ func AppendEchoReply(b []byte, req *Packet) []byte {
 func replyTo(req *Packet) Echo {
 	return Echo{
 		Src: req.Dst, Dst: req.Src, Ident: req.Ident, Seq: req.Seq, TOS: req.TOS, Reply: true, Code: req.Code,
-		Payload: req.Payload(),
+		Options: req.AppendRecords(nil), Payload: req.Payload(),
 	}
 }
 
@@ -47,8 +47,20 @@ func replyTo(req *Packet) Echo {
 const sizeTimestamp = 20
 
 // AppendQueryReply appends the answer of req's destination to the query req; ok is false, and nothing
-// appended, where req is none, or too short. now is for timestamps.
+// appended, where req is none, or too short. now is for timestamps. Of the options those that record the
+// way come back, with the destination in them twice, as it had the query and as it sends the answer (Linux;
+// RFC 1122 §3.2.2.6 asks for it once).
 func AppendQueryReply(b []byte, req *Packet, now time.Time) (_ []byte, ok bool) {
+	start := len(b)
+	if b, ok = appendQueryReply(b, req, now); ok && req.Hdr > 20 && !req.V6 {
+		reply := Packet{Raw: b[start:], Hdr: int(b[start]&15) * 4}
+		reply.Record(req.Dst, now)
+		reply.Record(req.Dst, now)
+	}
+	return b, ok
+}
+
+func appendQueryReply(b []byte, req *Packet, now time.Time) (_ []byte, ok bool) {
 	switch {
 	case req.IsEchoRequest():
 		return AppendEchoReply(b, req), true

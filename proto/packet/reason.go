@@ -42,6 +42,7 @@ const (
 	Unanswered             // too many destinations that are asked and have never answered
 	BadOption              // answered with parameter problem: an IP option or hop-by-hop option that is wrong
 	MemoryShort            // a flow that held memory and did not move, when others needed it
+	OptionsLost            // sent on without its IP options, which this system cannot send; counted beside what became of it
 	NumReasons
 )
 
@@ -78,6 +79,7 @@ var reasonNames = [NumReasons]string{
 	Unanswered:      "unanswered",
 	BadOption:       "bad option",
 	MemoryShort:     "memory short",
+	OptionsLost:     "options lost",
 }
 
 // String returns the reason in words, as `status` shows it.

@@ -28,7 +28,8 @@
 //	nat                          one identifier of several clients, by ping sockets and by raw ones
 //	output                       what --output writes to, and leaves as it is
 //	order                        datagrams of one conversation come as they left
-//	ping, sizes                  echoes of every size, and datagrams; ping_odd: replies that are damaged
+//	ping, sizes                  echoes of every size, and datagrams; ping_odd: replies that are damaged;
+//	                             ping_record: routes and times that are recorded
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see
 //	readme                       what the README says, typed
 //	transcripts                  what docs/troubleshooting.md shows; transcripts_behind: behind routers

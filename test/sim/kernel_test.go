@@ -68,6 +68,8 @@ func (e *echoes) Open(v6 bool, want uint16) (uint16, error) {
 
 func (e *echoes) Raw() bool { return false }
 
+func (e *echoes) Records() bool { return false }
+
 func (e *echoes) Alone(icmp.Outer) bool { return true }
 
 func (e *echoes) Release(o icmp.Outer) {
