@@ -105,6 +105,50 @@ func TestErrorQueue(t *testing.T) {
 	}
 }
 
+// Options that record the way go out with one message, as the kernel lets everybody do, and come in where
+// they are asked for: both ends have entered themselves.
+func TestOptionsCross(t *testing.T) {
+	from, _ := bound(t, loopbacks["v4"])
+	to, toAt := bound(t, loopbacks["v4"])
+	if err := WatchOptions(to); err != nil {
+		t.Fatal(err)
+	}
+	m := NewMessage(0, MaxPayload)
+	for _, c := range []struct{ sent, got []byte }{
+		{[]byte{7, 15, 8, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0}, []byte{7, 15, 16, 1, 2, 3, 4, 127, 0, 0, 1, 127, 0, 0, 1, 0}},
+		{nil, nil},
+	} {
+		if err := m.SendTo(from, []byte("hello"), Send{Dst: toAt, TTL: 9, TOS: 0x48, Options: c.sent}); err != nil {
+			t.Fatal(err)
+		}
+		ready(t, to, unix.POLLIN)
+		var r Received
+		if err := m.Receive(to, 0, &r); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(r.Options, c.got) || r.TTL != 9 || r.TOS != 0x48 || string(r.Data) != "hello" {
+			t.Errorf("%x came as %x, TTL %d, class %#x", c.sent, r.Options, r.TTL, r.TOS)
+		}
+	}
+}
+
+// An extension (RFC 4884) is cut off what is quoted, where the kernel says that it begins.
+func TestErrorWithExtension(t *testing.T) {
+	const extension = "\x20\x00\xc4\x13\x00\x0c\x01\x01\x05\xdc\x14\x01\x00\x01\x01\x01"
+	for _, c := range []struct {
+		at     int // what the kernel says
+		quoted uint8
+	}{{100, 32}, {0, 0}} {
+		r := QueuedError{
+			Data: append(make([]byte, 100), extension...), From: loopbacks["v4"], Type: packet.TypeTimeExceeded, TTL: 9, extension: c.at,
+		}
+		want := packet.Error{Src: loopbacks["v4"], Type: packet.TypeTimeExceeded, TTL: 9, Extension: packet.Extension{Raw: extension, Quoted: c.quoted}}
+		if got := r.ICMP(28); got != want || len(r.Data) != 100 {
+			t.Errorf("at %d: %+v behind %d bytes, want %+v", c.at, got, len(r.Data), want)
+		}
+	}
+}
+
 func TestNoAllocations(t *testing.T) {
 	from, _ := bound(t, loopbacks["v4"])
 	to, toAt := bound(t, loopbacks["v4"])

@@ -125,7 +125,7 @@ func keyOf(d *datagram) (uint16, bool) {
 		return 0, false
 	case isError(d):
 		q, ok := decode(b[8:])
-		if !ok || len(q.body) < 8 {
+		if !ok || len(q.body) < 8 || q.off > 0 { // a later fragment has no key
 			return 0, false
 		}
 		if isICMP(&q) {
@@ -153,7 +153,7 @@ var kinds = map[[3]byte]string{
 	{4, 3, 13}: "admin prohibited", {4, 11, 0}: "time exceeded", {4, 11, 1}: "reassembly timeout", {4, 12, 0}: "parameter problem",
 	{6, 1, 0}: "net unreachable", {6, 1, 3}: "host unreachable", {6, 1, 4}: "port unreachable", {6, 2, 0}: "packet too big",
 	{6, 1, 1}: "admin prohibited", {6, 3, 0}: "time exceeded", {6, 3, 1}: "reassembly timeout", {6, 4, 0}: "parameter problem",
-	{6, 4, 2}: "parameter problem",
+	{6, 4, 2}: "parameter problem", {4, 3, 2}: "protocol unreachable", {6, 4, 1}: "protocol unreachable",
 	{4, 0, 0}: "echo reply", {6, 129, 0}: "echo reply",
 }
 

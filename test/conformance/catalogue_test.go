@@ -112,7 +112,7 @@ var protoNames = map[uint8]string{packet.ICMP: "echo", packet.UDP: "UDP", packet
 
 // catalogue returns the probes of one IP version for two rows without rate limits.
 func catalogue(v6 bool) []probe {
-	return slices.Concat(echoes(v6), transports(v6), ownAddresses(v6), classes(v6), fragments(v6), damaged(v6), options(v6))
+	return slices.Concat(echoes(v6), transports(v6), ownAddresses(v6), classes(v6), fragments(v6), damaged(v6), options(v6), otherProtocols(v6))
 }
 
 // echoes: every size, with DF and without, with every TTL.
@@ -239,6 +239,22 @@ func fragments(v6 bool) []probe {
 			p.twist = beyond
 		}
 		out = append(out, p)
+	}
+	return out
+}
+
+// otherProtocols: GRE, ESP, SCTP and one of nobody's expire in the first router, and are unreachable
+// there. What is behind it only Linux routers carry.
+func otherProtocols(v6 bool) []probe {
+	var out []probe
+	for _, proto := range []uint8{47, 50, 132, 253} {
+		for _, size := range []int{0, 12, 1208} {
+			expires := probe{proto: proto, dst: places[0].addr(v6), ttl: 1, tos: 0x28, size: size, want: "time exceeded"}
+			expires.name = fmt.Sprintf("protocol %d %s, %d bytes, TTL 1", proto, version(v6), size)
+			own := probe{proto: proto, dst: hops[0].addr(v6), ttl: 64, size: size, want: "protocol unreachable"}
+			own.name = fmt.Sprintf("protocol %d %s to the edge, %d bytes", proto, version(v6), size)
+			out = append(out, expires, own)
+		}
 	}
 	return out
 }

@@ -16,7 +16,7 @@ const mtu = 1500
 type probe struct {
 	name  string
 	want  string // the kind of answer that row (a) gives; silent if none
-	proto uint8  // packet.ICMP (of either version), packet.UDP, packet.TCP
+	proto uint8  // packet.ICMP (of either version), packet.UDP, packet.TCP; others in catalogue's otherProtocols
 	dst   netip.Addr
 	port  uint16 // destination port
 	ttl   uint8
@@ -88,6 +88,8 @@ func (p *probe) transport(src netip.Addr) []byte {
 		binary.BigEndian.PutUint32(b[4:], synSeq(p.key))
 		b[12], b[13] = 5<<4, packet.FlagSYN
 		binary.BigEndian.PutUint16(b[14:], 64240)
+	default: // as if it were UDP without a length: nobody looks
+		b = make([]byte, 8)
 	}
 	if p.proto != packet.ICMP {
 		binary.BigEndian.PutUint16(b, p.key)
