@@ -182,8 +182,13 @@ func (n *NAT) Send(p *packet.Packet, ttl uint8) packet.Verdict {
 }
 
 // records returns the options of p that record the way, as they leave this host: the kernel enters its
-// address, but of what has no room left it counts nothing that it sends (ip_options_compile).
+// address, but of what has no room left it counts nothing that it sends (ip_options_compile). Those of a
+// request to this host itself stay here (ownRecords): the kernel would enter itself as sender and as
+// receiver, there and back.
 func (n *NAT) records(p *packet.Packet) []byte {
+	if n.cfg.Host.Own(p.Dst) {
+		return nil
+	}
 	p.Record(netip.Addr{}, time.Time{})
 	b := p.AppendRecords(nil)
 	if len(b) != 0 && !n.t.Records() {

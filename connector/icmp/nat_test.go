@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,6 +143,20 @@ func TestRecordsCross(t *testing.T) {
 		if got := back.Raw[20:back.Hdr]; !bytes.Equal(got, route) {
 			t.Errorf("came back with %x", got)
 		}
+	}
+}
+
+// This host itself is in the route of a ping to it twice, as the destination that it is.
+func TestRecordsOfThisHost(t *testing.T) {
+	b := newBench(t, Config{})
+	p := echoOf(t, packet.Echo{Src: alice4, Dst: self4, Ident: 7, Seq: 1, TTL: 9, Options: []byte{7, 15, 8, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0}})
+	if v := b.Send(&p, 8); v.Reason != packet.OK || b.fake.options != nil {
+		t.Fatalf("%v, sent with %x", v, b.fake.options)
+	}
+	b.reply(&reply{out: Outer{Ident: 7}, from: self4, seq: 1, ttl: 64})
+	back, self := b.took(), self4.As4()
+	if got, want := back.Raw[20:back.Hdr], slices.Concat([]byte{7, 15, 16, 9, 9, 9, 9}, self[:], self[:], []byte{0}); !bytes.Equal(got, want) {
+		t.Errorf("came back with %x, want %x", got, want)
 	}
 }
 

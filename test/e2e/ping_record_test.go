@@ -20,8 +20,8 @@ func TestRecordRoute(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, append([]string{"--routers", "2"}, flags...)...)
-			laptop, edge := "100.96.0.1", "172.68.101.57"
 			row := rows["-4"]
+			laptop, edge := "100.96.0.1", row[0] // edge as it sends on
 			if name == "plain" {
 				laptop, edge = "198.51.100.2", "203.0.113.1"
 			}
@@ -34,8 +34,11 @@ func TestRecordRoute(t *testing.T) {
 				more string // behind the entries
 			}{
 				{[]string{"-R"}, row[4], route, ""},
+				{[]string{"-R"}, row[0], []string{laptop, row[0], row[0], laptop}, ""},
+				{[]string{"-R"}, row[1], []string{laptop, edge, row[1], row[1], row[0], laptop}, ""},
 				{[]string{"-T", "tsonly"}, row[4], make([]string, 9), "Unrecorded hops: 3"},
 				{[]string{"-T", "tsandaddr"}, row[4], stamped, "Unrecorded hops: 7"},
+				{[]string{"-T", "tsandaddr"}, row[1], []string{laptop, row[0], row[1], row[1]}, "Unrecorded hops: 2"},
 				{[]string{"-T", "tsandaddr"}, row[0], []string{laptop, row[0], row[0], laptop}, ""},
 			} {
 				out := l.ping("laptop", 1, append(c.args, c.dst)...)
@@ -48,12 +51,6 @@ func TestRecordRoute(t *testing.T) {
 				if !slices.Equal(got, c.want) || c.more != "" && !strings.Contains(out, c.more+"\n") {
 					t.Errorf("ping %q %s: %q, want %q and %q\n%s", c.args, c.dst, got, c.want, c.more, out)
 				}
-			}
-			if name == "plain" {
-				return
-			}
-			if r := l.exec("laptop", "ping", "-n", "-c1", "-R", row[0]); !strings.Contains(r.stdout, "RR: \t"+laptop+"\n\t"+row[0]+"\n\t"+row[0]+"\n\t"+laptop+"\n") {
-				t.Errorf("ping -R of the edge\n%s", r.stdout)
 			}
 		})
 	}
