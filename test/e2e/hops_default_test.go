@@ -18,14 +18,17 @@ const defaultHop = "192.0.0.8"
 // Tailscale, whose chain drops what comes from the shared address space by other devices.
 func TestDefaultHop(t *testing.T) {
 	t.Parallel()
-	needs(t, "traceroute", "ping", "iptables")
+	needs(t, "traceroute", "ping", "nft")
 	l := newLab(t, "--bare")
 	l.byHandWith("--advertise "+edgeDialV4+":7844", "grants: [{id: two, who: [\"*\"], to: ["+connectorV4+", "+serverV4+"], how: [\"*\"]}]\n")
 	for _, neighbour := range []string{"nobody", "Tailscale"} {
 		t.Run("beside "+neighbour, func(t *testing.T) {
 			l := &lab{t: t, name: l.name, dir: l.dir}
 			if neighbour == "Tailscale" {
-				l.run("laptop", "sh", "-ec", "iptables -N ts-input; iptables -A ts-input -s 100.64.0.0/10 ! -i tailscale0 -j DROP; iptables -I INPUT -j ts-input")
+				l.run("laptop", "nft", "-f", l.file("rules", `table ip filter {
+	chain ts-input { type filter hook input priority 0; ip saddr 100.64.0.0/10 iifname != "tailscale0" counter drop; }
+}
+`))
 			}
 			l.wantTrace("the path", "laptop", []string{"-I", serverV4}, defaultHop, connectorV4, serverV4)
 			l.wantTrace("the edge", "laptop", []string{"-I", defaultHop}, defaultHop)
