@@ -113,8 +113,11 @@ func (n *Node) refresh(ctx context.Context) error {
 	if !n.expired() {
 		return nil
 	}
-	id := n.current()
-	n.cfg.Log.Info("renewing a certificate that is not good now", zap.Time("begins", id.cert.NotBefore), zap.Time("expires", id.cert.NotAfter))
+	id, text := n.current(), "renewing an expired certificate"
+	if n.cfg.Now().Before(id.cert.NotBefore) {
+		text = "renewing a certificate that has not begun"
+	}
+	n.cfg.Log.Info(text, zap.Time("begins", id.cert.NotBefore), zap.Time("expired", id.cert.NotAfter))
 	return n.retry(ctx, id.edges, func(ctx context.Context, addr string) error {
 		return n.renewExpired(ctx, addr, id)
 	})
