@@ -196,6 +196,9 @@ Its exit code is 1 where something that is needed failed.`,
 				StateDir: file.StateDir,
 				Token: func() ([]string, bool, error) {
 					t, ok, err := process.ReadToken(file.TokenFile)
+					if ok {
+						err = process.CheckTokenKind(t, proto.RoleConnector)
+					}
 					return t.Edges, ok, err
 				},
 				Enrolled: func() ([]string, error) { return node.StoredEdges(file.StateDir) },

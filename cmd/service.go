@@ -53,6 +53,9 @@ func newServiceInstallCmd(role proto.Role) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := process.CheckTokenKind(t, role); err != nil {
+					return err
+				}
 				cfg.Token = t.String()
 			}
 			if err := service.Install(c.Context(), cfg); err != nil || dry {

@@ -3,10 +3,13 @@ package local
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,9 +72,16 @@ func TestAnswersAndErrorsCross(t *testing.T) {
 
 func TestSocketMode(t *testing.T) {
 	path := serve(t, http.NotFoundHandler())
-	fi, err := os.Stat(path)
-	if err != nil || fi.Mode().Perm() != 0o660 {
-		t.Errorf("mode %v, %v; want 0660", fi.Mode(), err)
+	own, err := user.LookupGroupId(strconv.Itoa(os.Getegid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]fs.FileMode{own.Name: 0o660, "no-such-group": 0o600, "": 0o600} {
+		err := restrict(path, name)
+		fi, statErr := os.Stat(path)
+		if err != nil || statErr != nil || fi.Mode().Perm() != want {
+			t.Errorf("group %q: mode %v, %v, %v; want %o", name, fi.Mode(), err, statErr, want)
+		}
 	}
 }
 

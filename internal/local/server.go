@@ -17,7 +17,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 )
 
-// group may open the sockets, where it exists.
+// group may open the sockets, where it exists and this process may give them to it.
 const group = "oneping"
 
 // maxPath is the longest path that a socket address holds on every system
@@ -53,7 +53,7 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, &advice.Error{Text: err.Error(), Advice: listenHint(err), Cause: err}
 	}
-	if err := restrict(path); err != nil {
+	if err := restrict(path, group); err != nil {
 		_ = ln.Close()
 		return nil, fmt.Errorf("restrict %s: %w", path, err)
 	}
@@ -133,12 +133,19 @@ func holder(conn net.Conn) string {
 	return "process " + strconv.Itoa(peer.PID) + commandOf(peer.PID)
 }
 
-// restrict gives the socket to its owner and to the group.
-func restrict(path string) error {
-	if g, err := user.LookupGroup(group); err == nil {
-		if gid, err := strconv.Atoi(g.Gid); err == nil {
-			_ = os.Lchown(path, -1, gid) // not allowed for a user outside the group: the owner alone then
-		}
+// restrict gives the socket to its owner and to the group; where there is no such group, or this
+// user may not give it something, to the owner alone.
+func restrict(path, group string) error {
+	if err := os.Chmod(path, 0o600); err != nil {
+		return err
+	}
+	g, err := user.LookupGroup(group)
+	if err != nil {
+		return nil
+	}
+	gid, err := strconv.Atoi(g.Gid)
+	if err != nil || os.Lchown(path, -1, gid) != nil {
+		return nil
 	}
 	return os.Chmod(path, 0o660)
 }

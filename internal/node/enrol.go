@@ -43,7 +43,7 @@ func (n *Node) Enrol(ctx context.Context) error {
 	case id.cert == nil && !have:
 		return &advice.Error{
 			Text:   "this " + string(n.cfg.Role) + " has not enrolled and no token was given",
-			Advice: "pass --token-file F, or set " + process.TokenVariable + "; the edge prints one: oneping " + tokenCommand(n.cfg.Role),
+			Advice: "pass --token-file F, or set " + process.TokenVariable + "; the edge prints one: oneping " + process.TokenCommand(n.cfg.Role),
 		}
 	case id.cert == nil:
 		return n.enrolWith(ctx, tok)
@@ -60,13 +60,6 @@ func (n *Node) Enrol(ctx context.Context) error {
 	return n.refresh(ctx)
 }
 
-func tokenCommand(r proto.Role) string {
-	if r == proto.RoleConnector {
-		return "tunnel token NAME"
-	}
-	return "device token --user USER"
-}
-
 // token reads the token and checks that it is one for this role.
 func (n *Node) token() (proto.Token, bool, error) {
 	if n.cfg.TokenSource == nil {
@@ -76,15 +69,8 @@ func (n *Node) token() (proto.Token, bool, error) {
 	if err != nil || !ok {
 		return proto.Token{}, false, err
 	}
-	want := proto.TokenDevice
-	if n.cfg.Role == proto.RoleConnector {
-		want = proto.TokenTunnel
-	}
-	if tok.Kind != want {
-		return proto.Token{}, false, &advice.Error{
-			Text:   fmt.Sprintf("that is a %s token; a %s needs a %s token", tok.Kind, n.cfg.Role, want),
-			Advice: "make one on the edge: oneping " + tokenCommand(n.cfg.Role),
-		}
+	if err := process.CheckTokenKind(tok, n.cfg.Role); err != nil {
+		return proto.Token{}, false, err
 	}
 	return tok, true, nil
 }

@@ -3,11 +3,13 @@ package process
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
@@ -19,9 +21,22 @@ const lockName = "lock"
 // ErrInUse is found (errors.Is) in what LockDir returns when another process holds the lock.
 var ErrInUse = errors.New("locked")
 
+const (
+	// lockGrace is how long a lock is waited for that somebody holds: a process that was killed a
+	// moment ago does not look like it yet.
+	lockGrace = 300 * time.Millisecond
+	// lockWait is how long it is waited for where the holder is dying: giving back what it has
+	// takes a busy machine a while, and its TUN device and sockets go before its lock.
+	lockWait  = 10 * time.Second
+	lockEvery = 10 * time.Millisecond
+)
+
 // LockDir takes a state directory for this process, so that no second one of its
 // role works with the same files. Closing the file, or the death of the process,
-// gives it back.
+// gives it back; a process that is dying is waited for.
+//
+// Take it before anything else that may be in use: of a process that dies Linux gives back first what
+// it opened last, so that whoever gets the lock finds the rest free.
 func LockDir(dir string, role proto.Role) (*os.File, error) {
 	path := filepath.Join(dir, lockName)
 	f, err := openLock(path)
@@ -31,11 +46,11 @@ func LockDir(dir string, role proto.Role) (*os.File, error) {
 	if err != nil {
 		return nil, &advice.Error{
 			Text:   fmt.Sprintf("lock %s: %v", directoryOf(role), err),
-			Advice: "run as the user who owns " + dir + ", or pass another --state-dir",
+			Advice: lockHint(dir, err),
 			Cause:  err,
 		}
 	}
-	if err := lockFile(f); err != nil {
+	if err := awaitLock(f); err != nil {
 		defer func() { _ = f.Close() }()
 		if errors.Is(err, ErrInUse) {
 			return nil, inUse(dir, role, f)
@@ -44,6 +59,29 @@ func LockDir(dir string, role proto.Role) (*os.File, error) {
 	}
 	sign(f)
 	return f, nil
+}
+
+func lockHint(dir string, err error) string {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return "run as the user who owns " + dir + ", or pass another --state-dir"
+	}
+	return "move " + filepath.Join(dir, lockName) + " away: it is made anew and keeps nothing"
+}
+
+// awaitLock locks f. It waits for a holder that is dying.
+func awaitLock(f *os.File) error {
+	tick := time.NewTicker(lockEvery)
+	defer tick.Stop()
+	for began := time.Now(); ; <-tick.C {
+		err := lockFile(f)
+		waited := time.Since(began)
+		if !errors.Is(err, ErrInUse) || waited > lockWait {
+			return err
+		}
+		if pid, _ := holder(f); waited > lockGrace && !dying(pid) {
+			return err
+		}
+	}
 }
 
 // openLock opens the file of the lock. One that is there can be locked on a read-only file system, too.
@@ -65,13 +103,24 @@ func sign(f *os.File) {
 	}
 }
 
-// inUse names the holder of the lock.
-func inUse(dir string, role proto.Role, f *os.File) error {
+// holder returns what the holder of the lock has written into it: its process id, 0 where there is
+// none, and its command line.
+func holder(f *os.File) (pid int, command string) {
 	b := make([]byte, 4096)
 	n, _ := f.ReadAt(b, 0)
+	first, command, _ := strings.Cut(strings.TrimSpace(string(b[:n])), "\n")
+	pid, _ = strconv.Atoi(first)
+	return pid, command
+}
+
+// inUse names the holder of the lock.
+func inUse(dir string, role proto.Role, f *os.File) error {
 	who := "another process"
-	if pid, command, ok := strings.Cut(strings.TrimSpace(string(b[:n])), "\n"); ok {
-		who = "process " + pid + " (" + command + ")"
+	if pid, command := holder(f); pid > 0 {
+		who = fmt.Sprintf("process %d (%s)", pid, command)
+		if dying(pid) {
+			who += ", which was killed and does not end"
+		}
 	}
 	return &advice.Error{
 		Text:   directoryOf(role) + " " + dir + " is in use by " + who,

@@ -4,16 +4,22 @@ package process
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/oneping/oneping/internal/advice"
 )
 
-// CheckMode refuses the file of a key that others than its owner may read: with advice.
+// CheckMode refuses the file of a key that others than its owner may read, or that is neither this
+// user's nor root's: with advice.
 func CheckMode(path string) error {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("look at key: %w", err)
+	}
+	if err := checkOwner("read "+path, path, fi); err != nil {
+		return err
 	}
 	if perm := fi.Mode().Perm(); perm&0o077 != 0 {
 		return &advice.Error{
@@ -22,4 +28,41 @@ func CheckMode(path string) error {
 		}
 	}
 	return nil
+}
+
+// checkOwner refuses what belongs to a user who is neither the one of this process nor root: that
+// one could put other contents in its place. verb begins the error: "read PATH".
+func checkOwner(verb, path string, fi fs.FileInfo) error {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok || trusted(int(st.Uid), os.Geteuid()) {
+		return nil
+	}
+	return &advice.Error{
+		Text:   fmt.Sprintf("%s: it belongs to user %d, and this process runs as user %d", verb, st.Uid, os.Geteuid()),
+		Advice: fmt.Sprintf("run as that user, or, if you trust what is in it: chown -R %d %s", os.Geteuid(), path),
+	}
+}
+
+func trusted(owner, self int) bool { return owner == self || owner == 0 }
+
+// checkTokenMode refuses a token that others than its owner may read. Where root has put it there for
+// this user, by a group or a list of access (a volume, a credential of systemd), that group may read
+// it; what is no file (a pipe) has no mode that counts. A token may be another user's: sudo is
+// how a token that was copied here is used.
+func checkTokenMode(path string, fi fs.FileInfo) error {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok || !fi.Mode().IsRegular() || tokenModeOK(fi.Mode().Perm(), int(st.Uid), os.Geteuid()) {
+		return nil
+	}
+	return &advice.Error{
+		Text:   fmt.Sprintf("read token from %s: others may read it (mode %04o)", path, fi.Mode().Perm()),
+		Advice: "chmod 600 " + path + "; was it read by somebody else, make a new one: oneping device token --user U, or oneping tunnel token NAME --rotate",
+	}
+}
+
+func tokenModeOK(perm fs.FileMode, owner, self int) bool {
+	if owner == 0 && self != 0 {
+		return perm&0o027 == 0
+	}
+	return perm&0o077 == 0
 }

@@ -38,7 +38,9 @@ func stateDir(role proto.Role, uid int, xdg, home, config string) string {
 }
 
 // MakeStateDir creates dir where it is missing. Anyone may enter it, because
-// the local socket lives there; every secret in it is a file of mode 0600.
+// the local socket lives there; every secret in it is a file of mode 0600. One that
+// belongs to another user than this one or root is refused: that user could put keys
+// of his own into it.
 func MakeStateDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return &advice.Error{
@@ -47,5 +49,9 @@ func MakeStateDir(dir string) error {
 			Cause:  err,
 		}
 	}
-	return nil
+	fi, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("look at state directory: %w", err)
+	}
+	return checkOwner("use state directory "+dir, dir, fi)
 }

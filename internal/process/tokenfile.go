@@ -1,13 +1,18 @@
 package process
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
+	"unicode/utf16"
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/proto"
@@ -73,36 +78,138 @@ func tokenText(path string, stdin io.Reader, env string) (text, from string, err
 		if env == "" {
 			return "", "", nil
 		}
-		return env, "$" + TokenVariable, nil
+		return readText(strings.NewReader(env), "$"+TokenVariable)
 	case "-":
 		return readText(stdin, "standard input")
 	}
 	f, err := os.Open(path)
+	if err == nil {
+		defer func() { _ = f.Close() }()
+		var fi fs.FileInfo
+		if fi, err = f.Stat(); err == nil {
+			if err := checkTokenMode(path, fi); err != nil {
+				return "", "", err
+			}
+		}
+	}
 	if err != nil {
 		return "", "", &advice.Error{Text: "read token: " + err.Error(), Advice: openHint(err), Cause: err}
 	}
-	defer func() { _ = f.Close() }()
 	return readText(f, path)
 }
 
+// readText returns the one token that r holds: blank lines and comments (#) around it do not count.
 func readText(r io.Reader, from string) (string, string, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxToken))
+	b, err := io.ReadAll(io.LimitReader(r, maxToken+1))
 	if err != nil {
-		return "", "", fmt.Errorf("read token from %s: %w", from, err)
+		return "", "", &advice.Error{Text: "read token from " + from + ": " + cause(err), Advice: openHint(err), Cause: err}
 	}
-	if strings.TrimSpace(string(b)) == "" {
+	if len(b) > maxToken {
+		return "", "", &advice.Error{
+			Text:   "read token from " + from + ": it has more than 64 KiB: that is no token",
+			Advice: "name the file that holds the token and nothing else",
+		}
+	}
+	found, err := words(plain(b))
+	if err != nil {
+		return "", "", &advice.Error{
+			Text: "read token from " + from + ": " + err.Error(), Advice: "leave one line in it, the token that is valid now", Cause: err,
+		}
+	}
+	if found == "" {
 		return "", "", &advice.Error{
 			Text:   "read token from " + from + ": it is empty",
 			Advice: "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token",
 		}
 	}
-	return string(b), from, nil
+	return found, from, nil
+}
+
+// words returns the one line of text that is neither blank nor a comment, without quotes around it;
+// "" where there is none. Two tokens are an error: which one holds is not guessed.
+func words(text string) (string, error) {
+	var found string
+	at, number := 0, 0
+	for line := range strings.Lines(text) {
+		number++
+		word := unquoted(strings.TrimSpace(line))
+		switch {
+		case word == "", strings.HasPrefix(word, "#"), word == found:
+		case found == "":
+			found, at = word, number
+		case strings.HasPrefix(word, proto.TokenPrefix) && strings.HasPrefix(found, proto.TokenPrefix):
+			return "", fmt.Errorf("it holds two tokens, in lines %d and %d", at, number)
+		default:
+			return "", fmt.Errorf("lines %d and %d are not one token; was it broken into lines when it was copied?", at, number)
+		}
+	}
+	return found, nil
+}
+
+// unquoted drops the quotes around a word.
+func unquoted(word string) string {
+	for _, quote := range []string{`"`, "'", "`"} {
+		if in, ok := strings.CutPrefix(word, quote); ok {
+			if in, ok = strings.CutSuffix(in, quote); ok {
+				return strings.TrimSpace(in)
+			}
+		}
+	}
+	return word
+}
+
+// plain returns text without the mark of its encoding. Windows writes UTF-16 with one, where
+// output is sent to a file by PowerShell.
+func plain(b []byte) string {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(b, []byte{0xef, 0xbb, 0xbf}):
+		return string(b[3:])
+	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return string(b)
+	}
+	var units []uint16
+	for unit := range slices.Chunk(b[2:], 2) {
+		if len(unit) == 2 {
+			units = append(units, order.Uint16(unit))
+		}
+	}
+	return string(utf16.Decode(units))
+}
+
+// CheckTokenKind refuses a token that is not for a node of that role.
+func CheckTokenKind(t proto.Token, role proto.Role) error {
+	want := proto.TokenDevice
+	if role == proto.RoleConnector {
+		want = proto.TokenTunnel
+	}
+	if t.Kind == want {
+		return nil
+	}
+	return &advice.Error{
+		Text:   fmt.Sprintf("that is a %s token; a %s needs a %s token", t.Kind, role, want),
+		Advice: "make one on the edge: oneping " + TokenCommand(role),
+	}
+}
+
+// TokenCommand returns the command of the edge that makes a token for a node of that role.
+func TokenCommand(role proto.Role) string {
+	if role == proto.RoleConnector {
+		return "tunnel token NAME"
+	}
+	return "device token --user USER"
 }
 
 func openHint(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "write the token that the edge printed into that file, or pass --token-file - and paste it"
+	case errors.Is(err, syscall.EISDIR):
+		return "name a file in that directory"
 	case errors.Is(err, fs.ErrPermission):
 		return "this user may not read it: chown the file, mode 0600 is right for it"
 	}

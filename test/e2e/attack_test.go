@@ -162,7 +162,7 @@ func (l *lab) attackers(attacker, mode string) []string {
 		var tokens []string
 		for i := range attackDevices {
 			user := fmt.Sprintf("guest%d", i)
-			tokens = append(tokens, l.file(user, l.run("edge", "oneping", "device", "token", "--user", user+"@example.com")))
+			tokens = append(tokens, l.secret(user, l.run("edge", "oneping", "device", "token", "--user", user+"@example.com")))
 		}
 		return append(argv, "-token-files", strings.Join(tokens, ","), "-sources", strconv.Itoa(attackDevices), "-each", "1", mode)
 	}

@@ -66,7 +66,7 @@ func TestFirstStartWithoutNetwork(t *testing.T) {
 	l := newLab(t, "--bare")
 	l.byHand(edgeDialV4 + ":7844").interrupt()
 	l.run("laptop", "sh", "-c", `rm -r "$ONEPING_STATE_DIR/client"; ip link set eth0 down`)
-	l.run("edge", "sh", "-c", "oneping device token --user alice@example.com > laptop.token")
+	l.run("edge", "sh", "-c", "oneping device token --user alice@example.com --output laptop.token")
 	p := l.startClient("--token-file", "laptop.token")
 	l.poll("status says why", 10*time.Second, func() bool { return strings.Contains(l.link().LastError, "reach edge "+edgeDialV4) })
 	if out := l.run("laptop", "oneping", "client", "status"); !strings.Contains(out, "down for ") || !strings.Contains(out, "reach edge "+edgeDialV4) {

@@ -56,7 +56,7 @@ func (l *lab) byHandWith(flags, policy string) *process {
 	for _, line := range []struct{ node, text string }{
 		{"edge", "oneping edge run --listen [::]:7844 " + flags + " &"},
 		{"edge", "oneping tunnel create office && oneping route add 172.16.10.0/24 office && oneping route add fd6f:6e65:7069:10::/64 office"},
-		{"edge", "oneping policy apply -f policy.yaml && oneping tunnel token office > connector.token && oneping device token --user alice@example.com > laptop.token"},
+		{"edge", "oneping policy apply -f policy.yaml && oneping tunnel token office --output connector.token && oneping device token --user alice@example.com --output laptop.token"},
 		{"connector", "oneping connector run --token-file connector.token &"},
 	} {
 		l.readmeLine(line.node, line.text)

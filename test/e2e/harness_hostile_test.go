@@ -36,7 +36,7 @@ func (l *lab) hostileReasons() map[string]uint64 {
 func (l *lab) hostileDevice(user string) []string {
 	l.t.Helper()
 	token := l.run("edge", "oneping", "device", "token", "--user", user)
-	return []string{"tool", "hostile", "-role", "client", "-token-file", l.file(user+".token", token)}
+	return []string{"tool", "hostile", "-role", "client", "-token-file", l.secret(user+".token", token)}
 }
 
 // hostileConnector is a connector without manners, of a tunnel that serves 172.17.5.0/24.
@@ -45,7 +45,7 @@ func (l *lab) hostileConnector() []string {
 	l.run("edge", "oneping", "tunnel", "create", "evil")
 	l.run("edge", "oneping", "route", "add", "172.17.5.0/24", "evil")
 	token := l.run("edge", "oneping", "tunnel", "token", "evil")
-	return []string{"tool", "hostile", "-role", "connector", "-token-file", l.file("evil.token", token)}
+	return []string{"tool", "hostile", "-role", "connector", "-token-file", l.secret("evil.token", token)}
 }
 
 // victim starts a device that uses session 42 all the time.

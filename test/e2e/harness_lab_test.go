@@ -124,6 +124,16 @@ func (l *lab) file(name, text string) string {
 	return path
 }
 
+// secret writes a file that only its owner can read, as tokens have to be, and returns its path.
+func (l *lab) secret(name, text string) string {
+	l.t.Helper()
+	path := l.file(name, text)
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	return path
+}
+
 // result is how a command ended.
 type result struct {
 	stdout, stderr string

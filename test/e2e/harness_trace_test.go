@@ -151,6 +151,7 @@ func (l *lab) connectorWith(flags ...string) *process {
 	if !l.rootless() { // where the only group is inside the range already
 		l.run("connector", "sh", "-c", `echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range`)
 	}
+	l.run("connector", "chown", "-R", "0:0", connectorState) // of the lab's, which runs as another user
 	p := l.start("connector", append([]string{"oneping", "connector", "run"}, flags...)...)
 	p.waitFor("link up")
 	return p

@@ -67,7 +67,7 @@ func (l *lab) otherState() string { return filepath.Join(l.dir, "edge2") }
 func TestForeignCertificate(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	token := l.file("foreign", l.otherEdge("device", "token", "--user", "mallory@example.com"))
+	token := l.secret("foreign", l.otherEdge("device", "token", "--user", "mallory@example.com"))
 	dir := filepath.Join(l.dir, "mallory")
 	up := []string{"oneping", "client", "up", "--tun", "oneping9", "--state-dir", dir}
 	first := l.start("laptop", append(up, "--token-file", token)...)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -46,7 +47,7 @@ func TestSecondNodeOnOneDirectory(t *testing.T) {
 		"laptop":    {"client", laptopState, []string{"oneping", "client", "up", "--tun", "oneping9"}},
 	} {
 		run := filepath.Join(l.dir, node, "oneping", c.role)
-		l.run(node, "mkdir", "-p", run)
+		l.run(node, "sh", "-c", "mkdir -p "+run+"; chown -R 0:0 "+c.dir) // the lab's connector is another user's
 		pid := strings.Fields(l.pids()[slices.IndexFunc(l.pids(), func(s string) bool { return strings.HasPrefix(s, node+" ") })])[1]
 		r := l.exec(node, append([]string{"env", "RUNTIME_DIRECTORY=" + run}, append(c.argv, "--state-dir", c.dir)...)...)
 		for _, part := range []string{
@@ -71,7 +72,7 @@ func TestCopiedStateDirectory(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	copied := filepath.Join(l.dir, "copied")
-	l.run("connector", "cp", "-r", connectorState, copied)
+	l.run("connector", "cp", "-r", "--no-preserve=ownership", connectorState, copied)
 	second := l.start("laptop", "oneping", "connector", "run", "--state-dir", copied)
 	second.waitFor(`"link up"`)
 	var s struct {
@@ -97,4 +98,39 @@ func TestCopiedStateDirectory(t *testing.T) {
 	}
 	second.interrupt()
 	l.poll("the first is back", time.Minute, func() bool { status(); return s.Up })
+}
+
+// TestStartAtOnceAfterKill: who starts a role in the moment in which it was killed is not told that
+// the dying process has its directory, socket, port or device.
+func TestStartAtOnceAfterKill(t *testing.T) {
+	t.Parallel()
+	const rounds = 5
+	b := newLoopback(t)
+	edge := b.run(nil, append([]string{bin}, b.edgeArgs()...)...)
+	b.answers("edge")
+	for name, argv := range map[string][]string{"edge": b.edgeArgs(), "connector": b.connectorArgs(b.token())} {
+		if name == "edge" {
+			edge.signal(syscall.SIGKILL)
+		}
+		for i := range rounds {
+			r := b.run(nil, append([]string{bin}, argv...)...)
+			b.answers(name)
+			r.signal(syscall.SIGKILL)
+			if i == rounds-1 {
+				r.code()
+			}
+		}
+	}
+	l := newLab(t)
+	l.stop("laptop")
+	before := l.host("laptop")
+	for range rounds {
+		p := l.start("laptop", "oneping", "client", "up")
+		p.waitFor(`"link up"`)
+		l.signalClient("KILL")
+	}
+	p := l.start("laptop", "oneping", "client", "up")
+	p.waitFor(`"link up"`)
+	p.interrupt()
+	l.sameHost("after kills, start and stop", before)
 }

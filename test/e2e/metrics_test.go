@@ -24,7 +24,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no line %q in\n%s", want, out)
 		}
 	}
-	r := l.exec("connector", "oneping", "connector", "run", "--state-dir", l.dir+"/other", "--token-file", l.file("t", l.run("edge", "oneping", "tunnel", "token", "lab")),
+	r := l.exec("connector", "oneping", "connector", "run", "--state-dir", l.dir+"/other", "--token-file", l.secret("t", l.run("edge", "oneping", "tunnel", "token", "lab")),
 		"--metrics", "127.0.0.1:9174")
 	if r.code != 1 || !strings.Contains(r.stderr, "metrics: listen tcp 127.0.0.1:9174: bind: address already in use\nhint: ") {
 		t.Errorf("a second one: %+v", r)

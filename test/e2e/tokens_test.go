@@ -42,26 +42,26 @@ func TestRefusedTokens(t *testing.T) {
 			[]string{"enrolment refused", "the token was used already"},
 		},
 		{
-			"an expired device token", "laptop", append(client, l.file("short", short)),
+			"an expired device token", "laptop", append(client, l.secret("short", short)),
 			"the edge refused: the token expired", "make a new one on the edge: oneping device token --user USER",
 			[]string{"enrolment refused", "the token expired"},
 		},
 		{
-			"a rotated tunnel token", "connector", append(connector, l.file("old", old)),
+			"a rotated tunnel token", "connector", append(connector, l.secret("old", old)),
 			"the edge refused: the token was rotated: a newer one replaced it", "print the present one on the edge: oneping tunnel token NAME",
 			[]string{"enrolment refused", "the token was rotated: a newer one replaced it"},
 		},
 		{
-			"another edge's token", "laptop", append(client, l.file("foreign", foreign)),
+			"another edge's token", "laptop", append(client, l.secret("foreign", foreign)),
 			"the token is for another edge: the authority at this address has another key", "Make a new token there",
 			[]string{"enrolment declined by the node", "the token is for another edge: the authority at this address has another key"},
 		},
 		{
-			"a tunnel token for a client", "laptop", append(client, l.file("fresh", fresh)),
+			"a tunnel token for a client", "laptop", append(client, l.secret("fresh", fresh)),
 			"that is a tunnel token; a client needs a device token", "make one on the edge: oneping device token --user USER", nil,
 		},
 		{
-			"half a token", "laptop", append(client, l.file("half", fresh[:len(fresh)/2])),
+			"half a token", "laptop", append(client, l.secret("half", fresh[:len(fresh)/2])),
 			"read token from ", "make a new one on the edge", nil,
 		},
 	} {

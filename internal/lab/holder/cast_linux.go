@@ -79,8 +79,10 @@ func (c *cast) openConnector() error {
 		if c.charter.Rootless {
 			id = 0
 		}
-		if err := os.Chown(stateDir(node), id, id); err != nil {
-			return err
+		if !c.charter.Options.Bare { // there a connector runs as who starts it
+			if err := os.Chown(stateDir(node), id, id); err != nil {
+				return err
+			}
 		}
 		if c.charter.Options.Raw {
 			continue
