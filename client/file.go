@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/oneping/oneping/client/tun"
@@ -29,6 +30,12 @@ func LoadFile(path string) (File, error) {
 // Config returns what f configures, without the node: its token file and log level are the
 // caller's. The device has an IPv6 address, too, hence the least MTU.
 func (f *File) Config() (Config, error) {
+	if err := errors.Join(conf.CheckPath("client", "state_dir", f.StateDir), conf.CheckPath("client", "token_file", f.TokenFile)); err != nil {
+		return Config{}, err
+	}
+	if err := tun.CheckName(f.TUN); err != nil {
+		return Config{}, conf.BadField("client", "tun", err.Error(), "leave it out for "+DefaultTUN)
+	}
 	if f.MTU != 0 && (f.MTU < packet.MinMTU6 || f.MTU > tun.MaxMTU) {
 		return Config{}, conf.BadField("client", "mtu",
 			fmt.Sprintf("%d is not within %d to %d", f.MTU, packet.MinMTU6, tun.MaxMTU),

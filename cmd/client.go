@@ -53,8 +53,8 @@ func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
 		return file, err
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
-	if file.StateDir = over(cmd, "state-dir", f.given.StateDir, file.StateDir); file.StateDir == "" {
-		file.StateDir = process.StateDir(proto.RoleClient)
+	if file.StateDir, err = stateDirOf(proto.RoleClient, over(cmd, "state-dir", f.given.StateDir, file.StateDir)); err != nil {
+		return file, badConfig(cmd, f.path, err)
 	}
 	file.TUN = over(cmd, "tun", f.given.TUN, file.TUN)
 	file.MTU = over(cmd, "mtu", f.given.MTU, file.MTU)
@@ -72,11 +72,11 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	}
 	cfg, err := file.Config()
 	if err != nil {
-		return nil, cfg, badConfig(cmd, err)
+		return nil, cfg, badConfig(cmd, f.path, err)
 	}
-	log, err := obs.NewLogger(file.LogLevel)
+	log, err := newLogger(proto.RoleClient, file.LogLevel)
 	if err != nil {
-		return nil, cfg, badConfig(cmd, err)
+		return nil, cfg, badConfig(cmd, f.path, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleClient)))
 	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()

@@ -2,13 +2,18 @@ package cmd
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/conf"
+	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -41,7 +46,7 @@ func readConfig[File any](cmd *cobra.Command, role proto.Role, named *string, lo
 	}
 	file, err := load(*named)
 	if err != nil {
-		return file, badConfig(cmd, err)
+		return file, badConfig(cmd, *named, err)
 	}
 	return file, nil
 }
@@ -72,9 +77,41 @@ func overList[T any](cmd *cobra.Command, flag, want string, words []string, file
 	return out, nil
 }
 
-// badConfig makes a usage error of a setting that makes no sense, with its own hint.
-func badConfig(cmd *cobra.Command, err error) error {
+// badConfig makes a usage error of a setting that makes no sense, with its own hint, and with its line
+// where it comes from the file.
+func badConfig(cmd *cobra.Command, file string, err error) error {
+	if field, ok := errors.AsType[*conf.FieldError](err); !ok || !givenByFlag(cmd, field.Field) {
+		err = conf.Locate(file, err)
+	}
 	return wrongUse(err, cmp.Or(advice.Of(err), seeHelp(cmd)))
+}
+
+// givenByFlag says whether a flag was given that wins over a key of the file: state_dir is
+// --state-dir, hops a repeated --hop.
+func givenByFlag(cmd *cobra.Command, key string) bool {
+	flag := strings.ReplaceAll(key, "_", "-")
+	return cmd.Flags().Changed(flag) || cmd.Flags().Changed(strings.TrimSuffix(flag, "s"))
+}
+
+// newLogger returns the logger of a role, whose level comes from the file or a flag.
+func newLogger(role proto.Role, level string) (*zap.Logger, error) {
+	log, err := obs.NewLogger(level)
+	if err != nil {
+		return nil, conf.BadField(string(role), "log_level", err.Error(), "leave it out for info")
+	}
+	return log, nil
+}
+
+// stateDirOf returns the directory that was named, else the default one of this user.
+func stateDirOf(role proto.Role, named string) (string, error) {
+	if named != "" {
+		return named, nil
+	}
+	if dir := process.StateDir(role); dir != "" {
+		return dir, nil
+	}
+	return "", conf.BadField(string(role), "state_dir", "there is no default: this process has no home ($HOME is not set)",
+		"name a directory with --state-dir or state_dir, or set HOME")
 }
 
 // newConfigCmd returns "config check" of a role. bind adds the flags of run to it; build does what

@@ -25,43 +25,43 @@ func TestConfigCheck(t *testing.T) {
 	good := path + ": good\n--\n"
 	for _, c := range []struct{ role, text, want string }{
 		{"edge", "listen: \":7844\"\nhops: [192.0.0.8]\n", good},
-		{"edge", "listn: x\n", "--\nerror: read " + path + ": line 1: unknown key \"listn\"\n" + typingHint},
-		{"edge", "unreachable: loud\n", "--\nerror: edge configuration: unreachable: unknown word \"loud\"\nhint: write answer or silent\n"},
-		{"edge", "hops: [224.0.0.1]\n", "--\nerror: edge configuration: hop: 224.0.0.1 is not a unicast address\nhint: name an address that no host uses, such as 192.0.0.8\n"},
+		{"edge", "listn: x\n", "--\nerror: read " + path + ": line 1: unknown key \"listn\"; did you mean \"listen\"?\n" + typingHint},
+		{"edge", "unreachable: loud\n", "--\nerror: read " + path + ": line 1: unreachable: unknown word \"loud\"\nhint: write answer or silent\n"},
+		{"edge", "hops: [224.0.0.1]\n", "--\nerror: read " + path + ": line 1: hops: 224.0.0.1 is not a unicast address\nhint: name an address that no host uses, such as 192.0.0.8\n"},
 		{
-			"edge", "advertise: [nohost]\n", "--\nerror: edge configuration: advertise: address nohost: missing port in address\n" +
+			"edge", "advertise: [nohost]\n", "--\nerror: read " + path + ": line 1: advertise: \"nohost\" is not HOST:PORT\n" +
 				"hint: write HOST:PORT as nodes reach this edge, such as edge.example.com:7844\n",
 		},
 		{"edge", "store: {url: nats://127.0.0.1:4222, user: edge, password_file: " + path + ", domain: hub}\n", good},
 		{
-			"edge", "store:\n  creds: /etc/oneping/store.creds\n", "--\nerror: edge configuration: store.url: it is empty, and the store in this process wants none of the other keys\n" +
+			"edge", "store:\n  creds: /etc/oneping/store.creds\n", "--\nerror: read " + path + ": line 2: store.url: it is empty, and the store in this process wants none of the other keys\n" +
 				"hint: name the servers, such as nats://nats.example.com:4222, or leave the whole of store out\n",
 		},
 		{
-			"edge", "store: {url: nats://127.0.0.1:4222, creds: /nowhere/x}\n", "--\nerror: edge configuration: store.creds: open /nowhere/x: no such file or directory\n" +
+			"edge", "store: {url: nats://127.0.0.1:4222, creds: /nowhere/x}\n", "--\nerror: read " + path + ": line 1: store.creds: open /nowhere/x: no such file or directory\n" +
 				"hint: name the .creds file of a NATS user, which this user may read\n",
 		},
-		{"edge", "store: {uri: x}\n", "--\nerror: read " + path + ": line 1: unknown key \"uri\"\n" + typingHint},
+		{"edge", "store: {uri: x}\n", "--\nerror: read " + path + ": line 1: unknown key \"uri\"; did you mean \"url\"?\n" + typingHint},
 		{"client", "", good},
 		{"client", "state_dir: /srv/oneping\ntoken_file: /etc/oneping/client.token\ntun: op0\nmtu: 1400\nmark: 0x70\nlog_level: debug\n", good},
-		{"client", "tun: op0\n\nmut: 1400\nmarc: 3\n", "--\nerror: read " + path + ":\n  line 3: unknown key \"mut\"\n  line 4: unknown key \"marc\"\n" + typingHint},
-		{"client", "lan: never\n", "--\nerror: client configuration: lan: \"never\" is neither allow nor deny\nhint: leave it out for allow\n"},
-		{"client", "mtu: 40\n", "--\nerror: client configuration: mtu: 40 is not within 1280 to 65535\nhint: leave it out for 1500\n"},
-		{"client", "mark: -1\n", "--\nerror: read " + path + ": line 1: cannot unmarshal !!int `-1` into uint32\n" + typingHint},
+		{"client", "tun: op0\n\nmut: 1400\nmarc: 3\n", "--\nerror: read " + path + ":\n  line 3: unknown key \"mut\"; did you mean \"mtu\"?\n  line 4: unknown key \"marc\"; did you mean \"mark\"?\n" + typingHint},
+		{"client", "lan: never\n", "--\nerror: read " + path + ": line 1: lan: \"never\" is neither allow nor deny\nhint: leave it out for allow\n"},
+		{"client", "mtu: 40\n", "--\nerror: read " + path + ": line 1: mtu: 40 is not within 1280 to 65535\nhint: leave it out for 1500\n"},
+		{"client", "mark: -1\n", "--\nerror: read " + path + ": line 1: mark: -1 is not between 0 and 4294967295\n" + typingHint},
 		{
-			"client", "log_level: loud\n", "--\nerror: parse log level \"loud\": want debug, info, warn or error\n" +
-				"hint: see oneping client config check --help\n",
+			"client", "log_level: loud\n", "--\nerror: read " + path + ": line 1: log_level: parse log level \"loud\": want debug, info, warn or error\n" +
+				"hint: leave it out for info\n",
 		},
 		{"connector", "", good},
 		{"connector", "token_file: t\nallow: [127.0.0.1, 10.0.0.0/8]\ndeny: [172.16.10.1, \"fd00::/8\"]\nicmp: raw\nhops: true\nlog_level: warn\nstate_dir: /srv\n", good},
-		{"connector", "icmp: raw\ndeny:\n  - 10.0.0.0/8\n  - 10.0.0\n", "--\nerror: read " + path + ": line 4: \"10.0.0\" is not a prefix or address\n" + typingHint},
-		{"connector", "alow: []\n", "--\nerror: read " + path + ": line 1: unknown key \"alow\"\n" + typingHint},
+		{"connector", "icmp: raw\ndeny:\n  - 10.0.0.0/8\n  - 10.0.0\n", "--\nerror: read " + path + ": line 4: deny: \"10.0.0\" is not a prefix or address\n" + typingHint},
+		{"connector", "alow: []\n", "--\nerror: read " + path + ": line 1: unknown key \"alow\"; did you mean \"allow\"?\n" + typingHint},
 		{
-			"connector", "icmp: loud\n", "--\nerror: connector configuration: icmp: ICMP mode \"loud\" is none of auto, ping, raw\n" +
+			"connector", "icmp: loud\n", "--\nerror: read " + path + ": line 1: icmp: ICMP mode \"loud\" is none of auto, ping, raw\n" +
 				"hint: leave it out for auto, which takes ping, then raw\n",
 		},
 		{
-			"connector", "hops: 3\n", "--\nerror: connector configuration: hops: hops \"3\" is none of true, single\n" +
+			"connector", "hops: 3\n", "--\nerror: read " + path + ": line 1: hops: hops \"3\" is none of true, single\n" +
 				"hint: leave it out to show each router behind the connector\n",
 		},
 	} {

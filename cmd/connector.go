@@ -76,8 +76,8 @@ func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
 		return file, err
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
-	if file.StateDir = over(cmd, "state-dir", f.stateDir, file.StateDir); file.StateDir == "" {
-		file.StateDir = process.StateDir(proto.RoleConnector)
+	if file.StateDir, err = stateDirOf(proto.RoleConnector, over(cmd, "state-dir", f.stateDir, file.StateDir)); err != nil {
+		return file, badConfig(cmd, f.path, err)
 	}
 	file.ICMP = over(cmd, "icmp", f.given.ICMP, file.ICMP)
 	file.Hops = over(cmd, "hops", f.given.Hops, file.Hops)
@@ -94,11 +94,11 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*connector.Connector, connec
 	}
 	cfg, err := file.Config()
 	if err != nil {
-		return nil, cfg, badConfig(cmd, err)
+		return nil, cfg, badConfig(cmd, f.path, err)
 	}
-	log, err := obs.NewLogger(file.LogLevel)
+	log, err := newLogger(proto.RoleConnector, file.LogLevel)
 	if err != nil {
-		return nil, cfg, badConfig(cmd, err)
+		return nil, cfg, badConfig(cmd, f.path, err)
 	}
 	log = log.With(zap.String(obs.FieldRole, string(proto.RoleConnector)))
 	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()

@@ -12,7 +12,6 @@ import (
 	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/internal/memory"
 	"github.com/oneping/oneping/internal/obs"
-	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -66,15 +65,15 @@ func (f *edgeFlags) build(cmd *cobra.Command) (*edge.Edge, edge.Config, error) {
 	}
 	cfg, err := file.Config()
 	if err != nil {
-		return nil, cfg, badConfig(cmd, err)
+		return nil, cfg, badConfig(cmd, f.config, err)
 	}
 	cfg.Version, cfg.Memory = cmd.Root().Version, memory.Limit()
-	if cfg.Log, err = obs.NewLogger(file.LogLevel); err != nil {
-		return nil, cfg, &usageError{err}
+	if cfg.Log, err = newLogger(proto.RoleEdge, file.LogLevel); err != nil {
+		return nil, cfg, badConfig(cmd, f.config, err)
 	}
 	e, err := edge.New(cfg)
 	if err != nil {
-		return nil, cfg, badConfig(cmd, err)
+		return nil, cfg, badConfig(cmd, f.config, err)
 	}
 	return e, cfg, nil
 }
@@ -91,8 +90,8 @@ func (f *edgeFlags) load(cmd *cobra.Command) (edge.File, error) {
 	if file.Capture, err = overList(cmd, "capture", "a prefix such as 172.16.0.0/12", f.capture, file.Capture, netip.ParsePrefix); err != nil {
 		return file, err
 	}
-	if file.StateDir = over(cmd, "state-dir", f.edge.StateDir, file.StateDir); file.StateDir == "" {
-		file.StateDir = process.StateDir(proto.RoleEdge)
+	if file.StateDir, err = stateDirOf(proto.RoleEdge, over(cmd, "state-dir", f.edge.StateDir, file.StateDir)); err != nil {
+		return file, badConfig(cmd, f.config, err)
 	}
 	file.Listen = over(cmd, "listen", f.edge.Listen, file.Listen)
 	file.Advertise = over(cmd, "advertise", f.edge.Advertise, file.Advertise)
@@ -213,7 +212,7 @@ func newEdgeConfigCmd() *cobra.Command {
 			return f.config, err
 		}
 		if err := cfg.Store.Check(); err != nil {
-			return f.config, badConfig(c, err)
+			return f.config, badConfig(c, f.config, err)
 		}
 		return f.config, nil
 	})

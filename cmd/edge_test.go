@@ -51,18 +51,30 @@ func startEdge(t *testing.T) string {
 // oneping runs a command line in this process, and writes an error as main does.
 func oneping(t *testing.T, args ...string) (stdout, stderr string) {
 	t.Helper()
+	stdout, stderr, _ = onepingCode(t, args...)
+	return stdout, stderr
+}
+
+// onepingCode is oneping with the exit code.
+func onepingCode(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	root := newRootCmd("dev")
 	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&errs)
-	if err := root.ExecuteContext(t.Context()); err != nil {
+	err := root.ExecuteContext(t.Context())
+	if err != nil {
 		errs.WriteString("error: " + err.Error() + "\n")
 		if hint := advice.Of(err); hint != "" {
 			errs.WriteString("hint: " + hint + "\n")
 		}
+		code = 1
 	}
-	return out.String(), errs.String()
+	if _, wrong := errors.AsType[*usageError](err); wrong {
+		code = 2
+	}
+	return out.String(), errs.String(), code
 }
 
 var (

@@ -36,7 +36,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"edge run now":                     "oneping: error: oneping edge run takes no argument, and got \"now\"\nhint: see oneping edge run --help\n",
 		"edge run --hop x":                 "oneping: error: --hop \"x\": want an address such as 172.68.101.57\nhint: see oneping edge run --help\n",
 		"edge run --unreachable x":         "oneping: error: edge configuration: unreachable: unknown word \"x\"\nhint: write answer or silent\n",
-		"edge run --listen 7844":           "oneping: error: edge configuration: listen: address 7844: missing port in address\nhint: write HOST:PORT, such as 0.0.0.0:7844\n",
+		"edge run --listen 7844":           "oneping: error: edge configuration: listen: \"7844\" is not HOST:PORT\nhint: write HOST:PORT, such as 0.0.0.0:7844\n",
 		"client up --mtu 1279":             "oneping: error: client configuration: mtu: 1279 is not within 1280 to 65535\nhint: leave it out for 1500\n",
 		"lab ls":                           "oneping: error: oneping lab has no command \"ls\"\nhint: did you mean oneping lab status?\n",
 		"lab pu":                           "oneping: error: oneping lab has no command \"pu\"\nhint: a command for the laptop stands after --: oneping lab -- pu\n",

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/oneping/oneping/connector/icmp"
@@ -30,6 +31,14 @@ func LoadFile(path string) (File, error) {
 func (f *File) Config() (Config, error) {
 	c := Config{StateDir: f.StateDir, Metrics: f.Metrics, Allow: prefixes(f.Allow), Deny: prefixes(f.Deny), ICMP: icmp.Auto, Hops: HopsTrue}
 	var err error
+	if err = errors.Join(conf.CheckPath("connector", "state_dir", f.StateDir), conf.CheckPath("connector", "token_file", f.TokenFile)); err != nil {
+		return c, err
+	}
+	if f.Metrics != "" {
+		if err = conf.CheckListen(f.Metrics); err != nil {
+			return c, conf.BadField("connector", "metrics", err.Error(), "name a free HOST:PORT of this host, such as 127.0.0.1:9174")
+		}
+	}
 	if f.ICMP != "" {
 		if c.ICMP, err = icmp.ParseMode(f.ICMP); err != nil {
 			return c, conf.BadField("connector", "icmp", err.Error(), "leave it out for auto, which takes ping, then raw")

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/oneping/oneping/internal/conf"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -19,7 +19,7 @@ func (c *Connector) serveMetrics(ctx context.Context, g *errgroup.Group) error {
 	}
 	ln, err := net.Listen("tcp", c.cfg.Metrics)
 	if err != nil {
-		return fmt.Errorf("start connector: %w", conf.BadField("connector", "metrics", err.Error(), "name a free HOST:PORT of this host, such as 127.0.0.1:9174"))
+		return fmt.Errorf("start connector: %w", process.ListenError("tcp", c.cfg.Metrics, "metrics", err))
 	}
 	const role = string(proto.RoleConnector)
 	reg := obs.NewRegistry(role, c.cfg.Version)

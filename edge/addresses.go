@@ -56,7 +56,7 @@ func (e *Edge) checkTaken() error {
 	taken := e.deviceOf()
 	for _, a := range e.hops {
 		if id := taken[a]; id != "" {
-			return badField("hop", fmt.Sprintf("%s is the address of device %s", a, id),
+			return badField("hops", fmt.Sprintf("%s is the address of device %s", a, id),
 				"name an address that nobody has; or start with another one, revoke the device (oneping device revoke "+id+") and let it enrol anew")
 		}
 	}

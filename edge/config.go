@@ -38,20 +38,33 @@ type Config struct {
 // badField says what is wrong with a setting of the edge, and what to write instead.
 func badField(field, text, hint string) error { return conf.BadField("edge", field, text, hint) }
 
+// badItem is badField for one of a list.
+func badItem(field string, i int, text, hint string) error {
+	return conf.BadItem("edge", field, i, text, hint)
+}
+
+// metricsHint is for who has not written where Prometheus is answered.
+const metricsHint = "name a free HOST:PORT of this host, such as 127.0.0.1:9174"
+
 // check validates and fills in defaults.
 func (c *Config) check() error {
 	if c.StateDir == "" {
-		return badField("state-dir", "it is empty", "name a directory that this user may write")
+		return badField("state_dir", "it is empty", "name a directory that this user may write")
 	}
 	if c.Listen == "" {
 		c.Listen = net.JoinHostPort("", strconv.Itoa(proto.Port))
 	}
-	if err := checkHostPort(c.Listen, true); err != nil {
+	if err := conf.CheckListen(c.Listen); err != nil {
 		return badField("listen", err.Error(), "write HOST:PORT, such as 0.0.0.0:7844")
 	}
-	for _, a := range c.Advertise {
-		if err := checkHostPort(a, false); err != nil {
-			return badField("advertise", err.Error(), "write HOST:PORT as nodes reach this edge, such as edge.example.com:7844")
+	for i, a := range c.Advertise {
+		if err := conf.CheckDial(a); err != nil {
+			return badItem("advertise", i, err.Error(), "write HOST:PORT as nodes reach this edge, such as edge.example.com:7844")
+		}
+	}
+	if c.Metrics != "" {
+		if err := conf.CheckListen(c.Metrics); err != nil {
+			return badField("metrics", err.Error(), metricsHint)
 		}
 	}
 	if c.MTU != 0 && (c.MTU < packet.MinMTU6 || c.MTU > 65535) {
@@ -60,9 +73,9 @@ func (c *Config) check() error {
 	if err := checkHops(c.Hops); err != nil {
 		return err
 	}
-	for _, p := range c.Capture {
+	for i, p := range c.Capture {
 		if err := model.CheckPrefix(p); err != nil {
-			return badField("capture", err.Error(), advice.Of(err))
+			return badItem("capture", i, err.Error(), advice.Of(err))
 		}
 	}
 	if c.Prefix4.IsValid() {
@@ -97,9 +110,9 @@ func captureError(err error) error {
 
 func checkHops(hops []netip.Addr) error {
 	var v4, v6 int
-	for _, a := range hops {
+	for i, a := range hops {
 		if !a.IsGlobalUnicast() || a.Is4In6() || a.Zone() != "" {
-			return badField("hop", a.String()+" is not a unicast address", "name an address that no host uses, such as 192.0.0.8")
+			return badItem("hops", i, a.String()+" is not a unicast address", "name an address that no host uses, such as 192.0.0.8")
 		}
 		if a.Is4() {
 			v4++
@@ -108,23 +121,7 @@ func checkHops(hops []netip.Addr) error {
 		}
 	}
 	if v4 > 1 || v6 > 1 {
-		return badField("hop", "more than one address of a family", "a router answers from one address: one --hop per family")
-	}
-	return nil
-}
-
-// checkHostPort reads HOST:PORT. Only a listener may leave the host out and ask for any port.
-func checkHostPort(s string, listen bool) error {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return err
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil || n == 0 && !listen {
-		return fmt.Errorf("%q has no valid port", s)
-	}
-	if host == "" && !listen {
-		return fmt.Errorf("%q names no host", s)
+		return badField("hops", "more than one address of a family", "a router answers from one address: one --hop per family")
 	}
 	return nil
 }

@@ -17,14 +17,17 @@ func TestConfigErrors(t *testing.T) {
 		cfg  Config
 		err  string
 	}{
-		{"no directory", Config{}, "edge configuration: state-dir: it is empty"},
-		{"no port to listen on", Config{StateDir: "x", Listen: "0.0.0.0"}, "edge configuration: listen: address 0.0.0.0: missing port"},
+		{"no directory", Config{}, "edge configuration: state_dir: it is empty"},
+		{"no port to listen on", Config{StateDir: "x", Listen: "0.0.0.0"}, "edge configuration: listen: \"0.0.0.0\" is not HOST:PORT"},
 		{"a bad port", Config{StateDir: "x", Listen: "0.0.0.0:port"}, "listen: \"0.0.0.0:port\" has no valid port"},
 		{"advertised without host", Config{StateDir: "x", Advertise: []string{":7844"}}, "advertise: \":7844\" names no host"},
+		{"advertised as every address", Config{StateDir: "x", Advertise: []string{"a:1", "0.0.0.0:7844"}}, "advertise: \"0.0.0.0:7844\" names no host: nobody can send to 0.0.0.0"},
+		{"advertised with a zone", Config{StateDir: "x", Advertise: []string{"[fe80::1%eth0]:7844"}}, "advertise: \"[fe80::1%eth0]:7844\": the zone %eth0 means something on this host only"},
+		{"metrics without a host", Config{StateDir: "x", Metrics: "9090"}, "metrics: \"9090\" is not HOST:PORT"},
 		{"advertised port 0", Config{StateDir: "x", Advertise: []string{"a:0"}}, "advertise: \"a:0\" has no valid port"},
-		{"two hops of a family", Config{StateDir: "x", Hops: []netip.Addr{addr("10.0.0.1"), addr("10.0.0.2")}}, "hop: more than one address of a family"},
-		{"multicast hop", Config{StateDir: "x", Hops: []netip.Addr{addr("224.0.0.1")}}, "hop: 224.0.0.1 is not a unicast address"},
-		{"link-local hop", Config{StateDir: "x", Hops: []netip.Addr{addr("fe80::1")}}, "hop: fe80::1 is not a unicast address"},
+		{"two hops of a family", Config{StateDir: "x", Hops: []netip.Addr{addr("10.0.0.1"), addr("10.0.0.2")}}, "hops: more than one address of a family"},
+		{"multicast hop", Config{StateDir: "x", Hops: []netip.Addr{addr("224.0.0.1")}}, "hops: 224.0.0.1 is not a unicast address"},
+		{"link-local hop", Config{StateDir: "x", Hops: []netip.Addr{addr("fe80::1")}}, "hops: fe80::1 is not a unicast address"},
 		{"small MTU", Config{StateDir: "x", MTU: 1279}, "mtu: 1279 is not between 1280 and 65535"},
 		{"capture of loopback", Config{StateDir: "x", Capture: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, "capture: prefix 127.0.0.0/8 is loopback, which every host keeps to itself"},
 		{"capture with host bits", Config{StateDir: "x", Capture: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}}, "capture: prefix 10.0.0.1/8 has bits set behind its length"},

@@ -178,7 +178,7 @@ func (e *Edge) open(ctx context.Context) error {
 		Grow: func() bool { return !e.watch.short.Load() }, Windows: e.cfg.Memory / windowShare, Tally: e.relay.Counters(), Log: e.cfg.Log.Named("link"),
 	})
 	if err != nil {
-		return err
+		return process.ListenError("udp", e.cfg.Listen, "listen", err)
 	}
 	e.listener = ln
 	e.acceptor = &Acceptor{Listener: ln, Relay: e.relay, Log: e.cfg.Log, Gate: gate{e}}

@@ -84,7 +84,7 @@ func TestHopAddressIsNobodyElses(t *testing.T) {
 		t.Fatal(err)
 	}
 	var taken *conf.FieldError
-	if err := e.Run(t.Context()); !errors.As(err, &taken) || taken.Field != "hop" {
+	if err := e.Run(t.Context()); !errors.As(err, &taken) || taken.Field != "hops" {
 		t.Errorf("Run returned %v", err)
 	}
 }

@@ -56,6 +56,9 @@ func (f *File) Config() (Config, error) {
 		StateDir: f.StateDir, Metrics: f.Metrics, Listen: f.Listen, Advertise: f.Advertise, Hops: f.Hops, Capture: f.Capture, MTU: f.MTU,
 		Idle: f.IdleSeconds, Store: state.Remote(f.Store), Prefix4: f.Prefix4, Prefix6: f.Prefix6,
 	}
+	if err := conf.CheckPath("edge", "state_dir", f.StateDir); err != nil {
+		return c, err
+	}
 	switch f.Unreachable {
 	case "", "answer":
 	case "silent":

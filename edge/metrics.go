@@ -1,6 +1,10 @@
 package edge
 
-import "net"
+import (
+	"net"
+
+	"github.com/oneping/oneping/internal/process"
+)
 
 // listenMetrics takes the address at which Prometheus is answered; nil where none is configured.
 func (e *Edge) listenMetrics() (net.Listener, error) {
@@ -9,7 +13,7 @@ func (e *Edge) listenMetrics() (net.Listener, error) {
 	}
 	ln, err := net.Listen("tcp", e.cfg.Metrics)
 	if err != nil {
-		return nil, badField("metrics", err.Error(), "name a free HOST:PORT of this host, such as 127.0.0.1:9174")
+		return nil, process.ListenError("tcp", e.cfg.Metrics, "metrics", err)
 	}
 	return ln, nil
 }

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/oneping/oneping/internal/advice"
-	"github.com/oneping/oneping/internal/conf"
 )
 
 // TestMetrics asks as Prometheus does, and wants an address in use refused by name.
@@ -20,8 +18,10 @@ func TestMetrics(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	taken := &Edge{cfg: Config{Metrics: addr}}
-	var wrong *conf.FieldError
-	if _, err := taken.listenMetrics(); !errors.As(err, &wrong) || wrong.Field != "metrics" || advice.Of(err) == "" {
+	_, port, _ := net.SplitHostPort(addr)
+	_, err = taken.listenMetrics()
+	if want := "another process has that port (sudo ss -lntp 'sport = :" + port + "' names it): stop that one, or choose another port with metrics"; err == nil ||
+		err.Error() != "listen on "+addr+" (tcp): address already in use" || advice.Of(err) != want {
 		t.Errorf("an address in use: %v", err)
 	}
 	if err := ln.Close(); err != nil {

@@ -76,7 +76,7 @@ func TestHopsThatDevicesHave(t *testing.T) {
 	}
 	err = e.Run(t.Context())
 	const hint = "name an address that nobody has; or start with another one, revoke the device (oneping device revoke d5) and let it enrol anew"
-	if err == nil || err.Error() != "edge configuration: hop: 10.9.0.6 is the address of device d5" || advice.Of(err) != hint {
+	if err == nil || err.Error() != "edge configuration: hops: 10.9.0.6 is the address of device d5" || advice.Of(err) != hint {
 		t.Errorf("%v, hint %q", err, advice.Of(err))
 	}
 	e = startEdge(t, Config{StateDir: dir, Prefix4: netip.MustParsePrefix("10.8.0.0/24")})

@@ -2,6 +2,7 @@ package tun
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,18 @@ func checkMTU(mtu int) (int, error) {
 		return 0, fmt.Errorf("MTU %d is not within %d to %d", mtu, MinMTU, MaxMTU)
 	}
 	return mtu, nil
+}
+
+// CheckName refuses a name that no TUN device of this system can have; "" is the default.
+func CheckName(name string) error {
+	var err error
+	switch runtime.GOOS {
+	case "darwin":
+		_, err = darwinName(name)
+	case "linux":
+		_, err = checkName(name, linuxNameLen)
+	}
+	return err
 }
 
 // checkName refuses what Linux refuses as an interface name (dev_valid_name) and returns
@@ -51,6 +64,9 @@ func darwinName(name string) (string, error) {
 	return name, nil
 }
 
+// linuxNameLen is IFNAMSIZ of Linux without its zero.
+const linuxNameLen = 15
+
 // The errno values of the three systems are spelled as numbers here, so that the hints are tested
 // where tests run.
 const (
@@ -67,7 +83,8 @@ func linuxHint(errno uintptr, name string) string {
 	case linuxENOENT, linuxENODEV, linuxENXIO:
 		return "load the driver (sudo modprobe tun); in a container pass the device (--device /dev/net/tun)"
 	case linuxEACCES:
-		return "open /dev/net/tun to this user: sudo chmod 0666 /dev/net/tun"
+		return "run as root, as the service does (oneping client service install), or let a group that this user is in open it: " +
+			"a udev rule such as KERNEL==\"tun\", GROUP=\"netdev\", MODE=\"0660\", and CAP_NET_ADMIN beside it; where SELinux or AppArmor refuses it, ausearch -m avc and dmesg say so"
 	case linuxEPERM:
 		return "run as root or with CAP_NET_ADMIN; in a container add --cap-add NET_ADMIN --device /dev/net/tun"
 	case linuxEBUSY:

@@ -28,14 +28,13 @@ import (
 const (
 	cloneDevice   = "/dev/net/tun"
 	virtioHdrLen  = 10 // sizeof(struct virtio_net_hdr)
-	maxLinuxName  = unix.IFNAMSIZ - 1
-	linuxReadRoom = 0 // the vendor strips the header in a buffer of its own
+	linuxReadRoom = 0  // the vendor strips the header in a buffer of its own
 )
 
 // Open creates the TUN device name ("" = DefaultName) with an MTU in bytes (0 = DefaultMTU). The
 // device is down and has no address. Errors carry advice.
 func Open(name string, mtu int) (*Device, error) {
-	checked, err := checkName(name, maxLinuxName)
+	checked, err := checkName(name, linuxNameLen)
 	if err != nil {
 		return nil, openError(name, err, "")
 	}

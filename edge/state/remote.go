@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -46,6 +48,8 @@ func (r *Remote) Validate() error {
 	switch {
 	case r.URL == "" && *r != Remote{}:
 		return remoteError("url", "it is empty, and the store in this process wants none of the other keys", "name the servers, such as nats://nats.example.com:4222, or leave the whole of store out")
+	case !isServers(r.URL):
+		return remoteError("url", fmt.Sprintf("%q does not name servers of NATS", r.URL), "write it as nats://nats.example.com:4222, or tls:// in the place of nats://; several with commas between them")
 	case ways > 1:
 		return remoteError("creds", "the edge proves itself in one way", "keep one of creds, nkey, and user with password_file")
 	case r.User != "" && r.PasswordFile == "":
@@ -58,6 +62,24 @@ func (r *Remote) Validate() error {
 		return remoteError("domain", fmt.Sprintf("%q is not a JetStream domain", r.Domain), "write it as domain stands in the server's jetstream block: one word")
 	}
 	return nil
+}
+
+// isServers says whether a setting names servers as nats.go reads them; "" is none.
+func isServers(list string) bool {
+	if list == "" {
+		return true
+	}
+	for server := range strings.SplitSeq(list, ",") {
+		server = strings.TrimSpace(server)
+		if !strings.Contains(server, "://") {
+			server = "nats://" + server
+		}
+		u, err := url.Parse(server)
+		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			return false
+		}
+	}
+	return true
 }
 
 // remoteError is about a key below store: in the edge's file.

@@ -9,8 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"reflect"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 
@@ -47,8 +48,11 @@ func failed(path string, cause error, problems ...string) error {
 		text = "read " + path + ":\n  " + strings.Join(problems, "\n  ")
 	}
 	hint := "correct the file; unknown keys are errors so that a typing mistake is never ignored"
-	if errors.Is(cause, fs.ErrNotExist) || errors.Is(cause, fs.ErrPermission) {
+	switch {
+	case errors.Is(cause, fs.ErrNotExist), errors.Is(cause, fs.ErrPermission), errors.Is(cause, syscall.EISDIR):
 		hint = "pass the path of a readable file"
+	case errors.Is(cause, errTooLong):
+		hint = "is that a configuration file? Nothing of it was used"
 	}
 	return &advice.Error{Text: text, Advice: hint, Cause: cause}
 }
@@ -65,14 +69,25 @@ func Load(path string, v any) error {
 
 func read(path string) ([]byte, error) {
 	if path == "-" {
-		return io.ReadAll(io.LimitReader(os.Stdin, maxSize))
+		return readAll(os.Stdin)
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, maxSize))
+	return readAll(f)
+}
+
+// errTooLong is a file that is refused, not cut: what would be cut off might be a denial.
+var errTooLong = errors.New("it is longer than 1 MiB")
+
+func readAll(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxSize+1))
+	if err == nil && len(b) > maxSize {
+		return nil, errTooLong
+	}
+	return b, err
 }
 
 // cause drops "open PATH:", which the error says already.
@@ -87,31 +102,50 @@ func cause(err error) string {
 // Parse is Load for bytes that were read already; name stands in errors.
 func Parse(name string, b []byte, v any) error {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
-	dec.KnownFields(true)
-	err := dec.Decode(v)
+	var doc yaml.Node
+	err := dec.Decode(&doc)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
-		return failed(name, err, problems(err)...)
+		return failed(name, err, inWords(err))
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return failed(name, nil, "a second document; one file holds one")
 	}
+	var c checker
+	for _, n := range doc.Content {
+		c.value(n, reflect.TypeOf(v).Elem(), "")
+	}
+	if len(c.problems) > 0 {
+		return failed(name, nil, c.problems...)
+	}
+	if err := doc.Decode(v); err != nil { // the checker has missed something
+		return failed(name, err, inWords(err))
+	}
 	return nil
 }
 
-// goType is how yaml names the struct it decodes into: nothing for people.
-var goType = regexp.MustCompile(`field (\S+) not found in type \S+`)
-
-func problems(err error) []string {
-	var te *yaml.TypeError
-	if !errors.As(err, &te) {
-		return []string{strings.TrimPrefix(err.Error(), "yaml: ")}
+// inWords returns what the parser of yaml says, in words that say what to look for.
+func inWords(err error) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	for _, w := range [][2]string{
+		{"found character that cannot start any token", "a value begins with a character that YAML keeps for itself (a tab, @, `, %): put the value into quotes, and indent with spaces"},
+		{"found a tab character that violates indentation", "indent with spaces, not with a tab"},
+		{"mapping values are not allowed in this context", "a colon where none may be: is the line above indented as this one, and is a value with a colon in quotes?"},
+		{"could not find expected ':'", "a key without a colon behind it"},
+		{"did not find expected node content", "a value is missing"},
+		{"did not find expected ',' or ']'", "a list that is not closed: ',' or ']' is missing"},
+		{"did not find expected ',' or '}'", "a group that is not closed: ',' or '}' is missing"},
+		{"did not find expected key", "the line is not indented as those around it, or is no key: value"},
+		{"did not find expected '-' indicator", "the line is not indented as the list around it"},
+		{"found unexpected end of stream", "the file ends within quotes"},
+		{"control characters are not allowed", "a control character: is this a text file?"},
+		{"invalid leading UTF-8 octet", "not UTF-8: save the file as UTF-8 text"},
+	} {
+		if before, ok := strings.CutSuffix(text, w[0]); ok {
+			return before + w[1]
+		}
 	}
-	lines := make([]string, 0, len(te.Errors))
-	for _, s := range te.Errors {
-		lines = append(lines, goType.ReplaceAllString(s, `unknown key "$1"`))
-	}
-	return lines
+	return text
 }

@@ -26,10 +26,10 @@ func TestParse(t *testing.T) {
 		"good":    {"listen: :7844\ncapture: [10.0.0.0/8]\n", sample{Listen: ":7844", Capture: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, ""},
 		"empty":   {"", sample{MTU: 1}, ""},
 		"comment": {"# nothing\n", sample{MTU: 1}, ""},
-		"unknown": {"listen: x\nlistn: y\nmtuu: 3\n", sample{}, "read f:\n  line 2: unknown key \"listn\"\n  line 3: unknown key \"mtuu\""},
-		"type":    {"mtu: many\n", sample{}, "read f: line 1: cannot unmarshal !!str `many` into int"},
-		"prefix":  {"capture: [nothing]\n", sample{}, `read f: netip.ParsePrefix("nothing"): no '/'`},
-		"syntax":  {"listen: [", sample{}, "read f: line 1: did not find expected node content"},
+		"unknown": {"listen: x\nlistn: y\nmtuu: 3\n", sample{}, "read f:\n  line 2: unknown key \"listn\"; did you mean \"listen\"?\n  line 3: unknown key \"mtuu\"; did you mean \"mtu\"?"},
+		"type":    {"mtu: many\n", sample{}, `read f: line 1: mtu: "many" is not a whole number`},
+		"prefix":  {"capture: [nothing]\n", sample{}, `read f: line 1: capture: "nothing" is not a prefix, such as 10.0.0.0/8 or fd00::/64`},
+		"syntax":  {"listen: [", sample{}, "read f: line 1: a value is missing"},
 		"two":     {"mtu: 1\n---\nmtu: 2\n", sample{}, "read f: a second document; one file holds one"},
 	} {
 		got := sample{}

@@ -6,6 +6,7 @@ import "github.com/oneping/oneping/internal/advice"
 type FieldError struct {
 	Of    string // edge, client, connector
 	Field string // its key in the file
+	Item  int    // of a list, counted from 1; 0: the whole
 	Err   error  // what is wrong, with advice what to write instead
 }
 
@@ -13,6 +14,11 @@ type FieldError struct {
 // instead.
 func BadField(of, field, text, hint string) error {
 	return &FieldError{Of: of, Field: field, Err: &advice.Error{Text: text, Advice: hint}}
+}
+
+// BadItem is BadField for one item of a list, counted from 0.
+func BadItem(of, field string, index int, text, hint string) error {
+	return &FieldError{Of: of, Field: field, Item: index + 1, Err: &advice.Error{Text: text, Advice: hint}}
 }
 
 // Error names the setting and what is wrong with it.

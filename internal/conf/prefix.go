@@ -13,27 +13,28 @@ type Prefix struct{ netip.Prefix }
 // ParsePrefix reads a prefix or one address, of a file or a flag; bits behind the length are
 // cleared.
 func ParsePrefix(s string) (Prefix, error) {
-	if p, err := netip.ParsePrefix(s); err == nil {
-		return Prefix{p.Masked()}, nil
-	}
-	a, err := netip.ParseAddr(s)
+	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return Prefix{}, fmt.Errorf("%q is not a prefix or address", s)
+		a, err := netip.ParseAddr(s)
+		switch {
+		case err != nil:
+			return Prefix{}, fmt.Errorf("%q is not a prefix or address", s)
+		case a.Zone() != "":
+			return Prefix{}, fmt.Errorf("%q has a zone", s) // fd00::%eth0/64 reads as an address, with the zone "eth0/64"
+		}
+		p = netip.PrefixFrom(a, a.BitLen())
 	}
-	if a.Zone() != "" { // fd00::%eth0/64 reads as an address, with the zone "eth0/64"
-		return Prefix{}, fmt.Errorf("%q has a zone", s)
+	if p.Addr().Is4In6() {
+		return Prefix{}, fmt.Errorf("%q is an IPv4 address written as IPv6: no packet has one; write it as IPv4", s)
 	}
-	return Prefix{netip.PrefixFrom(a, a.BitLen())}, nil
+	return Prefix{p.Masked()}, nil
 }
 
-// UnmarshalYAML reads a scalar; its errors name the line.
+// UnmarshalYAML reads a scalar.
 func (p *Prefix) UnmarshalYAML(n *yaml.Node) error {
 	read, err := ParsePrefix(n.Value)
-	if n.Kind != yaml.ScalarNode {
-		err = fmt.Errorf("%q is not a prefix or address", n.Value)
-	}
 	if err != nil {
-		return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: %v", n.Line, err)}}
+		return err
 	}
 	*p = read
 	return nil

@@ -10,7 +10,7 @@ import (
 func TestParsePrefix(t *testing.T) {
 	for s, want := range map[string]string{
 		"10.0.0.0/8": "10.0.0.0/8", "10.0.0.1": "10.0.0.1/32", "fd00::1": "fd00::1/128", "10.0.0.1/8": "10.0.0.0/8",
-		"fd00::%eth0/64": "", "fe80::1%eth0": "", "nothing": "",
+		"fd00::%eth0/64": "", "fe80::1%eth0": "", "nothing": "", "::ffff:10.0.0.1": "", "::ffff:10.0.0.0/104": "",
 	} {
 		got, err := ParsePrefix(s)
 		if want == "" && err == nil || want != "" && (err != nil || got.String() != want) {
@@ -20,7 +20,7 @@ func TestParsePrefix(t *testing.T) {
 	var v struct {
 		Deny []Prefix `yaml:"deny"`
 	}
-	if err := Parse("f", []byte("deny:\n  - fd00::%eth0/64\n"), &v); err == nil || !strings.Contains(err.Error(), `line 2: "fd00::%eth0/64" has a zone`) {
+	if err := Parse("f", []byte("deny:\n  - fd00::%eth0/64\n"), &v); err == nil || !strings.Contains(err.Error(), `line 2: deny: "fd00::%eth0/64" has a zone`) {
 		t.Errorf("in a file: %v", err)
 	}
 }

@@ -12,7 +12,8 @@ import (
 // StateDir returns the default state directory of a role: below $ONEPING_STATE_DIR where that is
 // set (the lab sets it in each of its nodes), the one that systemd made for the service, below
 // /var/lib/oneping for root, below $XDG_STATE_HOME/oneping (or ~/.local/state/oneping) for a user,
-// below the user's configuration directory where the system has neither. It creates nothing.
+// below the user's configuration directory where the system has neither; "" for a user without a
+// home. It creates nothing.
 func StateDir(role proto.Role) string {
 	if own := os.Getenv("ONEPING_STATE_DIR"); filepath.IsAbs(own) {
 		return filepath.Join(own, string(role))
@@ -20,7 +21,7 @@ func StateDir(role proto.Role) string {
 	if dir := supervised(stateVariable, role); dir != "" {
 		return dir
 	}
-	base, _ := os.UserConfigDir() // empty without a home: relative to where we are
+	base, _ := os.UserConfigDir() // empty without a home
 	home, _ := os.UserHomeDir()
 	return stateDir(role, os.Geteuid(), os.Getenv("XDG_STATE_HOME"), home, base)
 }
@@ -29,10 +30,12 @@ func stateDir(role proto.Role, uid int, xdg, home, config string) string {
 	switch {
 	case uid == 0:
 		return filepath.Join("/var/lib/oneping", string(role))
-	case uid < 0: // Windows has no uids
+	case uid < 0 && config != "": // Windows has no uids
 		return filepath.Join(config, "oneping", string(role))
 	case filepath.IsAbs(xdg):
 		return filepath.Join(xdg, "oneping", string(role))
+	case home == "": // relative to where this process is: a directory that is new at each start
+		return ""
 	}
 	return filepath.Join(home, ".local", "state", "oneping", string(role))
 }

@@ -27,6 +27,9 @@ func TestStateDir(t *testing.T) {
 		{1000, "/x/state", "/home/a", "", "/x/state/oneping/edge"},
 		{1000, "relative", "/home/a", "", "/home/a/.local/state/oneping/edge"},
 		{1000, "", "/home/a", "", "/home/a/.local/state/oneping/edge"},
+		{1000, "", "", "", ""},
+		{1000, "relative", "", "", ""},
+		{-1, "", "", "", ""},
 		{-1, "", `/c`, "/appdata", "/appdata/oneping/edge"},
 	} {
 		if got := stateDir(proto.RoleEdge, c.uid, c.xdg, c.home, c.config); got != c.want {

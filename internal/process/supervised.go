@@ -51,7 +51,11 @@ func FindSocket(role proto.Role, stateDir string) string {
 	if stateDir != "" {
 		return local.Socket(stateDir)
 	}
-	return findSocket(local.Socket(StateDir(role)), local.Socket(filepath.Join(runtimeRoot, string(role))))
+	service := local.Socket(filepath.Join(runtimeRoot, string(role)))
+	if dir := StateDir(role); dir != "" {
+		return findSocket(local.Socket(dir), service)
+	}
+	return service // this user has no home, and no directory of his own
 }
 
 func findSocket(own, service string) string {

@@ -26,7 +26,7 @@ func TestMetrics(t *testing.T) {
 	}
 	r := l.exec("connector", "oneping", "connector", "run", "--state-dir", l.dir+"/other", "--token-file", l.secret("t", l.run("edge", "oneping", "tunnel", "token", "lab")),
 		"--metrics", "127.0.0.1:9174")
-	if r.code != 1 || !strings.Contains(r.stderr, "metrics: listen tcp 127.0.0.1:9174: bind: address already in use\nhint: ") {
+	if r.code != 1 || !strings.Contains(r.stderr, "listen on 127.0.0.1:9174 (tcp): address already in use\nhint: another process has that port (sudo ss -lntp ") {
 		t.Errorf("a second one: %+v", r)
 	}
 }
