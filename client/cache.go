@@ -1,7 +1,6 @@
 package client
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +22,7 @@ func readCache(dir, path string) (network, error) {
 	if err != nil {
 		return n, fmt.Errorf("read configuration: %w", err)
 	}
-	if err := json.Unmarshal(b, &n); err != nil {
+	if err := process.Unseal(b, &n); err != nil {
 		return network{}, fmt.Errorf("read configuration %s: %w", path, err)
 	}
 	return n, nil
@@ -34,7 +33,7 @@ func writeCache(dir, path string, n network) error {
 	if dir == "" {
 		return nil
 	}
-	b, err := json.MarshalIndent(n, "", "  ")
+	b, err := process.Seal(n)
 	if err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
@@ -138,7 +139,8 @@ func (c *Client) open() error {
 func (c *Client) startRoutes(ctx context.Context) {
 	kept, err := readCache(c.cfg.StateDir, c.cfg.cachePath())
 	if err != nil {
-		c.log.Warn("cannot read the last configuration", zap.Error(err))
+		c.log.Warn("cannot read the last configuration", zap.Error(err), zap.String(obs.FieldHint,
+			"nothing to do: it is made anew with the first link; until then only what a killed client captured stays captured"))
 	}
 	c.cfg.Names.Learn(kept.EdgesAt)
 	c.cfg.Names.OnDial(c.routing.dialling)

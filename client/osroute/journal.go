@@ -1,8 +1,6 @@
 package osroute
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +30,8 @@ import (
 //	    "name": "oneping0", "index": 7, "mtu": 1400, "queue": 500, "up": true, "multicast": true, "multicast_route": true,
 //	    "addrs": ["10.0.0.1/32"],
 //	    "settings": {"ipv4/rp_filter": "1"}   below /proc/sys/net/FAMILY/conf/NAME
-//	  }
+//	  },
+//	  "sha256": "9f86…"                process.Seal
 //	}
 //
 // A new version is written to a file beside it, synced, renamed over it, and the directory
@@ -114,8 +113,7 @@ func parseJournal(b []byte) (journal, error) {
 		return journal{}, fmt.Errorf("more than %d bytes", maxJournal)
 	}
 	var j journal
-	d := json.NewDecoder(bytes.NewReader(b))
-	if err := d.Decode(&j); err != nil {
+	if err := process.Unseal(b, &j); err != nil {
 		return journal{}, err
 	}
 	if err := j.check(); err != nil {
@@ -152,11 +150,11 @@ func (j *journal) check() error {
 
 // writeJournal replaces the journal, durably.
 func writeJournal(path string, j journal) error {
-	b, err := json.MarshalIndent(j, "", "  ")
+	b, err := process.Seal(j)
 	if err != nil {
 		return fmt.Errorf("encode journal: %w", err)
 	}
-	err = process.WriteFile(path, append(b, '\n'), 0o600)
+	err = process.WriteFile(path, b, 0o600)
 	if err == nil {
 		err = syncDir(filepath.Dir(path))
 	}

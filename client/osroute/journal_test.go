@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oneping/oneping/internal/node/nodetest"
 )
 
 // golden is a journal as it is on disk; the next version of oneping reads it.
@@ -37,7 +39,8 @@ const golden = `{
     "settings": {
       "ipv4/rp_filter": "1"
     }
-  }
+  },
+  "sha256": "7d5b8297e74af8c4c989936ebf0200a67adea40a2e44b9704330e207d09fc33a"
 }
 `
 
@@ -85,6 +88,36 @@ func TestJournalOnDisk(t *testing.T) {
 }
 
 // TestJournalRefuses shows what a journal cannot make us touch.
+// TestDamagedJournal: what a damaged journal says of the host is never believed.
+func TestDamagedJournal(t *testing.T) {
+	for _, d := range nodetest.Damages() {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "host.json")
+		if err := writeJournal(path, goldenJournal()); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Do(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readJournal(path)
+		text := "as before"
+		switch {
+		case d.Name == "missing":
+			if err != nil || got.Claims != nil {
+				t.Errorf("%s: %+v, %v", d.Name, got, err)
+			}
+			text = "none"
+		case err != nil:
+			if text = strings.ReplaceAll(err.Error(), dir, "DIR"); got.Claims != nil || !strings.Contains(text, "DIR/host.json: ") {
+				t.Errorf("%s: %+v, %v", d.Name, got, err)
+			}
+		case cmp.Diff(goldenJournal(), got, cmp.AllowUnexported(journal{}), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })) != "":
+			t.Errorf("%s is believed: %+v", d.Name, got)
+		}
+		t.Logf("%-9s  %-11s  %-12s  %s", "client", "host.json", d.Name, text)
+	}
+}
+
 func TestJournalRefuses(t *testing.T) {
 	for what, text := range map[string]string{
 		"empty":           "",

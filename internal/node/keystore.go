@@ -1,11 +1,11 @@
 package node
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -29,7 +29,7 @@ const (
 	identityFile = "node.json"
 )
 
-// storedIdentity is identityFile.
+// storedIdentity is identityFile; process.Seal writes it.
 type storedIdentity struct {
 	Token string   `json:"token_id"`
 	Edges []string `json:"edges"`
@@ -46,7 +46,7 @@ func StoredEdges(stateDir string) ([]string, error) {
 		return nil, err
 	}
 	var s storedIdentity
-	if err := json.Unmarshal(b, &s); err != nil {
+	if err := process.Unseal(b, &s); err != nil {
 		return nil, n.damaged(identityFile, err)
 	}
 	return s.Edges, nil
@@ -83,12 +83,23 @@ func (n *Node) read(name string) ([]byte, error) {
 	case err != nil:
 		return nil, &advice.Error{
 			Text:   "read identity: " + err.Error(),
-			Advice: "run as the user who owns " + n.cfg.StateDir + ", or pass another --state-dir",
+			Advice: n.unreadable(name, err),
 			Cause:  err,
 		}
 	}
 	return b, nil
 }
+
+// unreadable says what to do about a file that is there and cannot be read.
+func (n *Node) unreadable(name string, err error) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "run as the user who owns " + n.cfg.StateDir + ", or pass another --state-dir"
+	}
+	return "put " + n.path(name) + " back from a backup, or move it away; then " + anew
+}
+
+// anew is how a node without its key or certificate goes on.
+const anew = "enrol again with a new token"
 
 func (n *Node) loadKey() error {
 	b, err := n.read(keyFile)
@@ -96,6 +107,9 @@ func (n *Node) loadKey() error {
 		return err
 	}
 	if b == nil {
+		if err := n.orphan(); err != nil {
+			return err
+		}
 		return n.makeKey()
 	}
 	if err := process.CheckMode(n.path(keyFile)); err != nil {
@@ -103,11 +117,11 @@ func (n *Node) loadKey() error {
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return n.damaged(keyFile, errors.New("not PEM"))
+		return n.damaged(keyFile, notPEM(b))
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return n.damaged(keyFile, err)
+		return n.damaged(keyFile, errors.New("it is damaged: there is no private key in it"))
 	}
 	ec, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
@@ -117,10 +131,34 @@ func (n *Node) loadKey() error {
 	return nil
 }
 
+// orphan refuses to make a key in the place of one that is lost: the certificate that is there is good
+// for no other.
+func (n *Node) orphan() error {
+	b, err := n.read(identityFile)
+	if err != nil || b == nil {
+		return err
+	}
+	return &advice.Error{
+		Text:   fmt.Sprintf("read %s: it is missing, and %s is the certificate for it", n.path(keyFile), n.path(identityFile)),
+		Advice: "put it back from a backup; without one delete " + n.path(identityFile) + " and " + anew,
+		Cause:  fs.ErrNotExist,
+	}
+}
+
+func notPEM(b []byte) error {
+	switch {
+	case len(b) == 0:
+		return errors.New("it is empty")
+	case len(bytes.Trim(b, "\x00")) == 0:
+		return errors.New("it holds nothing but zeros")
+	}
+	return errors.New("it is damaged or cut short: not PEM")
+}
+
 func (n *Node) damaged(name string, err error) error {
 	return &advice.Error{
 		Text:   fmt.Sprintf("read %s: %v", n.path(name), err),
-		Advice: "delete " + n.path(keyFile) + " and " + n.path(identityFile) + " and enrol again with a new token",
+		Advice: "put it back from a backup; without one delete " + n.path(keyFile) + " and " + n.path(identityFile) + " and " + anew,
 		Cause:  err,
 	}
 }
@@ -184,7 +222,7 @@ func (n *Node) loadIdentity() error {
 		return err
 	}
 	var s storedIdentity
-	if err := json.Unmarshal(b, &s); err != nil {
+	if err := process.Unseal(b, &s); err != nil {
 		return n.damaged(identityFile, err)
 	}
 	id := identity{token: s.Token, edges: s.Edges}
@@ -195,7 +233,7 @@ func (n *Node) loadIdentity() error {
 		return n.damaged(identityFile, err)
 	}
 	if !n.key.PublicKey.Equal(id.cert.PublicKey) {
-		return n.damaged(identityFile, errors.New("its certificate is for another key"))
+		return n.damaged(identityFile, errors.New("its certificate is not for the key in "+n.path(keyFile)+": one of them is damaged, or another node's"))
 	}
 	if who, err := identityOf(id.cert); err != nil || who.Role != n.cfg.Role {
 		return &advice.Error{
@@ -216,7 +254,7 @@ func identityOf(c *x509.Certificate) (proto.Identity, error) {
 
 // keep makes id the node's identity, on disk too where that is possible.
 func (n *Node) keep(id identity) error {
-	b, err := json.MarshalIndent(storedIdentity{Token: id.token, Edges: id.edges, CA: id.ca.Raw, Cert: id.cert.Raw}, "", "  ")
+	b, err := process.Seal(storedIdentity{Token: id.token, Edges: id.edges, CA: id.ca.Raw, Cert: id.cert.Raw})
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}

@@ -38,7 +38,7 @@ func TestKeyStaysAndIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = New(Config{Role: proto.RoleClient, StateDir: dir}).load()
-	if err == nil || err.Error() != "read "+path+": not PEM" {
+	if err == nil || err.Error() != "read "+path+": it is damaged or cut short: not PEM" {
 		t.Errorf("damaged key: %v", err)
 	}
 }

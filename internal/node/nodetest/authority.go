@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/node"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -96,7 +96,7 @@ func (a *Authority) Enrol(dir string, id proto.Identity, edges ...string) error 
 	if err != nil {
 		return err
 	}
-	stored, err := json.Marshal(map[string]any{"token_id": "t", "edges": edges, "ca": a.Cert.Raw, "certificate": cert.Raw})
+	stored, err := process.Seal(map[string]any{"token_id": "t", "edges": edges, "ca": a.Cert.Raw, "certificate": cert.Raw})
 	if err != nil {
 		return err
 	}
