@@ -303,6 +303,8 @@ func fail(op string, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM):
 		hint = "run the client as root or with CAP_NET_ADMIN"
+	case errors.Is(err, unix.EACCES):
+		hint = "a security module (SELinux, AppArmor) refuses it: sudo ausearch -m avc -ts recent, or dmesg, says which rule"
 	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EOPNOTSUPP):
 		hint = "this kernel lacks policy routing (CONFIG_IP_MULTIPLE_TABLES, CONFIG_IPV6_MULTIPLE_TABLES)"
 	case errors.Is(err, unix.ENODEV), errors.As(err, &missing):

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -24,6 +25,7 @@ type Home struct {
 
 	lock *os.File     // nil: not held
 	ln   net.Listener // nil: not listening
+	made string       // directory that was made for the socket alone; "" = none
 }
 
 // NewHome returns the home of a role in a state directory; it touches nothing yet.
@@ -44,13 +46,26 @@ func (h *Home) Lock() (err error) {
 	return err
 }
 
-// Listen makes the local socket. Who connects waits until Serve.
+// Listen makes the local socket. Who connects waits until Serve. Where the state directory cannot be
+// written, as in a container whose root is read-only, the socket is in memory (memoryDir).
 func (h *Home) Listen() (err error) {
 	if h.dir == "" {
 		return nil
 	}
 	h.ln, err = local.Listen(Socket(h.role, h.dir))
-	return err
+	if !Unwritable(err) {
+		return err
+	}
+	socket, other := makeMemoryDir(h.role, h.dir)
+	if other != nil {
+		return err
+	}
+	ln, other := local.Listen(socket)
+	if other != nil {
+		return err
+	}
+	h.ln, h.made = ln, filepath.Dir(socket)
+	return nil
 }
 
 // Serve tells the supervisor READY=1 and answers at the local socket, if there is
@@ -74,6 +89,9 @@ func (h *Home) Serve(ctx context.Context, handler http.Handler) error {
 func (h *Home) Close() {
 	if h.ln != nil {
 		_ = h.ln.Close() // Serve has closed it
+	}
+	if h.made != "" {
+		_ = os.Remove(h.made) // the next one makes it anew
 	}
 	if h.lock != nil {
 		_ = h.lock.Close()

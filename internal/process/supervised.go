@@ -45,27 +45,28 @@ func Socket(role proto.Role, stateDir string) string {
 
 // FindSocket returns the socket of the role that runs on this machine, for who
 // wants to ask it: in stateDir where that is not empty; else in the default state
-// directory of this user, else that of the machine's service. Where there is
-// neither it is the first, so that an error names it.
+// directory of this user, else that of the machine's service; in either way the one in
+// memory where that directory cannot be written. Where there is none it is the first, so that
+// an error names it.
 func FindSocket(role proto.Role, stateDir string) string {
 	if stateDir != "" {
-		return local.Socket(stateDir)
+		return findSocket(local.Socket(stateDir), memorySocket(role, stateDir))
 	}
 	service := local.Socket(filepath.Join(runtimeRoot, string(role)))
 	if dir := StateDir(role); dir != "" {
-		return findSocket(local.Socket(dir), service)
+		return findSocket(local.Socket(dir), memorySocket(role, dir), service)
 	}
 	return service // this user has no home, and no directory of his own
 }
 
-func findSocket(own, service string) string {
-	if _, err := os.Stat(own); err == nil {
-		return own
+// findSocket returns the first that is there, or the first; "" is none.
+func findSocket(sockets ...string) string {
+	for _, path := range sockets {
+		if _, err := os.Stat(path); path != "" && err == nil {
+			return path
+		}
 	}
-	if _, err := os.Stat(service); err == nil {
-		return service
-	}
-	return own
+	return sockets[0]
 }
 
 // noToken is what a unit passes where there is no token (SetCredential=oneping-token:none, the fallback of

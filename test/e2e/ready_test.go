@@ -3,9 +3,15 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // TestReady asks all three roles before, during and after an outage of the edge.
@@ -37,4 +43,28 @@ func TestReady(t *testing.T) {
 	}
 	l.up("edge")
 	wantReady()
+}
+
+// TestReadyWithoutStateDir: a connector whose state directory cannot be written, as in a container with
+// a read-only root and no volume, works from memory and can be asked whether it is ready.
+func TestReadyWithoutStateDir(t *testing.T) {
+	t.Parallel()
+	b := newLoopback(t)
+	b.run(nil, append([]string{bin}, b.edgeArgs()...)...)
+	b.answers("edge")
+	const nowhere = "/proc/nowhere"
+	connector := b.run(nil, bin, "connector", "run", "--state-dir", nowhere, "--token-file", b.token())
+	program.Poll(t, "the connector is ready", 20*time.Second, func() bool {
+		return b.do("connector", "status", "--ready", "--state-dir", nowhere).code == 0
+	})
+	if out := b.do("connector", "status", "--state-dir", nowhere); out.code != 0 || !strings.HasPrefix(out.stdout, "link     up ") {
+		t.Errorf("%+v", out)
+	}
+	connector.signal(syscall.SIGTERM)
+	if code := connector.code(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if left, err := filepath.Glob(fmt.Sprintf("/dev/shm/oneping-%d-connector-*", os.Geteuid())); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
