@@ -98,10 +98,10 @@ func newClientUpCmd() *cobra.Command {
 		Aliases: []string{"run"},
 		Short:   "Run the client in the foreground until it is interrupted",
 		Long: `up enrols with a device token on the first start (later starts need none), opens
-the TUN device and stays connected. On exit its routes, rules and device are gone.
-A client that was killed cannot do that: what it captured stays unreachable, rather
-than leaking, until the next start, whose exit removes all of it, or until
-"oneping client repair".`,
+the TUN device and stays connected. When it is stopped its routes, rules and device
+are gone. One that was killed, or ended with an error, does not do that: what it
+captured stays unreachable, rather than leaking, until the next start, whose exit
+removes all of it, or until "oneping client repair".`,
 		Example: "  oneping client up --token-file device.token\n  ONEPING_TOKEN=op1_… oneping client up",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {

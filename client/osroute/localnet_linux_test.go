@@ -55,6 +55,37 @@ func TestKernelLocalNet(t *testing.T) {
 	}
 }
 
+// A capture within a connected prefix that is exempt holds, too, when the client was killed, or its
+// table emptied.
+func TestKernelCaptureWithinExempt(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	m := newMachine(t)
+	m.route("0.0.0.0/0", "192.168.1.254", "eth0")
+	m.address("eth0", "172.16.8.77/21")
+	r := New(zap.NewNop())
+	cfg := testConfig("172.16.0.0/12", "172.16.10.0/24")
+	goes := func(when string, want map[string]string) {
+		t.Helper()
+		for dst, way := range want {
+			if got := m.way(dst, nil); got != way {
+				t.Errorf("%s: %s goes %q, want %q", when, dst, got, way)
+			}
+		}
+	}
+	apply(t, r, cfg)
+	goes("up", map[string]string{"172.16.10.120": "oneping0 100.96.0.5", "172.16.9.1": "eth0 172.16.8.77", "172.20.0.1": "oneping0 100.96.0.5"})
+	closed := map[string]string{"172.16.10.120": "no route to host", "172.16.9.1": "eth0 172.16.8.77", "172.20.0.1": "no route to host"}
+	routes, err := ownRoutes(families{true, true}, baseTable)
+	m.must(err)
+	m.must(dropAll(routes, dropRoute))
+	goes("its table emptied", closed)
+	apply(t, r, cfg)
+	m.must(m.tun.Close())
+	goes("killed", closed)
+}
+
 // The gateway stays with the host where its network is captured, with a strict rp_filter too:
 // this host answers its ARP requests by the way back to it.
 func TestKernelGatewayStays(t *testing.T) {

@@ -192,7 +192,7 @@ func (r *Router) apply(cfg Config) (*applied, error) {
 		return nil, err
 	}
 	facts.strict = strictInterfaces(cfg.Device)
-	r.warnings.set(append(hostWarnings(cfg, facts), localWarnings(cfg, connected, exempt)...))
+	r.warnings.set(slices.Concat(hostWarnings(cfg, facts), localWarnings(cfg, connected, exempt), firewallWarnings(usable, readFirewall())))
 	return &applied{usable, link.Attrs().Index, connected, exempt, stack}, nil
 }
 

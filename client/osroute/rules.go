@@ -22,9 +22,9 @@ import (
 //	P+1  from DEVICE-ADDRESS lookup T+1           what else has that source, and every reverse-path check on the TUN
 //	P+2  to EDGE ipproto udp dport PORT lookup main      the underlay, for reverse-path checks on its own interface
 //	P+3  not fwmark MARK lookup T                 everything captured; "throw" for what is exempt
-//	P+4  to EXEMPT lookup main suppress_prefixlength BITS-1   what T has thrown: its connected route, never a shorter one
-//	P+5  to EXEMPT lookup T+1                     without its connected route it is captured, too
-//	P+6  not fwmark MARK lookup S                 what T should have had
+//	P+4  not fwmark MARK lookup S                 what T should have had; it throws the same
+//	P+5  to EXEMPT lookup main suppress_prefixlength BITS-1   what both have thrown: its connected route, never a shorter one
+//	P+6  to EXEMPT lookup T+1                     without its connected route it is captured, too
 //
 // Why "throw": the longest prefix decides within one table, so a capture within an exempt prefix
 // wins over it, whatever their number. What is exempt says exempt.go.
@@ -39,7 +39,7 @@ import (
 // behind the connector may have any address, and a laptop may have no default route; with this
 // rule the answer is always "through the TUN" (measured with rp_filter 0, 1 and 2).
 //
-// Why suppress_prefixlength, and P+5: after a connected prefix disappears, its throw remains for a
+// Why suppress_prefixlength, and P+6: after a connected prefix disappears, its throw remains for a
 // moment, and the lookup in main would find the default route and leak.
 
 const (
@@ -50,7 +50,7 @@ const (
 	priorityMain = 32766 // of the kernel's own rule for the main table
 	slots        = 1000
 
-	offsetFrom, offsetDefault, offsetUnderlay, offsetCapture, offsetExempt, offsetLost, offsetStop = 0, 1, 2, 3, 4, 5, 6
+	offsetFrom, offsetDefault, offsetUnderlay, offsetCapture, offsetStop, offsetExempt, offsetLost = 0, 1, 2, 3, 4, 5, 6
 	priorities                                                                                     = 7
 
 	metricGateway  = 90
@@ -242,7 +242,9 @@ func wantRoutes(cfg Config, dev int, gateways []netip.Addr, exempt []exemption, 
 	var stay, stop, through []tableRoute
 	for _, e := range exempt {
 		if host.has(e.prefix.Addr().Is6()) {
-			stay = append(stay, tableRoute{table: cfg.Table, kind: throw, dst: e.prefix, metric: metricDevice})
+			for _, table := range []int{cfg.Table, stopTable(cfg.Table)} {
+				stay = append(stay, tableRoute{table: table, kind: throw, dst: e.prefix, metric: metricDevice})
+			}
 		}
 	}
 	prefixes := captured(cfg)

@@ -38,19 +38,19 @@ func TestWantRules(t *testing.T) {
 	none := "invalid Prefix"
 	want := []string{
 		"5002 v6=false from " + none + " to 198.51.100.9/32 not=false mark=0x0 proto=17 dport=7844 table=254 suppress=-1",
-		"5004 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
-		"5005 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
-		"5004 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=254 suppress=63",
-		"5005 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
-		"5004 v6=false from " + none + " to 10.0.0.1/32 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
-		"5005 v6=false from " + none + " to 10.0.0.1/32 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5005 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
+		"5006 v6=false from " + none + " to 192.168.1.0/24 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5005 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=254 suppress=63",
+		"5006 v6=true from " + none + " to 2001:db8::/64 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
+		"5005 v6=false from " + none + " to 10.0.0.1/32 not=false mark=0x0 proto=0 dport=0 table=254 suppress=23",
+		"5006 v6=false from " + none + " to 10.0.0.1/32 not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
 		"5000 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7844 suppress=-1",
 		"5001 v6=false from 100.96.0.5/32 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
 		"5000 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7844 suppress=-1",
 		"5001 v6=true from fd00:1::5/128 to " + none + " not=false mark=0x0 proto=0 dport=0 table=7845 suppress=-1",
-		"5006 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=9844 suppress=-1",
+		"5004 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=9844 suppress=-1",
 		"5003 v6=false from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
-		"5006 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=9844 suppress=-1",
+		"5004 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=9844 suppress=-1",
 		"5003 v6=true from " + none + " to " + none + " not=true mark=0x1 proto=0 dport=0 table=7844 suppress=-1",
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -83,7 +83,9 @@ func TestWantRoutes(t *testing.T) {
 	}
 	want := []string{
 		"7844 9 172.17.0.0/16 dev 0 src invalid IP metric 100",
+		"9844 9 172.17.0.0/16 dev 0 src invalid IP metric 100",
 		"7844 9 fd00:7:0:1::/64 dev 0 src invalid IP metric 100",
+		"9844 9 fd00:7:0:1::/64 dev 0 src invalid IP metric 100",
 		"9844 7 172.16.0.0/12 dev 0 src invalid IP metric 65000",
 		"9844 7 172.68.101.57/32 dev 0 src invalid IP metric 65000",
 		"9844 7 fd00:7::/48 dev 0 src invalid IP metric 65000",
