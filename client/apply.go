@@ -17,13 +17,17 @@ const (
 	maxRest      = 2 * time.Second
 )
 
-// lookEvery is how often the host is looked at without an event.
-const lookEvery = 30 * time.Second
+// The host is looked at without an event, too, every lookEvery, or where that costs more than a
+// hundredth of the time, more rarely.
+const (
+	lookEvery = 30 * time.Second
+	lookShare = 100
+)
 
 // runApply is the goroutine that changes the host: to the newest configuration, and again when
 // the host's network changes, and now and then.
 func (c *Client) runApply(ctx context.Context) error {
-	look := time.NewTicker(lookEvery)
+	look := time.NewTimer(lookEvery)
 	defer look.Stop()
 	for {
 		apply := c.applyNewest
@@ -38,6 +42,7 @@ func (c *Client) runApply(ctx context.Context) error {
 		}
 		began := time.Now()
 		apply(ctx)
+		look.Reset(max(lookEvery, lookShare*time.Since(began)))
 		if err := rest(ctx, min(restPerApply*time.Since(began), maxRest)); err != nil {
 			return err
 		}

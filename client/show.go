@@ -34,7 +34,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	t.Row("address", term.List(s.Addrs))
 	t.Row("hop", term.List(s.Hops))
 	t.Row("captured", term.List(s.Capture))
-	if s.Configuration.Behind() {
+	if c := s.Configuration; c.Behind() && (c.Applied < c.Newest || s.CaptureError == "") { // else a warning says it
 		t.Row("behind", "the host has "+s.Configuration.String()+"; what is newer is not captured yet")
 	}
 	t.Row("traffic", fmt.Sprintf("%s, %s, %d opening", term.Count(s.Sessions, "UDP session"), term.Count(s.Flows, "TCP flow"), s.Held))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/client/osroute"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/proto"
@@ -193,5 +194,29 @@ func TestReadiness(t *testing.T) {
 		if got != want {
 			t.Errorf("%+v: %q, want %q", s, got, want)
 		}
+	}
+}
+
+// What takes a captured prefix is said once, as a warning, and --ready names it.
+func TestStatusNotCapturing(t *testing.T) {
+	const text, hint = "captured 172.16.0.0/12 leaves by eth0, not through oneping", "end the software that has made it"
+	s := Status{
+		Up: true, Link: new(link.Info), CaptureError: text, CaptureHint: hint, Warnings: []osroute.Warning{{Text: text, Hint: hint}},
+		Configuration: &proto.Progress{Applied: 3, Newest: 3, Error: text},
+	}
+	var b strings.Builder
+	if err := s.WriteText(&b, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Count(got, text) != 1 || !strings.Contains(got, "warning   "+text+"\n          hint: "+hint+"\n") {
+		t.Errorf("status says\n%s", got)
+	}
+	if err := s.Ready(); err == nil || err.Error() != "the client cannot capture what the edge wants: "+text || advice.Of(err) != hint {
+		t.Errorf("Ready = %v, hint %q", err, advice.Of(err))
+	}
+	s.Configuration = &proto.Progress{Applied: 2, Newest: 3}
+	b.Reset()
+	if err := s.WriteText(&b, time.Time{}); err != nil || !strings.Contains(b.String(), "\nbehind ") {
+		t.Errorf("behind, status says %v\n%s", err, b.String())
 	}
 }

@@ -130,15 +130,9 @@ func dropRule(x rule) error {
 
 // readRoutes returns our routes of a claim's tables.
 func readRoutes(c claim, stack families) ([]tableRoute, error) {
-	var out []tableRoute
-	for _, table := range []int{c.Table, c.Table + 1, stopTable(c.Table)} {
-		have, err := ownRoutes(stack, table)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, have...)
-	}
-	return out, nil
+	have, err := ownRoutes(stack, unix.RT_TABLE_UNSPEC) // the kernel walks all tables in any case
+	tables := []int{c.Table, c.Table + 1, stopTable(c.Table)}
+	return slices.DeleteFunc(have, func(x tableRoute) bool { return !slices.Contains(tables, x.table) }), err
 }
 
 // ownRoutes returns the routes of our protocol in a table, unix.RT_TABLE_UNSPEC for every table.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -64,6 +65,7 @@ type machine struct {
 func newMachine(t *testing.T) *machine {
 	t.Helper()
 	m := &machine{t: t, tun: newTUN(t, "oneping0"), eth0: newTUN(t, "eth0")}
+	t.Cleanup(func() { runtime.KeepAlive(m) }) // its devices end with their files
 	lo, err := netlink.LinkByName("lo")
 	m.must(err)
 	m.must(netlink.LinkSetUp(lo))

@@ -38,8 +38,8 @@ const ownProtocol = 117
 // The rules move in front of other software's a few times at once, and then rarely: there is no war
 // with one that does the same.
 const (
-	movesBurst = 3
-	movesEvery = 30 * time.Second
+	movesBurst = 6 // wg-quick alone adds four rules, one after the other
+	movesEvery = 20 * time.Second
 )
 
 // Router owns the routing of one TUN device. Its methods may be called concurrently.

@@ -147,7 +147,7 @@ func (m *machine) allCaptured(when string) {
 	}
 }
 
-// There is no war: rules move three times at once, and then the host is told.
+// There is no war: rules move a few times at once, and then the host is told.
 func TestKernelNoWar(t *testing.T) {
 	if !namespaced(t) {
 		return
