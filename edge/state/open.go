@@ -32,7 +32,7 @@ func (s *Store) open(ctx context.Context, c *connection, ev *journal.Evidence) (
 	if err != nil {
 		return nil, nil, s.storeError("open store", err)
 	}
-	seen, err := bucket(ctx, js, bucketOf(bucketSeen, "oneping: when nodes were last seen"))
+	seen, err := bucket(ctx, js, bucketOf(bucketSeen, seenDescription))
 	if err != nil {
 		return nil, nil, s.storeError("open store", err)
 	}
@@ -47,7 +47,11 @@ func (s *Store) open(ctx context.Context, c *connection, ev *journal.Evidence) (
 	return x, state, nil
 }
 
-const stateDescription = "oneping: desired state"
+// What is said of the buckets where they are listed.
+const (
+	stateDescription = "oneping: desired state"
+	seenDescription  = "oneping: when nodes were last seen"
+)
 
 // bucketOf returns how a bucket is made.
 func bucketOf(name, description string) jetstream.KeyValueConfig {

@@ -222,8 +222,12 @@ func (s *Store) makeBucket(ctx context.Context, nc *nats.Conn, first uint64) err
 	if err != nil {
 		return err
 	}
-	if _, err := js.CreateKeyValue(ctx, bucketOf(bucketState, stateDescription)); err != nil {
-		return err
+	// Another one is there first: NATS removes the directory of all streams behind the last that is
+	// deleted, by itself and later, while the next one is made in it.
+	for _, cfg := range []jetstream.KeyValueConfig{bucketOf(bucketSeen, seenDescription), bucketOf(bucketState, stateDescription)} {
+		if _, err := js.CreateKeyValue(ctx, cfg); err != nil {
+			return err
+		}
 	}
 	st, err := js.Stream(ctx, streamState) // as a bucket is made, but for its first revision
 	if err != nil {
