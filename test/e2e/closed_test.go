@@ -73,7 +73,7 @@ func TestClosedAfterAFailedStart(t *testing.T) {
 	start := func() result { return l.exec("laptop", "oneping", "client", "up") }
 	l.run("laptop", "cp", key, key+".good")
 	for _, broken := range []struct{ what, how, mend, says string }{
-		{"key", ": > " + key, "cp " + key + ".good " + key, "not PEM"},
+		{"key", ": > " + key, "cp " + key + ".good " + key, "node.key: it is empty"},
 		{"device", "ip link add oneping0 type veth peer name peer0", "ip link del oneping0", "an interface oneping0 of another kind exists"},
 	} {
 		l.kill("laptop")

@@ -57,10 +57,9 @@ var neighbours = []companion{
 	},
 	{
 		name: "Tailscale with a subnet router",
-		setup: slices.Concat(device("tailscale0", "100.101.102.103/32"), onBoth("rule add pref 5210 fwmark 0x80000/0xff0000 lookup main", "rule add pref 5230 fwmark 0x80000/0xff0000 lookup default", "rule add pref 5250 fwmark 0x80000/0xff0000 unreachable", "rule add pref 5270 lookup 52"),
+		setup: slices.Concat([]string{"nft 'table ip filter { chain ts-input { iifname != tailscale0 ip saddr 100.64.0.0/10 counter drop; }; chain INPUT { type filter hook input priority 0; jump ts-input; }; }'"}, device("tailscale0", "100.101.102.103/32"), onBoth("rule add pref 5210 fwmark 0x80000/0xff0000 lookup main", "rule add pref 5230 fwmark 0x80000/0xff0000 lookup default", "rule add pref 5250 fwmark 0x80000/0xff0000 unreachable", "rule add pref 5270 lookup 52"),
 			[]string{
 				"ip route add 172.16.10.0/24 dev tailscale0 table 52", "ip -6 route add fd6f:6e65:7069:10::/64 dev tailscale0 table 52",
-				"nft 'table ip filter { chain ts-input { iifname != tailscale0 ip saddr 100.64.0.0/10 counter drop; }; chain INPUT { type filter hook input priority 0; jump ts-input; }; }'",
 			}),
 		says: "this host's firewall drops what comes from 100.96.0.1 (the client's own refusals) on oneping0: chain ts-input of table filter",
 		gone: append(onBoth("rule del pref 5210", "rule del pref 5230", "rule del pref 5250", "rule del pref 5270"), "ip link del tailscale0", "nft delete table ip filter"),
