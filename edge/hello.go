@@ -65,7 +65,7 @@ const clockApart = 5 * time.Second
 // clockAhead returns how far the clock of a node that says hello just now is ahead of this machine's; 0
 // where the two do not differ by some seconds, or it does not say.
 func clockAhead(h *proto.Hello) time.Duration {
-	ahead := h.Time.Sub(time.Now())
+	ahead := time.Until(h.Time)
 	if h.Time.IsZero() || ahead.Abs() < clockApart {
 		return 0
 	}

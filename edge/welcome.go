@@ -7,6 +7,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/relay"
+	"github.com/oneping/oneping/internal/hop"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -52,7 +53,7 @@ func (e *Edge) capture(sn *model.Snapshot) []netip.Prefix {
 		return l.sent
 	}
 	// What every host keeps is there where an earlier version took it: no client could capture it.
-	keeps := func(p netip.Prefix) bool { return model.Kept(p) != "" }
+	keeps := func(p netip.Prefix) bool { return hop.Kept(p) != "" }
 	out := slices.DeleteFunc(slices.Concat(e.cfg.Capture, sn.Capture), keeps)
 	for _, a := range e.hops {
 		out = append(out, netip.PrefixFrom(a, a.BitLen()))

@@ -31,6 +31,7 @@ import (
 	"sync"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/hop"
 )
 
 // Config says what the host's routing shall look like. Prefixes and addresses of both families
@@ -116,19 +117,8 @@ func everything(v6 bool) netip.Prefix {
 	return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 }
 
-// stays returns the prefixes that no capture takes off the host: loopback, link-local, multicast
-// and broadcast.
-func stays() []netip.Prefix {
-	return []netip.Prefix{
-		netip.MustParsePrefix("127.0.0.0/8"),
-		netip.MustParsePrefix("169.254.0.0/16"),
-		netip.MustParsePrefix("224.0.0.0/4"),
-		netip.MustParsePrefix("255.255.255.255/32"),
-		netip.MustParsePrefix("::1/128"),
-		netip.MustParsePrefix("fe80::/10"),
-		netip.MustParsePrefix("ff00::/8"),
-	}
-}
+// stays returns the prefixes that no capture takes off the host.
+func stays() []netip.Prefix { return hop.KeptPrefixes() }
 
 // captured returns the capture prefixes and hop routes of cfg, masked, without duplicates and
 // without those that lie within a prefix of stays, sorted.

@@ -30,6 +30,9 @@ import (
 // expired. Under Wine IPv4 works like this (TTL, errors, event), DF and
 // IPv6 do not exist there.
 
+// echoLonger is the room for a reply that is longer than its request.
+const echoLonger = 256
+
 // winEcho is the system's API.
 type winEcho struct {
 	send4, send6, parse4, parse6 *windows.LazyProc

@@ -35,8 +35,6 @@ import (
 const (
 	echoReplySize  = 40
 	echoReply6Size = 36
-	// echoLonger is the room for a reply that is longer than its request.
-	echoLonger = 256
 	// echoExtra is what the API wants behind reply and data: an ICMP error, and an IO_STATUS_BLOCK.
 	echoExtra = 8 + 16
 )

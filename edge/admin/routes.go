@@ -8,6 +8,7 @@ import (
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/hop"
 )
 
 func (h *Handler) routeView(sn *model.Snapshot, r model.Route) Route {
@@ -96,7 +97,7 @@ func (h *Handler) lookupAddr(sn *model.Snapshot, a netip.Addr) *Lookup {
 	if h.cfg.Capture != nil {
 		captured = h.cfg.Capture()
 	}
-	out := &Lookup{Addr: a, Silent: h.cfg.Silent, Kept: model.Kept(netip.PrefixFrom(a, a.BitLen()))}
+	out := &Lookup{Addr: a, Silent: h.cfg.Silent, Kept: hop.Kept(netip.PrefixFrom(a, a.BitLen()))}
 	out.Captured = out.Kept == "" && slices.ContainsFunc(captured, func(p netip.Prefix) bool { return p.Contains(a) })
 	if route, ok := sn.Lookup(a); ok {
 		v := h.routeView(sn, route)

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/hop"
 )
 
 // Plan is where device addresses come from. It is chosen at an edge's first start and kept once a
@@ -61,9 +62,9 @@ func checkPool(p netip.Prefix, longest int, hint string) error {
 	case p.Bits() > longest:
 		return &advice.Error{Text: fmt.Sprintf("%s is too small: a /%d is the smallest pool", p, longest), Advice: hint}
 	}
-	for _, k := range kept() {
+	for _, k := range hop.KeptPrefixes() {
 		if k.Overlaps(p) {
-			return &advice.Error{Text: fmt.Sprintf("%s is %s: hosts do not take such addresses", p, k.what), Advice: hint}
+			return &advice.Error{Text: fmt.Sprintf("%s is %s: hosts do not take such addresses", p, hop.Kept(k)), Advice: hint}
 		}
 	}
 	return nil

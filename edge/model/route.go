@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/hop"
 )
 
 // Route is a desired prefix → tunnel entry (RIB).
@@ -28,7 +29,7 @@ func CheckPrefix(p netip.Prefix) error {
 			Advice: fmt.Sprintf("did you mean %s, or the one address %s?", p.Masked(), netip.PrefixFrom(p.Addr(), p.Addr().BitLen())),
 		}
 	}
-	if what := Kept(p); what != "" {
+	if what := hop.Kept(p); what != "" {
 		return &advice.Error{
 			Text:   fmt.Sprintf("prefix %s is %s, which every host keeps to itself", p, what),
 			Advice: "no client can capture it; name the address that the server has in its network",

@@ -118,10 +118,10 @@ func (h *health) note(err error) {
 }
 
 // state returns what is known.
-func (h *health) state() (trouble error, since time.Time) {
+func (h *health) state() (since time.Time, trouble error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.trouble, h.since
+	return h.since, h.trouble
 }
 
 // unwritable makes of a fault of the disk what a change returns.
@@ -132,7 +132,7 @@ func unwritable(err error) error {
 // Health looks at the disk and says whether changes can be written.
 func (s *Store) Health() Health {
 	_ = s.health.look() // noted there
-	trouble, since := s.health.state()
+	since, trouble := s.health.state()
 	h := Health{Since: since, Held: s.held.len()}
 	if trouble != nil {
 		h.Error, h.Hint = trouble.Error(), advice.Of(trouble)

@@ -1,4 +1,4 @@
-package model
+package hop
 
 import "net/netip"
 
@@ -9,7 +9,7 @@ type keptPrefix struct {
 }
 
 // kept are the addresses that every host keeps to itself, whatever it is told to capture: nothing
-// for them ever comes to an edge. The client's list is the same (client/osroute).
+// for them ever comes to an edge.
 func kept() []keptPrefix {
 	v4 := func(a, b, c, d byte, bits int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{a, b, c, d}), bits)
@@ -28,6 +28,15 @@ func kept() []keptPrefix {
 		{v6(0xfe, 0x80, 0, 10), "link-local"},
 		{v6(0xff, 0, 0, 8), "multicast"},
 	}
+}
+
+// KeptPrefixes returns the prefixes that every host keeps to itself, whatever it is told to capture.
+func KeptPrefixes() []netip.Prefix {
+	var out []netip.Prefix
+	for _, k := range kept() {
+		out = append(out, k.Prefix)
+	}
+	return out
 }
 
 // Kept says what p is where every host keeps all of it to itself: "loopback", "link-local"; else "".
