@@ -7,6 +7,7 @@ import (
 
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/process"
 )
 
 // Rekeyed is what came of Rekey.
@@ -18,8 +19,16 @@ type Rekeyed struct {
 
 // Rekey makes a new secret, and with authority a new key for the authority, while no edge runs on
 // the state directory (see identity.Authority.Rekey). An edge that was rekeyed is not run: the next
-// one reads the new files.
+// one reads the new files, which are the directory's owner's.
 func (e *Edge) Rekey(ctx context.Context, authority bool) (Rekeyed, error) {
+	r, err := e.rekey(ctx, authority)
+	if given := process.GiveToOwner(e.cfg.StateDir); err == nil {
+		err = given
+	}
+	return r, err
+}
+
+func (e *Edge) rekey(ctx context.Context, authority bool) (Rekeyed, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	stored := make(chan error, 1)
 	go func() { stored <- e.store.Run(ctx) }()

@@ -31,7 +31,12 @@ func (e *Edge) SetUp() (Setup, error) {
 	return Setup{First: first, Pin: e.authority.Pin(), Edges: e.advertise()}, nil
 }
 
-// Restore makes a damaged store good, while no edge runs on its directory.
+// Restore makes a damaged store good, while no edge runs on its directory. All of it stays the
+// directory's owner's.
 func (e *Edge) Restore(ctx context.Context, how state.Restore) (*state.Restored, error) {
-	return e.store.Restore(ctx, how)
+	r, err := e.store.Restore(ctx, how)
+	if given := process.GiveToOwner(e.cfg.StateDir); err == nil {
+		err = given
+	}
+	return r, err
 }
