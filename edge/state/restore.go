@@ -108,14 +108,42 @@ func (s *Store) rebuild(ctx context.Context, ev *journal.Evidence, how Restore, 
 	case how.DryRun:
 		return nil
 	}
-	stamp := s.cfg.Now().UTC().Format("20060102T150405")
-	aside, err := s.moveAside(stamp)
+	if err := s.health.look(); err != nil {
+		return fmt.Errorf("restore store: %w", err)
+	}
+	scratch, err := s.scratch()
 	if err != nil {
-		return err
+		return fmt.Errorf("restore store: %w", err)
 	}
-	if aside != "" {
-		out.Aside = append(out.Aside, aside)
+	defer func() { _ = os.RemoveAll(scratch) }()
+	image, err := s.refill(ctx, ev, scratch, out)
+	if err != nil {
+		return fmt.Errorf("restore store: %w", s.health.blame(err))
 	}
+	return s.replace(ev, image, scratch, out)
+}
+
+// scratchDirs is what the directories are called in which a restore works.
+const scratchDirs = ".restore-*"
+
+// scratch makes an empty directory for the new store, and removes those that a restore has left that
+// was interrupted.
+func (s *Store) scratch() (string, error) {
+	left, err := filepath.Glob(filepath.Join(s.cfg.Dir, scratchDirs))
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
+	}
+	return os.MkdirTemp(s.cfg.Dir, scratchDirs)
+}
+
+// replace puts the new store, which is whole in directory scratch, in the place of the damaged one.
+func (s *Store) replace(ev *journal.Evidence, image journal.Image, scratch string, out *Restored) error {
+	stamp := s.cfg.Now().UTC().Format("20060102T150405")
 	if len(ev.Faults) > 0 {
 		copies, err := s.copyEvidence(stamp)
 		out.Aside = append(out.Aside, copies...)
@@ -123,9 +151,15 @@ func (s *Store) rebuild(ctx context.Context, ev *journal.Evidence, how Restore, 
 			return err
 		}
 	}
-	image, err := s.refill(ctx, ev, aside, out)
+	aside, err := s.moveAside(stamp)
 	if err != nil {
-		return fmt.Errorf("restore store: %w", err)
+		return err
+	}
+	if aside != "" {
+		out.Aside = append([]string{aside}, out.Aside...)
+	}
+	if err := os.Rename(filepath.Join(scratch, natsDir), filepath.Join(s.cfg.Dir, natsDir)); err != nil {
+		return fmt.Errorf("put the new store in its place: %w", err)
 	}
 	return s.saveEvidence(ev, image)
 }
@@ -176,12 +210,13 @@ func (s *Store) copyEvidence(stamp string) (copies []string, err error) {
 	return copies, nil
 }
 
-// refill makes an empty store with what can be read of the evidence, and of the audit log of the
-// store in directory old. Its revisions go on behind what was acknowledged, so that the evidence says
-// of it, too, whether it is whole, wherever this ends.
-func (s *Store) refill(ctx context.Context, ev *journal.Evidence, old string, out *Restored) (journal.Image, error) {
-	events, audit := s.oldAudit(ctx, old)
-	c, err := s.connect(ctx)
+// refill makes a store in directory scratch of what can be read of the evidence, and of the audit log
+// of the store that is there. Its revisions go on behind what was acknowledged, so that the evidence
+// says of it, too, whether it is whole, wherever this ends.
+func (s *Store) refill(ctx context.Context, ev *journal.Evidence, scratch string, out *Restored) (journal.Image, error) {
+	events, audit := s.oldAudit(ctx, scratch)
+	fresh := New(Config{Dir: scratch, Log: s.cfg.Log})
+	c, err := fresh.connect(ctx)
 	if err != nil {
 		return journal.Image{}, err
 	}
@@ -189,7 +224,7 @@ func (s *Store) refill(ctx context.Context, ev *journal.Evidence, old string, ou
 	if err := s.makeBucket(ctx, c.nc, ev.Revision+1); err != nil {
 		return journal.Image{}, err
 	}
-	x, _, err := s.open(ctx, c, &journal.Evidence{})
+	x, _, err := fresh.open(ctx, c, &journal.Evidence{})
 	if err != nil {
 		return journal.Image{}, err
 	}

@@ -23,19 +23,13 @@ const (
 	oldTimeout = 30 * time.Second
 )
 
-// oldAudit reads what can be read of the audit log of a store in directory old. It works on a copy: a
-// start of NATS may change what is damaged.
-func (s *Store) oldAudit(ctx context.Context, old string) (events [][]byte, kept *AuditKept) {
+// oldAudit reads what can be read of the audit log of the store. It works on a copy in directory
+// scratch: a start of NATS may change what is damaged.
+func (s *Store) oldAudit(ctx context.Context, scratch string) (events [][]byte, kept *AuditKept) {
 	kept = &AuditKept{}
-	if old == "" {
-		return nil, kept
-	}
-	copied, err := os.MkdirTemp(s.cfg.Dir, ".audit-*")
-	if err != nil {
-		return nil, kept
-	}
+	copied := filepath.Join(scratch, "audit")
 	defer func() { _ = os.RemoveAll(copied) }()
-	if copyFiles(filepath.Join(old, auditDir), filepath.Join(copied, natsDir, auditDir)) != nil {
+	if copyFiles(filepath.Join(s.cfg.Dir, natsDir, auditDir), filepath.Join(copied, natsDir, auditDir)) != nil {
 		return nil, kept
 	}
 	if New(Config{Dir: copied}).checkBlocks(&journal.Evidence{}) != nil {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -191,5 +192,27 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 	if all := files(t, empty); !slices.Equal(all, []string{"lock"}) {
 		t.Errorf("it made %v", all)
+	}
+}
+
+// TestRestoreThatFails leaves everything where it was: the next one has the audit log, too.
+func TestRestoreThatFails(t *testing.T) {
+	t.Parallel()
+	dir, _ := lived(t)
+	rewrite(t, blocks(dir), func([]byte) []byte { return nil })
+	if err := os.Mkdir(filepath.Join(dir, ".restore-1"), 0o700); err != nil { // of one that was killed
+		t.Fatal(err)
+	}
+	before := slices.DeleteFunc(files(t, dir), func(name string) bool { return name == ".restore-1" })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := New(Config{Dir: dir}).Restore(ctx, Restore{}); err == nil {
+		t.Fatal("a restore that was interrupted says nothing")
+	}
+	if got := files(t, dir); !slices.Equal(got, before) {
+		t.Errorf("it has left %v, there were %v", got, before)
+	}
+	if got, err := restore(t, dir, Restore{}); err != nil || *got.Audit != (AuditKept{2, 2}) {
+		t.Errorf("the next one: %+v, %v", got, err)
 	}
 }
