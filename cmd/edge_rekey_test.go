@@ -36,6 +36,12 @@ func TestEdgeRekey(t *testing.T) {
 	if _, stderr := oneping(t, "edge", "init", "--state-dir", dir, "--advertise", "edge.example.com:7844"); stderr != "" {
 		t.Errorf("the next edge: %s", stderr)
 	}
+	for _, none := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none")} {
+		_, stderr := oneping(t, "edge", "rekey", "--state-dir", none)
+		if stderr != "error: rekey "+none+": no edge has its state there\nhint: name the edge's with --state-dir\n" {
+			t.Errorf("where no edge is: %s", stderr)
+		}
+	}
 	running := startEdge(t)
 	if _, stderr := oneping(t, "edge", "rekey", "--state-dir", running); !strings.Contains(stderr, "in use by process ") || !strings.Contains(stderr, "\nhint: ") {
 		t.Errorf("beside a running edge: %s", stderr)

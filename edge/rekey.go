@@ -7,6 +7,7 @@ import (
 
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/model"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/process"
 )
 
@@ -22,13 +23,20 @@ type Rekeyed struct {
 // one reads the new files, which are the directory's owner's.
 func (e *Edge) Rekey(ctx context.Context, authority bool) (Rekeyed, error) {
 	r, err := e.rekey(ctx, authority)
-	if given := process.GiveToOwner(e.cfg.StateDir); err == nil {
-		err = given
+	if err != nil {
+		_ = process.GiveToOwner(e.cfg.StateDir) // what is there of it
+		return r, err
 	}
-	return r, err
+	return r, process.GiveToOwner(e.cfg.StateDir)
 }
 
 func (e *Edge) rekey(ctx context.Context, authority bool) (Rekeyed, error) {
+	if !e.authority.Exists() {
+		return Rekeyed{}, &advice.Error{
+			Text:   "rekey " + e.cfg.StateDir + ": no edge has its state there",
+			Advice: "name the edge's with --state-dir",
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	stored := make(chan error, 1)
 	go func() { stored <- e.store.Run(ctx) }()

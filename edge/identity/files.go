@@ -40,16 +40,33 @@ func fileError(path string, cause error, hint string) error {
 }
 
 const (
-	adviceOwner   = "run as the user who owns the edge's state directory"
-	adviceSecret  = "restore the file from a backup; or make a new one, and new tokens with it: oneping edge rekey"
-	adviceRemake  = "restore the file from a backup; or remove it: it is made anew from " + keyFile + ", and every node takes it"
-	adviceRestore = "restore the file from a backup; without it every node must enrol anew: move the whole state directory away and run oneping edge init"
+	adviceOwner  = "run as the user who owns the edge's state directory"
+	adviceRemake = "restore the file from a backup; or remove it: it is made anew from " + keyFile + ", and every node takes it"
 )
+
+func (a *Authority) adviceSecret() string {
+	return "restore the file from a backup; or make a new one, and new tokens with it: oneping edge rekey --state-dir " + a.cfg.Dir
+}
+
+func (a *Authority) adviceRestore() string {
+	return "restore the file from a backup; or make a new authority, with which every node must enrol anew: oneping edge rekey --ca --state-dir " + a.cfg.Dir
+}
 
 func (a *Authority) path(name string) string { return filepath.Join(a.cfg.Dir, name) }
 
 // KeyPath returns where the authority's key is kept.
 func (a *Authority) KeyPath() string { return a.path(keyFile) }
+
+// Exists says whether an edge has, or had, its files in the data directory.
+func (a *Authority) Exists() bool {
+	for _, name := range []string{keyFile, certFile, secretFile} {
+		if _, err := os.Lstat(a.path(name)); err == nil {
+			return true
+		}
+	}
+	known, err := state.KnowsNodes(a.cfg.Dir)
+	return known || err != nil
+}
 
 // errLost is about a file without which nodes that are known here are nobody's.
 var errLost = errors.New("it is missing, and what is stored here goes with it")
@@ -99,21 +116,21 @@ func (a *Authority) lost(name, hint string) func() error {
 }
 
 func (a *Authority) loadKey() error {
-	b, err := a.readOrMake(keyFile, 0o600, a.lost(keyFile, adviceRestore), newKey)
+	b, err := a.readOrMake(keyFile, 0o600, a.lost(keyFile, a.adviceRestore()), newKey)
 	if err != nil {
 		return err
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return fileError(a.path(keyFile), errors.New("not PEM"), adviceRestore)
+		return fileError(a.path(keyFile), errors.New("not PEM"), a.adviceRestore())
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return fileError(a.path(keyFile), err, adviceRestore)
+		return fileError(a.path(keyFile), err, a.adviceRestore())
 	}
 	ec, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
-		return fileError(a.path(keyFile), fmt.Errorf("a key of type %T, not ECDSA", key), adviceRestore)
+		return fileError(a.path(keyFile), fmt.Errorf("a key of type %T, not ECDSA", key), a.adviceRestore())
 	}
 	a.key = ec
 	return nil
@@ -145,7 +162,7 @@ func (a *Authority) loadCertificate() error {
 		return fileError(a.path(certFile), err, adviceRemake)
 	}
 	if !a.key.PublicKey.Equal(cert.PublicKey) {
-		return fileError(a.path(certFile), errors.New("it does not belong to "+keyFile), adviceRestore)
+		return fileError(a.path(certFile), errors.New("it does not belong to "+keyFile), a.adviceRestore())
 	}
 	if err := cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature); err != nil {
 		return fileError(a.path(certFile), fmt.Errorf("it is not what was signed: %w", err), adviceRemake)
@@ -171,17 +188,17 @@ func secretText(digits string) []byte {
 }
 
 func (a *Authority) loadSecret() error {
-	b, err := a.readOrMake(secretFile, 0o600, a.lost(secretFile, adviceSecret), func() ([]byte, error) { return newSecret(), nil })
+	b, err := a.readOrMake(secretFile, 0o600, a.lost(secretFile, a.adviceSecret()), func() ([]byte, error) { return newSecret(), nil })
 	if err != nil {
 		return err
 	}
 	digits, check, checked := strings.Cut(strings.TrimSpace(string(b)), " ")
 	s, err := hex.DecodeString(digits)
 	if err != nil || len(s) != len(a.secret) {
-		return fileError(a.path(secretFile), errors.New("not 64 hexadecimal digits"), adviceSecret)
+		return fileError(a.path(secretFile), errors.New("not 64 hexadecimal digits"), a.adviceSecret())
 	}
 	if want := secretText(digits); checked && digits+" "+check+"\n" != string(want) {
-		return fileError(a.path(secretFile), errors.New("its digits and their check do not belong together"), adviceSecret)
+		return fileError(a.path(secretFile), errors.New("its digits and their check do not belong together"), a.adviceSecret())
 	} else if !checked {
 		if err := process.WriteFile(a.path(secretFile), want, 0o600); err != nil {
 			a.cfg.Log.Warn("cannot add a check to the secret: damage to it will not be noticed", zap.Error(err))

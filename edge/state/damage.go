@@ -54,7 +54,14 @@ func (s *Store) advise(err error) error {
 	return advice.With(err, "make it anew from what was acknowledged: oneping edge restore"+s.stateDirFlag()+"; or put the whole state directory back from a backup")
 }
 
-func (s *Store) stateDirFlag() string { return " --state-dir " + s.cfg.Dir }
+// stateDirFlag names this edge to a command. Where --state-dir is given no configuration is read, which
+// is what names an external store.
+func (s *Store) stateDirFlag() string {
+	if s.cfg.Remote.URL != "" {
+		return ", with the --config of this edge"
+	}
+	return " --state-dir " + s.cfg.Dir
+}
 
 // describe says what is missing, in numbers.
 func describe(ev *journal.Evidence, d *journal.Difference) []string {

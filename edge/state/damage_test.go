@@ -188,7 +188,7 @@ func TestAnOlderClusterIsRefused(t *testing.T) {
 	if want := "open store: the external store is older than what this edge has acknowledged: it holds 0 of 3 tunnels, 1 tunnel that should not be there, revision 1 of 3"; err.Error() != want {
 		t.Errorf("refused with %q, want %q", err, want)
 	}
-	if want := "restore the cluster from its newest copy; or accept what it has: oneping edge restore --accept-store --state-dir " + dir; advice.Of(err) != want {
+	if want := "restore the cluster from its newest copy; or accept what it has: oneping edge restore --accept-store, with the --config of this edge"; advice.Of(err) != want {
 		t.Errorf("hint %q, want %q", advice.Of(err), want)
 	}
 }
