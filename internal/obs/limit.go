@@ -24,6 +24,8 @@ const (
 	maxKinds = 4096
 	// maxHeld bounds the lines that are kept until they are due.
 	maxHeld = 1024
+	// maxOfPeer bounds those of them that are about one peer: his words may be as many as he likes.
+	maxOfPeer = 32
 	// lookEvery is how often it is looked whether one is due.
 	lookEvery = time.Second
 )
@@ -55,7 +57,7 @@ func limited(log *zap.Logger, strangers bool) *zap.Logger {
 			events:    bucket.New[kind](minute, eventBurst, maxKinds),
 			strangers: rate.NewLimiter(rate.Every(repeatEvery/strangerLines), strangerLines),
 			networks:  bucket.New[kind](minute, 1, maxKinds),
-			held:      make(map[kind]*line),
+			held:      make(map[kind]*line), peers: make(map[string]int),
 		}}
 	}))
 }
@@ -133,6 +135,7 @@ type repeats struct {
 	mu sync.Mutex
 	// guarded by mu:
 	held   map[kind]*line // the newest of each kind that was left out
+	peers  map[string]int // how many of them are about each peer; "" is nobody's
 	others uint64         // strangers' lines that were left out for want of room or lines
 	looked time.Time
 }
@@ -149,9 +152,11 @@ func (r *repeats) may(l *line) bool {
 		return true
 	case before != nil:
 		l.left = before.left + 1
-	case !r.room(l):
+	case !r.room(k, l):
 		r.others++
 		return false
+	default:
+		r.peers[k.peer]++
 	}
 	l.clean() // a peer's words may be many, and they are kept
 	r.held[k] = l
@@ -172,8 +177,11 @@ func (r *repeats) take(k kind, l *line) bool {
 }
 
 // room says whether l can be kept until its kind is due: strangers have half of the room, and none
-// while all of them have no lines left. The caller holds r.mu.
-func (r *repeats) room(l *line) bool {
+// while all of them have no lines left; one peer has maxOfPeer. The caller holds r.mu.
+func (r *repeats) room(k kind, l *line) bool {
+	if k.peer != "" && r.peers[k.peer] >= maxOfPeer {
+		return false
+	}
 	if l.about.stranger() {
 		return len(r.held) < maxHeld/2 && r.strangers.TokensAt(l.entry.Time) >= 1
 	}
@@ -200,6 +208,9 @@ func (r *repeats) due(now time.Time) (due []*line) {
 		if r.take(k, &at) {
 			due = append(due, l)
 			delete(r.held, k)
+			if r.peers[k.peer]--; r.peers[k.peer] == 0 {
+				delete(r.peers, k.peer)
+			}
 		}
 	}
 	return due

@@ -193,3 +193,29 @@ func TestAnHTTPServersTroubleIsALineOfTheLog(t *testing.T) {
 		t.Errorf("%+v", said)
 	}
 }
+
+// TestOnePeerLeavesRoomForOthers: whatever words a node has, what is left out about another is told.
+func TestOnePeerLeavesRoomForOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, logs := watched(LimitStrangers)
+		for i := range 2 * maxHeld { // words without digits: each is a kind of its own
+			words := strings.Map(func(r rune) rune { return r - '0' + 'a' }, fmt.Sprint(i))
+			log.Warn("event of a node", zap.String(FieldIdentity, "loud"), zap.String(FieldReason, words))
+		}
+		for range 3 {
+			log.Warn("event of a node", zap.String(FieldIdentity, "other"), zap.String(FieldReason, "trouble"))
+		}
+		logs.TakeAll()
+		time.Sleep(2 * repeatEvery)
+		Flush(log)
+		for _, e := range logs.TakeAll() {
+			if m := e.ContextMap(); m[FieldIdentity] == "other" {
+				if m["suppressed"] != uint64(1) && m["suppressed"] != uint64(2) {
+					t.Errorf("%v", m)
+				}
+				return
+			}
+		}
+		t.Error("nothing is said of the other node")
+	})
+}
