@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ everybody out who had the old one with "--rotate --evict".
 It speaks to the edge on this machine.`,
 		Example: "  oneping connector revoke jr4a66ryo4rdgjr2",
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
+			if len(args) > 0 && !slices.Contains(args, "") {
 				return nil
 			}
 			return wrongUse(fmt.Errorf("%s takes ID…, and got none", c.CommandPath()), "oneping connector list shows them")

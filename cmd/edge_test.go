@@ -189,6 +189,7 @@ eng-lab  no     who: bob@example.com is not among group:eng; how: udp:53 is not 
 		{"tunnel delete office", "tunnel office deleted\n", ""},
 		{"tunnel create home --max-connectors 2", "tunnel home created\n", "hint: next: oneping route add PREFIX home, and oneping tunnel token home --output connector.token\n"},
 		{"tunnel create wide --max-connectors 2049", "", "error: 2049 connectors: a tunnel may have 1 to 2048\nhint: a small number keeps out who has found the token: 8 is the default\n"},
+		{"tunnel create none --max-connectors 0", "", "error: 0 connectors: a tunnel may have 1 to 2048\nhint: a small number keeps out who has found the token: 8 is the default\n"},
 		{"tunnel set home --max-connectors 1", "tunnel home may have 1 connector\n", ""},
 		{"tunnel set home", "", "error: oneping tunnel set needs --max-connectors\nhint: see oneping tunnel set --help\n"},
 		{"tunnel set none --max-connectors 1", "", "error: tunnel none does not exist\nhint: list them: oneping tunnel list\n"},

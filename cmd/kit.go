@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,10 +44,14 @@ func (e *usageError) Unwrap() error { return e.err }
 // seeHelp is the hint for who has not written what cmd takes.
 func seeHelp(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
 
-// exactArgs wants one argument for each name, and names what is missing.
+// exactArgs wants one argument for each name, and names what is missing. A variable that is not set
+// leaves an empty one.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) == len(names) {
+			if i := slices.Index(args, ""); i >= 0 {
+				return wrongUse(fmt.Errorf("%s takes %s, and %s is empty", c.CommandPath(), strings.Join(names, " "), names[i]), seeHelp(c))
+			}
 			return nil
 		}
 		err := fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names))

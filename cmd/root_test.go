@@ -54,3 +54,16 @@ func TestWrongCommandLines(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyArguments: a variable that is not set is no name, and nobody is asked about it.
+func TestEmptyArguments(t *testing.T) {
+	for command, want := range map[string]string{
+		"tunnel show":      "oneping tunnel show takes NAME, and NAME is empty",
+		"device revoke":    "oneping device revoke takes ID, and ID is empty",
+		"connector revoke": "oneping connector revoke takes ID…, and got none",
+	} {
+		if _, stderr := oneping(t, append(strings.Fields(command), "")...); !strings.HasPrefix(stderr, "error: "+want+"\nhint: ") {
+			t.Errorf("%s: %q", command, stderr)
+		}
+	}
+}

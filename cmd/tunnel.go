@@ -52,6 +52,9 @@ stays: go on with "oneping route add".`,
 					return err
 				}
 			}
+			if err := admin.CheckMaxConnectors(most); err != nil { // 0 would ask for the default
+				return err
+			}
 			t, err := a.edge().CreateTunnel(c.Context(), args[0], most)
 			if err != nil {
 				return err

@@ -107,3 +107,11 @@ func (h *Handler) tunnelToken(r *http.Request) (any, error) {
 	}
 	return out, err
 }
+
+// CheckMaxConnectors says whether a tunnel may have n connectors, as the edge would.
+func CheckMaxConnectors(n int) error {
+	if err := state.CheckLimit(n); err != nil {
+		return advise(err)
+	}
+	return nil
+}

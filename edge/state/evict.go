@@ -99,7 +99,7 @@ func (s *Store) SetMaxConnectors(ctx context.Context, nameOrID string, n int) (m
 		if !ok {
 			return write{}, NotFound(NoTunnel, nameOrID)
 		}
-		if err := checkLimit(n); err != nil {
+		if err := CheckLimit(n); err != nil {
 			return write{}, err
 		}
 		t.MaxConnectors = n
@@ -109,7 +109,8 @@ func (s *Store) SetMaxConnectors(ctx context.Context, nameOrID string, n int) (m
 	return changed, err
 }
 
-func checkLimit(n int) error {
+// CheckLimit says whether a tunnel may have n connectors: nil, or a *Refusal.
+func CheckLimit(n int) error {
 	if n < 1 || n > model.MostConnectors {
 		return badLimit(n)
 	}

@@ -18,7 +18,7 @@ func (s *Store) CreateTunnelFor(ctx context.Context, name string, connectors int
 	if !model.IsTunnelName(name) {
 		return model.Tunnel{}, badName(name)
 	}
-	if err := checkLimit(connectors); err != nil {
+	if err := CheckLimit(connectors); err != nil {
 		return model.Tunnel{}, err
 	}
 	t := model.Tunnel{ID: proto.NewID(), Name: name, Created: s.cfg.Now().UTC()}
