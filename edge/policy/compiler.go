@@ -37,7 +37,7 @@ func (c *Compiler) Parse(text []byte, tunnels map[string]model.Tunnel) (model.Po
 func (c *Compiler) Compile(p model.Policy, tunnels map[string]model.Tunnel) (*Compiled, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last != nil && samePolicy(&p, &c.policy) && maps.Equal(tunnels, c.tunnels) {
+	if c.last != nil && samePolicy(&p, &c.policy) && maps.EqualFunc(tunnels, c.tunnels, sameName) {
 		return c.last, nil
 	}
 	compiled, err := Compile(p, tunnels)
@@ -47,6 +47,8 @@ func (c *Compiler) Compile(p model.Policy, tunnels map[string]model.Tunnel) (*Co
 	c.policy, c.tunnels, c.last = p, tunnels, compiled
 	return compiled, nil
 }
+
+func sameName(a, b model.Tunnel) bool { return a.Name == b.Name } // a policy sees no more of it
 
 func samePolicy(a, b *model.Policy) bool {
 	return maps.EqualFunc(a.Groups, b.Groups, slices.Equal[[]string]) &&

@@ -32,7 +32,7 @@ func TestEachPolicyIsCompiledOnce(t *testing.T) {
 		}
 		return got
 	}
-	again := map[string]model.Tunnel{"t1": {ID: "t1", Name: "office"}}
+	again := map[string]model.Tunnel{"t1": {ID: "t1", Name: "office", MaxConnectors: 3}} // no matter of a policy
 	if compile(stored, again) != checked {
 		t.Error("the stored policy was compiled a second time")
 	}

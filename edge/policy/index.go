@@ -14,7 +14,7 @@ const (
 	fewTables = 4
 	// maxMerged bounds the destinations of all tables that were made of several: a policy in which
 	// every grant names others keeps what it has above.
-	maxMerged = 1 << 20
+	maxMerged = 1 << 17
 )
 
 // noGrant is the position of no grant: behind all of them.

@@ -165,3 +165,43 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// TestIndexIsSmall: a policy of three quarters of a megabyte, in which each grant names others, has
+// an index for a host of 128 MiB, and what is looked up in more tables is decided alike.
+func TestIndexIsSmall(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var p model.Policy
+	for i := range 1250 {
+		g := model.Grant{ID: fmt.Sprint(i), How: []string{fmt.Sprintf("tcp:%d", i+1)}}
+		for range 70 {
+			g.Who = append(g.Who, fmt.Sprintf("u%d", rng.IntN(400)))
+		}
+		for range 12 {
+			g.To = append(g.To, fmt.Sprintf("10.0.%d.%d", rng.IntN(256), rng.IntN(256)))
+		}
+		p.Grants = append(p.Grants, g)
+	}
+	c, err := Compile(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, destinations := make(map[*table]bool), 0
+	for _, list := range c.index.users {
+		for _, tab := range list {
+			if !tables[tab] {
+				tables[tab], destinations = true, destinations+len(tab.prefixes)
+			}
+		}
+	}
+	if destinations > 200_000 {
+		t.Errorf("%d destinations in %d tables", destinations, len(tables))
+	}
+	for i := range p.Grants {
+		for _, user := range []string{"u0", "u399", p.Grants[i].Who[0]} {
+			who, at := c.Principal("", user), Target{Dst: netip.MustParseAddr(p.Grants[i].To[0]), Proto: TCP, Port: uint16(i + 1)}
+			if got, want := c.Decide(&who, at), c.linear(&who, at); got != want {
+				t.Fatalf("%s to %s: %+v, want %+v", user, at, got, want)
+			}
+		}
+	}
+}
