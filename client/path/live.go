@@ -12,7 +12,8 @@ type liveConn struct {
 	flow *flow.Flow
 	isn  uint32    // of its SYN
 	next uint32    // sequence number behind what the host has sent
-	last time.Time // when the host sent anything but a keep-alive
+	ack  uint32    // what it acknowledges
+	last time.Time // of its last word, or keep-alive
 	tos  uint8     // traffic class of the host's last segment
 	left bool      // the host has sent FIN or RST
 }
@@ -34,11 +35,14 @@ func (c *liveConn) segment(p *packet.Packet, now time.Time) outcome {
 	}
 	o := outcome{to: theStack, pkt: p.Raw, tos: p.TOS &^ ecnMask}
 	flags, size := p.TCPFlags(), uint32(len(p.Payload()))
-	if flags == packet.FlagACK && size <= 1 && p.TCPSeq() == c.next-1 { // RFC 9293 §3.8.4
+	switch {
+	case flags == packet.FlagACK && size <= 1 && p.TCPSeq() == c.next-1: // RFC 9293 §3.8.4
 		o.flow, o.idle = c.flow, seconds(now.Sub(c.last))
-	} else {
+		c.last = now
+	case flags != packet.FlagACK || size > 0 || p.TCPAck() != c.ack: // else it answers a keep-alive of the stack
 		c.last = now
 	}
+	c.ack = p.TCPAck()
 	if o.tos != c.tos {
 		o.flow, c.tos = c.flow, o.tos
 	}

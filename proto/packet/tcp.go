@@ -16,6 +16,9 @@ func (p *Packet) TCPFlags() uint8 { return p.Transport()[13] }
 // TCPSeq returns the sequence number of a TCP packet.
 func (p *Packet) TCPSeq() uint32 { return binary.BigEndian.Uint32(p.Transport()[4:]) }
 
+// TCPAck returns the acknowledgement number of a TCP packet, which counts with FlagACK alone.
+func (p *Packet) TCPAck() uint32 { return binary.BigEndian.Uint32(p.Transport()[8:]) }
+
 // IsSYN says whether p opens a TCP connection: SYN without ACK or RST. With FIN it opens none:
 // listeners drop it (Linux, BSD), which is nowhere required.
 func (p *Packet) IsSYN() bool {
