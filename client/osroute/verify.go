@@ -38,6 +38,7 @@ func (f *foreignRule) text() string {
 
 // question is what a packet has besides its destination.
 type question struct {
+	src          netip.Addr // of a socket that is bound to it; zero: the kernel chooses
 	uid          uint32
 	proto        uint8
 	sport, dport uint16
@@ -132,11 +133,11 @@ type leak struct {
 	culprit *foreignRule // the rule that led there, nil where none before ours did
 }
 
-// culpritOf returns the first of the rules in front that a packet for a could meet and that leads
-// where it went; nil for none.
-func culpritOf(front []foreignRule, a netip.Addr, leads func(foreignRule) bool) *foreignRule {
+// culpritOf returns the first of the rules in front that a packet from src for a could meet and that
+// leads where it went; nil for none.
+func culpritOf(front []foreignRule, src, a netip.Addr, leads func(foreignRule) bool) *foreignRule {
 	i := slices.IndexFunc(front, func(f foreignRule) bool {
-		return f.v6 == a.Is6() && !f.from.IsValid() && (f.mark == 0 || f.not) && (!f.to.IsValid() || f.to.Contains(a)) && leads(f)
+		return f.v6 == a.Is6() && (!f.from.IsValid() || f.from.Contains(src) != f.not) && (f.mark == 0 || f.not) && (!f.to.IsValid() || f.to.Contains(a)) && leads(f)
 	})
 	if i < 0 {
 		return nil

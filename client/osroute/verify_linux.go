@@ -19,6 +19,10 @@ func (r *Router) verify(a *applied) (*leak, error) {
 	if err != nil {
 		return nil, err
 	}
+	local, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fail("list addresses", err)
+	}
 	others, questions := make([]netip.Prefix, 0, len(a.connected)), []question{{}}
 	for _, c := range a.connected {
 		others = append(others, c.prefix)
@@ -28,8 +32,10 @@ func (r *Router) verify(a *applied) (*leak, error) {
 		if f.to.IsValid() {
 			others = append(others, f.to)
 		}
-		if f.ask != (question{}) && !slices.Contains(questions, f.ask) && len(questions) < maxQuestions {
-			questions = append(questions, f.ask)
+		for _, q := range asSources(f, local) {
+			if !slices.Contains(questions, q) && len(questions) < maxQuestions {
+				questions = append(questions, q)
+			}
 		}
 		tables[f.table] = true
 	}
@@ -49,6 +55,9 @@ func (r *Router) verify(a *applied) (*leak, error) {
 	defer kernel.close()
 	for _, q := range questions {
 		for _, p := range list {
+			if q.src.IsValid() && q.src.Is6() != p.addr.Is6() {
+				continue
+			}
 			way, err := kernel.way(p.addr, q)
 			if err != nil {
 				return nil, err
@@ -65,7 +74,7 @@ func (r *Router) verify(a *applied) (*leak, error) {
 func (k *kernel) explain(p probe, q question, a answer, front []foreignRule) *leak {
 	l := &leak{probe: p, table: a.table}
 	if a.refused { // the kernel does not say in which table
-		l.culprit = culpritOf(front, p.addr, func(foreignRule) bool { return true })
+		l.culprit = culpritOf(front, q.src, p.addr, func(foreignRule) bool { return true })
 		return l
 	}
 	l.device = fmt.Sprint("interface ", a.dev)
@@ -75,7 +84,7 @@ func (k *kernel) explain(p probe, q question, a answer, front []foreignRule) *le
 	if dst, err := k.matched(p.addr, q); err == nil {
 		l.route = dst
 	}
-	l.culprit = culpritOf(front, p.addr, func(f foreignRule) bool { return f.table == a.table })
+	l.culprit = culpritOf(front, q.src, p.addr, func(f foreignRule) bool { return f.table == a.table })
 	return l
 }
 
@@ -115,6 +124,21 @@ func questionOf(x netlink.Rule) question {
 	return q
 }
 
+// asSources returns what to ask because of a rule: as each of this host's addresses that it chooses,
+// for sockets that are bound to one.
+func asSources(f foreignRule, local []netlink.Addr) (out []question) {
+	if !f.from.IsValid() || f.not || f.own {
+		return []question{f.ask}
+	}
+	for _, x := range local {
+		if a := fromIPNet(x.IPNet).Addr(); f.from.Contains(a) && !a.IsLoopback() && !a.IsLinkLocalUnicast() {
+			f.ask.src = a
+			out = append(out, f.ask)
+		}
+	}
+	return out
+}
+
 // routesOf returns the destinations of a table's routes but for everything.
 func routesOf(table int, stack families) (out []netip.Prefix, err error) {
 	err = eachFamily(stack, func(v6 bool) error {
@@ -152,6 +176,9 @@ func (k *kernel) close() { k.handle.Close() }
 func (k *kernel) way(dst netip.Addr, q question) (answer, error) {
 	m, err := k.ask(dst, q, unix.RTM_F_LOOKUP_TABLE)
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		if errno == unix.EINVAL && q.src.IsValid() { // no address of this host any more
+			return answer{kind: kindLocal}, nil
+		}
 		switch errno {
 		case unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EACCES, unix.EINVAL:
 			return answer{refused: true}, nil
@@ -185,8 +212,13 @@ type routeAnswer struct {
 func (k *kernel) ask(dst netip.Addr, q question, flags uint32) (routeAnswer, error) {
 	req := nl.NewNetlinkRequest(unix.RTM_GETROUTE, unix.NLM_F_REQUEST)
 	req.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: k.handle}
-	req.AddData(&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(familyOf(dst.Is6())), Dst_len: uint8(dst.BitLen()), Tos: q.tos, Flags: flags}})
+	m := &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(familyOf(dst.Is6())), Dst_len: uint8(dst.BitLen()), Tos: q.tos, Flags: flags}}
+	req.AddData(m)
 	req.AddData(nl.NewRtAttr(unix.RTA_DST, dst.AsSlice()))
+	if q.src.IsValid() {
+		m.Src_len = uint8(q.src.BitLen())
+		req.AddData(nl.NewRtAttr(unix.RTA_SRC, q.src.AsSlice()))
+	}
 	if q.uid != 0 {
 		req.AddData(nl.NewRtAttr(unix.RTA_UID, nl.Uint32Attr(q.uid)))
 	}

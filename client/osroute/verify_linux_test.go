@@ -45,6 +45,11 @@ var others = []other{
 			r.Table, r.Priority, r.IPProto, r.Dport = 99, 300, unix.IPPROTO_TCP, netlink.NewRulePortRange(443, 443)
 		},
 	}},
+	{name: "an address's", table: 99, rules: []func(*netlink.Rule){
+		func(r *netlink.Rule) {
+			r.Table, r.Priority, r.Src = 99, 300, toIPNet(netip.MustParsePrefix("192.168.1.0/24"))
+		},
+	}},
 	{
 		name: "no room", table: 99, rules: []func(*netlink.Rule){func(r *netlink.Rule) { r.Table, r.Priority = 99, 3 }},
 		want: "captured 172.16.0.0/12 leaves by eth0, not through oneping: route 0.0.0.0/0 of table 99; rule 3: from all lookup 99 stands before oneping's",
@@ -130,14 +135,18 @@ func beside(t *testing.T, o other) {
 	}
 }
 
-// allCaptured asks for a few captured addresses, as every user and for every port that others name.
+// allCaptured asks for a few captured addresses, as every user and for every port and source that
+// others name.
 func (m *machine) allCaptured(when string) {
 	m.t.Helper()
 	k, err := newKernel()
 	m.must(err)
 	defer k.close()
-	for _, q := range []question{{}, {uid: 1000}, {proto: unix.IPPROTO_TCP, dport: 443}} {
+	for _, q := range []question{{}, {uid: 1000}, {proto: unix.IPPROTO_TCP, dport: 443}, {src: netip.MustParseAddr("192.168.1.5")}} {
 		for _, dst := range []string{"172.16.10.120", "172.16.10.129", "172.16.0.0", "172.31.255.255", "fd00:7::1"} {
+			if q.src.IsValid() && strings.Contains(dst, ":") {
+				continue
+			}
 			a, err := k.way(netip.MustParseAddr(dst), q)
 			m.must(err)
 			if got := m.name(a.dev); got != "oneping0" {
