@@ -133,7 +133,7 @@ func localWarnings(cfg Config, connected []onlink, exempt []exemption) []Warning
 		outer, covered := captures.longest(c.prefix)
 		inner := within(list, c.prefix)
 		switch {
-		case covered && stays && outer.Bits() > 0:
+		case covered && stays && (outer.Bits() > 0 || !ofSites(c.prefix)):
 			out = append(out, partWarning(outer, c))
 		case covered && outer == c.prefix && !cfg.DenyLAN:
 			out = append(out, takenLAN(c.prefix.String(), c))
@@ -153,6 +153,21 @@ func localWarnings(cfg Config, connected []onlink, exempt []exemption) []Warning
 		})
 	}
 	return out
+}
+
+// notPublic are prefixes in which no host of the internet has an address: private ones, shared ones
+// and those for documentation.
+var notPublic = []netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("fc00::/7"),
+}
+
+// ofSites says whether a local network may well have the prefix: where everything is captured, that it
+// stays local is news only where it takes hosts of the internet along. In IPv6 every network has a /64
+// of public addresses.
+func ofSites(p netip.Prefix) bool {
+	return p.Addr().Is6() && p.Bits() >= 64 || slices.ContainsFunc(notPublic, func(n netip.Prefix) bool { return covers(n, p) })
 }
 
 // within returns the prefixes of list that are more specific than outer, and within it.
