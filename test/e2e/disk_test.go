@@ -138,9 +138,11 @@ func TestEdgeOnReadOnlyDisk(t *testing.T) {
 	l.run("edge", "rm", "-f", edgeState+"/oneping.sock")
 	remount := func(how string) {
 		t.Helper()
-		l.run("edge", "mount", "-o", "remount,"+how, edgeState)
+		// The mount and not the file system: mount repeats the options of that one, whose uid= means
+		// nobody in a user namespace.
+		l.run("edge", "mount", "-o", "remount,bind,"+how, edgeState)
 	}
-	run := filepath.Join("/run", "oneping", "edge") // where a service has its socket
+	run := filepath.Join(l.dir, "oneping", "edge") // as a service has it for its socket
 	l.run("edge", "mkdir", "-p", run)
 	remount("ro")
 	edge := l.start("edge", "env", "RUNTIME_DIRECTORY="+run, "oneping", "edge", "run", "--state-dir", edgeState, "--hop", "172.68.101.57")
@@ -172,8 +174,9 @@ func TestNodesWithFullDisks(t *testing.T) {
 
 	fresh := filepath.Join(l.dir, "fresh")
 	l.run("connector", "sh", "-ec", `mkdir "$1"; mount -t tmpfs -o size=256k,mode=777 small "$1"; touch "$1/lock"; chmod 666 "$1/lock"`, "sh", fresh)
-	l.run("edge", "oneping", "tunnel", "create", "second", "--output", "/tmp/second.token")
-	token := strings.TrimSpace(l.run("edge", "cat", "/tmp/second.token"))
+	file := filepath.Join(l.dir, "second.token") // not in /tmp, which other users' tests share
+	l.run("edge", "oneping", "tunnel", "create", "second", "--output", file)
+	token := strings.TrimSpace(l.run("edge", "cat", file))
 	l.run("connector", "sh", "-c", `dd if=/dev/zero of="$1/fill" bs=4k 2>/dev/null; test -s "$1/fill"`, "sh", fresh)
 	c := l.start("connector", "env", "ONEPING_TOKEN="+token, "oneping", "connector", "run", "--state-dir", fresh)
 	c.waitFor(`"link up"`)
