@@ -42,7 +42,7 @@ func TestClosedWithoutDevice(t *testing.T) {
 		l.changed(change.what, change.commands)
 	}
 	if c := l.look(); c.leaked > 0 {
-		t.Errorf("%d packets left by another interface", c.leaked)
+		t.Errorf("%d packets left by another interface:\n%s", c.leaked, l.run("laptop", "nft", "list", "table", "inet", "leaks"))
 	}
 	l.changed("without rules", "ip rule flush\nip rule add pref 32766 lookup main\nip rule add pref 32767 lookup default")
 	if after := l.pids(); strings.Join(after, " ") != strings.Join(pids, " ") {

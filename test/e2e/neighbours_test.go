@@ -132,9 +132,13 @@ type cell struct {
 	running bool
 }
 
-// leakMeter counts packets to the site that leave by another device than the client's.
-const leakMeter = `nft 'table inet leaks { chain out { type filter hook postrouting priority 300;
-oifname "oneping0" accept; oifname "lo" accept; ip daddr { 172.16.9.1, 172.16.10.118, 172.16.10.120, 172.17.0.2 } counter; ip6 daddr ` + serverV6 + ` counter; }; }'`
+// leakMeter counts packets to the site that leave by another device than the client's, whatever its
+// name is at the moment, and remembers which.
+const leakMeter = `nft 'table inet leaks {
+set ways { type ifname . ipv4_addr; flags dynamic; }; set ways6 { type ifname . ipv6_addr; flags dynamic; }
+chain out { type filter hook postrouting priority 300; oifname { "oneping0", "vpn0", "lo" } accept
+ip daddr { 172.16.9.1, 172.16.10.118, 172.16.10.120, 172.17.0.2 } counter update @ways { oifname . ip daddr }
+ip6 daddr ` + serverV6 + ` counter update @ways6 { oifname . ip6 daddr }; }; }'`
 
 // look asks the laptop's kernel and its client.
 func (l *lab) look() cell {
