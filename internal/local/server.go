@@ -144,7 +144,7 @@ func restrict(path, group string) error {
 		return nil
 	}
 	gid, err := strconv.Atoi(g.Gid)
-	if err != nil || os.Lchown(path, -1, gid) != nil {
+	if err != nil || groupOf(path) != gid && os.Lchown(path, -1, gid) != nil { // a unit of systemd may not change groups
 		return nil
 	}
 	return os.Chmod(path, 0o660)

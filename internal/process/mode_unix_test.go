@@ -16,11 +16,19 @@ import (
 func TestOwnersAndModes(t *testing.T) {
 	const root, me, other = 0, 1000, 1001
 	for _, c := range []struct {
-		owner, self int
-		want        bool
-	}{{root, root, true}, {me, me, true}, {root, me, true}, {me, root, false}, {other, me, false}} {
-		if got := trusted(c.owner, c.self); got != c.want {
-			t.Errorf("of user %d, for user %d: %v", c.owner, c.self, got)
+		owner, self, pid int
+		want             bool
+	}{
+		{root, root, 7, true},
+		{me, me, 7, true},
+		{root, me, 7, true},
+		{me, root, 7, false},
+		{other, me, 7, false},
+		{me, root, 1, true},
+		{other, me, 1, false}, // the first process of a container
+	} {
+		if got := trusted(c.owner, c.self, c.pid); got != c.want {
+			t.Errorf("of user %d, for process %d of user %d: %v", c.owner, c.pid, c.self, got)
 		}
 	}
 	for _, c := range []struct {
