@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/process"
 )
 
@@ -15,7 +15,7 @@ func readCache(dir, path string) (network, error) {
 	if dir == "" {
 		return n, nil
 	}
-	b, err := os.ReadFile(path)
+	b, err := process.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return n, nil
 	}
@@ -26,6 +26,14 @@ func readCache(dir, path string) (network, error) {
 		return network{}, fmt.Errorf("read configuration %s: %w", path, err)
 	}
 	return n, nil
+}
+
+// unread is what is to be said of a configuration that could not be read.
+func unread(err error) error {
+	if advice.Of(err) != "" {
+		return err
+	}
+	return advice.With(err, "nothing to do: it is made anew with the first link; until then only what a killed client captured stays captured")
 }
 
 // writeCache keeps the configuration; a crash leaves the old one or the new one.

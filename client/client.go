@@ -139,8 +139,7 @@ func (c *Client) open() error {
 func (c *Client) startRoutes(ctx context.Context) {
 	kept, err := readCache(c.cfg.StateDir, c.cfg.cachePath())
 	if err != nil {
-		c.log.Warn("cannot read the last configuration", zap.Error(err), zap.String(obs.FieldHint,
-			"nothing to do: it is made anew with the first link; until then only what a killed client captured stays captured"))
+		c.log.Warn("cannot read the last configuration", zap.Error(err), obs.Hint(unread(err)))
 	}
 	c.cfg.Names.Learn(kept.EdgesAt)
 	c.cfg.Names.OnDial(c.routing.dialling)

@@ -195,7 +195,7 @@ Its exit code is 1 where something that is needed failed.`,
 			findings := check.Run(c.Context(), check.Config{
 				StateDir: file.StateDir,
 				Token: func() ([]string, bool, error) {
-					t, ok, err := process.ReadToken(file.TokenFile)
+					t, ok, err := process.ReadToken(c.Context(), file.TokenFile)
 					if ok {
 						err = process.CheckTokenKind(t, proto.RoleConnector)
 					}

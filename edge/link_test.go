@@ -46,7 +46,7 @@ func enrol(t *testing.T, role proto.Role, token string) *onode.Node {
 	}
 	n := onode.New(onode.Config{
 		Role: role, StateDir: t.TempDir(), Version: "test", Log: zaptest.NewLogger(t),
-		TokenSource: func() (proto.Token, bool, error) { return tok, true, nil },
+		TokenSource: func(context.Context) (proto.Token, bool, error) { return tok, true, nil },
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -113,7 +113,7 @@ func TestAFullPoolIsSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := onode.New(onode.Config{Role: proto.RoleClient, StateDir: t.TempDir(), TokenSource: func() (proto.Token, bool, error) { return parsed, true, nil }})
+	n := onode.New(onode.Config{Role: proto.RoleClient, StateDir: t.TempDir(), TokenSource: func(context.Context) (proto.Token, bool, error) { return parsed, true, nil }})
 	err = n.Enrol(t.Context()) // it does not try again
 	if r, ok := errors.AsType[*link.RefusedError](err); !ok || r.Code != proto.CodePoolFull || r.Error() != "the edge refused: "+full || advice.Of(err) != "on the edge, "+state.AdvicePool {
 		t.Errorf("%v, hint %q", err, advice.Of(err))

@@ -89,7 +89,7 @@ func readJournal(path string) (journal, error) {
 	if path == "" {
 		return journal{}, nil
 	}
-	f, err := os.Open(path)
+	f, err := process.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return journal{}, nil
 	}

@@ -74,12 +74,15 @@ var errLost = errors.New("it is missing, and what is stored here goes with it")
 // readOrMake returns the contents of a file; where it is missing, and lost has nothing against that,
 // what create returns, written with mode. A private one that others may read is refused.
 func (a *Authority) readOrMake(name string, mode fs.FileMode, lost func() error, create func() ([]byte, error)) ([]byte, error) {
-	b, err := os.ReadFile(a.path(name))
+	b, err := process.ReadFile(a.path(name))
 	if err == nil {
 		if mode&0o077 == 0 {
 			err = process.CheckMode(a.path(name))
 		}
 		return b, err
+	}
+	if errors.Is(err, process.ErrNoFile) {
+		return nil, err
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fileError(a.path(name), err, adviceOwner)
@@ -93,7 +96,7 @@ func (a *Authority) readOrMake(name string, mode fs.FileMode, lost func() error,
 	}
 	err = process.WriteNewFile(a.path(name), b, mode)
 	if errors.Is(err, fs.ErrExist) { // another process was first
-		b, err = os.ReadFile(a.path(name))
+		b, err = process.ReadFile(a.path(name))
 	}
 	if err != nil {
 		return nil, fileError(a.path(name), err, adviceOwner)

@@ -135,8 +135,8 @@ func (e *edge) tunnelToken(t *testing.T, name string, rotate bool) proto.Token {
 	return tok
 }
 
-func source(tok proto.Token) func() (proto.Token, bool, error) {
-	return func() (proto.Token, bool, error) { return tok, true, nil }
+func source(tok proto.Token) func(context.Context) (proto.Token, bool, error) {
+	return func(context.Context) (proto.Token, bool, error) { return tok, true, nil }
 }
 
 func newNode(role proto.Role, dir string, c *clock, tok proto.Token) *node.Node {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/oneping/oneping/edge/state/journal"
+	"github.com/oneping/oneping/internal/process"
 )
 
 // A record in a block file of the embedded server, little-endian (nats-server 2.15, filestore.go):
@@ -55,7 +56,7 @@ func (s *Store) checkBlocks(ev *journal.Evidence) error {
 				continue
 			}
 			path := filepath.Join(dir, f.Name())
-			if b, err := os.ReadFile(path); err == nil {
+			if b, err := process.ReadFile(path); err == nil {
 				if at := wrongSequence(b, limits[stream]); at >= 0 {
 					return s.advise(fmt.Errorf("open store: %s is damaged: the number of the record at %d cannot be right", path, at))
 				}

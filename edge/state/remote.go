@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 
@@ -18,6 +17,7 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/conf"
+	"github.com/oneping/oneping/internal/process"
 )
 
 // Remote is an external NATS with JetStream, and how the edge proves itself there. Secrets are in
@@ -147,7 +147,7 @@ func (r *Remote) password() (nats.Option, error) {
 		return nil, nil
 	}
 	read := func() (string, error) {
-		b, err := os.ReadFile(r.PasswordFile)
+		b, err := process.ReadFile(r.PasswordFile)
 		return strings.TrimRight(string(b), "\r\n"), err
 	}
 	if _, err := read(); err != nil {
@@ -163,7 +163,7 @@ func (r *Remote) ca() (nats.Option, error) {
 	if r.CA == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(r.CA)
+	b, err := process.ReadFile(r.CA)
 	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(b) {
 		err = fmt.Errorf("read %s: no certificate in PEM", r.CA)
 	}

@@ -195,7 +195,7 @@ func (s *Store) moveAside(stamp string) (string, error) {
 func (s *Store) copyEvidence(stamp string) (copies []string, err error) {
 	for _, name := range []string{journal.JournalFile, journal.SnapshotFile} {
 		path := filepath.Join(s.cfg.Dir, name)
-		b, err := os.ReadFile(path)
+		b, err := process.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

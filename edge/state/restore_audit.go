@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/oneping/oneping/edge/state/journal"
+	"github.com/oneping/oneping/internal/process"
 )
 
 const (
@@ -80,7 +81,7 @@ func copyFiles(from, to string) error {
 		if d.IsDir() {
 			return os.MkdirAll(filepath.Join(to, name), 0o700)
 		}
-		b, err := os.ReadFile(path)
+		b, err := process.ReadFile(path)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/node/nodetest"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -47,10 +48,10 @@ func TestDamagedState(t *testing.T) {
 				if err := d.Do(path); err != nil {
 					t.Fatal(err)
 				}
-				before, _ := os.ReadFile(path)
+				before, _ := process.ReadFile(path)
 				got := node.New(node.Config{Role: id.Role, StateDir: dir})
 				err := got.Enrol(t.Context())
-				after, _ := os.ReadFile(path)
+				after, _ := process.ReadFile(path)
 				switch {
 				case err == nil:
 					if who, _ := got.Identity(); who != id || !slices.Equal(got.Edges(), n.Edges()) {

@@ -35,7 +35,7 @@ func (n *Node) Enrol(ctx context.Context) error {
 	}
 	n.work.Lock()
 	defer n.work.Unlock()
-	tok, have, err := n.token()
+	tok, have, err := n.token(ctx)
 	id := n.current()
 	switch {
 	case id.cert == nil && err != nil:
@@ -61,11 +61,11 @@ func (n *Node) Enrol(ctx context.Context) error {
 }
 
 // token reads the token and checks that it is one for this role.
-func (n *Node) token() (proto.Token, bool, error) {
+func (n *Node) token(ctx context.Context) (proto.Token, bool, error) {
 	if n.cfg.TokenSource == nil {
 		return proto.Token{}, false, nil
 	}
-	tok, ok, err := n.cfg.TokenSource()
+	tok, ok, err := n.cfg.TokenSource(ctx)
 	if err != nil || !ok {
 		return proto.Token{}, false, err
 	}

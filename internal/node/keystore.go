@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -76,7 +75,7 @@ func (n *Node) read(name string) ([]byte, error) {
 	if n.cfg.StateDir == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(n.path(name))
+	b, err := process.ReadFile(n.path(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return nil, nil

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -21,7 +22,7 @@ type Config struct {
 	Role     proto.Role // client or connector
 	StateDir string     // where key and certificate are kept; in memory when it is empty or not writable
 	// TokenSource returns the token to enrol with, false when there is none: process.TokenFrom. nil = none.
-	TokenSource func() (proto.Token, bool, error)
+	TokenSource func(context.Context) (proto.Token, bool, error)
 	Version     string
 	// Link is how enrolment connections are dialled; TLS and ALPN are set here.
 	Link path.Config

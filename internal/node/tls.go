@@ -90,7 +90,7 @@ func (n *Node) prepare(ctx context.Context) error {
 
 // returnWith enrols a forgotten connector again with its tunnel's token.
 func (n *Node) returnWith(ctx context.Context) error {
-	tok, have, err := n.token()
+	tok, have, err := n.token(ctx)
 	if err != nil {
 		return err
 	}

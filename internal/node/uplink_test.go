@@ -330,7 +330,7 @@ func TestUplinkSaysWhyItHasNotEnrolled(t *testing.T) {
 		tok := proto.Token{Kind: proto.TokenTunnel, Edges: []string{edgeAddr}, CA: make([]byte, 32), ID: "id", Secret: make([]byte, 32)}
 		n := node.New(node.Config{
 			Role: proto.RoleConnector, StateDir: t.TempDir(), Link: path.Config{Underlay: e.node},
-			TokenSource: func() (proto.Token, bool, error) { return tok, true, nil },
+			TokenSource: func(context.Context) (proto.Token, bool, error) { return tok, true, nil },
 		})
 		r, stop := e.run(n)
 		defer stop()

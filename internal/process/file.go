@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +10,36 @@ import (
 
 	"github.com/oneping/oneping/internal/advice"
 )
+
+// ErrNoFile is found in what Open and ReadFile return where there is something, and no regular file.
+var ErrNoFile = errors.New("not a file")
+
+// ReadFile reads a file that a role keeps or is given; see Open.
+func ReadFile(path string) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(f)
+}
+
+// Open opens a file for reading. What is no regular file is not opened, but an error with advice: a
+// FIFO would be waited for without end, and a device may be anything.
+func Open(path string) (*os.File, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: bare(err)}
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, &advice.Error{
+			Text:   "read " + path + ": it is " + kind(fi.Mode()) + ", not a file",
+			Advice: "move " + path + " away, and put the file back from a backup where there is one",
+			Cause:  ErrNoFile,
+		}
+	}
+	return os.Open(path)
+}
 
 // WriteFile makes or replaces a file: whoever reads it, also after a power cut,
 // finds the old contents or the new, whole. A symbolic link is followed and stays.

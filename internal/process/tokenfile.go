@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,8 +28,13 @@ const maxToken = 64 << 10
 // ReadToken reads a token from the file path, from standard input when path is
 // "-"; when path is empty from $ONEPING_TOKEN, or from the credential that systemd
 // passed (LoadCredential=oneping-token:…). No token at all is
-// (Token{}, false, nil): a node that is enrolled already needs none.
-func ReadToken(path string) (proto.Token, bool, error) {
+// (Token{}, false, nil): a node that is enrolled already needs none. A FIFO is waited for until
+// somebody writes a token into it, and standard input until its end; both until ctx ends.
+func ReadToken(ctx context.Context, path string) (proto.Token, bool, error) {
+	return TokenFrom(path)(ctx)
+}
+
+func readToken(path string) (proto.Token, bool, error) {
 	if path == "" && os.Getenv(TokenVariable) == "" {
 		path = credential()
 	}
@@ -47,28 +53,61 @@ func ReadToken(path string) (proto.Token, bool, error) {
 	return t, true, nil
 }
 
-// TokenFrom returns a source of ReadToken(path) for node.Config.TokenSource. A file
+// TokenFrom returns a source of ReadToken(ctx, path) for node.Config.TokenSource. A file
 // is read again each time, so that a new token in it is found; standard input
 // is read once.
-func TokenFrom(path string) func() (proto.Token, bool, error) {
-	read := func() (proto.Token, bool, error) { return ReadToken(path) }
-	if path != "-" {
-		return read
-	}
-	once := sync.OnceValue(func() (r tokenResult) {
-		r.token, r.ok, r.err = read()
-		return r
-	})
-	return func() (proto.Token, bool, error) {
-		r := once()
-		return r.token, r.ok, r.err
-	}
+func TokenFrom(path string) func(context.Context) (proto.Token, bool, error) {
+	return (&tokenSource{path: path}).read
+}
+
+// tokenSource reads a token beside who waits for it: to open a FIFO that nobody writes, and to read a
+// terminal, cannot be interrupted. Who asks again meanwhile waits for the same reading.
+type tokenSource struct {
+	path    string
+	mu      sync.Mutex
+	reading chan tokenResult // nil = nobody reads
 }
 
 type tokenResult struct {
 	token proto.Token
 	ok    bool
 	err   error
+}
+
+func (s *tokenSource) read(ctx context.Context) (proto.Token, bool, error) {
+	reading := s.begin()
+	select {
+	case r := <-reading:
+		s.end(r)
+		return r.token, r.ok, r.err
+	case <-ctx.Done():
+		return proto.Token{}, false, fmt.Errorf("wait for a token from %s: %w", s.path, context.Cause(ctx))
+	}
+}
+
+func (s *tokenSource) begin() chan tokenResult {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reading == nil {
+		reading := make(chan tokenResult, 1)
+		s.reading = reading
+		go func() {
+			t, ok, err := readToken(s.path)
+			reading <- tokenResult{t, ok, err}
+		}()
+	}
+	return s.reading
+}
+
+// end makes the next one read anew, but for standard input, which is what it was.
+func (s *tokenSource) end(r tokenResult) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.path == "-" {
+		s.reading <- r
+		return
+	}
+	s.reading = nil
 }
 
 // tokenText returns the token's text and where it was found; from is empty when there is none.

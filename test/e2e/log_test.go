@@ -100,7 +100,7 @@ func (b *loopback) usedToken() proto.Token {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	source := func() (proto.Token, bool, error) { return tok, true, nil }
+	source := func(context.Context) (proto.Token, bool, error) { return tok, true, nil }
 	if err := node.New(node.Config{Role: proto.RoleClient, TokenSource: source}).Enrol(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func (b *loopback) strange(ctx context.Context, i int, used proto.Token) {
 		}
 		one, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 		defer cancel()
-		_ = node.New(node.Config{Role: proto.RoleClient, TokenSource: func() (proto.Token, bool, error) { return tok, true, nil }}).Enrol(one)
+		_ = node.New(node.Config{Role: proto.RoleClient, TokenSource: func(context.Context) (proto.Token, bool, error) { return tok, true, nil }}).Enrol(one)
 	case 2:
 		b.dial(ctx, path.Config{ALPN: proto.EnrolALPN, TLS: &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}})
 	case 3:

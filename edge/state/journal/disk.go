@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/oneping/oneping/internal/process"
 )
 
 // disk is the directory of the evidence, as far as it is used. Tests have one that fails and forgets
@@ -27,7 +29,9 @@ type file interface {
 // folder is a directory of the system.
 type folder string
 
-func (d folder) read(name string) ([]byte, error) { return os.ReadFile(filepath.Join(string(d), name)) }
+func (d folder) read(name string) ([]byte, error) {
+	return process.ReadFile(filepath.Join(string(d), name))
+}
 
 func (d folder) create(name string) (file, error) {
 	return os.OpenFile(filepath.Join(string(d), name), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)

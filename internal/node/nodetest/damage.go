@@ -38,6 +38,7 @@ func Damages() []Damage {
 			return os.Mkdir(path, 0o700)
 		}},
 	}
+	all = append(all, strange()...)
 	for i := range flips {
 		all = append(all, Damage{fmt.Sprintf("bit %d of %d", i+1, flips), change(func(b []byte) []byte {
 			at := (2*i + 1) * len(b) / (2 * flips)
