@@ -100,10 +100,15 @@ func writeThrough(path string, b []byte, flag int) error {
 
 func outputHint(path string, err error) string {
 	dir := filepath.Dir(path)
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case full && !maybeFile(path):
+		return path + " is a device, and the device is full: name a file, or - for standard output"
+	case full:
 		return "make room in " + dir + ", or name a file elsewhere; what was there is as before"
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, syscall.ENOTDIR):
+		return inTheWay(path) + " is no directory: name a file in one, or that file itself without a slash behind it"
+	case errors.Is(err, fs.ErrNotExist):
 		return "make the directory first: mkdir -p " + dir
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return "name a file where this user may write, or - for standard output"
@@ -111,4 +116,22 @@ func outputHint(path string, err error) string {
 		return path + " is a mount point: name a file beside it"
 	}
 	return "name another file, or - for standard output"
+}
+
+// maybeFile says whether path is a file, or would be one.
+func maybeFile(path string) bool {
+	fi, err := os.Stat(path)
+	return err != nil || fi.Mode().IsRegular()
+}
+
+// inTheWay returns what stands, on the way to path, in the place of a directory.
+func inTheWay(path string) string {
+	dir := filepath.Dir(path)
+	for filepath.Dir(dir) != dir {
+		if _, err := os.Stat(dir); err == nil {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	return dir
 }

@@ -152,3 +152,24 @@ func TestOutputFollowsLinks(t *testing.T) {
 		t.Errorf("left behind: %v", all)
 	}
 }
+
+// TestOutputHints names what is in the way, and not what would not help.
+func TestOutputHints(t *testing.T) {
+	full := device(t, "full", 1, 7)
+	file := filepath.Join(t.TempDir(), "f1")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	no := file + " is no directory: name a file in one, or that file itself without a slash behind it"
+	for path, want := range map[string]string{
+		full:                               full + " is a device, and the device is full: name a file, or - for standard output",
+		file + "/":                         no,
+		filepath.Join(file, "token"):       no,
+		filepath.Join(file, "a", "token"):  no,
+		filepath.Join(file+"2", "a", "to"): "make the directory first: mkdir -p " + filepath.Join(file+"2", "a"),
+	} {
+		if err := WriteOutput(t.Context(), path, []byte("x")); err == nil || advice.Of(err) != want {
+			t.Errorf("%s: %v, hint %q, want %q", path, err, advice.Of(err), want)
+		}
+	}
+}
