@@ -166,7 +166,11 @@ func (c *Compiled) Principal(device, user string) Principal {
 // Decide says whether p may reach t, and which grant says so, of several the first. It does not
 // allocate, and what it costs does not grow with the number of grants (index).
 func (c *Compiled) Decide(p *Principal, t Target) Decision {
-	first := c.index.lookup(p, &t)
+	return c.decision(c.index.lookup(p, &t))
+}
+
+// decision returns what it means that the first grant of all is at a position.
+func (c *Compiled) decision(first int) Decision {
 	if first == noGrant {
 		return Decision{}
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/binary"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -30,63 +31,77 @@ type index struct {
 	devices map[string][]*table
 }
 
+// tables returns the tables of all names that p has.
+func (x *index) tables(p *Principal) iter.Seq[[]*table] {
+	return func(yield func([]*table) bool) {
+		if !yield(x.anyone) || p.User != "" && !yield(x.users[p.User]) || p.Device != "" && !yield(x.devices[p.Device]) {
+			return
+		}
+		for _, g := range p.Groups {
+			if !yield(x.groups[g]) {
+				return
+			}
+		}
+	}
+}
+
 // lookup returns the position of the first grant under which p may reach t, or noGrant.
 func (x *index) lookup(p *Principal, t *Target) int {
-	named, _ := hop.Metadata(t.Dst)
-	first := firstOf(x.anyone, t, named, noGrant)
-	if p.User != "" {
-		first = firstOf(x.users[p.User], t, named, first)
-	}
-	if p.Device != "" {
-		first = firstOf(x.devices[p.Device], t, named, first)
-	}
-	for _, g := range p.Groups {
-		first = firstOf(x.groups[g], t, named, first)
+	first, at := noGrant, placeOf(t)
+	for list := range x.tables(p) {
+		first = firstOf(list, t, at, first)
 	}
 	return first
 }
 
-func firstOf(tables []*table, t *Target, named, first int) int {
+// place is what tables need to know of where a target is.
+type place struct {
+	address
+	named int  // 0, or how long a prefix is that names it (hop.Metadata): nothing else reaches it then
+	v6    bool // its family
+	zoned bool // no prefix contains it
+}
+
+func placeOf(t *Target) place {
+	named, _ := hop.Metadata(t.Dst)
+	v6 := t.Dst.Is6()
+	return place{addressOf(t.Dst), named, v6, v6 && t.Dst.Zone() != ""}
+}
+
+func firstOf(tables []*table, t *Target, at place, first int) int {
 	for _, tab := range tables {
-		first = min(first, tab.lookup(t, named))
+		first = min(first, tab.lookup(t, &at))
 	}
 	return first
 }
 
 // table is where one class of people may go.
 type table struct {
-	any      *services
-	tunnels  map[string]*services // by id
-	prefixes map[netip.Prefix]*services
-	lengths4 []int // of the prefixes, each once
-	lengths6 []int
+	any     *services
+	tunnels map[string]*services // by id
+	v4, v6  prefixes
 }
 
-// lookup returns the position of the first grant to t, or noGrant: one look for each length that a
-// prefix of the table has. named is 0, or how long a prefix is that names t.Dst (hop.Metadata):
-// nothing else reaches it then.
-func (tab *table) lookup(t *Target, named int) int {
+// lookup returns the position of the first grant to t, which is at a place, or noGrant.
+func (tab *table) lookup(t *Target, at *place) int {
 	first := noGrant
-	if named == 0 {
+	if at.named == 0 {
 		first = tab.any.lookup(t)
-		if t.Tunnel != "" {
+		if t.Tunnel != "" && len(tab.tunnels) > 0 {
 			first = min(first, tab.tunnels[t.Tunnel].lookup(t))
 		}
 	}
-	lengths := tab.lengths4
-	if t.Dst.Is6() {
-		lengths = tab.lengths6
-	}
-	if t.Dst.Zone() != "" { // which no prefix contains
+	switch {
+	case at.zoned:
 		return first
+	case at.v6:
+		return min(first, tab.v6.lookup(t, at.address, at.named))
 	}
-	for _, bits := range lengths {
-		if p, err := t.Dst.Prefix(bits); err == nil && bits >= named {
-			first = min(first, tab.prefixes[p].lookup(t))
-		}
-	}
-	return first
+	return min(first, tab.v4.lookup(t, at.address, at.named))
 }
+
+// destinations returns how many there are.
+func (tab *table) destinations() int { return len(tab.tunnels) + len(tab.v4.at) + len(tab.v6.at) }
 
 // indexer makes an index. What is the same in several places is made once.
 type indexer struct {
@@ -151,7 +166,7 @@ func (b *indexer) join(classes [][]int) []*table {
 		tab := b.tables[k]
 		if tab == nil && b.merged < maxMerged {
 			tab = b.table(all)
-			b.merged += len(tab.prefixes) + len(tab.tunnels)
+			b.merged += tab.destinations()
 		}
 		if tab != nil {
 			return []*table{tab}
@@ -171,6 +186,7 @@ func (b *indexer) table(at []int) *table {
 		return tab
 	}
 	var all []int
+	var order []netip.Prefix // as the grants name them first
 	tunnels, prefixes := make(map[string][]int), make(map[netip.Prefix][]int)
 	for _, i := range at {
 		g := &b.grants[i]
@@ -179,26 +195,27 @@ func (b *indexer) table(at []int) *table {
 			case d.any:
 				all = append(all, i)
 			case d.prefix.IsValid():
-				prefixes[d.prefix.Masked()] = append(prefixes[d.prefix.Masked()], i)
+				p := d.prefix.Masked()
+				if prefixes[p] == nil {
+					order = append(order, p)
+				}
+				prefixes[p] = append(prefixes[p], i)
 			}
 		}
 		for _, id := range g.tunnels {
 			tunnels[id] = append(tunnels[id], i)
 		}
 	}
-	tab := &table{any: b.servicesOf(all), tunnels: make(map[string]*services), prefixes: make(map[netip.Prefix]*services)}
+	tab := &table{any: b.servicesOf(all), tunnels: make(map[string]*services)}
 	for id, at := range tunnels {
 		tab.tunnels[id] = b.servicesOf(at)
 	}
-	for p, at := range prefixes {
-		tab.prefixes[p] = b.servicesOf(at)
-		lengths := &tab.lengths4
+	for _, p := range order {
+		in := &tab.v4
 		if p.Addr().Is6() {
-			lengths = &tab.lengths6
+			in = &tab.v6
 		}
-		if !slices.Contains(*lengths, p.Bits()) {
-			*lengths = append(*lengths, p.Bits())
-		}
+		in.add(p, b.servicesOf(prefixes[p]))
 	}
 	b.tables[k] = tab
 	return tab

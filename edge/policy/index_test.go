@@ -64,6 +64,10 @@ func TestIndexDecidesAsGrantAfterGrant(t *testing.T) {
 			if got != want {
 				t.Fatalf("%+v to %+v under %+v: %+v, want %+v", asker, x, p.Grants, got, want)
 			}
+			reach := c.Reach(asker)
+			if got := reach.Decide(x); got != want {
+				t.Fatalf("reach: %+v to %+v under %+v: %+v, want %+v", asker, x, p.Grants, got, want)
+			}
 			asked++
 			if want.Allowed {
 				allowed++
@@ -105,7 +109,7 @@ func TestADecisionLooksAtAsMuchUnderManyGrants(t *testing.T) {
 		c := manyGrants(t, n)
 		looks := 0
 		for _, tab := range append(c.index.users["user0@example.com"], c.index.groups["all"]...) {
-			looks += len(tab.lengths4)
+			looks += len(tab.v4.lengths)
 		}
 		if looks != 2 || len(c.index.anyone) != 0 {
 			t.Errorf("%d grants: %d looks and %d tables of anyone, want 2 and 0", n, looks, len(c.index.anyone))
@@ -189,7 +193,7 @@ func TestIndexIsSmall(t *testing.T) {
 	for _, list := range c.index.users {
 		for _, tab := range list {
 			if !tables[tab] {
-				tables[tab], destinations = true, destinations+len(tab.prefixes)
+				tables[tab], destinations = true, destinations+tab.destinations()
 			}
 		}
 	}

@@ -127,7 +127,7 @@ func step(ttl uint8) (uint8, packet.Verdict) {
 func (c *compiled) permit(from *source, proto policy.Proto, dst *netip.AddrPort) (tunnel string, v packet.Verdict) {
 	entry, routed := c.table.Lookup(dst.Addr())
 	t := policy.Target{Dst: dst.Addr(), Proto: proto, Port: dst.Port(), Tunnel: entry.Tunnel}
-	if !c.policy.Decide(&from.principal, t).Allowed {
+	if !from.reach.Decide(t).Allowed {
 		return entry.Tunnel, packet.Verdict{Reason: packet.Denied, Answer: packet.AdminProhibited}
 	}
 	if !routed {

@@ -73,6 +73,7 @@ type compiled struct {
 type source struct {
 	dev       *device
 	principal policy.Principal
+	reach     policy.Reach // of the principal, under the policy of the State
 }
 
 // holder names who holds places in the relay's tables: the user with all devices, or a device of
@@ -131,7 +132,8 @@ func (r *Relay) compile(s State) *compiled {
 			dev = &device{id: d.ID, owner: r.numbered}
 			r.devices[d.ID] = dev
 		}
-		sub := &source{dev: dev, principal: s.Policy.Principal(d.ID, d.User)}
+		who := s.Policy.Principal(d.ID, d.User)
+		sub := &source{dev: dev, principal: who, reach: s.Policy.Reach(who)}
 		c.byDevice[d.ID] = sub
 		for _, a := range d.Addrs {
 			c.byAddr[a] = sub
