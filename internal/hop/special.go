@@ -33,7 +33,8 @@ func Martian(a netip.Addr) bool {
 // (RFC 3056).
 func Metadata(a netip.Addr) (named int, ok bool) {
 	if a.Is4() {
-		return metadata4(binary.BigEndian.Uint32(a.AsSlice()))
+		b := a.As4()
+		return metadata4(binary.BigEndian.Uint32(b[:]))
 	}
 	b := a.As16()
 	switch first := binary.BigEndian.Uint16(b[:]); {
