@@ -21,7 +21,7 @@ type liveFlow struct {
 // LastUsed returns when f was opened, or last moved bytes, in Unix nanoseconds.
 func (f *liveFlow) LastUsed() int64 { return f.moved.UnixNano() }
 
-func (f *liveFlow) touch() { f.moved.Touch(time.Now()) }
+func (f *liveFlow) touch() { f.moved.Touch() }
 
 // cut ends f at once, with RST to both of its ends.
 func (f *liveFlow) cut(why packet.Reason) {

@@ -67,7 +67,7 @@ func (s *session) expired(now time.Time) bool {
 // LastUsed returns when a packet of s last passed, in Unix nanoseconds.
 func (s *session) LastUsed() int64 { return s.last.UnixNano() }
 
-func (s *session) touch() { s.last.Touch(time.Now()) }
+func (s *session) touch() { s.last.Touch() }
 
 // sessions is the table of live sessions, in shards so that links do not wait for each other.
 type sessions struct {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/oneping/oneping/proto"
@@ -47,7 +48,9 @@ func TestBudgetIsShared(t *testing.T) {
 	}
 }
 
-func TestStuckFlowsAreEndedWhenMemoryIsShort(t *testing.T) {
+func TestStuckFlowsAreEndedWhenMemoryIsShort(t *testing.T) { synctest.Test(t, stuckFlowsEnd) }
+
+func stuckFlowsEnd(t *testing.T) {
 	b := NewBudget(1 << 20)
 	var ended []string
 	open := func(owner string, bytes int) *Holding {
@@ -64,7 +67,8 @@ func TestStuckFlowsAreEndedWhenMemoryIsShort(t *testing.T) {
 	now := time.Now()
 	small, large, moving := open("alice", 100<<10), open("bob", 400<<10), open("bob", 500<<10)
 	second := open("bob", 10<<10)
-	moving.still.Touch(now.Add(stuckAfter))
+	time.Sleep(stuckAfter)
+	moving.moved()
 	if n := b.Relieve(now.Add(stuckAfter - time.Second)); n != 0 {
 		t.Errorf("%d flows ended that moved a moment ago", n)
 	}

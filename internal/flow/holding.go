@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/oneping/oneping/internal/table"
 	"github.com/oneping/oneping/proto"
@@ -83,7 +82,7 @@ func (h *Holding) hold(n int) {
 // moved notes that bytes went on.
 func (h *Holding) moved() {
 	if h != nil {
-		h.still.Touch(time.Now())
+		h.still.Touch()
 	}
 }
 

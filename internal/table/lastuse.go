@@ -16,8 +16,8 @@ type LastUse struct {
 // Begin says that it is used for the first time.
 func (u *LastUse) Begin(now time.Time) { u.began = now }
 
-// Touch says that it is used.
-func (u *LastUse) Touch(now time.Time) { u.after.Store(int64(now.Sub(u.began))) }
+// Touch says that it is used now. It reads the monotonic clock alone, which costs half of time.Now.
+func (u *LastUse) Touch() { u.after.Store(int64(time.Since(u.began))) }
 
 // At returns when it was used last.
 func (u *LastUse) At() time.Time { return u.began.Add(time.Duration(u.after.Load())) }
