@@ -104,7 +104,7 @@ func (d *dispatch) query(p *packet.Packet, ttl uint8) packet.Verdict {
 
 // ownQuery answers a query for this host itself that no socket takes: that needs none.
 func (d *dispatch) ownQuery(p *packet.Packet) bool {
-	out, ok := packet.AppendQueryReply([]byte{byte(proto.TypePacket)}, p, time.Now())
+	out, ok := packet.AppendQueryReply([]byte{byte(proto.TypePacket)}, p, time.Now)
 	return ok && d.up.Deliver(p.Src, link.Urgent, out) == packet.OK
 }
 

@@ -59,7 +59,7 @@ func (a *DeviceAttachment) ownPacket(s *scratch) outcome {
 		return ended(packet.Malformed)
 	}
 	var ok bool
-	if s.buf, ok = packet.AppendQueryReply(append(s.buf[:0], byte(proto.TypePacket)), &s.p, time.Now()); !ok {
+	if s.buf, ok = packet.AppendQueryReply(append(s.buf[:0], byte(proto.TypePacket)), &s.p, time.Now); !ok {
 		return ended(packet.Malformed)
 	}
 	return outcome{back: s.buf}

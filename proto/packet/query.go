@@ -47,20 +47,21 @@ func replyTo(req *Packet) Echo {
 const sizeTimestamp = 20
 
 // AppendQueryReply appends the answer of req's destination to the query req; ok is false, and nothing
-// appended, where req is none, or too short. now is for timestamps. Of the options those that record the
-// way come back, with the destination in them twice, as it had the query and as it sends the answer (Linux;
-// RFC 1122 §3.2.2.6 asks for it once).
-func AppendQueryReply(b []byte, req *Packet, now time.Time) (_ []byte, ok bool) {
+// appended, where req is none, or too short. now is asked only where a time may be to be entered. Of
+// the options those that record the way come back, with the destination in them twice, as it had the
+// query and as it sends the answer (Linux; RFC 1122 §3.2.2.6 asks for it once).
+func AppendQueryReply(b []byte, req *Packet, now func() time.Time) (_ []byte, ok bool) {
 	start := len(b)
 	if b, ok = appendQueryReply(b, req, now); ok && req.Hdr > 20 && !req.V6 {
 		reply := Packet{Raw: b[start:], Hdr: int(b[start]&15) * 4}
-		reply.Record(req.Dst, now)
-		reply.Record(req.Dst, now)
+		at := now()
+		reply.Record(req.Dst, at)
+		reply.Record(req.Dst, at)
 	}
 	return b, ok
 }
 
-func appendQueryReply(b []byte, req *Packet, now time.Time) (_ []byte, ok bool) {
+func appendQueryReply(b []byte, req *Packet, now func() time.Time) (_ []byte, ok bool) {
 	switch {
 	case req.IsEchoRequest():
 		return AppendEchoReply(b, req), true
@@ -70,7 +71,7 @@ func appendQueryReply(b []byte, req *Packet, now time.Time) (_ []byte, ok bool) 
 	e := replyTo(req)
 	var times [sizeTimestamp - 8]byte
 	copy(times[:4], e.Payload) // originated
-	ms := milliseconds(now)
+	ms := milliseconds(now())
 	binary.BigEndian.PutUint32(times[4:], ms) // received
 	binary.BigEndian.PutUint32(times[8:], ms) // transmitted
 	e.Timestamp, e.Payload = true, times[:]

@@ -56,7 +56,7 @@ func TestRecord(t *testing.T) {
 func TestRecordsOfAnAnswer(t *testing.T) {
 	req := mustParse(t, withOptions(echo4(8), []byte{148, 4, 0, 0, 7, 15, 8, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1}))
 	wantBytes(t, req.AppendRecords([]byte{5}), []byte{5, 7, 15, 8, 9, 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0})
-	b, ok := AppendQueryReply([]byte{1}, req, time.Time{})
+	b, ok := AppendQueryReply([]byte{1}, req, func() time.Time { return time.Time{} })
 	p := mustParse(t, b[1:])
 	d := req.Dst.As4()
 	want := bytes.Join([][]byte{{7, 15, 16, 9, 9, 9, 9}, d[:], d[:], {0}}, nil)
