@@ -84,7 +84,7 @@ func (a *Authority) Load() error {
 	if err := a.loadKey(); err != nil {
 		return err
 	}
-	if err := a.loadCertificate(); err != nil {
+	if err := a.loadCertificate(a.remake); err != nil {
 		return err
 	}
 	a.pin = sha256.Sum256(a.cert.RawSubjectPublicKeyInfo)

@@ -3,7 +3,6 @@ package identity
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,7 +84,7 @@ func TestTheCertificateIsMadeAnew(t *testing.T) {
 // A bit of each file: it is refused with the file's name and a hint, or is the same authority.
 func TestBitsOfTheAuthority(t *testing.T) {
 	dir, old := knowing(t)
-	for _, name := range []string{keyFile, certFile, secretFile} {
+	for _, name := range []string{keyFile, certFile, secretFile, checkFile} {
 		path := filepath.Join(dir, name)
 		good, err := os.ReadFile(path)
 		if err != nil {
@@ -104,7 +103,8 @@ func TestBitsOfTheAuthority(t *testing.T) {
 				if a.Pin() != old.Pin() || a.ID() != old.ID() || !bytes.Equal(a.cert.Raw, old.cert.Raw) {
 					t.Errorf("%s: bit %d makes another authority", name, bit)
 				}
-			case !strings.HasPrefix(err.Error(), "read "+dir+"/ca.") && !strings.HasPrefix(err.Error(), "read "+path+": "), advice.Of(err) == "":
+			case !strings.HasPrefix(err.Error(), "read "+dir+"/ca.") && !strings.HasPrefix(err.Error(), "read "+path+": ") &&
+				err.Error() != "read "+dir+"/secret: it does not belong to "+path, advice.Of(err) == "":
 				t.Errorf("%s: bit %d: %v, hint %q", name, bit, err, advice.Of(err))
 			default:
 				refused++
@@ -114,22 +114,5 @@ func TestBitsOfTheAuthority(t *testing.T) {
 		if err := os.WriteFile(path, good, 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// The secret of an earlier version has no check, and gets one.
-func TestTheSecretGetsACheck(t *testing.T) {
-	dir, old := knowing(t)
-	path := filepath.Join(dir, secretFile)
-	if err := os.WriteFile(path, []byte(hex.EncodeToString(old.secret[:])+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	a := New(Config{Dir: dir})
-	if err := a.Load(); err != nil || a.ID() != old.ID() {
-		t.Fatalf("%v, id %s", err, a.ID())
-	}
-	b, err := os.ReadFile(path)
-	if err != nil || len(b) != 74 || !bytes.Equal(b, secretText(hex.EncodeToString(old.secret[:]))) {
-		t.Errorf("%q, %v", b, err)
 	}
 }

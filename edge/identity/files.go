@@ -4,16 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -27,6 +24,7 @@ const (
 	keyFile    = "ca.key"
 	certFile   = "ca.crt"
 	secretFile = "secret"
+	checkFile  = "secret.check"
 )
 
 // fileError is about a file that cannot be used, with what to do about it.
@@ -43,10 +41,6 @@ const (
 	adviceOwner  = "run as the user who owns the edge's state directory"
 	adviceRemake = "restore the file from a backup; or remove it: it is made anew from " + keyFile + ", and every node takes it"
 )
-
-func (a *Authority) adviceSecret() string {
-	return "restore the file from a backup; or make a new one, and new tokens with it: oneping edge rekey --state-dir " + a.cfg.Dir
-}
 
 func (a *Authority) adviceRestore() string {
 	return "restore the file from a backup; or make a new authority, with which every node must enrol anew: oneping edge rekey --ca --state-dir " + a.cfg.Dir
@@ -151,8 +145,9 @@ func newKey() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-func (a *Authority) loadCertificate() error {
-	b, err := a.readOrMake(certFile, 0o644, a.remake, a.selfSign)
+// loadCertificate reads the authority's certificate, or makes it where lost has nothing against that.
+func (a *Authority) loadCertificate(lost func() error) error {
+	b, err := a.readOrMake(certFile, 0o644, lost, a.selfSign)
 	if err != nil {
 		return err
 	}
@@ -180,33 +175,5 @@ func (a *Authority) remake() error {
 	if known, err := state.KnowsNodes(a.cfg.Dir); err == nil && known {
 		a.cfg.Log.Warn("the authority's certificate was missing: it is made anew from the key", zap.String("file", a.path(certFile)))
 	}
-	return nil
-}
-
-// The secret is 64 hexadecimal digits and, behind a space, the first eight of their SHA-256: another
-// secret is one too, and would be found out by nobody. Earlier versions wrote no check.
-func secretText(digits string) []byte {
-	sum := sha256.Sum256([]byte(digits))
-	return fmt.Appendf(nil, "%s %x\n", digits, sum[:4])
-}
-
-func (a *Authority) loadSecret() error {
-	b, err := a.readOrMake(secretFile, 0o600, a.lost(secretFile, a.adviceSecret()), func() ([]byte, error) { return newSecret(), nil })
-	if err != nil {
-		return err
-	}
-	digits, check, checked := strings.Cut(strings.TrimSpace(string(b)), " ")
-	s, err := hex.DecodeString(digits)
-	if err != nil || len(s) != len(a.secret) {
-		return fileError(a.path(secretFile), errors.New("not 64 hexadecimal digits"), a.adviceSecret())
-	}
-	if want := secretText(digits); checked && digits+" "+check+"\n" != string(want) {
-		return fileError(a.path(secretFile), errors.New("its digits and their check do not belong together"), a.adviceSecret())
-	} else if !checked {
-		if err := process.WriteFile(a.path(secretFile), want, 0o600); err != nil {
-			a.cfg.Log.Warn("cannot add a check to the secret: damage to it will not be noticed", zap.Error(err))
-		}
-	}
-	a.secret = [32]byte(s)
 	return nil
 }

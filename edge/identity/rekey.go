@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,18 +40,11 @@ func (a *Authority) Rekey(ctx context.Context, authority bool) (r Rekeyed, err e
 			return r, err
 		}
 	}
-	if err := process.WriteFile(a.path(secretFile), newSecret(), 0o600); err != nil {
-		return r, fileError(a.path(secretFile), err, adviceOwner)
+	if err := a.renewSecret(); err != nil {
+		return r, err
 	}
 	detail := fmt.Sprintf("%d tunnel tokens, %d device tokens, %d connectors, %d devices", r.TunnelTokens, r.DeviceTokens, r.Connectors, r.Devices)
 	return r, a.cfg.Store.Audit(ctx, state.AuditEvent{Actor: fmt.Sprintf("uid %d", os.Geteuid()), Action: "edge rekey", Detail: detail})
-}
-
-// newSecret returns the text of a new secret.
-func newSecret() []byte {
-	var s [32]byte
-	_, _ = rand.Read(s[:])
-	return secretText(hex.EncodeToString(s[:]))
 }
 
 // newAuthority replaces the authority's key. Its certificate goes first: one that is missing is made
@@ -72,5 +63,5 @@ func (a *Authority) newAuthority() error {
 	if err := a.loadKey(); err != nil {
 		return err
 	}
-	return a.loadCertificate()
+	return a.loadCertificate(func() error { return nil }) // it is missing on purpose
 }

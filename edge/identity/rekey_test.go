@@ -7,6 +7,9 @@ import (
 	"slices"
 	"testing"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/proto"
@@ -113,7 +116,11 @@ func TestRekeyOfTheAuthority(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := anew(t, e, dir, c, false).Rekey(t.Context(), true)
+	core, logs := observer.New(zap.InfoLevel)
+	r, err := identity.New(identity.Config{Dir: dir, Store: e.store, Now: c.now, Log: zap.New(core)}).Rekey(t.Context(), true)
+	if logs.Len() != 0 {
+		t.Errorf("the log says %v, nothing was missing", logs.All())
+	}
 	if want := (identity.Rekeyed{TunnelTokens: 1, Connectors: 1, Devices: 1}); err != nil || r != want {
 		t.Fatalf("%+v, %v; want %+v", r, err, want)
 	}
