@@ -109,6 +109,7 @@ func (r *Router) Apply(ctx context.Context, cfg Config) error {
 		}
 		r.undoLeft()
 		l, err := r.verify(a)
+		r.warnings.set(a.warnings)
 		if err != nil || l == nil {
 			return err
 		}
@@ -126,6 +127,7 @@ type applied struct {
 	connected []onlink
 	exempt    []exemption
 	stack     families
+	warnings  []Warning
 }
 
 // claim notes where cfg wants its rules and routes, before they are there.
@@ -192,8 +194,8 @@ func (r *Router) apply(cfg Config) (*applied, error) {
 		return nil, err
 	}
 	facts.strict = strictInterfaces(cfg.Device)
-	r.warnings.set(slices.Concat(hostWarnings(cfg, facts), localWarnings(cfg, connected, exempt), firewallWarnings(usable, readFirewall())))
-	return &applied{usable, link.Attrs().Index, connected, exempt, stack}, nil
+	found := slices.Concat(hostWarnings(cfg, facts), localWarnings(cfg, connected, exempt), firewallWarnings(usable, readFirewall()))
+	return &applied{usable, link.Attrs().Index, connected, exempt, stack, found}, nil
 }
 
 // syncTables adds routes, then rules, and then removes rules and routes that are not wanted, rules

@@ -18,6 +18,7 @@ import (
 
 const (
 	maxProbes    = 1024 // that the kernel is asked at once, some 10 µs each; of more, others the next time
+	maxWarnings  = 32   // after which what the host keeps is not told any more
 	maxQuestions = 8    // rules that choose by user, protocol or port, each asked about on its own
 )
 
@@ -162,6 +163,18 @@ func (l *leak) error() error {
 		hint = "another oneping client on this host captures it, too: stop one of the two"
 	}
 	return &advice.Error{Text: text, Advice: hint}
+}
+
+// keptWarning is about addresses that this host takes for its own: nothing for them leaves it.
+func keptWarning(in, own netip.Prefix, device string) Warning {
+	what := own.String()
+	if own.IsSingleIP() {
+		what = own.Addr().String()
+	}
+	return Warning{
+		Text: what + " of captured " + in.String() + " is not captured: this host takes it for its own on " + device,
+		Hint: "nobody behind it can be reached; if it is not this host's, see who has made it: ip route show table local",
+	}
 }
 
 // tableName is a table as "ip rule" prints it.

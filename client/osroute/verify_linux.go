@@ -13,7 +13,7 @@ import (
 )
 
 // verify asks the kernel whether what is captured goes into the device, and returns the first that
-// does not; nil: all of it does.
+// does not; nil: all of it does. It adds a warning for what this host keeps.
 func (r *Router) verify(a *applied) (*leak, error) {
 	front, err := rulesInFront(a.cfg, a.stack)
 	if err != nil {
@@ -23,7 +23,11 @@ func (r *Router) verify(a *applied) (*leak, error) {
 	if err != nil {
 		return nil, fail("list addresses", err)
 	}
-	others, questions := make([]netip.Prefix, 0, len(a.connected)), []question{{}}
+	others, err := hostsOwn(a.stack)
+	if err != nil {
+		return nil, err
+	}
+	questions := []question{{}}
 	for _, c := range a.connected {
 		others = append(others, c.prefix)
 	}
@@ -65,9 +69,63 @@ func (r *Router) verify(a *applied) (*leak, error) {
 			if !way.through(a.dev) {
 				return kernel.explain(p, q, way, front), nil
 			}
+			if q == (question{}) && way.kind == kindLocal && !expected(a, p, local) {
+				a.warn(kernel.kept(p))
+			}
 		}
 	}
 	return nil, nil
+}
+
+// hostsOwn returns the destinations that this host takes for its own.
+func hostsOwn(stack families) (out []netip.Prefix, err error) {
+	err = eachFamily(stack, func(v6 bool) error {
+		have, err := list(func() ([]netlink.Route, error) {
+			filter := &netlink.Route{Table: tableLocal, Type: unix.RTN_LOCAL}
+			return netlink.RouteListFiltered(familyOf(v6), filter, netlink.RT_FILTER_TABLE|netlink.RT_FILTER_TYPE)
+		})
+		if err != nil {
+			return fail("list routes of table local", err)
+		}
+		for _, x := range have {
+			out = append(out, routeDst(x, v6))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// expected says that a captured address is this host's own and nobody misses it: the client's, one in
+// a network of the host, or any where everything is captured.
+func expected(a *applied, p probe, local []netlink.Addr) bool {
+	return slices.ContainsFunc(local, func(x netlink.Addr) bool {
+		own := fromIPNet(x.IPNet)
+		return own.Addr() == p.addr && (x.LinkIndex == a.dev || !own.IsSingleIP() || p.in.Bits() == 0)
+	})
+}
+
+// warn adds a warning, once, as long as there are few.
+func (a *applied) warn(w Warning) {
+	if len(a.warnings) < maxWarnings && !slices.Contains(a.warnings, w) {
+		a.warnings = append(a.warnings, w)
+	}
+}
+
+// kept warns of an address that this host takes for its own.
+func (k *kernel) kept(p probe) Warning {
+	dst, dev := netip.PrefixFrom(p.addr, p.addr.BitLen()), 0
+	if m, err := k.ask(p.addr, question{}, unix.RTM_F_LOOKUP_TABLE|unix.RTM_F_FIB_MATCH); err == nil {
+		dst, dev = netip.PrefixFrom(p.addr, m.bits).Masked(), m.dev
+	}
+	return keptWarning(p.in, dst, nameOf(dev))
+}
+
+// nameOf returns the name of an interface.
+func nameOf(dev int) string {
+	if link, err := netlink.LinkByIndex(dev); err == nil {
+		return link.Attrs().Name
+	}
+	return fmt.Sprint("interface ", dev)
 }
 
 // explain finds out which route takes a packet, and which rule has led there.
@@ -77,10 +135,7 @@ func (k *kernel) explain(p probe, q question, a answer, front []foreignRule) *le
 		l.culprit = culpritOf(front, q.src, p.addr, func(foreignRule) bool { return true })
 		return l
 	}
-	l.device = fmt.Sprint("interface ", a.dev)
-	if link, err := netlink.LinkByIndex(a.dev); err == nil {
-		l.device = link.Attrs().Name
-	}
+	l.device = nameOf(a.dev)
 	if dst, err := k.matched(p.addr, q); err == nil {
 		l.route = dst
 	}

@@ -156,6 +156,50 @@ func (m *machine) allCaptured(when string) {
 	}
 }
 
+// What the host takes for its own is nobody else's: a server with that address cannot be reached, and
+// the client says so. An address of the device and one in a network of the host are what they are.
+func TestKernelLocalRoutes(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	m := newMachine(t)
+	m.address("eth0", "172.17.0.1/16")
+	m.address("eth0", "172.20.0.1/32")
+	own := func(dst string) {
+		m.must(netlink.RouteAdd(&netlink.Route{
+			Table: tableLocal, Type: unix.RTN_LOCAL, Scope: netlink.SCOPE_HOST, Dst: toIPNet(netip.MustParsePrefix(dst)), LinkIndex: m.link("eth0").Attrs().Index,
+		}))
+	}
+	r := New(zap.NewNop())
+	cfg := testConfig("172.16.0.0/12", "fd00:7::/48", "100.64.0.0/10")
+	for _, lan := range []bool{false, true} {
+		cfg.DenyLAN = lan
+		apply(t, r, cfg)
+		var got []string
+		if !lan {
+			own("172.16.10.120/32")
+			own("172.18.0.0/24")
+			own("fd00:7::9/128")
+			apply(t, r, cfg)
+		}
+		for _, w := range r.Warnings() {
+			if strings.Contains(w.Text, "takes it for its own") && w.Hint != "" {
+				got = append(got, w.Text)
+			}
+		}
+		slices.Sort(got)
+		want := []string{
+			"172.16.10.120 of captured 172.16.0.0/12 is not captured: this host takes it for its own on eth0",
+			"172.18.0.0/24 of captured 172.16.0.0/12 is not captured: this host takes it for its own on eth0",
+			"172.20.0.1 of captured 172.16.0.0/12 is not captured: this host takes it for its own on eth0",
+			"fd00:7::9 of captured fd00:7::/48 is not captured: this host takes it for its own on eth0",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("lan: deny %v: %q, want %q", lan, got, want)
+		}
+	}
+}
+
 // There is no war: rules move a few times at once, and then the host is told.
 func TestKernelNoWar(t *testing.T) {
 	if !namespaced(t) {
