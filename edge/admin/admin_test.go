@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -238,5 +240,29 @@ func TestRefusalsSayWhatToType(t *testing.T) {
 	full := advise(&state.Refusal{Why: state.CaptureFull})
 	if hint := advice.Of(full); hint != "name a shorter prefix in the place of several, or give some back: oneping route capture delete PREFIX" {
 		t.Errorf("a full capture list: hint %q", hint)
+	}
+}
+
+// Whatever a person types for a name reaches the edge as that name, and is answered with a hint.
+func TestAnyNameReachesTheEdge(t *testing.T) {
+	a := newAPI(t)
+	socket := filepath.Join(t.TempDir(), "s")
+	ln, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: a.h}
+	go func() { _ = server.Serve(ln) }()
+	t.Cleanup(func() { _ = server.Close() })
+	c := NewClient(socket)
+	for _, name := range []string{".", "..", "...", "a/b", "../..", "./x", "%2e", "%2E%2e", "a?b", "a#b", "a b"} {
+		_, noTunnel := c.Tunnel(t.Context(), name)
+		_, noDevice := c.RevokeDevice(t.Context(), name)
+		_, noConnector := c.RevokeConnector(t.Context(), name)
+		for what, err := range map[string]error{"tunnel": noTunnel, "device": noDevice, "connector": noConnector} {
+			if want := what + " " + name + " does not exist"; err == nil || strings.ReplaceAll(err.Error(), `"`, "") != want || advice.Of(err) != "list them: oneping "+what+" list" {
+				t.Errorf("%s: %v, hint %q", want, err, advice.Of(err))
+			}
+		}
 	}
 }

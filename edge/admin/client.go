@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oneping/oneping/edge/model"
@@ -67,7 +68,7 @@ func (c *Client) Connectors(ctx context.Context, tunnel string) ([]Connector, er
 // RevokeConnector shuts a connector, named by its id or an unambiguous beginning of that, out for
 // good.
 func (c *Client) RevokeConnector(ctx context.Context, id string) (Connector, error) {
-	return ask[Connector](ctx, c, http.MethodPost, "/v1/connectors/"+url.PathEscape(id)+"/revoke", nil)
+	return ask[Connector](ctx, c, http.MethodPost, "/v1/connectors/"+segment(id)+"/revoke", nil)
 }
 
 // Routes lists the routes in the order of their prefixes.
@@ -152,8 +153,17 @@ func (c *Client) AuditLog(ctx context.Context, n int) ([]state.AuditEvent, error
 	return askWith[[]state.AuditEvent](ctx, c, "/v1/audit", url.Values{"n": {strconv.Itoa(n)}})
 }
 
-func tunnelPath(name string) string { return "/v1/tunnels/" + url.PathEscape(name) }
-func devicePath(id string) string   { return "/v1/devices/" + url.PathEscape(id) }
+func tunnelPath(name string) string { return "/v1/tunnels/" + segment(name) }
+func devicePath(id string) string   { return "/v1/devices/" + segment(id) }
+
+// segment returns text as one segment of a path. "." and ".." are segments with a meaning (RFC 3986
+// §3.3) unless they are escaped, too.
+func segment(text string) string {
+	if text == "." || text == ".." {
+		return strings.ReplaceAll(text, ".", "%2E")
+	}
+	return url.PathEscape(text)
+}
 
 // do sends one request whose answer says nothing.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, in any) error {
