@@ -277,11 +277,7 @@ func (s *pingSocket) receive(m *sock.Message) {
 
 // Failed takes an ICMP error off the error queue.
 func (s *pingSocket) Failed(r sock.QueuedError) {
-	skipped := 20 // IP header
-	if s.out.V6 {
-		skipped = 40
-	}
-	heard := r.ICMP(skipped)
+	heard := r.ICMP(0)
 	e, ok := errorAbout(s.out.V6, r.Data)
 	if !ok || !r.From.IsValid() {
 		s.of.nat.cfg.Back.Count(packet.Unsolicited)

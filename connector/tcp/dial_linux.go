@@ -116,11 +116,7 @@ func refused(fd int, cause error) (Outcome, error) {
 			break
 		}
 		if !e.Local && e.From.IsValid() {
-			skipped := 20 // IP header
-			if e.From.Is6() {
-				skipped = 40
-			}
-			heard := e.ICMP(skipped)
+			heard := e.ICMP(0)
 			return Outcome{Error: &heard}, nil
 		}
 	}

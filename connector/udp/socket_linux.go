@@ -103,11 +103,7 @@ func (y *socket) Failed(r sock.QueuedError) {
 		y.session.Lost(packet.Unsolicited)
 		return
 	}
-	skipped := 20 + 8 // IP and UDP headers
-	if y.V6 {
-		skipped = 40 + 8
-	}
-	e := r.ICMP(skipped)
+	e := r.ICMP(8) // the UDP header
 	y.session.Failed(e, r.Data)
 }
 

@@ -136,15 +136,23 @@ func TestOptionsCross(t *testing.T) {
 func TestErrorWithExtension(t *testing.T) {
 	const extension = "\x20\x00\xc4\x13\x00\x0c\x01\x01\x05\xdc\x14\x01\x00\x01\x01\x01"
 	for _, c := range []struct {
+		family string
+		typ    uint8
+		data   int // bytes quoted behind the headers of IP and UDP
 		at     int // what the kernel says
 		quoted uint8
-	}{{100, 32}, {0, 0}} {
+	}{
+		{"v4", packet.TypeTimeExceeded, 100, 100, 32}, // words of 4 bytes
+		{"v4", packet.TypeTimeExceeded, 100, 0, 0},
+		{"v6", packet.Type6TimeExceeded, 80, 80, 16}, // words of 8 bytes
+	} {
+		from := loopbacks[c.family]
 		r := QueuedError{
-			Data: append(make([]byte, 100), extension...), From: loopbacks["v4"], Type: packet.TypeTimeExceeded, TTL: 9, extension: c.at,
+			Data: append(make([]byte, c.data), extension...), From: from, Type: c.typ, TTL: 9, extension: c.at,
 		}
-		want := packet.Error{Src: loopbacks["v4"], Type: packet.TypeTimeExceeded, TTL: 9, Extension: packet.Extension{Raw: extension, Quoted: c.quoted}}
-		if got := r.ICMP(28); got != want || len(r.Data) != 100 {
-			t.Errorf("at %d: %+v behind %d bytes, want %+v", c.at, got, len(r.Data), want)
+		want := packet.Error{Src: from, Type: c.typ, TTL: 9, Extension: packet.Extension{Raw: extension, Quoted: c.quoted}}
+		if got := r.ICMP(8); got != want || len(r.Data) != c.data {
+			t.Errorf("%s at %d: %+v behind %d bytes, want %+v", c.family, c.at, got, len(r.Data), want)
 		}
 	}
 }

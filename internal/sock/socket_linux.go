@@ -84,8 +84,13 @@ func (k *Socket) Drain(m *Message, errs Errors) (read, local bool) {
 }
 
 // ICMP returns r as the ICMP error that it is, with the TTL with which it arrived, and cuts its
-// extension (RFC 4884) off Data, in front of which the error quotes skipped bytes of headers.
-func (r *QueuedError) ICMP(skipped int) packet.Error {
+// extension (RFC 4884) off Data, in front of which the error quotes an IP header and transport bytes
+// of the next one.
+func (r *QueuedError) ICMP(transport int) packet.Error {
+	skipped := 20 + transport
+	if r.From.Is6() {
+		skipped = 40 + transport
+	}
 	e := packet.Error{Src: r.From, Type: r.Type, Code: r.Code, TTL: r.TTL, MTU: r.Info, Pointer: r.Info}
 	at := 0
 	if r.extension != 0 {
