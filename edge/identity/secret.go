@@ -98,7 +98,7 @@ func (a *Authority) firstSecret() ([]byte, error) {
 // checkSecret refuses a secret that is not the one of the check, and makes a check that is missing.
 func (a *Authority) checkSecret(secret [32]byte) error {
 	want := checkOf(secret)
-	is, err := os.ReadFile(a.path(checkFile))
+	is, err := process.ReadFile(a.path(checkFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -169,7 +169,7 @@ func (a *Authority) renewSecret() error {
 	var is [2][]byte
 	for i, name := range []string{secretFile, checkFile} {
 		var err error
-		if is[i], err = os.ReadFile(a.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if is[i], err = process.ReadFile(a.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fileError(a.path(name), err, adviceOwner)
 		}
 	}

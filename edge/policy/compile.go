@@ -15,8 +15,8 @@ import (
 type grant struct {
 	id      string
 	anyone  bool
-	users   map[string]struct{} // users named, and those of the groups named
-	groups  map[string]struct{}
+	users   map[string]struct{} // named one by one, folded (model.FoldUser)
+	groups  map[string]struct{} // named; whose users are in Compiled.groups
 	devices map[string]struct{}
 	to      []destination
 	tunnels []string // ids of the tunnels named

@@ -35,8 +35,11 @@ const (
 	sequenceLeap = 1 << 20
 	// sequenceGap is how far two records may be apart where nothing more is known.
 	sequenceGap = 1 << 24
-	// sequenceLast is how far no store gets.
+	// sequenceLast is how far no store gets that people write to.
 	sequenceLast = 1 << 31
+	// sequenceSeen is how far oneping-seen does not get, which each node writes every SeenStep: a
+	// million of them take ten years.
+	sequenceSeen = 1 << 40
 )
 
 // checkBlocks refuses a store in which a sequence cannot be right.
@@ -47,47 +50,59 @@ func (s *Store) checkBlocks(ev *journal.Evidence) error {
 	limits := map[string]uint64{streamState: ev.Revision, streamAudit: ev.Image.Noted(noteAudit), "KV_" + bucketSeen: 0}
 	for _, stream := range []string{streamState, streamAudit, "KV_" + bucketSeen} {
 		dir := filepath.Join(s.cfg.Dir, natsDir, streamsDir, stream, "msgs")
-		all, err := os.ReadDir(dir)
+		blocks, err := os.ReadDir(dir)
 		if err != nil {
 			continue // none yet, or not to be read: the server will say so
 		}
-		for _, f := range all {
-			if filepath.Ext(f.Name()) != ".blk" {
+		blocks = slices.DeleteFunc(blocks, func(f os.DirEntry) bool { return filepath.Ext(f.Name()) != ".blk" })
+		for _, f := range blocks {
+			path := filepath.Join(dir, f.Name())
+			b, err := process.ReadFile(path)
+			if err != nil {
 				continue
 			}
-			path := filepath.Join(dir, f.Name())
-			if b, err := process.ReadFile(path); err == nil {
-				if at := wrongSequence(b, limits[stream]); at >= 0 {
-					return s.advise(fmt.Errorf("open store: %s is damaged: the number of the record at %d cannot be right", path, at))
-				}
+			records, last := recordsOf(b), uint64(sequenceLast)
+			if stream == "KV_"+bucketSeen && len(blocks)+len(records) > 2 { // a lone record is one node's
+				last = sequenceSeen
+			}
+			if at := wrongSequence(records, limits[stream], last); at >= 0 {
+				return s.advise(fmt.Errorf("open store: %s is damaged: the number of the record at %d cannot be right", path, at))
 			}
 		}
 	}
 	return nil
 }
 
-// wrongSequence returns where in a block a record has a sequence that it cannot have, -1 where none
-// has; newest is the newest that is known, 0 = none is.
-func wrongSequence(b []byte, newest uint64) int {
-	type record struct {
-		at       int
-		sequence uint64
-	}
-	var all []record
+// blockRecord is what is looked at of a record.
+type blockRecord struct {
+	at       int    // where it begins in its block
+	sequence uint64 // without the marks
+	erased   bool   // a tombstone: it has another's sequence
+}
+
+// recordsOf returns the records of a block, up to what is none: there the server truncates it.
+func recordsOf(b []byte) (all []blockRecord) {
 	for at := 0; at+blockHeader <= len(b); {
 		length := int(binary.LittleEndian.Uint32(b[at:]) & blockLength)
 		sequence := binary.LittleEndian.Uint64(b[at+4:])
 		if length < blockHeader || length > len(b)-at {
-			break // the server truncates it there
+			break
 		}
-		if plain := sequence &^ blockMarks; plain > sequenceLast || newest > 0 && plain > newest+sequenceLeap {
-			return at
-		}
-		if sequence&tombstone == 0 {
-			all = append(all, record{at, sequence &^ blockMarks})
-		}
+		all = append(all, blockRecord{at, sequence &^ blockMarks, sequence&tombstone != 0})
 		at += length
 	}
+	return all
+}
+
+// wrongSequence returns where in a block a record has a sequence that it cannot have, -1 where none
+// has; newest is the newest that is known, 0 = none is; last is the newest that there can be.
+func wrongSequence(all []blockRecord, newest, last uint64) int {
+	for _, r := range all {
+		if r.sequence > last || newest > 0 && r.sequence > newest+sequenceLeap {
+			return r.at
+		}
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(r blockRecord) bool { return r.erased })
 	for i, r := range slices.Backward(all) {
 		if i > 0 && r.sequence > all[i-1].sequence+sequenceGap {
 			return r.at

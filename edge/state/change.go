@@ -81,17 +81,17 @@ func (s *Store) changeOn(ctx context.Context, latest func() *model.Snapshot, dec
 		}
 		x, err := s.writable(ctx, copies*len(body))
 		if err != nil {
-			return s.storeError("write "+w.key+" to store", err)
+			return s.storeError("write "+keyText(w.key)+" to store", err)
 		}
 		seq, err := x.write(ctx, w.key, body, expect)
 		if err == nil {
 			return s.acknowledge(ctx, x, w, seq)
 		}
 		if !isConflict(err) {
-			return s.storeError("write "+w.key+" to store", err)
+			return s.storeError("write "+keyText(w.key)+" to store", err)
 		}
 		if expect, err = s.settle(ctx, x); err != nil {
-			return s.storeError("write "+w.key+" to store", err)
+			return s.storeError("write "+keyText(w.key)+" to store", err)
 		}
 		sn = latest()
 	}
@@ -104,7 +104,7 @@ func (s *Store) acknowledge(ctx context.Context, x *session, w write, seq uint64
 	}
 	if x.journal.Revision() < seq {
 		return &advice.Error{
-			Text:   "write " + w.key + ": it is in force, but could not be written to the journal beside the store",
+			Text:   "write " + keyText(w.key) + ": it is in force, but could not be written to the journal beside the store",
 			Advice: "the edge's log says why; when that is mended, do it again",
 		}
 	}

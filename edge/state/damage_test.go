@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -227,5 +228,62 @@ func TestAWrongSequenceIsRefused(t *testing.T) {
 		if err := s.checkBlocks(&journal.Evidence{Revision: 9}); err != nil || records < want {
 			t.Errorf("%s with %d records: %v", stream, records, err)
 		}
+	}
+}
+
+// Each node writes to oneping-seen every five minutes: a large fleet gets beyond 2^31 in some years,
+// and is served. What no fleet gets to is damage, and so is such a number alone.
+func TestSequencesOfALargeFleet(t *testing.T) {
+	block := func(sequences ...uint64) (b []byte) {
+		for _, q := range sequences {
+			b = binary.LittleEndian.AppendUint32(b, 30)
+			b = append(binary.LittleEndian.AppendUint64(b, q), make([]byte, 18)...)
+		}
+		return b
+	}
+	const far = 3 << 31
+	for name, c := range map[string]struct {
+		stream string
+		blocks [][]byte
+		wrong  string // block and place, "" = none
+	}{
+		"years of a fleet":          {"KV_oneping-seen", [][]byte{block(far, far+1, far+70000)}, ""},
+		"its newest block":          {"KV_oneping-seen", [][]byte{block(far, far+1), block(far + 2)}, ""},
+		"a bit of it":               {"KV_oneping-seen", [][]byte{block(far, far+1|1<<33, far+2)}, "1.blk is damaged: the number of the record at 30 "},
+		"what nobody gets to":       {"KV_oneping-seen", [][]byte{block(far, 1<<40+1)}, "1.blk is damaged: the number of the record at 30 "},
+		"one node, that often":      {"KV_oneping-seen", [][]byte{block(far)}, "1.blk is damaged: the number of the record at 0 "},
+		"the state, in no lifetime": {"KV_oneping", [][]byte{block(far, far+1, far+2)}, "1.blk is damaged: the number of the record at 0 "},
+	} {
+		s := New(Config{Dir: t.TempDir()})
+		dir := filepath.Join(s.cfg.Dir, natsDir, streamsDir, c.stream, "msgs")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for i, b := range c.blocks {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.blk", i+1)), b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := s.checkBlocks(&journal.Evidence{})
+		if c.wrong == "" && err != nil || c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)) {
+			t.Errorf("%s: %v, want %q", name, err, c.wrong)
+		}
+	}
+}
+
+// A key is named to people by what its kind is called today, not by what the first stores called it.
+func TestKeysAreNamedToPeople(t *testing.T) {
+	for key, want := range map[string]string{
+		keyConnector("c1"): "connector.c1", keyDevice("d1"): "device.d1", keyTunnel("t1"): "tunnel.t1", kindPolicy: "policy",
+	} {
+		if got := keyText(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+	s, _ := open(t, Config{Dir: t.TempDir()})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.drop(ctx, keyConnector("c1")); err == nil || !strings.HasPrefix(err.Error(), "write connector.c1 to store: ") {
+		t.Errorf("an error says %v", err)
 	}
 }

@@ -50,3 +50,11 @@ func keyCapture(p netip.Prefix) string { return kindCapture + "." + prefixKey(p)
 // prefixKey writes a prefix with the letters that a key may have. "::/0" would
 // open with '_', which is fine; a key may only not open or end with '.'.
 func prefixKey(p netip.Prefix) string { return strings.ReplaceAll(p.String(), ":", "_") }
+
+// keyText is a key as it is named to people: by what its kind is called today.
+func keyText(key string) string {
+	if id, ok := strings.CutPrefix(key, kindConnector+"."); ok {
+		return "connector." + id
+	}
+	return key
+}

@@ -14,9 +14,17 @@ func KnowsNodes(dir string) (bool, error) {
 		return false, err
 	}
 	if ev.None {
-		_, err := os.Stat(filepath.Join(dir, natsDir, streamsDir, streamState))
-		return err == nil, nil
+		return hasEmbedded(dir), nil
 	}
 	n := count(keysOf(ev))
 	return len(ev.Faults) > 0 || n[kindDevice]+n[kindConnector]+n[kindToken] > 0, nil
 }
+
+// hasEmbedded says whether an embedded store is in a state directory.
+func hasEmbedded(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, natsDir, streamsDir, streamState))
+	return err == nil
+}
+
+// hasStore says whether there is a store without making one; of an external one it says yes.
+func (s *Store) hasStore() bool { return s.cfg.Remote.URL != "" || hasEmbedded(s.cfg.Dir) }

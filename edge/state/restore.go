@@ -238,7 +238,7 @@ func (s *Store) refill(ctx context.Context, ev *journal.Evidence, scratch string
 	for _, r := range ev.Image.Records() {
 		ack, err := x.js.Publish(ctx, subjState+r.Key, r.Value)
 		if err != nil {
-			return journal.Image{}, fmt.Errorf("write %s: %w", r.Key, err)
+			return journal.Image{}, fmt.Errorf("write %s: %w", keyText(r.Key), err)
 		}
 		r.Revision = ack.Sequence
 		image.Apply(r)
@@ -279,6 +279,12 @@ func (s *Store) makeBucket(ctx context.Context, nc *nats.Conn, first uint64) err
 
 // accept begins the evidence anew with what the store has.
 func (s *Store) accept(ctx context.Context, ev *journal.Evidence, how Restore, out *Restored) error {
+	if !s.hasStore() {
+		return &advice.Error{
+			Text:   "restore " + s.cfg.Dir + ": there is no store to accept",
+			Advice: "put the state directory back from a backup; or make the store anew from what was acknowledged: oneping edge restore" + s.stateDirFlag(),
+		}
+	}
 	c, err := s.connect(ctx)
 	if err != nil {
 		return err

@@ -190,6 +190,12 @@ func TestRestoreRefuses(t *testing.T) {
 	if _, err := restore(t, empty, Restore{}); err == nil || err.Error() != "restore "+empty+": there is neither journal nor snapshot to restore from" {
 		t.Errorf("an empty directory: %v", err)
 	}
+	for _, dry := range []bool{true, false} {
+		if _, err := restore(t, empty, Restore{Accept: true, DryRun: dry}); err == nil || err.Error() != "restore "+empty+": there is no store to accept" ||
+			advice.Of(err) != "put the state directory back from a backup; or make the store anew from what was acknowledged: oneping edge restore --state-dir "+empty {
+			t.Errorf("accept nothing: %v", err)
+		}
+	}
 	if all := files(t, empty); !slices.Equal(all, []string{"lock"}) {
 		t.Errorf("it made %v", all)
 	}
