@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync/atomic"
 
 	"github.com/oneping/oneping/internal/flow"
 	"github.com/oneping/oneping/internal/hop"
@@ -21,7 +20,7 @@ type Dialer struct {
 	sys   Sockets
 	flows *table.Places[netip.Addr, *liveFlow] // by client
 
-	extensions atomic.Bool // of ICMP errors are read by the edge
+	hop.Extensions
 }
 
 // New returns a dialer over sockets of its own. Run must be called for connections to be made, and
@@ -32,9 +31,6 @@ func New(sys Sockets, cfg Config) *Dialer {
 	}
 	return &Dialer{cfg: cfg, sys: sys, flows: table.NewPlaces[netip.Addr, *liveFlow](cfg.MaxFlows, 0)}
 }
-
-// TellExtensions takes whether the edge reads the extensions of ICMP errors (proto.Welcome).
-func (d *Dialer) TellExtensions(yes bool) { d.extensions.Store(yes) }
 
 // Run serves the sockets until ctx ends; Serve must not be called after that. Never nil.
 func (d *Dialer) Run(ctx context.Context) error { return d.sys.Run(ctx) }
@@ -121,9 +117,7 @@ func (d *Dialer) synAckTTL(h *proto.FlowHeader, ttl uint8) uint8 {
 // heard is the answer for an ICMP error of the network; silence where it expires here.
 func (d *Dialer) heard(h *proto.FlowHeader, e packet.Error) proto.FlowAnswer {
 	r, _ := hop.Heard(e, h.Dst.Addr(), h.TTL, d.cfg.Host.Seen(e.Src, e.TTL))
-	if !d.extensions.Load() {
-		r = r.Bare()
-	}
+	r = d.Readable(r)
 	return r.Answer()
 }
 

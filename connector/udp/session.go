@@ -85,8 +85,6 @@ func (s *Session) Failed(e packet.Error, quoted []byte) {
 		s.of.cfg.Back.Count(r.Reason)
 		return
 	}
-	if !s.of.extensions.Load() {
-		r = r.Bare()
-	}
+	r = s.of.Readable(r)
 	s.of.Refused(s.src.Addr(), s.id, p.tag, &r)
 }

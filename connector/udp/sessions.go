@@ -19,7 +19,7 @@ type Sessions struct {
 	sys  Sockets
 	idle atomic.Uint32 // seconds, at most: what the edge says
 
-	extensions atomic.Bool // of ICMP errors are read by the edge
+	hop.Extensions
 
 	opening sync.Mutex // one registration at a time looks for its session and makes it; taken before a session's lock
 	table   *table.Table[proto.SessionID, netip.Addr, *Session]
@@ -48,9 +48,6 @@ func (t *Sessions) Len() int { return t.table.Len() }
 // LimitIdle takes what an edge says of the idle time of sessions (proto.Config.IdleSeconds); it
 // holds for those that are registered from now on. The clients' wishes cannot exceed it.
 func (t *Sessions) LimitIdle(seconds uint16) { t.idle.Store(uint32(seconds)) }
-
-// TellExtensions takes whether the edge reads the extensions of ICMP errors (proto.Welcome).
-func (t *Sessions) TellExtensions(yes bool) { t.extensions.Store(yes) }
 
 // Run receives and expires until ctx ends, then frees all sockets. Never nil.
 func (t *Sessions) Run(ctx context.Context) error {
