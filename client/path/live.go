@@ -37,7 +37,7 @@ func (c *liveConn) segment(p *packet.Packet, now time.Time) outcome {
 	flags, size := p.TCPFlags(), uint32(len(p.Payload()))
 	switch {
 	case flags == packet.FlagACK && size <= 1 && p.TCPSeq() == c.next-1: // RFC 9293 §3.8.4
-		o.flow, o.idle = c.flow, seconds(now.Sub(c.last))
+		o.flow, o.idle = c.flow, flow.AliveSeconds(now.Sub(c.last))
 		c.last = now
 	case flags != packet.FlagACK || size > 0 || p.TCPAck() != c.ack: // else it answers a keep-alive of the stack
 		c.last = now
@@ -54,9 +54,6 @@ func (c *liveConn) segment(p *packet.Packet, now time.Time) outcome {
 	}
 	return o
 }
-
-// seconds returns d as a frame says it, at least one.
-func seconds(d time.Duration) uint16 { return uint16(min(max(d/time.Second, 1), 1<<16-1)) }
 
 // ended forgets the connection that h has become, whose two directions have ended, but for its last
 // segments; nothing where another one has taken its place. Superseded: those of another one are a
@@ -80,11 +77,12 @@ func (t *heldSYNs) leftOver(_ tuple, _ struct{}, why packet.Reason) {
 	}
 }
 
-// ask tells the far end of a flow that its host has asked for it, without waiting for the stream.
+// ask tells the far end of a flow that its host has asked for it, after idle seconds without a word
+// (flow.AliveSeconds), without waiting for the stream.
 func (t *heldSYNs) ask(f *flow.Flow, idle uint16) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.closed {
-		t.wg.Go(func() { f.AskAlive(time.Duration(idle) * time.Second) })
+		t.wg.Go(func() { f.AskAlive(idle) })
 	}
 }

@@ -41,10 +41,15 @@ func (f *Flow) tellClass() error {
 	return f.put(proto.FrameClass, uint64(class-1))
 }
 
-// AskAlive says that the application has asked, after idle without a word, whether its far end is
-// there (SO_KEEPALIVE): the peer asks in its turn. It waits for the stream; where one waits already,
-// and where the application's window probes look like that, it does nothing.
-func (f *Flow) AskAlive(idle time.Duration) {
+// AliveSeconds returns an idle time as AskAlive says it: in whole seconds, at least one.
+func AliveSeconds(idle time.Duration) uint16 {
+	return uint16(min(max(idle/time.Second, 1), 1<<16-1))
+}
+
+// AskAlive says that the application has asked, after idle seconds without a word (AliveSeconds),
+// whether its far end is there (SO_KEEPALIVE): the peer asks in its turn. It waits for the stream;
+// where one waits already, and where the application's window probes look like that, it does nothing.
+func (f *Flow) AskAlive(idle uint16) {
 	if f.wish.newest < proto.FrameAlive || f.wish.asking.Swap(true) {
 		return
 	}
@@ -54,8 +59,7 @@ func (f *Flow) AskAlive(idle time.Duration) {
 	if f.wend || f.limit.Load() <= f.sent { // it has ended, or waits for credit: its window is closed
 		return
 	}
-	seconds := min(max(idle/time.Second, 1), 1<<16-1)
-	_ = f.put(proto.FrameAlive, uint64(seconds)) // of a stream that has ended: its reader says why
+	_ = f.put(proto.FrameAlive, uint64(idle)) // of a stream that has ended: its reader says why
 }
 
 // adjust does what the peer's frame of this type wants of the connection.

@@ -76,8 +76,8 @@ func TestWishesAreTold(t *testing.T) {
 		f.SetClass(0)
 		f.SetClass(0x10)
 		say("d", class(0x10)...)
-		f.AskAlive(90 * time.Second)
-		f.AskAlive(100 * time.Hour)
+		f.AskAlive(flow.AliveSeconds(90 * time.Second))
+		f.AskAlive(flow.AliveSeconds(100 * time.Hour))
 		if newest >= proto.FrameAlive {
 			for _, seconds := range []uint64{90, 1<<16 - 1} {
 				if got, _ := next(t, peer); got != (proto.FlowFrame{Type: proto.FrameAlive, Value: seconds}) {
@@ -100,7 +100,7 @@ func TestNoKeepAliveOfABlockedFlow(t *testing.T) {
 			t.Fatalf("%+v, want type %d", got, want)
 		}
 	}
-	f.AskAlive(time.Minute)
+	f.AskAlive(flow.AliveSeconds(time.Minute))
 	write(t, peer, frame(proto.FrameLimit, 2, ""))
 	if got, _ := next(t, peer); got.Type != proto.FrameData {
 		t.Errorf("%+v, want the byte that waited", got)
@@ -159,3 +159,13 @@ func TestWishesAreFollowed(t *testing.T) {
 }
 
 func first(n int, _ error) int { return n }
+
+func TestAliveSeconds(t *testing.T) {
+	for idle, want := range map[time.Duration]uint16{
+		0: 1, time.Second - 1: 1, 2*time.Second - 1: 1, 90 * time.Second: 90, 65535 * time.Second: 65535, 100 * time.Hour: 65535,
+	} {
+		if got := flow.AliveSeconds(idle); got != want {
+			t.Errorf("%v: %d s, want %d", idle, got, want)
+		}
+	}
+}
