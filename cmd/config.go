@@ -44,7 +44,10 @@ func readConfig[File any](cmd *cobra.Command, role proto.Role, named *string, lo
 	if *named = configPath(cmd, *named, role); *named == "" {
 		return file, nil
 	}
-	file, err := load(*named)
+	file, err := awaited(cmd, *named, func() (File, error) { return load(*named) })
+	if cmd.Context().Err() != nil {
+		return file, err
+	}
 	if err != nil {
 		return file, badConfig(cmd, *named, err)
 	}

@@ -97,6 +97,7 @@ func TestFlagsWin(t *testing.T) {
 	} {
 		var f clientFlags
 		cmd := &cobra.Command{}
+		cmd.SetContext(t.Context())
 		f.bind(cmd)
 		if err := cmd.ParseFlags(append(c.args, "--config", path)); err != nil {
 			t.Fatal(err)
@@ -122,6 +123,7 @@ func TestFlagsWin(t *testing.T) {
 	} {
 		var f connectorFlags
 		cmd := &cobra.Command{}
+		cmd.SetContext(t.Context())
 		f.bind(cmd)
 		if err := cmd.ParseFlags(append(c.args, "--config", path)); err != nil {
 			t.Fatal(err)
@@ -155,6 +157,7 @@ func TestFlagsWin(t *testing.T) {
 	} {
 		var f edgeFlags
 		cmd := &cobra.Command{}
+		cmd.SetContext(t.Context())
 		f.bind(cmd)
 		if err := cmd.ParseFlags(append(c.args, "--config", path)); err != nil {
 			t.Fatal(err)
@@ -169,6 +172,7 @@ func TestFlagsWin(t *testing.T) {
 // TestDefaultConfig wants this host's file left alone where a node's state is elsewhere.
 func TestDefaultConfig(t *testing.T) {
 	cmd := &cobra.Command{}
+	cmd.SetContext(t.Context())
 	cmd.Flags().String("state-dir", "", "")
 	if got := configPath(cmd, "x.yaml", proto.RoleEdge); got != "x.yaml" {
 		t.Errorf("named: %q", got)

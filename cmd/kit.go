@@ -94,6 +94,27 @@ func runRole(c *cobra.Command, run func(context.Context) error) error {
 	return err
 }
 
+// awaited runs read, which nothing interrupts where it opens a FIFO that nobody writes or reads a
+// terminal, and does not wait for it when the program is told to stop: read stays behind then.
+func awaited[T any](c *cobra.Command, path string, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-c.Context().Done():
+		var none T
+		return none, fmt.Errorf("read %s: %w", path, context.Cause(c.Context()))
+	}
+}
+
 // line returns a text function that prints one line.
 func line(format string, args ...any) func(io.Writer) error {
 	return func(w io.Writer) error {

@@ -83,7 +83,7 @@ looked at once and those no longer allowed end.`,
 			return exactArgs()(c, args)
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
-			text, err := readPolicy(c, file)
+			text, err := awaited(c, file, func() ([]byte, error) { return readPolicy(c, file) })
 			if err != nil {
 				return err
 			}

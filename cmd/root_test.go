@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"io"
 	"os"
 	"strings"
@@ -9,6 +10,11 @@ import (
 
 // exec runs a command line as main does and returns its exit code and standard error.
 func exec(t *testing.T, args ...string) (code int, stderr string) {
+	t.Helper()
+	return execUnder(t, t.Context(), args...)
+}
+
+func execUnder(t *testing.T, ctx context.Context, args ...string) (code int, stderr string) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -22,7 +28,7 @@ func exec(t *testing.T, args ...string) (code int, stderr string) {
 		b, _ := io.ReadAll(r)
 		text <- string(b)
 	}()
-	code = run(t.Context(), "dev", args)
+	code = run(ctx, "dev", args)
 	_ = w.Close()
 	return code, <-text
 }
