@@ -279,11 +279,15 @@ func (s *Store) serve(ctx context.Context, c *connection, ev *journal.Evidence) 
 	s.checkAudit(ctx, x, ev)
 	defer func() { s.note(x, nil) }() // the end of the audit log
 	s.begin(x, found.draft.snapshot())
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.follow(ctx, x, w, found.draft) })
-	g.Go(func() error { return s.followSeen(ctx, x) })
-	g.Go(func() error { return x.guard(ctx) })
-	return g.Wait()
+	g, watching := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.follow(watching, x, w, found.draft) })
+	g.Go(func() error { return s.followSeen(watching, x) })
+	g.Go(func() error { return x.guard(watching) })
+	err = g.Wait()
+	if ctx.Err() != nil { // a watcher ends with ctx, before watching has heard of it
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // read opens what is stored and reads all of it; the watcher then goes on with what comes.
