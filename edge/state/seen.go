@@ -113,7 +113,7 @@ func (s *Store) noteSeen(e jetstream.KeyValueEntry) {
 	}
 	last := s.seen[e.Key()]
 	last.heard = s.elapsed()
-	if t.After(last.at) {
+	if t.After(last.at) && (last.at.IsZero() || !t.After(s.cfg.Now())) { // what we saw is truer than a time to come
 		last.at = t
 	}
 	if t.After(last.stored) {
