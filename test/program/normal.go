@@ -1,0 +1,103 @@
+package program
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// What stands in transcripts for what no two runs share.
+const (
+	someTime      = 0.4                // ms
+	SomeDenial    = "5f0c1d2e3a4b5968" // what stands for each [DecisionID]
+	someConnector = "kcjsn7eeklkpxfwn"
+	someDevice    = "tp7nvluopw7w53n6"
+	someEdge      = "c4c510fa5a21844209ce"
+	somePort      = "40000"
+	someMoment    = "2026-11-26 03:00"
+	mtrColumns    = "    0.4   0.4   0.4   0.4   0.0"
+)
+
+// DecisionID finds the ids of denials.
+var DecisionID = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
+
+// replaced are the expressions of what differs from run to run, and what stands for it.
+var replaced = []struct {
+	find *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`min/avg/max/mdev = .* ms`), "min/avg/max/mdev = 0.4/0.4/0.4/0.4 ms"},
+	{regexp.MustCompile(`(?m)^( +\d+\.\|-- .* 0\.0% +\d+) .*$`), "${1}" + mtrColumns},
+	{regexp.MustCompile(`Start: \S+`), "Start: " + strings.Replace(someMoment, " ", "T", 1) + ":00+0000"},
+	{regexp.MustCompile(`(?m)^(\d+ +)[0-9.]+ ms +(\S+)$`), "${1}0.4 ms ${2}"}, // nmap
+	{regexp.MustCompile(`(?m)^HOP RTT +ADDRESS$`), "HOP RTT    ADDRESS"},
+	{DecisionID, SomeDenial},
+	{regexp.MustCompile(`(?m)(^| id )[a-z2-7]{16}\b`), "${1}" + someConnector},
+	{regexp.MustCompile(`(device[ :])[a-z2-7]{16}\b`), "${1}" + someDevice},
+	{regexp.MustCompile(`\b[0-9a-f]{20}\b`), someEdge},
+	{regexp.MustCompile(`((?:198\.51\.100|203\.0\.113)\.\d+):\d+`), "${1}:" + somePort},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`), someMoment},
+	{regexp.MustCompile(someMoment + `:\d\d`), someMoment + ":00"},
+	{regexp.MustCompile(`\b(up|down|seen|up for|down for) \d+s\b`), "${1} 5s"},
+	{regexp.MustCompile(`\(\d+ times\)`), "(17 times)"},
+	{regexp.MustCompile(`\blinux/\w+`), "linux/amd64"},
+	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
+}
+
+var (
+	milliseconds = regexp.MustCompile(`\b(\d+(?:\.\d+)?)( ?)(?:ms|µs)\b`)
+	tableHead    = regexp.MustCompile(`^[A-Z]+(?: {2,}[A-Z]+(?: [A-Z]+)*)+$`)
+	columns      = regexp.MustCompile(` {2,}`)
+)
+
+// Normal replaces what differs from run to run, and leaves no space at the ends of lines and of the
+// text.
+func Normal(text string) string {
+	text = strings.TrimRight(text, "\n") + "\n"
+	for _, r := range replaced {
+		text = r.find.ReplaceAllString(text, r.with)
+	}
+	text = milliseconds.ReplaceAllStringFunc(text, func(s string) string {
+		m := milliseconds.FindStringSubmatch(s)
+		ms, _ := strconv.ParseFloat(m[1], 64)
+		switch whole := int(ms) / 1000 * 1000; {
+		case strings.HasSuffix(s, "µs"):
+		case whole > 0 || !strings.Contains(m[1], ".") && ms == 0: // a wait of whole seconds is part of the case
+			return fmt.Sprint(whole) + m[2] + "ms"
+		}
+		return fmt.Sprint(someTime) + m[2] + "ms"
+	})
+	return align(text)
+}
+
+// align sets the tables of oneping anew: their columns are as wide as what was replaced.
+func align(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		if !tableHead.MatchString(lines[i]) {
+			continue
+		}
+		head := columns.Split(lines[i], -1)
+		var rows [][]string
+		widths := make([]int, len(head))
+		for j := i; j < len(lines); j++ {
+			row := columns.Split(lines[j], -1)
+			if len(row) != len(head) {
+				break
+			}
+			for k, cell := range row {
+				widths[k] = max(widths[k], len(cell))
+			}
+			rows = append(rows, row)
+		}
+		for j, row := range rows {
+			for k := range row[:len(row)-1] {
+				row[k] = fmt.Sprintf("%-*s", widths[k], row[k])
+			}
+			lines[i+j] = strings.Join(row, "  ")
+		}
+		i += len(rows) - 1
+	}
+	return strings.Join(lines, "\n")
+}
