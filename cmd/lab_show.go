@@ -81,7 +81,7 @@ func writeLab(out io.Writer, s lab.Status) error {
 	}
 	for _, node := range s.Nodes {
 		if node.State == lab.StateExited {
-			fmt.Fprintf(out, "%s ended by itself; see oneping lab logs --name %s %s\n", node.Name, s.Name, node.Name)
+			fmt.Fprintf(out, "%s ended by itself; see %s lab logs --name %s %s\n", node.Name, called(), s.Name, node.Name)
 		}
 	}
 	return nil

@@ -34,13 +34,13 @@ hand, in a shell of each node.`,
 				suffix = " --name " + opts.Name
 			}
 			if opts.Bare {
-				_, err = fmt.Fprintf(c.OutOrStdout(), "bare lab up in %.1f s; its edge is to listen at %[3]s:7844\n\n  oneping lab shell%[2]s edge\n  oneping lab shell%[2]s connector\n  oneping lab shell%[2]s laptop\n  oneping lab down%[2]s\n",
-					time.Since(begin).Seconds(), suffix, lab.EdgeV4)
+				_, err = fmt.Fprintf(c.OutOrStdout(), "bare lab up in %.1f s; its edge is to listen at %[3]s:7844\n\n  %[4]s lab shell%[2]s edge\n  %[4]s lab shell%[2]s connector\n  %[4]s lab shell%[2]s laptop\n  %[4]s lab down%[2]s\n",
+					time.Since(begin).Seconds(), suffix, lab.EdgeV4, called())
 				return err
 			}
 			server, _ := lab.Server(opts.Routers)
-			_, err = fmt.Fprintf(c.OutOrStdout(), "lab up in %.1f s\n\n  oneping lab exec%[2]s laptop -- ping %[3]s\n  oneping lab shell%[2]s laptop\n  oneping lab down%[2]s\n",
-				time.Since(begin).Seconds(), suffix, server)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "lab up in %.1f s\n\n  %[4]s lab exec%[2]s laptop -- ping %[3]s\n  %[4]s lab shell%[2]s laptop\n  %[4]s lab down%[2]s\n",
+				time.Since(begin).Seconds(), suffix, server, called())
 			return err
 		},
 	}

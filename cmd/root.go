@@ -53,7 +53,7 @@ func run(ctx context.Context, version string, args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "oneping: error:", err)
 	if hint := advice.Of(err); hint != "" {
-		term.Hint(os.Stderr, hint)
+		term.Hint(os.Stderr, asTyped(hint))
 	}
 	var u *usageError
 	switch {

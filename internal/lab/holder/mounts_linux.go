@@ -137,6 +137,9 @@ func furnish(t *lab.Topology, binary *os.File) error {
 		"/etc/resolv.conf":   "# the lab has no resolver\noptions timeout:1 attempts:1\n",
 		"/etc/nsswitch.conf": switchToFiles(readOptional("/etc/nsswitch.conf")),
 	}
+	for _, profile := range loginProfiles() {
+		covers[profile] = withBinary(readOptional(profile))
+	}
 	for target, text := range covers {
 		if err := cover(target, text); err != nil {
 			return err
@@ -209,6 +212,16 @@ func hostsFile(t *lab.Topology) string {
 		}
 	}
 	return b.String()
+}
+
+// loginProfiles are the files with which a login shell (`bash -l`, `su -`) makes its path anew:
+// bash, dash and ksh read the first, zsh one of the others.
+func loginProfiles() []string { return []string{"/etc/profile", "/etc/zprofile", "/etc/zsh/zprofile"} }
+
+// withBinary puts this binary in front of the path that a login profile makes, as nodeEnv does for
+// every other command.
+func withBinary(profile string) string {
+	return profile + "\nPATH=" + filepath.Join(lab.Dir, "bin") + ":$PATH\n"
 }
 
 // switchToFiles keeps name look-ups away from the host's resolver service,
