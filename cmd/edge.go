@@ -43,7 +43,7 @@ func (f *edgeFlags) bind(cmd *cobra.Command) {
 	set := cmd.Flags()
 	set.StringVar(&f.edge.Listen, "listen", "", "UDP address for nodes, `HOST:PORT` (default :7844)")
 	set.StringArrayVar(&f.edge.Advertise, "advertise", nil, "address under which nodes reach this edge, `HOST:PORT`; goes into tokens (repeatable)")
-	set.StringArrayVar(&f.hops, "hop", nil, "`ADDRESS` from which the edge answers as a router, one per family (repeatable)")
+	set.StringArrayVar(&f.hops, "hop", nil, "`ADDRESS` from which the edge answers as a router, one per family (repeatable; default 192.0.0.8 and one of its own IPv6 prefix)")
 	set.StringArrayVar(&f.capture, "capture", nil, "`PREFIX` that clients take off their hosts, beside every prefix ever routed (repeatable)")
 	set.StringVar(&f.edge.Unreachable, "unreachable", "", "`HOW` refusals look: answer (as a router would) or silent (default answer)")
 	set.IntVar(&f.edge.MTU, "mtu", 0, "MTU of the clients' TUN devices in `BYTES` (default 1500)")
@@ -166,7 +166,7 @@ serves nodes on UDP port 7844. At the first start it makes the authority and
 prints the commands to type next. Without --advertise, tokens name this host's
 own addresses: name the public one where there is address translation in front.`,
 		Example: `  oneping edge run --advertise edge.example.com:7844
-  oneping edge run --state-dir ./edge --listen 127.0.0.1:7844 --hop 192.0.0.8`,
+  oneping edge run --state-dir ./edge --listen 127.0.0.1:7844`,
 		Args: exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			e, cfg, err := f.build(c)

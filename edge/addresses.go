@@ -17,11 +17,30 @@ func (e *Edge) chooseHops(ctx context.Context) error {
 		return fmt.Errorf("choose hop addresses: %w", err)
 	}
 	e.warnIgnored(e.store.Snapshot())
-	if e.hops = e.cfg.Hops; len(e.hops) == 0 {
-		e.hops = []netip.Addr{defaultHop4, e.freeHop(plan.Prefix6)}
-	}
+	e.hops = e.hopsWith(func() netip.Addr { return e.freeHop(plan.Prefix6) })
 	e.store.Reserve(e.hops)
 	return e.checkTaken()
+}
+
+// hopsWith returns the hop addresses, IPv4 first: those that are configured, and the default of a
+// family that has none. A family without a hop would be one without words: denials in it were silence,
+// and the edge a line of stars.
+func (e *Edge) hopsWith(default6 func() netip.Addr) []netip.Addr {
+	hops := make([]netip.Addr, maxHops)
+	for _, a := range e.cfg.Hops {
+		if a.Is4() {
+			hops[0] = a
+		} else {
+			hops[1] = a
+		}
+	}
+	if !hops[0].IsValid() {
+		hops[0] = defaultHop4
+	}
+	if !hops[1].IsValid() {
+		hops[1] = default6()
+	}
+	return hops
 }
 
 // deviceOf returns whose the addresses are that devices have. A revoked device has none in this

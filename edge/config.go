@@ -21,7 +21,7 @@ type Config struct {
 	StateDir  string         // data directory; required
 	Listen    string         // UDP host:port of the links; "" = 0.0.0.0:7844 and [::]:7844
 	Advertise []string       // addresses of this edge for tokens, host:port; none = those of this host
-	Hops      []netip.Addr   // the edge's addresses as a router, at most one per family; none = the last of the device prefixes
+	Hops      []netip.Addr   // the edge's addresses as a router, at most one per family; a family with none = its default (Edge.hopsWith)
 	Capture   []netip.Prefix // captured by clients beside every prefix ever routed
 	Silent    bool           // `unreachable: silent`
 	MTU       int            // of the clients' TUN; 0 = 1500

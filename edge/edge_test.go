@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,5 +87,27 @@ func TestHopAddressIsNobodyElses(t *testing.T) {
 	var taken *conf.FieldError
 	if err := e.Run(t.Context()); !errors.As(err, &taken) || taken.Field != "hops" {
 		t.Errorf("Run returned %v", err)
+	}
+}
+
+// TestEachFamilyHasAHop, whichever is configured: without one, denials in that family were silence.
+func TestEachFamilyHasAHop(t *testing.T) {
+	v4, v6, own := netip.MustParseAddr("172.16.0.1"), netip.MustParseAddr("fd99::1"), netip.MustParseAddr("fd00::fffe")
+	for _, tt := range []struct{ configured, want []netip.Addr }{
+		{nil, []netip.Addr{defaultHop4, own}},
+		{[]netip.Addr{v4}, []netip.Addr{v4, own}},
+		{[]netip.Addr{v6}, []netip.Addr{defaultHop4, v6}},
+		{[]netip.Addr{v4, v6}, []netip.Addr{v4, v6}},
+		{[]netip.Addr{v6, v4}, []netip.Addr{v4, v6}},
+	} {
+		e := &Edge{cfg: Config{Hops: tt.configured}}
+		if got := e.hopsWith(func() netip.Addr { return own }); !slices.Equal(got, tt.want) {
+			t.Errorf("configured %v: %v, want %v", tt.configured, got, tt.want)
+		}
+	}
+	e := startEdge(t, Config{StateDir: t.TempDir(), Hops: []netip.Addr{v4}})
+	plan, err := e.store.EnsurePlan(t.Context())
+	if hops := e.Status().Hops; err != nil || len(hops) != 2 || hops[0] != v4 || !plan.Prefix6.Contains(hops[1]) {
+		t.Errorf("%v of an edge with %v, %v", hops, plan, err)
 	}
 }

@@ -202,7 +202,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	dir := t.TempDir()
 	s := &site{t: t, admin: admin.NewClient(filepath.Join(dir, local.SocketName))}
-	s.e = startEdge(t, Config{StateDir: dir, Version: "test", Hops: []netip.Addr{netip.MustParseAddr("172.68.101.57")}})
+	s.e = startEdge(t, Config{StateDir: dir, Version: "test", Hops: []netip.Addr{netip.MustParseAddr("172.68.101.57"), netip.MustParseAddr("fd99::1")}})
 	if _, err := s.admin.CreateTunnel(t.Context(), "home", 0); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func newSite(t *testing.T) *site {
 func TestWelcome(t *testing.T) {
 	s := newSite(t)
 	w := s.client.welcome
-	want := []netip.Prefix{netip.MustParsePrefix("172.16.10.0/24"), netip.MustParsePrefix("172.68.101.57/32")}
+	want := []netip.Prefix{netip.MustParsePrefix("172.16.10.0/24"), netip.MustParsePrefix("172.68.101.57/32"), netip.MustParsePrefix("fd99::1/128")}
 	if w.User != "alice" || !slices.Equal(w.Capture, want) || len(w.Addrs) != 2 || w.Edge == "" {
 		t.Errorf("client was told %+v", w)
 	}
@@ -230,7 +230,7 @@ func TestWelcome(t *testing.T) {
 	}
 	s.route("10.9.0.0/16")
 	c := s.client.message1().Config
-	if c == nil || len(c.Capture) != 3 || c.Capture[0] != netip.MustParsePrefix("10.9.0.0/16") {
+	if c == nil || len(c.Capture) != 4 || c.Capture[0] != netip.MustParsePrefix("10.9.0.0/16") {
 		t.Errorf("after a new route the client was told %+v", c)
 	}
 	if err := s.client.l.SendControl(&proto.Control{Applied: &proto.Applied{Number: c.Number, Error: "no\x1b[31m room"}}); err != nil {
