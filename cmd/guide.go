@@ -55,7 +55,9 @@ func (g *guide) write(w io.Writer) error {
 	}
 	say("Say what is behind it and who may reach that, here, in another terminal:",
 		"oneping tunnel create office --route 172.16.10.0/24 --output connector.token"+dir,
-		`echo 'grants: [{id: alice-office, who: [alice@example.com], to: [172.16.10.0/24], how: ["*"]}]' > policy.yaml`,
+		`printf '%s\n' 'groups: {eng: [alice@example.com]}' 'grants:' \`,
+		`  '  - {id: eng-office, who: [group:eng], to: [172.16.10.0/24], how: [trace, "udp:53", "tcp:*"]}' \`,
+		"  > policy.yaml",
 		"oneping policy apply -f policy.yaml"+dir,
 		"oneping device token --user alice@example.com --output laptop.token"+dir,
 	)

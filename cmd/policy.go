@@ -20,13 +20,18 @@ func newPolicyCmd() *cobra.Command {
 
   groups: {eng: [alice@example.com]}
   grants:
-    - {id: eng-lab, who: [group:eng], to: [172.16.10.0/24], how: [icmp, "udp:53", "tcp:*"]}
+    - {id: eng-office, who: [group:eng], to: [172.16.10.0/24], how: [trace, "udp:53", "tcp:*"]}
   tests:
-    - {who: alice@example.com, accept: ["tcp 172.16.10.120:22"], deny: ["udp 172.16.10.120:161"]}
+    - {who: alice@example.com, accept: ["tcp 172.16.10.120:22"], deny: ["udp 172.16.10.120:123"]}
 
-  who   USER, user:USER, group:NAME, device:ID, *
-  to    PREFIX, ADDRESS, tunnel:NAME, *
-  how   icmp, udp:53, tcp:22,443, tcp:8000-8100, tcp:*, *
+  who   USER, user:USER, group:NAME, device:ID, "*"
+  to    PREFIX, ADDRESS, tunnel:NAME, "*"
+  how   trace, icmp, "udp:53", "tcp:22,443", "tcp:8000-8100", "tcp:*", "*"
+
+trace is what ping, traceroute, tracepath and mtr need: icmp, and the UDP ports
+33000-33534 (mtr -u counts up from the first, traceroute from 33434) and
+44444-44507 (tracepath). A longer "mtr -u" wants -P 33434. For a TCP traceroute
+grant the port that it asks for: traceroute -T -p 22 wants tcp:22.
 
 A test names what it accepts and denies as explain does: "icmp ADDRESS",
 "tcp ADDRESS:PORT", "udp ADDRESS:PORT".

@@ -25,7 +25,7 @@ type Grant struct {
 	ID  string   `json:"id" yaml:"id"`
 	Who []string `json:"who" yaml:"who"` // USER, user:USER, group:NAME, device:ID, *
 	To  []string `json:"to" yaml:"to"`   // PREFIX, ADDRESS, tunnel:NAME, *
-	How []string `json:"how" yaml:"how"` // icmp, udp:53, tcp:22,443, tcp:8000-8100, tcp:*, *
+	How []string `json:"how" yaml:"how"` // trace, icmp, udp:53, tcp:22,443, tcp:8000-8100, tcp:*, *
 }
 
 // PolicyTest is one line of a policy's own tests: an update that fails one is refused.

@@ -17,8 +17,6 @@ const (
 	// sameDenial is for how long denials of one device, destination, protocol
 	// and port are the same one: a traceroute is one denial, not thirty.
 	sameDenial = 30 * time.Second
-	// The ports to which traceroute counts up, one for each probe.
-	probesFrom, probesTo = 33434, 33434 + 255
 )
 
 // ErrNoDecision is returned for an id that the log does not hold (any more).
@@ -49,8 +47,8 @@ type denialKey struct {
 
 func keyOf(t Target) denialKey {
 	k := denialKey{dst: t.Dst, proto: t.Proto, port: t.Port}
-	if t.Proto == UDP && t.Port >= probesFrom && t.Port <= probesTo {
-		k.port = probesFrom
+	if t.Proto == UDP {
+		k.port = probePort(t.Port)
 	}
 	return k
 }

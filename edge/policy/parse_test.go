@@ -77,6 +77,8 @@ func TestParseErrors(t *testing.T) {
 		{"zone", grant(`{id: b, who: [x], to: ["fe80::1%eth0"], how: [icmp]}`), `line 3: grant b: to: "fe80::1%eth0" has a zone`, ""},
 		{"no port", grant("{id: b, who: [x], to: ['*'], how: [tcp]}"), `line 3: grant b: how: "tcp" names no port`, `"tcp:*"`},
 		{"unquoted comma", grant("{id: b, who: [x], to: ['*'], how: [tcp:22,443]}"), `line 3: grant b: how: "443" is not a protocol and its ports`, "quote what holds a comma"},
+		{"ping", grant("{id: b, who: [x], to: ['*'], how: [ping]}"), `line 3: grant b: how: "ping" is not a protocol`, "write icmp"},
+		{"traceroute", grant("{id: b, who: [x], to: ['*'], how: [traceroute]}"), `line 3: grant b: how: "traceroute" is not a protocol`, "write trace: "},
 		{"port 0", grant("{id: b, who: [x], to: ['*'], how: ['tcp:0']}"), `line 3: grant b: how: "0" in "tcp:0" is neither a port nor a range`, ""},
 		{"port too high", grant("{id: b, who: [x], to: ['*'], how: ['tcp:65536']}"), `"65536" in "tcp:65536"`, ""},
 		{"range backwards", grant("{id: b, who: [x], to: ['*'], how: ['tcp:9-8']}"), `"9-8" in "tcp:9-8"`, ""},

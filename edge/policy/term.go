@@ -90,9 +90,9 @@ type ports struct {
 	from, to uint16
 }
 
-const howHint = `write icmp, "udp:53", "tcp:22,443", "tcp:8000-8100", "tcp:*" or *; quote what holds a comma`
+const howHint = `write trace (what traceroute, tracepath and mtr need), icmp, "udp:53", "tcp:22,443", "tcp:8000-8100", "tcp:*" or "*"; quote what holds a comma`
 
-// parseHow reads icmp, udp:PORTS, tcp:PORTS or *, PORTS being * or a comma
+// parseHow reads trace, icmp, udp:PORTS, tcp:PORTS or *, PORTS being * or a comma
 // separated list of ports and ranges, and appends what it says.
 func parseHow(to []ports, s string) ([]ports, *advice.Error) {
 	switch s {
@@ -100,8 +100,14 @@ func parseHow(to []ports, s string) ([]ports, *advice.Error) {
 		return append(to, ports{any: true}), nil
 	case "icmp":
 		return append(to, ports{proto: ICMP, to: 65535}), nil
+	case traceWord:
+		return append(to, tracePorts()...), nil
 	case "tcp", "udp":
 		return to, bad(strconv.Quote(s)+" names no port", `write "`+s+`:*" for all of them`)
+	case "ping", "icmp6", "icmpv6":
+		return to, bad(strconv.Quote(s)+" is not a protocol and its ports", "write icmp: it is ICMPv6, too")
+	case "traceroute", "tracepath", "mtr":
+		return to, bad(strconv.Quote(s)+" is not a protocol and its ports", "write "+traceWord+": ICMP, and the UDP ports of traceroute, tracepath and mtr")
 	}
 	name, list, ok := strings.Cut(s, ":")
 	proto, known := ParseProto(name)

@@ -58,6 +58,7 @@ func newRow(t testing.TB, kind string, flags ...string) *row {
 	case rawSockets:
 		argv = append(argv, "--raw")
 	}
+	argv = program.AllPorts(t, argv)
 	t.Cleanup(func() {
 		if err := lab.Down(r.lab); err != nil && !strings.Contains(err.Error(), "no lab") {
 			t.Error(err)

@@ -58,7 +58,14 @@ var labsWork = sync.OnceValue(func() error {
 })
 
 // newLab starts a lab with the given flags of `oneping lab up` and removes it when the test ends.
+// Where they name no policy, it is the lab's own with all ports of UDP.
 func newLab(t testing.TB, flags ...string) *lab {
+	t.Helper()
+	return newStrictLab(t, program.AllPorts(t, flags)...)
+}
+
+// newStrictLab is newLab with the policy that a user's lab has.
+func newStrictLab(t testing.TB, flags ...string) *lab {
 	t.Helper()
 	if err := labsWork(); err != nil {
 		if os.Getenv("ONEPING_BIN") != "" {

@@ -247,6 +247,7 @@ type edgeStatus struct {
 	Sessions int `json:"udp_sessions"`
 	Flows    int `json:"tcp_flows"`
 	Reasons  map[string]uint64
+	Hops     []netip.Addr
 }
 
 func (l *lab) edgeStatus() edgeStatus {

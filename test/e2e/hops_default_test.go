@@ -41,6 +41,33 @@ func TestDefaultHop(t *testing.T) {
 	}
 }
 
+// TestHopOfTheOtherFamily: an edge whose --hop is of one family answers in the other, too. README's
+// own --hop was IPv4: hop 1 was stars over IPv6, and what was denied there heard nothing.
+func TestHopOfTheOtherFamily(t *testing.T) {
+	t.Parallel()
+	needs(t, "traceroute", "ping")
+	for _, c := range []struct{ name, hop, flag, connector, server, denied, says string }{
+		{"IPv6 beside --hop of IPv4", edgeV4, "-6", connectorV6, serverV6, "fd6f:6e65:7069:10::99", "Administratively prohibited"},
+		{"IPv4 beside --hop of IPv6", edgeV6, "-4", connectorV4, serverV4, "172.16.10.99", "Packet filtered"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newLab(t, "--bare")
+			l.byHandWith("--advertise "+edgeDialV4+":7844 --hop "+c.hop, "grants: [{id: two, who: [\"*\"], to: [\""+c.connector+"\", \""+c.server+"\"], how: [trace]}]\n")
+			hop := ""
+			for _, a := range l.edgeStatus().Hops {
+				if a.Is4() == (c.flag == "-4") {
+					hop = a.String()
+				}
+			}
+			l.wantTrace("the path", "laptop", []string{c.flag, c.server}, hop, c.connector, c.server)
+			r := l.exec("laptop", "ping", c.flag, "-n", "-c1", "-W2", c.denied)
+			if !strings.Contains(r.stdout, "From "+hop+" icmp_seq=1 ") || !strings.Contains(r.stdout, c.says) {
+				t.Errorf("what is denied: %s", r.stdout)
+			}
+		})
+	}
+}
+
 // metadata are addresses of metadata services that hosts do not keep to themselves.
 var metadata = []struct{ addr, family, refused string }{
 	{"100.100.100.200", "-4", "Packet filtered"},

@@ -62,13 +62,14 @@ func (l *lab) askPath(argv, flag, dst string) ([]string, string) {
 	return pathOf(r.stdout), r.stdout + r.stderr
 }
 
-// Every tool shows edge, connector, both routers and the server, and the same through a row of Linux routers.
+// Every tool shows edge, connector, both routers and the server, and the same through a row of Linux
+// routers; under the policy that a user's lab has, README and the first start show.
 func TestTruePath(t *testing.T) {
 	t.Parallel()
 	needs(t, "traceroute", "mtr", "tracepath", "tcptraceroute", "nmap", "ping")
 	for name, flags := range map[string][]string{"oneping": {"--routers", "2"}, "plain": {"--routers", "2", "--plain"}} {
 		t.Run(name, func(t *testing.T) {
-			l := newLab(t, flags...)
+			l := newStrictLab(t, flags...)
 			if name == "oneping" {
 				l.settle()
 				l.powers(t, "0000000000000000")

@@ -147,11 +147,11 @@ func (l *lab) explainedOne(t *testing.T, d denial) {
 		t.Errorf("explain %v: %+v", d, e)
 	}
 	want := "who: bob@example.com, device:" + e.Principal.Device + " is not among group:eng"
-	if e.Principal.Device == "" || len(e.Grants) != 1 || e.Grants[0].Grant != "eng-lab" || e.Grants[0].Matched || e.Grants[0].Why != want {
-		t.Errorf("explain %v considered %+v, want eng-lab: %s", d, e.Grants, want)
+	if e.Principal.Device == "" || len(e.Grants) != 1 || e.Grants[0].Grant != "eng-office" || e.Grants[0].Matched || e.Grants[0].Why != want {
+		t.Errorf("explain %v considered %+v, want eng-office: %s", d, e.Grants, want)
 	}
 	text := l.run("edge", "oneping", "policy", "explain", d.ID)
-	for _, part := range []string{"bob@example.com", e.Principal.Device, d.Protocol + " " + d.Dst, "eng-lab", "denied: no grant matches"} {
+	for _, part := range []string{"bob@example.com", e.Principal.Device, d.Protocol + " " + d.Dst, "eng-office", "denied: no grant matches"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("explain %s does not name %q:\n%s", d.ID, part, text)
 		}

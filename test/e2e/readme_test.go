@@ -60,7 +60,7 @@ func wantDenial(t *testing.T, line, out string) {
 		"destination  udp 172.16.10.120:123\n",
 		"tunnel       office\n",
 		"answer       denied: no grant matches\n",
-		"eng-office  no     how: udp:123 is not among icmp, udp:53, tcp:*\n",
+		"eng-office  no     how: udp:123 is not among trace, udp:53, tcp:*\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%s: no line %q in\n%s", line, want, out)

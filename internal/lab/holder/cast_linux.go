@@ -122,25 +122,13 @@ func (c *cast) applyPolicy(ctx context.Context) error {
 	}
 	text := c.charter.Options.Policy
 	if text == "" {
-		text = defaultPolicy(c.charter.Options.Inner())
+		text = lab.DefaultPolicy(c.charter.Options.Inner())
 	}
 	path := filepath.Join(lab.Dir, "etc", "policy.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return err
 	}
 	return c.admin(ctx, "", "policy", "apply", "-f", path)
-}
-
-// defaultPolicy grants the private subnet to alice; nobody else has a grant.
-func defaultPolicy(inner [2]string) string {
-	return fmt.Sprintf(`groups:
-  eng: [%s]
-grants:
-  - id: eng-lab
-    who: [group:eng]
-    to: [%s, "%s"]
-    how: [icmp, "udp:*", "tcp:*"]
-`, lab.User(0), inner[0], inner[1])
 }
 
 func (c *cast) startConnector(ctx context.Context, node *lab.Node) error {
