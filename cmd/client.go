@@ -18,8 +18,9 @@ import (
 
 func newClientCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "client",
-		Short: "Connect this machine: take captured traffic through the edge",
+		Use:        "client",
+		SuggestFor: []string{"login", "connect", "vpn", "join"},
+		Short:      "Connect this machine: take captured traffic through the edge",
 		Long: `The client takes the prefixes that the edge names off this machine's network
 and carries them over one QUIC link. It answers nothing by itself: what ping,
 traceroute and curl report comes from the path behind it.`,

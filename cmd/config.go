@@ -73,7 +73,7 @@ func overList[T any](cmd *cobra.Command, flag, want string, words []string, file
 	for _, w := range words {
 		v, err := parse(w)
 		if err != nil {
-			return nil, wrongUse(fmt.Errorf("--%s %q: want %s", flag, w, want), seeHelp(cmd))
+			return nil, wrongUse(fmt.Errorf("--%s %q: want %s", flag, w, want), helpOf(cmd))
 		}
 		out = append(out, v)
 	}
@@ -86,7 +86,7 @@ func badConfig(cmd *cobra.Command, file string, err error) error {
 	if field, ok := errors.AsType[*conf.FieldError](err); !ok || !givenByFlag(cmd, field.Field) {
 		err = conf.Locate(file, err)
 	}
-	return wrongUse(err, cmp.Or(advice.Of(err), seeHelp(cmd)))
+	return wrongUse(err, cmp.Or(advice.Of(err), helpOf(cmd)))
 }
 
 // givenByFlag says whether a flag was given that wins over a key of the file: state_dir is

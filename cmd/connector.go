@@ -19,8 +19,9 @@ import (
 
 func newConnectorCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "connector",
-		Short: "Serve a private subnet to the edge, without privileges",
+		Use:        "connector",
+		SuggestFor: []string{"agent", "site", "relay"},
+		Short:      "Serve a private subnet to the edge, without privileges",
 		Long: `A connector runs on any host inside the private subnet, connects out to the edge
 and sends what comes over that link into its own network. Several connectors of
 one tunnel serve it together.`,

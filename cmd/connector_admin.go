@@ -15,9 +15,8 @@ import (
 func newConnectorListCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "list [TUNNEL]",
-		SuggestFor: []string{"ls"},
-		Short:      "List the connectors that have enrolled, of one tunnel or of all",
+		Use:   "list [TUNNEL]",
+		Short: "List the connectors that have enrolled, of one tunnel or of all",
 		Long: `list shows who serves the tunnels: each connector with its host's name, the
 address that it is connected from, when it enrolled, and whether it is up or when
 it was last seen. What a connector says of its host is its own word.
@@ -50,9 +49,8 @@ func first(args []string) string {
 func newConnectorRevokeCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "revoke ID…",
-		SuggestFor: []string{"rm", "remove", "delete"},
-		Short:      "Put connectors out for good; their links end within a second",
+		Use:   "revoke ID…",
+		Short: "Put connectors out for good; their links end within a second",
 		Long: `revoke ends the links of connectors, named by id or the beginning of it, with
 all that runs over them. Their certificates are refused from now on, and their
 keys do not enrol again. Whoever has the tunnel's token can still enrol with

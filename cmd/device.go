@@ -12,8 +12,9 @@ import (
 
 func newDeviceCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "device",
-		Short: "Manage devices: the machines that clients run on",
+		Use:        "device",
+		SuggestFor: []string{"user", "users", "machine", "laptop"},
+		Short:      "Manage devices: the machines that clients run on",
 		Long: `A device enrols once with a token made for its user, keeps its own key and gets
 one stable address per family.
 
@@ -68,11 +69,10 @@ token is a secret: keep it in a file of mode 0600.`,
 func newDeviceListCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "list",
-		SuggestFor: []string{"ls"},
-		Short:      "List devices",
-		Example:    "  oneping device list\n  oneping device list --json | jq -r '.[] | select(.link) | .user'",
-		Args:       exactArgs(),
+		Use:     "list",
+		Short:   "List devices",
+		Example: "  oneping device list\n  oneping device list --json | jq -r '.[] | select(.link) | .user'",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			ds, err := a.edge().Devices(c.Context())
 			if err != nil {
@@ -109,10 +109,9 @@ func newDeviceShowCmd() *cobra.Command {
 func newDeviceRevokeCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "revoke ID",
-		SuggestFor: []string{"rm", "remove", "delete"},
-		Short:      "Shut a device out for good; its link ends within a second",
-		Example:    "  oneping device revoke jr4a66ryo4rdgjr2",
+		Use:     "revoke ID",
+		Short:   "Shut a device out for good; its link ends within a second",
+		Example: "  oneping device revoke jr4a66ryo4rdgjr2",
 		Long: `revoke ends a device's link, sessions and flows within a second and refuses it
 from now on. The same machine may enrol again with a new token.`,
 		Args: exactArgs("ID"),

@@ -17,8 +17,9 @@ import (
 
 func newEdgeCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "edge",
-		Short: "Run the edge: let nodes in, decide, route, answer as a router",
+		Use:        "edge",
+		SuggestFor: []string{"server", "controller", "gateway"},
+		Short:      "Run the edge: let nodes in, decide, route, answer as a router",
 		Long: `The edge is the one machine that clients and connectors reach over the Internet:
 UDP port 7844. It is a certificate authority of its own, decides who may reach
 what, routes by prefix to a connector and answers as a router on the path.

@@ -107,7 +107,7 @@ tests:
 		{"tunnel list", "", "hint: there is no tunnel yet: oneping tunnel create NAME\n"},
 		{"tunnel create office", "tunnel office created\n", "hint: next: oneping route add PREFIX office, and oneping tunnel token office --output connector.token\n"},
 		{"tunnel create office", "", "error: create tunnel office: the name is taken\nhint: show it: oneping tunnel show office\n"},
-		{"tunnel create", "", "error: oneping tunnel create takes NAME, and got 0 of 1 arguments\nhint: see oneping tunnel create --help\n"},
+		{"tunnel create", "", "error: oneping tunnel create takes NAME, and got 0 of 1 arguments\nhint: for example: oneping tunnel create office; see oneping tunnel create --help\n"},
 		{
 			"route add 172.16.10.0/24 office", "route 172.16.10.0/24 to tunnel office added\n",
 			"hint: no grant reaches 172.16.10.0/24 yet, so everything there is denied: oneping policy apply -f FILE\n",
@@ -174,7 +174,7 @@ GRANT    MATCH  WHY NOT
 eng-lab  no     who: bob@example.com is not among group:eng; how: udp:53 is not among icmp, tcp:22
 `, "",
 		},
-		{"policy explain bob@example.com sctp 172.16.10.53:53", "", "error: oneping policy explain takes DECISION-ID, or SRC and DST\nhint: see oneping policy explain --help\n"},
+		{"policy explain bob@example.com sctp 172.16.10.53:53", "", "error: oneping policy explain takes DECISION-ID, or SRC and DST\nhint: for example: oneping policy explain alice@example.com tcp 172.16.10.120:22; see oneping policy explain --help\n"},
 		{
 			"policy explain 0123456789abcdef", "",
 			"error: no such decision\nhint: ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them\n",
@@ -191,7 +191,7 @@ eng-lab  no     who: bob@example.com is not among group:eng; how: udp:53 is not 
 		{"tunnel create wide --max-connectors 2049", "", "error: 2049 connectors: a tunnel may have 1 to 2048\nhint: a small number keeps out who has found the token: 8 is the default\n"},
 		{"tunnel create none --max-connectors 0", "", "error: 0 connectors: a tunnel may have 1 to 2048\nhint: a small number keeps out who has found the token: 8 is the default\n"},
 		{"tunnel set home --max-connectors 1", "tunnel home may have 1 connector\n", ""},
-		{"tunnel set home", "", "error: oneping tunnel set needs --max-connectors\nhint: see oneping tunnel set --help\n"},
+		{"tunnel set home", "", "error: oneping tunnel set needs --max-connectors\nhint: for example: oneping tunnel set office --max-connectors 20; see oneping tunnel set --help\n"},
 		{"tunnel set none --max-connectors 1", "", "error: tunnel none does not exist\nhint: list them: oneping tunnel list\n"},
 		{"tunnel token home --evict", "", "error: --evict goes with --rotate\nhint: the present token stays good without it: write --rotate --evict\n"},
 		{"connector list", "", "hint: no connector has enrolled yet: oneping tunnel token NAME --output connector.token\n"},

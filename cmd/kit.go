@@ -41,24 +41,58 @@ func (e *usageError) Error() string { return e.err.Error() }
 
 func (e *usageError) Unwrap() error { return e.err }
 
-// seeHelp is the hint for who has not written what cmd takes.
-func seeHelp(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
+// helpOf is the hint for who has been told already what was wanted.
+func helpOf(cmd *cobra.Command) string { return "see " + cmd.CommandPath() + " --help" }
+
+// seeHelp is the hint for who has not written what cmd takes: an example of it, or its commands.
+func seeHelp(cmd *cobra.Command) string {
+	help := helpOf(cmd)
+	if example := exampleOf(cmd); example != "" {
+		return "for example: " + example + "; " + help
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() && sub.Name() != "help" && sub.Name() != "completion" {
+			names = append(names, sub.Name())
+		}
+	}
+	if len(names) == 0 || !cmd.HasParent() { // oneping's own help has them in groups
+		return help
+	}
+	return "its commands: " + strings.Join(names, ", ") + "; " + help
+}
+
+// exampleOf returns the first example of cmd itself, up to a pipe.
+func exampleOf(cmd *cobra.Command) string {
+	for example := range strings.Lines(cmd.Example) {
+		example, _, _ = strings.Cut(strings.TrimSpace(example), " | ")
+		words := strings.Fields(strings.TrimPrefix(example, cmd.Root().Name()+" "))
+		if found, _, err := cmd.Root().Find(words); err == nil && found == cmd {
+			return example
+		}
+	}
+	return ""
+}
 
 // exactArgs wants one argument for each name, and names what is missing. A variable that is not set
 // leaves an empty one.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) == len(names) {
-			if i := slices.Index(args, ""); i >= 0 {
-				return wrongUse(fmt.Errorf("%s takes %s, and %s is empty", c.CommandPath(), strings.Join(names, " "), names[i]), seeHelp(c))
-			}
-			return nil
+		if err := oddValue(c); err != nil {
+			return err
 		}
-		err := fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names))
-		if len(names) == 0 {
-			err = fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0])
+		want := strings.Join(names, " ")
+		switch i := slices.Index(args, ""); {
+		case len(args) < len(names):
+			return wrongUse(fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), want, len(args), len(names)), seeHelp(c))
+		case len(args) == len(names) && i >= 0:
+			return wrongUse(fmt.Errorf("%s takes %s, and %s is empty", c.CommandPath(), want, names[i]), seeHelp(c))
+		case len(args) == len(names):
+			return swapped(c, names, args)
+		case len(names) == 0:
+			return wrongUse(fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0]), stray(c, args[0]))
 		}
-		return wrongUse(err, seeHelp(c))
+		return wrongUse(fmt.Errorf("%s takes %s, and got %q beside", c.CommandPath(), want, args[len(names)]), stray(c, args[len(names)]))
 	}
 }
 

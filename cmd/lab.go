@@ -53,7 +53,7 @@ Linux routers and nothing of oneping runs: what a direct path looks like.`,
 	flags.bind(cmd)
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		if c == cmd {
-			return wrongUse(err, "see oneping lab --help; a command for the laptop stands after --")
+			return wrongFlag(c, err, "see oneping lab --help; a command for the laptop stands after --")
 		}
 		return c.Root().FlagErrorFunc()(c, err)
 	})

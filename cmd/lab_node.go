@@ -37,11 +37,10 @@ role. Without root it runs as root of a user namespace, which is you outside.`,
 func newLabShellCmd() *cobra.Command {
 	var name string
 	return bindLabName(&cobra.Command{
-		Use:        "shell NODE",
-		SuggestFor: []string{"sh", "ssh", "enter"},
-		Short:      "Open a shell in a node",
-		Example:    "  oneping lab shell laptop",
-		Args:       exactArgs("NODE"),
+		Use:     "shell NODE",
+		Short:   "Open a shell in a node",
+		Example: "  oneping lab shell laptop",
+		Args:    exactArgs("NODE"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			shell := os.Getenv("SHELL")
 			if shell == "" {

@@ -17,11 +17,10 @@ func newLabStatusCmd() *cobra.Command {
 	var name string
 	var out output
 	cmd := &cobra.Command{
-		Use:        "status",
-		SuggestFor: []string{"ls", "list", "ps"},
-		Short:      "Show your labs, or the nodes of one",
-		Example:    "  oneping lab status\n  oneping lab status --json | jq -r '.[].nodes[] | select(.ready) | .name'",
-		Args:       exactArgs(),
+		Use:     "status",
+		Short:   "Show your labs, or the nodes of one",
+		Example: "  oneping lab status\n  oneping lab status --json | jq -r '.[].nodes[] | select(.ready) | .name'",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			names := []string{name}
 			if name == "" {

@@ -52,11 +52,10 @@ func newLabDownCmd() *cobra.Command {
 	var name string
 	var all bool
 	cmd := bindLabName(&cobra.Command{
-		Use:        "down",
-		SuggestFor: []string{"rm", "delete", "kill"},
-		Short:      "End a lab; nothing is left of it",
-		Example:    "  oneping lab down\n  oneping lab down --all",
-		Args:       exactArgs(),
+		Use:     "down",
+		Short:   "End a lab; nothing is left of it",
+		Example: "  oneping lab down\n  oneping lab down --all",
+		Args:    exactArgs(),
 		RunE: func(_ *cobra.Command, _ []string) error {
 			if !all {
 				return lab.Down(name)

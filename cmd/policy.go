@@ -14,8 +14,9 @@ import (
 
 func newPolicyCmd() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "policy",
-		Short: "Manage the policy: who may reach what, and why not",
+		Use:        "policy",
+		SuggestFor: []string{"group", "groups", "grant", "grants", "acl", "rule", "rules"},
+		Short:      "Manage the policy: who may reach what, and why not",
 		Long: `The policy denies what no grant allows. A grant says who may reach what and how:
 
   groups: {eng: [alice@example.com]}
@@ -147,7 +148,8 @@ With SRC and DST it says what the policy answers now. SRC is a user, a device id
 or a device's address. What is asked for is written as in a policy's tests, icmp
 ADDRESS, tcp ADDRESS:PORT or udp ADDRESS:PORT; or in short, where DST alone means
 ICMP, with a port TCP, and with /udp behind that UDP.`,
-		Example: `  oneping policy explain 5f0c1d2e3a4b5968
+		Example: `  oneping policy explain alice@example.com tcp 172.16.10.120:22
+  oneping policy explain 5f0c1d2e3a4b5968
   oneping policy explain alice@example.com 172.16.10.120
   oneping policy explain alice@example.com udp 172.16.10.53:53
   oneping policy explain 100.96.0.1 172.16.10.53:53/udp`,

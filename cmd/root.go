@@ -75,33 +75,6 @@ func unread(err error) bool {
 	return ok && file.Path == os.Stdout.Name() && errors.Is(err, syscall.EPIPE)
 }
 
-// wrongCommand finds a word where a command is wanted and none of that name
-// is: cobra would print the help and call it success.
-func wrongCommand(root *cobra.Command, args []string) error {
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd(args...)
-	cmd, rest, _ := root.Find(args)
-	if cmd != nil && cmd.Name() == "help" {
-		cmd, rest, _ = root.Find(rest)
-	}
-	if cmd == nil {
-		cmd, rest = root, args
-	}
-	if cmd.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
-		return nil
-	}
-	return noCommand(cmd, rest[0], seeHelp(cmd))
-}
-
-// noCommand says that cmd has no such command: the hint is one that looks like it, else another.
-func noCommand(cmd *cobra.Command, word, another string) error {
-	cmd.SuggestionsMinimumDistance = min(2, (len(word)+1)/2) // two changes make any word of two letters
-	if like := cmd.SuggestionsFor(word); len(like) > 0 {
-		another = "did you mean " + cmd.CommandPath() + " " + strings.Join(like, " or ") + "?"
-	}
-	return wrongUse(fmt.Errorf("%s has no command %q", cmd.CommandPath(), word), another)
-}
-
 // Groups of the commands in the help of oneping.
 const (
 	groupTry    = "try"
@@ -129,7 +102,7 @@ Try it on this machine, without root:
 	}
 	root.SetVersionTemplate("oneping {{.Version}}\n") // as the command prints it
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return wrongUse(err, seeHelp(c))
+		return wrongFlag(c, err, seeHelp(c))
 	})
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", widest)))
 	root.AddGroup(

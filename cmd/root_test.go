@@ -38,8 +38,8 @@ func TestWrongCommandLines(t *testing.T) {
 	for line, want := range map[string]string{
 		"foo":                              "oneping: error: oneping has no command \"foo\"\nhint: see oneping --help\n",
 		"lba":                              "oneping: error: oneping has no command \"lba\"\nhint: did you mean oneping lab?\n",
-		"client down":                      "oneping: error: oneping client has no command \"down\"\nhint: see oneping client --help\n",
-		"edge run now":                     "oneping: error: oneping edge run takes no argument, and got \"now\"\nhint: see oneping edge run --help\n",
+		"client down":                      "oneping: error: oneping client has no command \"down\"\nhint: its commands: config, repair, service, status, up; see oneping client --help\n",
+		"edge run now":                     "oneping: error: oneping edge run takes no argument, and got \"now\"\nhint: for example: oneping edge run --advertise edge.example.com:7844; see oneping edge run --help\n",
 		"edge run --hop x":                 "oneping: error: --hop \"x\": want an address such as 172.68.101.57\nhint: see oneping edge run --help\n",
 		"edge run --unreachable x":         "oneping: error: edge configuration: unreachable: unknown word \"x\"\nhint: write answer or silent\n",
 		"edge run --listen 7844":           "oneping: error: edge configuration: listen: \"7844\" is not HOST:PORT\nhint: write HOST:PORT, such as 0.0.0.0:7844\n",
@@ -50,10 +50,10 @@ func TestWrongCommandLines(t *testing.T) {
 		"lab exec laptop ls -l":            "oneping: error: unknown shorthand flag: 'l' in -l\nhint: a command stands after --: oneping lab exec NODE -- COMMAND…\n",
 		"policy apply policy.yaml":         "oneping: error: oneping policy apply takes no argument, and got \"policy.yaml\"\nhint: a file is named with -f: oneping policy apply -f policy.yaml\n",
 		"help clietn":                      "oneping: error: oneping has no command \"clietn\"\nhint: did you mean oneping client?\n",
-		"lab shell":                        "oneping: error: oneping lab shell takes NODE, and got 0 of 1 arguments\nhint: see oneping lab shell --help\n",
+		"lab shell":                        "oneping: error: oneping lab shell takes NODE, and got 0 of 1 arguments\nhint: for example: oneping lab shell laptop; see oneping lab shell --help\n",
 		"lab up --laptops 0":               "oneping: error: laptops 0: want at least 1\nhint: see oneping lab --help\n",
-		"lab up --nmae x":                  "oneping: error: unknown flag: --nmae\nhint: see oneping lab up --help\n",
-		"policy explain alice@example.com": "oneping: error: oneping policy explain takes DECISION-ID, or SRC and DST\nhint: see oneping policy explain --help\n",
+		"lab up --nmae x":                  "oneping: error: unknown flag: --nmae\nhint: did you mean --name?\n",
+		"policy explain alice@example.com": "oneping: error: oneping policy explain takes DECISION-ID, or SRC and DST\nhint: for example: oneping policy explain alice@example.com tcp 172.16.10.120:22; see oneping policy explain --help\n",
 	} {
 		if code, stderr := exec(t, strings.Fields(line)...); code != 2 || stderr != want {
 			t.Errorf("oneping %s: exit code %d and\n%swant 2 and\n%s", line, code, stderr, want)

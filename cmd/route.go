@@ -60,11 +60,10 @@ func sayRoute(c *cobra.Command, r admin.Route, w io.Writer) error {
 func newRouteListCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "list",
-		SuggestFor: []string{"ls"},
-		Short:      "List routes",
-		Example:    "  oneping route list\n  oneping route list --json | jq -r '.[] | select(.connected == 0) | .prefix'",
-		Args:       exactArgs(),
+		Use:     "list",
+		Short:   "List routes",
+		Example: "  oneping route list\n  oneping route list --json | jq -r '.[] | select(.connected == 0) | .prefix'",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			rs, err := a.edge().Routes(c.Context())
 			if err != nil {
@@ -101,10 +100,9 @@ func newRouteGetCmd() *cobra.Command {
 func newRouteDeleteCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "delete PREFIX",
-		SuggestFor: []string{"rm", "remove"},
-		Short:      "Delete the route of exactly that prefix",
-		Example:    "  oneping route delete 172.16.10.0/24",
+		Use:     "delete PREFIX",
+		Short:   "Delete the route of exactly that prefix",
+		Example: "  oneping route delete 172.16.10.0/24",
 		Long: `delete removes a route. Its prefix stays captured, so that nothing of it leaves
 a laptop by another way: see "oneping route capture".`,
 		Args: exactArgs("PREFIX"),
@@ -127,11 +125,10 @@ func newRouteCaptureCmd() *cobra.Command {
 	}
 	var list, add, del adminFlags
 	cmd.AddCommand(list.bind(&cobra.Command{
-		Use:        "list",
-		SuggestFor: []string{"ls"},
-		Short:      "List the prefixes that were ever routed or added",
-		Example:    "  oneping route capture list",
-		Args:       exactArgs(),
+		Use:     "list",
+		Short:   "List the prefixes that were ever routed or added",
+		Example: "  oneping route capture list",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			ps, err := list.edge().Captured(c.Context())
 			if err != nil {
@@ -151,11 +148,10 @@ func newRouteCaptureCmd() *cobra.Command {
 			return add.print(c, struct{}{}, line("clients capture %s", args[0]))
 		},
 	}), del.bind(&cobra.Command{
-		Use:        "delete PREFIX",
-		SuggestFor: []string{"rm", "remove"},
-		Short:      "Give a prefix back to the clients' own networks",
-		Example:    "  oneping route capture delete 172.16.0.0/12",
-		Args:       exactArgs("PREFIX"),
+		Use:     "delete PREFIX",
+		Short:   "Give a prefix back to the clients' own networks",
+		Example: "  oneping route capture delete 172.16.0.0/12",
+		Args:    exactArgs("PREFIX"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := del.edge().RemoveCapture(c.Context(), args[0]); err != nil {
 				return err

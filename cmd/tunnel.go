@@ -143,11 +143,10 @@ func halfCreated(err error, tunnel string) error {
 func newTunnelListCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "list",
-		SuggestFor: []string{"ls"},
-		Short:      "List tunnels, their connectors and routes",
-		Example:    "  oneping tunnel list",
-		Args:       exactArgs(),
+		Use:     "list",
+		Short:   "List tunnels, their connectors and routes",
+		Example: "  oneping tunnel list",
+		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			ts, err := a.edge().Tunnels(c.Context())
 			if err != nil {
@@ -242,10 +241,9 @@ func writeTunnelToken(c *cobra.Command, a *adminFlags, out *tokenOutput, name st
 func newTunnelDeleteCmd() *cobra.Command {
 	var a adminFlags
 	return a.bind(&cobra.Command{
-		Use:        "delete NAME",
-		SuggestFor: []string{"rm", "remove"},
-		Short:      "Delete a tunnel; its connectors are disconnected",
-		Example:    "  oneping tunnel delete office",
+		Use:     "delete NAME",
+		Short:   "Delete a tunnel; its connectors are disconnected",
+		Example: "  oneping tunnel delete office",
 		Long: `delete removes a tunnel with its tokens and disconnects its connectors. It is
 refused while routes point to the tunnel.`,
 		Args: exactArgs("NAME"),

@@ -4,12 +4,16 @@ import (
 	"cmp"
 	"encoding"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // maxWord is how much of a value stands in a message.
@@ -157,45 +161,9 @@ func keys(t reflect.Type) map[string]reflect.Type {
 
 // suggestion names the key that looks like the unknown one.
 func suggestion(word string, fields map[string]reflect.Type) string {
-	best, least := "", 1+max(1, len(word)/3)
-	if len(word) > maxWord {
+	like := advice.Nearest(strings.ReplaceAll(word, "-", "_"), slices.Collect(maps.Keys(fields)))
+	if like == "" {
 		return ""
 	}
-	for name := range fields {
-		d := distance(strings.ReplaceAll(word, "-", "_"), name)
-		if d < least || d == least && best != "" && name < best {
-			best, least = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// distance returns how many letters have to be changed, added, left out or exchanged with their
-// neighbour to make b of a (optimal string alignment).
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range len(b) + 1 {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			change := 1
-			if a[i-1] == b[j-1] {
-				change = 0
-			}
-			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+change)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				d = min(d, rows[i-2][j-2]+1)
-			}
-			rows[i][j] = d
-		}
-	}
-	return rows[len(a)][len(b)]
+	return fmt.Sprintf("; did you mean %q?", like)
 }
