@@ -28,7 +28,10 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Hint(s.Identity.UnkeptHint)
 	}
 	if s.Link != nil {
-		t.Row("path", pathLine(s))
+		t.Row("path", pathLine(s, now))
+		if loss := s.Link.LossText("edge"); loss != "" {
+			t.Row("loss", loss)
+		}
 	}
 	t.Row("device", deviceLine(s))
 	t.Row("address", term.List(s.Addrs))
@@ -49,7 +52,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Row("denied", term.Count(s.Denied, "time")+": oneping client status --denials")
 	}
 	if s.Identity != nil && !s.Identity.Expires.IsZero() {
-		t.Row("identity", fmt.Sprintf("%s, certificate until %s", s.Identity.Identity, term.Second(s.Identity.Expires)))
+		t.Row("identity", s.Identity.CertificateText(now))
 	}
 	for _, x := range s.Warnings {
 		t.Row("warning", x.Text)
@@ -70,12 +73,12 @@ func linkLine(s *Status, now time.Time) string {
 	return fmt.Sprintf("up for %s to %s%s", since, s.Link.Remote, edge)
 }
 
-func pathLine(s *Status) string {
-	inner := "still measuring the largest packet"
+func pathLine(s *Status, now time.Time) string {
+	path := s.Link.PathText(now)
 	if s.InnerMTU > 0 {
-		inner = fmt.Sprintf("packets up to %d cross whole", s.InnerMTU)
+		path += fmt.Sprintf(", packets up to %d cross whole", s.InnerMTU)
 	}
-	return fmt.Sprintf("RTT %s, path MTU %d, %s", s.Link.RTT.Round(10*time.Microsecond), s.Link.PathMTU, inner)
+	return path
 }
 
 func deviceLine(s *Status) string {

@@ -29,7 +29,9 @@ func TestStatusForPeople(t *testing.T) {
 	s := Status{
 		Up: true, Since: start, Edge: "e1", User: "alice@example.com", Device: "d1", TUN: "oneping0", MTU: 1500,
 		Link: &link.Info{
-			Remote: netip.MustParseAddrPort("192.0.2.1:7844"), RTT: 1234567 * time.Nanosecond, PathMTU: 1452,
+			Remote: netip.MustParseAddrPort("192.0.2.1:7844"), RTT: 1234567 * time.Nanosecond, PathMTU: 1464, Settled: true,
+			PathMTUBefore: 1452, PathMTUSince: start.Add(78 * time.Second),
+			LossOut: link.Loss{Datagrams: 148, Lost: 28}, LossIn: link.Loss{Datagrams: 151},
 		},
 		InnerMTU: 1410,
 		Addrs:    []netip.Addr{laptop4, laptop6}, Hops: []netip.Addr{hop4},
@@ -44,7 +46,8 @@ func TestStatusForPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `link      up for 1m30s to 192.0.2.1:7844 (edge e1)
-path      RTT 1.23ms, path MTU 1452, packets up to 1410 cross whole
+path      RTT 1.23ms, path MTU 1464 since 12s (was 1452), packets up to 1410 cross whole
+loss      to the edge 19 % (28 of 148), from it 0 % (0 of 151), datagrams of the last minute
 device    oneping0, MTU 1500, user alice@example.com, id d1
 address   100.96.0.7, fd00:1::7
 hop       172.68.101.57

@@ -41,6 +41,7 @@ func writeDevice(w io.Writer, d *admin.Device, now time.Time) error {
 	if d.Link != nil {
 		t.Row("from", d.Link.Remote.String())
 		t.Row("version", d.Link.Version)
+		writePath(t, d.Link, "device", now)
 		if d.Link.Configuration.Behind() {
 			t.Row("behind", "it has "+d.Link.Configuration.String()+"; what is newer is not captured there yet")
 		}

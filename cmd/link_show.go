@@ -24,6 +24,17 @@ func linkState(p *admin.Presence, seen time.Time, revoked bool, now time.Time) s
 	return "never connected"
 }
 
+// writePath adds how the link of p is, to a table about what is at its other end.
+func writePath(t *term.Table, p *admin.Presence, node string, now time.Time) {
+	if p.Path == nil {
+		return
+	}
+	t.Row("path", p.Path.PathText(now))
+	if loss := p.Path.LossText(node); loss != "" {
+		t.Row("loss", loss)
+	}
+}
+
 func remote(p *admin.Presence) string {
 	if p == nil {
 		return ""

@@ -17,11 +17,10 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	since := now.Sub(s.Since).Round(time.Second)
 	if s.Link != nil {
 		row("link", "up for %s to %s (edge %s)", since, s.Link.Remote, s.Edge)
-		mtu := ""
-		if !s.Link.Settled {
-			mtu = " (still being discovered)"
+		t.Row("path", s.Link.PathText(now))
+		if loss := s.Link.LossText("edge"); loss != "" {
+			t.Row("loss", loss)
 		}
-		row("path", "RTT %s, path MTU %d%s", s.Link.RTT.Round(10*time.Microsecond), s.Link.PathMTU, mtu)
 		row("tunnel", "%s, connector id %s", s.Tunnel, s.ID)
 	} else {
 		row("link", "down for %s to %s", since, strings.Join(s.Edges, ", "))
@@ -50,6 +49,9 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	if text := s.Unkept.String(); text != "" {
 		t.Row("limits", text)
 		t.Hint("a connector without privileges cannot do that: docs/unprivileged.md")
+	}
+	if s.Identity != nil && !s.Identity.Expires.IsZero() {
+		t.Row("identity", s.Identity.CertificateText(now))
 	}
 	if s.LogLost > 0 {
 		t.Row("log", obs.LostText(s.LogLost))

@@ -36,5 +36,5 @@ func (e *Edge) presence(id proto.Identity) (admin.Presence, bool) {
 		return admin.Presence{}, false
 	}
 	st := n.status()
-	return admin.Presence{Remote: st.Link.Remote, Since: st.Link.Since, Version: st.Version, ICMP: st.ICMP, Configuration: st.Configuration}, true
+	return admin.Presence{Remote: st.Link.Remote, Since: st.Link.Since, Version: st.Version, ICMP: st.ICMP, Path: &st.Link, Configuration: st.Configuration}, true
 }

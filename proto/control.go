@@ -77,6 +77,10 @@ type Event struct {
 type Report struct {
 	Sent     uint64 `json:"sent"`
 	Received uint64 `json:"received"`
+	// Expected is how many the other side had sent, as its marks say (Heartbeat), up to the newest
+	// that has come, and Lost how many of those never did. An older peer says neither.
+	Expected uint64 `json:"expected,omitempty"`
+	Lost     uint64 `json:"lost,omitempty"`
 }
 
 // Denial tells a client which packet was denied, so that `client status --denials` can list it.

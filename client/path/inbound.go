@@ -50,7 +50,11 @@ func (in *inbound) step(s *scratch, d []byte, now time.Time, st *linkState) outc
 		if r := in.asked.deliverable(&s.packet, st); r != packet.OK {
 			return outcome{reason: r}
 		}
-		return outcome{to: theHost, pkt: s.packet.Raw}
+		o := outcome{to: theHost, pkt: s.packet.Raw}
+		if p := &s.packet; p.IsICMPError() {
+			o.reason = outcomeOf(p.Src, p.Type, p.Code, p.V6, st)
+		}
+		return o
 	case proto.TypeUDPPayload:
 		if proto.ParseUDPPayload(d, &s.payload) != nil {
 			return outcome{reason: packet.Malformed}

@@ -124,7 +124,9 @@ func refuse(a *proto.FlowAnswer, key tuple, syn []byte, now time.Time, st *linkS
 	if r.Silent() { // the edge spoke for itself
 		r.Error.Src = st.hop(p.V6)
 	}
-	o.reason = r.Reason
+	if o.reason = outcomeOf(r.Error.Src, r.Error.Type, r.Error.Code, p.V6, st); o.reason == packet.OK {
+		o.reason = r.Reason // no connection came of it
+	}
 	if r.Decision != 0 {
 		o.reason = packet.Denied
 		o.denial = &proto.Denial{ID: r.Decision, Time: now, Protocol: "tcp", Dst: key.dst.String()}

@@ -87,3 +87,31 @@ func readHead(p *packet.Packet) bool {
 	}
 	return true
 }
+
+// outcomeOf returns what is counted of an ICMP error that the host is given: why its packet went no
+// further. Time Exceeded counts as what traceroute has asked for. What the edge says is told from
+// what routers and hosts behind it say: no link leads to a connector, say.
+func outcomeOf(from netip.Addr, typ, code uint8, v6 bool, st *linkState) packet.Reason {
+	edge := from.IsValid() && from == st.hop(v6)
+	switch kind := packet.KindOf(typ, code, v6); {
+	case kind == packet.TimeExceeded:
+		return packet.OK
+	case kind == packet.ReassemblyTimeout:
+		return packet.FragmentTimeout
+	case kind == packet.TooBig:
+		return packet.TooLarge
+	case kind == packet.PortUnreachable:
+		return packet.Refused
+	case kind == packet.BadField || kind == packet.UnknownOption:
+		return packet.BadOption
+	case edge && kind == packet.NetUnreachable:
+		return packet.NoRoute
+	case edge && kind == packet.HostUnreachable:
+		return packet.ConnectorDown
+	case edge && kind == packet.AdminProhibited:
+		return packet.Denied
+	case edge && kind == packet.ProtoUnreachable:
+		return packet.Unsupported
+	}
+	return packet.Unreachable
+}

@@ -196,7 +196,7 @@ func TestICMPAnswerQuotesTheNewestSYN(t *testing.T) {
 		}{
 			{"expired", proto.FlowAnswer{Reporter: reporter}, packet.TimeExceeded, reporter, 1, packet.Unreachable, 0},
 			{"host unreachable", proto.FlowAnswer{Reporter: reporter, QuotedTTL: 2}, packet.HostUnreachable, reporter, 2, packet.Unreachable, 0},
-			{"too big", proto.FlowAnswer{Reporter: reporter, MTU: 1300}, packet.TooBig, reporter, 7, packet.Unreachable, 0},
+			{"too big", proto.FlowAnswer{Reporter: reporter, MTU: 1300}, packet.TooBig, reporter, 7, packet.TooLarge, 0},
 			{"denied", proto.FlowAnswer{Decision: 77}, packet.AdminProhibited, hopOf(v6), 7, packet.Denied, 1},
 		} {
 			synctest.Test(t, func(t *testing.T) {

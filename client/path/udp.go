@@ -199,7 +199,7 @@ func sessionError(buf []byte, s *session, e *proto.UDPEvent, st *linkState) outc
 	if !ok {
 		return outcome{reason: packet.Unsolicited}
 	}
-	return outcome{to: theHost, pkt: back}
+	return outcome{reason: outcomeOf(r.Error.Src, r.Error.Type, r.Error.Code, s.dst.Addr().Is6(), st), to: theHost, pkt: back}
 }
 
 func sessionDenied(buf []byte, s *session, e *proto.UDPEvent, now time.Time, st *linkState) outcome {

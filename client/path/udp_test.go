@@ -203,8 +203,8 @@ func TestEventBecomesTheICMPErrorItStandsFor(t *testing.T) {
 				Session: b.last, Kind: proto.EventICMP, ICMPType: typ, ICMPCode: code, TTL: 62, QuotedTTL: tt.quotedTTL,
 				MTU: tt.mtu, Tag: r.Tag, Reporter: reporter,
 			})
-			if o.reason != packet.OK || o.back() == nil {
-				t.Fatalf("%s: %s", tt.name, o.reason)
+			if want := outcomeOf(reporter, typ, code, v6, b.v); o.reason != want || o.back() == nil {
+				t.Fatalf("%s: %s, want %s", tt.name, o.reason, want)
 			}
 			p := mustParse(t, o.back())
 			if src, _ := ends(v6); p.Src != reporter || p.Dst != src || p.TTL != 62 || p.Type != typ || p.Code != code || p.MTU() != uint32(tt.mtu) {

@@ -32,6 +32,7 @@ import (
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
 )
@@ -56,6 +57,8 @@ type Presence struct {
 	Since   time.Time      `json:"since"`
 	Version string         `json:"version,omitempty"`
 	ICMP    string         `json:"icmp,omitempty"` // a connector's way to send ICMP
+	// Path is how the link itself is: its round trip, path MTU, loss.
+	Path *link.Info `json:"path,omitempty"`
 	// Configuration is how far a device is with what it is to capture; nil for a connector.
 	Configuration *proto.Progress `json:"configuration,omitempty"`
 }

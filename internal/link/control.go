@@ -217,6 +217,7 @@ func (l *Link) handleControl(m proto.Control, h *Handler) error {
 	if m.Report != nil {
 		l.tally.peerSent.Store(m.Report.Sent)
 		l.tally.peerGot.Store(m.Report.Received)
+		l.losses.heard(Loss{Datagrams: m.Report.Expected, Lost: m.Report.Lost})
 		return nil
 	}
 	if h.Control == nil {
@@ -226,14 +227,23 @@ func (l *Link) handleControl(m proto.Control, h *Handler) error {
 }
 
 // sendReport tells the peer what this side has counted, where that has changed
-// by more than heartbeats: an idle link stays silent.
+// by more than heartbeats: an idle link stays silent. With it goes a mark, so that the peer can say
+// what is missing of all that was sent before it; its own came too late for our report, so that
+// there is one more behind the last.
 func (l *Link) sendReport() {
 	n := l.moved()
-	if n == l.tally.reported {
+	changed := n != l.tally.reported
+	if !changed && !l.tally.again {
 		return
 	}
-	l.tally.reported = n
-	err := l.SendControl(&proto.Control{Report: &proto.Report{Sent: l.tally.sent.Load(), Received: l.tally.received.Load()}})
+	l.tally.reported, l.tally.again = n, changed
+	if changed {
+		l.window.askMark()
+	}
+	in := l.losses.in.total()
+	err := l.SendControl(&proto.Control{Report: &proto.Report{
+		Sent: l.tally.sent.Load(), Received: l.tally.received.Load(), Expected: in.Datagrams, Lost: in.Lost,
+	}})
 	if err != nil {
 		l.tally.ended(packet.QueueFull)
 	}

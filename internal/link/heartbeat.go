@@ -59,6 +59,7 @@ type heartbeat struct {
 	seq      uint64    // nonce of the newest padded request
 	first    uint64    // nonce of the oldest one that waits for its answer; 0 = none
 	sentAt   time.Time // when the newest was sent
+	firstAt  time.Time // when first was sent
 	lost     int       // padded requests in a row without an answer
 	since    CarrierStats
 	small    bool   // a small one was answered since the first loss
@@ -104,6 +105,7 @@ func (l *Link) tickInterval(used bool) time.Duration {
 // tickHeartbeat looks after the path. It returns errBlackHole when the link cannot be saved.
 func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) error {
 	l.carrier.Measure()
+	l.width.see(l.carrier.PathMTU(), l.carrier.Settled(), now)
 	if !l.dialled && l.beat.dead(now, l.carrier.Stats().PacketsReceived) {
 		return errDead
 	}
@@ -236,7 +238,7 @@ func (b *heartbeat) request(now time.Time) uint64 {
 	defer b.mu.Unlock()
 	b.seq++
 	if b.first == 0 {
-		b.first = b.seq
+		b.first, b.firstAt = b.seq, now
 	}
 	b.sentAt, b.next = now, now.Add(beatEvery)
 	return b.seq
@@ -253,6 +255,17 @@ func (b *heartbeat) answer(h proto.Heartbeat) {
 	case b.first != 0 && h.Nonce >= b.first:
 		b.first, b.lost = 0, 0
 	}
+}
+
+// unanswered says for how long full-size packets have not been answered; 0 where the newest has
+// its time still.
+func (b *heartbeat) unanswered(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.first == 0 || b.lost == 0 {
+		return 0
+	}
+	return now.Sub(b.firstAt)
 }
 
 // forget begins anew on another network: what was not answered says nothing about this one.

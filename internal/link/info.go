@@ -16,11 +16,22 @@ type Info struct {
 	MaxDatagram int            `json:"max_datagram"` // bytes, now
 	PathMTU     int            `json:"path_mtu"`     // IP packet size on the underlay
 	Settled     bool           `json:"settled"`      // path MTU discovery is done
-	Sent        uint64         `json:"sent"`         // datagrams
-	Received    uint64         `json:"received"`
-	PeerSent    uint64         `json:"peer_sent"` // what the peer reported last
-	PeerGot     uint64         `json:"peer_received"`
-	Switches    uint64         `json:"path_switches"` // how often a black hole was left behind
+	// PathMTUBefore is what PathMTU was until PathMTUSince; 0: it has been the same since it was
+	// first known.
+	PathMTUBefore int       `json:"path_mtu_before,omitempty"`
+	PathMTUSince  time.Time `json:"path_mtu_since,omitzero"`
+	// Unanswered is for how long packets of full size have not been answered; 0: they are.
+	Unanswered time.Duration `json:"full_size_unanswered_ns,omitempty"`
+	// LossOut and LossIn are of the last minute: what was sent to the peer, and what came from it.
+	// Without datagrams nothing is known: too few were sent, or the peer does not tell.
+	LossOut Loss `json:"loss_sent,omitzero"`
+	LossIn  Loss `json:"loss_received,omitzero"`
+
+	Sent     uint64 `json:"sent"` // datagrams
+	Received uint64 `json:"received"`
+	PeerSent uint64 `json:"peer_sent"` // what the peer reported last
+	PeerGot  uint64 `json:"peer_received"`
+	Switches uint64 `json:"path_switches"` // how often a black hole was left behind
 	// Reasons says what ended on this link and why; packet.OK is not in it.
 	Reasons map[string]uint64 `json:"reasons,omitempty"`
 }
@@ -28,7 +39,7 @@ type Info struct {
 // Info returns a snapshot.
 func (l *Link) Info() Info {
 	n, settled := l.MaxDatagram()
-	return Info{
+	i := Info{
 		Remote:      l.Remote(),
 		Local:       l.carrier.Local(),
 		Since:       term.Moment(l.since),
@@ -42,7 +53,11 @@ func (l *Link) Info() Info {
 		PeerGot:     l.tally.peerGot.Load(),
 		Switches:    l.beat.switches.Load(),
 		Reasons:     l.tally.reasons.Snapshot(),
+		Unanswered:  l.beat.unanswered(time.Now()),
 	}
+	i.PathMTUBefore, i.PathMTUSince = l.width.change()
+	i.LossIn, i.LossOut = l.losses.lately()
+	return i
 }
 
 // Traffic is what went over a link until now.

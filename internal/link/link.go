@@ -54,6 +54,8 @@ type Link struct {
 	control  controlSender
 	streams  streams   // of the peer, and how many are open
 	beat     heartbeat // the health of the path
+	width    width     // how its MTU has changed
+	losses   losses    // and what is lost on it
 	tally    tally
 }
 

@@ -116,32 +116,35 @@ func (r *receiver) takeArrived() error {
 // take queues what d carries, or handles it at once where nobody has to share.
 func (r *receiver) take(d []byte) {
 	r.l.tally.consumed.Add(uint64(len(d)))
-	if len(d) == 0 || d[0] != byte(proto.TypeBatch) {
-		r.takeOne(d, false)
+	n := 1
+	switch {
+	case len(d) > 0 && d[0] == byte(proto.TypeBatch):
+		n = r.unpack(d[proto.BatchHeader:])
+	case r.takeMark(d):
 		return
+	default:
+		r.takeOne(d, false)
 	}
-	r.unpack(d[proto.BatchHeader:])
+	r.l.losses.in.note(n)
 }
 
-// unpack takes the datagrams of a batch, up to the first that is malformed.
-func (r *receiver) unpack(rest []byte) {
+// unpack takes the datagrams of a batch, up to the first that is malformed, and returns how many.
+func (r *receiver) unpack(rest []byte) (n int) {
 	for len(rest) > 0 {
 		d, next, err := proto.ParseBatch(rest)
 		if err != nil {
 			r.l.tally.ended(packet.Malformed)
-			return
+			return n
 		}
 		r.takeOne(d, false)
 		rest = next
+		n++
 	}
+	return n
 }
 
 // takeOne takes a datagram that is no batch; over says that it lies in one of the oversize stream.
 func (r *receiver) takeOne(d []byte, over bool) {
-	if beat, err := proto.ParseHeartbeat(d); err == nil && beat.Nonce&markBit != 0 && !over {
-		r.takeMark(beat)
-		return
-	}
 	r.l.tally.received.Add(1)
 	if r.h.Owner == nil || len(d) == 0 || d[0] == byte(proto.TypeHeartbeat) {
 		r.l.dispatch(d, r.h)
@@ -158,14 +161,20 @@ func (r *receiver) takeOne(d []byte, over bool) {
 	}
 }
 
-// takeMark takes a mark of the peer, or the answer to one of ours.
-func (r *receiver) takeMark(m proto.Heartbeat) {
-	if m.Echo {
+// takeMark takes d where it is a mark of the peer, or the answer to one of ours.
+func (r *receiver) takeMark(d []byte) bool {
+	m, err := proto.ParseHeartbeat(d)
+	switch {
+	case err != nil || m.Nonce&markBit == 0:
+		return false
+	case m.Echo:
 		r.l.window.pass(m.Nonce&^markBit, time.Now(), r.l.carrier.Stats().MinRTT)
-		return
+	default:
+		r.l.losses.in.take(m.Nonce &^ markBit)
+		r.mark = m.Nonce
+		r.answerMark()
 	}
-	r.mark = m.Nonce
-	r.answerMark()
+	return true
 }
 
 // answerMark answers the peer's newest mark, unless too much waits.

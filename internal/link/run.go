@@ -71,6 +71,7 @@ func (l *Link) runTicks(ctx context.Context) error {
 		case <-l.Done():
 			return l.carrier.Err()
 		case <-report.C:
+			l.losses.sample()
 			l.sendReport()
 		case <-tick.C:
 			used := l.inUse()

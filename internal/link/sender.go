@@ -199,42 +199,47 @@ func (l *Link) runSender(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := l.sendDatagram(next.d, next.n); err != nil {
+		sent, err := l.sendDatagram(next.d, next.n)
+		if err != nil {
 			return err
 		}
-		if err := l.sendDue(l.window.note(next.n)); err != nil {
+		var mark uint64
+		if sent {
+			mark = l.window.note(next.n)
+		}
+		if err := l.sendDue(mark); err != nil {
 			return err
 		}
 	}
 }
 
 // sendDatagram hands d, which carries n datagrams, to the carrier, which copies it, or to the
-// oversize stream where the packet size has shrunk since it was queued.
-func (l *Link) sendDatagram(d []byte, n int) error {
-	err := l.carrier.SendDatagram(d)
-	if err == nil {
+// oversize stream where the packet size has shrunk since it was queued. sent says that it left as
+// a datagram.
+func (l *Link) sendDatagram(d []byte, n int) (sent bool, err error) {
+	if err = l.carrier.SendDatagram(d); err == nil {
 		l.tally.sent.Add(uint64(n))
-		return nil
+		return true, nil
 	}
 	if !errors.Is(err, ErrDatagramTooLarge) {
-		return err
+		return false, err
 	}
 	if d[0] == byte(proto.TypeHeartbeat) {
-		return nil // its size was the point
+		return false, nil // its size was the point
 	}
 	if n == 1 {
 		l.send.follow(d, &l.over)
 		l.putOversize(0, d)
-		return nil
+		return false, nil
 	}
 	for rest := d[proto.BatchHeader:]; len(rest) > 0; {
 		if d, rest, err = proto.ParseBatch(rest); err != nil {
-			return err // we made it
+			return false, err // we made it
 		}
 		l.send.follow(d, &l.over)
 		l.putOversize(0, d)
 	}
-	return nil
+	return false, nil
 }
 
 // putOversize queues d of o for the oversize stream, and counts what is lost for want of room.

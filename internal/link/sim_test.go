@@ -216,3 +216,39 @@ func TestAPeerThatStandsStillLosesNothingUnseen(t *testing.T) {
 		}
 	})
 }
+
+// Each end of a link knows what is lost in either direction, within a few percent of the truth, and
+// nothing is lost where all arrives, however much of it is under way.
+func TestBothEndsKnowTheLossOfEachDirection(t *testing.T) {
+	linktest.Simulated(t, path.Config{}, func(t *testing.T, server, client *link.Link, cable *linktest.Cable) {
+		h := link.Handler{Datagram: func(*link.Link, []byte) packet.Reason { return packet.OK }}
+		stop := linktest.Both(t, server, client, h, h)
+		talk := func(d time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+				client.Send(link.Urgent, []byte{byte(proto.TypePacket)})
+				server.Send(link.Urgent, []byte{byte(proto.TypePacket)})
+			}
+		}
+		talk(70 * time.Second)
+		time.Sleep(11 * time.Second) // the last report
+		for who, l := range map[string]*link.Link{"client": client, "server": server} {
+			if i := l.Info(); i.LossIn.Lost+i.LossOut.Lost != 0 || i.LossIn.Datagrams < 2000 || i.LossOut.Datagrams < 2000 {
+				t.Errorf("%s: nothing is lost, and it says in %v, out %v", who, i.LossIn, i.LossOut)
+			}
+		}
+		cable.LoseToEdge.Store(5)
+		talk(70 * time.Second)
+		c, s := client.Info(), server.Info()
+		for what, l := range map[string]link.Loss{"client's out": c.LossOut, "server's in": s.LossIn} {
+			if percent := 100 * float64(l.Lost) / float64(l.Datagrams); l.Datagrams < 2000 || percent < 15 || percent > 25 {
+				t.Errorf("%s: %v, want 20 %%", what, l)
+			}
+		}
+		for what, l := range map[string]link.Loss{"client's in": c.LossIn, "server's out": s.LossOut} {
+			if l.Lost != 0 || l.Datagrams < 1000 {
+				t.Errorf("%s: %v, want none", what, l)
+			}
+		}
+		stop()
+	})
+}

@@ -54,6 +54,7 @@ type window struct {
 	opened chan struct{}
 	due    chan struct{} // there is an answer to send
 	answer atomic.Uint64 // the peer's mark to be answered; 0 = none
+	asked  atomic.Bool   // a mark is to be sent, however few datagrams there were
 }
 
 func (w *window) init() {
@@ -76,7 +77,7 @@ func (w *window) begin() (mark uint64) { return w.note(markEvery * smallShare) }
 func (w *window) note(n int) (mark uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sent += 1 + uint64(n)/smallShare
+	w.sent += measure(n)
 	if w.sent-w.marked < markEvery {
 		return 0
 	}
@@ -84,6 +85,29 @@ func (w *window) note(n int) (mark uint64) {
 	if w.timed == 0 {
 		w.timed, w.at, w.filled = w.marked, time.Now(), false
 	}
+	return w.marked
+}
+
+// measure is what a datagram that carries n counts.
+func measure(n int) uint64 { return 1 + uint64(n)/smallShare }
+
+// askMark has the next mark sent now.
+func (w *window) askMark() {
+	w.asked.Store(true)
+	wake(w.due)
+}
+
+// early returns the mark that was asked for, 0 for none, or where nothing was sent since the last.
+func (w *window) early() uint64 {
+	if !w.asked.Load() || !w.asked.Swap(false) {
+		return 0
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sent == w.marked {
+		return 0
+	}
+	w.marked = w.sent
 	return w.marked
 }
 
@@ -136,7 +160,7 @@ func (w *window) reply(mark uint64) {
 	wake(w.due)
 }
 
-// sendDue sends the answer that is due, if one is, and the mark, if it is not 0.
+// sendDue sends the answer that is due, if one is, and the mark, if it is not 0 or one was asked for.
 func (l *Link) sendDue(mark uint64) error {
 	var b [smallBeat]byte
 	if answer := l.window.answer.Swap(0); answer != 0 {
@@ -144,7 +168,7 @@ func (l *Link) sendDue(mark uint64) error {
 			return err
 		}
 	}
-	if mark == 0 {
+	if mark = max(mark, l.window.early()); mark == 0 {
 		return nil
 	}
 	return l.carrier.SendDatagram(proto.AppendHeartbeat(b[:0], proto.Heartbeat{Nonce: markBit | mark}, smallBeat))

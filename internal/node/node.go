@@ -14,6 +14,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -112,6 +113,8 @@ func (n *Node) Identity() (proto.Identity, bool) {
 type Status struct {
 	Identity string    `json:"identity,omitempty"` // oneping://ROLE/ID; empty before enrolment
 	Expires  time.Time `json:"certificate_expires,omitzero"`
+	// Renews is when the node asks for the next certificate, by itself.
+	Renews   time.Time `json:"certificate_renews,omitzero"`
 	Edges    []string  `json:"edges,omitempty"`
 	InMemory bool      `json:"in_memory,omitempty"` // key and certificate end with the process
 	// Unkept says why they cannot be written; "" where there is no state directory.
@@ -136,7 +139,7 @@ func (n *Node) Status() Status {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.id.cert != nil {
-		s.Expires = n.id.cert.NotAfter
+		s.Expires, s.Renews = n.id.cert.NotAfter, renewalOf(n.id.cert)
 	}
 	now := n.cfg.Now()
 	if s.Clocks = n.clock.apart(now); s.Clocks != "" {
@@ -151,6 +154,24 @@ func (n *Node) Status() Status {
 		s.Enrolling, s.EnrollingHint = err.Error(), advice.Of(err)
 	}
 	return s
+}
+
+// CertificateText says for people who the node is, until when, and that nothing has to be done about
+// that; "" before it has enrolled.
+func (s *Status) CertificateText(now time.Time) string {
+	if s.Expires.IsZero() {
+		return ""
+	}
+	until := s.Identity + ", certificate until " + term.Minute(s.Expires)
+	switch {
+	case s.Renews.IsZero():
+		return until
+	case now.Before(s.Renews):
+		return until + ", renews by itself about " + term.Minute(s.Renews)
+	case now.Before(s.Expires):
+		return until + ", is renewed by itself while the link is up"
+	}
+	return s.Identity + ", certificate expired " + term.Minute(s.Expires) + ", is renewed by itself when an edge answers"
 }
 
 // pin returns the SHA-256 of a certificate's public key.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -26,7 +27,7 @@ func (n *Node) Request(now time.Time) (*proto.Renew, error) {
 	n.mu.Lock()
 	cert, half := n.id.cert, time.Time{}
 	if cert != nil {
-		half = cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 2)
+		half = renewalOf(cert)
 	}
 	if cert == nil || n.clock.now(now).Before(half) || now.Sub(n.asked).Abs() < askEvery {
 		n.mu.Unlock()
@@ -39,6 +40,11 @@ func (n *Node) Request(now time.Time) (*proto.Renew, error) {
 		return nil, err
 	}
 	return &proto.Renew{CSR: csr}, nil
+}
+
+// renewalOf returns when half of a certificate's life is over.
+func renewalOf(cert *x509.Certificate) time.Time {
+	return cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) / 2)
 }
 
 // Renewed takes the edge's answer to Request.

@@ -50,6 +50,17 @@ var typeCodes = [kinds]struct{ typ4, code4, typ6, code6 uint8 }{
 	UnknownOption:     {12, 0, 4, 2},
 }
 
+// KindOf returns the error with this ICMP type and code in one family, NoError for those that oneping
+// does not make.
+func KindOf(typ, code uint8, v6 bool) ErrorKind {
+	for k := range kinds {
+		if t, c := k.TypeCode(v6); k != NoError && t == typ && c == code {
+			return k
+		}
+	}
+	return NoError
+}
+
 // Error describes an ICMP error to be made.
 type Error struct {
 	Src  netip.Addr // who reports it

@@ -20,11 +20,24 @@ type Cable struct {
 	simnet.Router
 	Cut  chan struct{} // closed: for good
 	Hold atomic.Bool   // cut for a while
+	// LoseToEdge and LoseToNode are of how many packets in this direction one is lost; 0 = none is.
+	LoseToEdge, LoseToNode atomic.Int64
+
+	passed [2]atomic.Int64
+}
+
+// lost says whether p is one of those that are lost.
+func (c *Cable) lost(p simnet.Packet) bool {
+	way, each := 0, c.LoseToNode.Load()
+	if to, ok := p.To.(*net.UDPAddr); ok && to.Port == proto.Port {
+		way, each = 1, c.LoseToEdge.Load()
+	}
+	return each > 0 && c.passed[way].Add(1)%each == 0
 }
 
 // SendPacket implements simnet.Router.
 func (c *Cable) SendPacket(p simnet.Packet) error {
-	if c.Hold.Load() {
+	if c.Hold.Load() || c.lost(p) {
 		return nil
 	}
 	select {
