@@ -85,7 +85,7 @@ stage() {
 	install -D -m 644 "$work/docs/completions/oneping.bash" "$dir/usr/share/bash-completion/completions/oneping"
 	install -D -m 644 "$work/docs/completions/oneping.fish" "$dir/usr/share/fish/vendor_completions.d/oneping.fish"
 	install -d "$dir/usr/share/doc/oneping/docs"
-	install -m 644 scripts/package/copyright README.md CHANGELOG.md "$dir/usr/share/doc/oneping/"
+	install -m 644 scripts/package/copyright README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md "$dir/usr/share/doc/oneping/"
 	install -m 644 docs/*.md "$dir/usr/share/doc/oneping/docs/"
 	gzip -9nc "$work/licenses" >"$dir/usr/share/doc/oneping/third-party-licenses.gz"
 }
@@ -139,7 +139,7 @@ for p in $platforms; do
 	name=oneping-$version-$os-$arch
 	mkdir -p "$work/tar/$name"
 	build "$os" "$arch" "$work/tar/$name/$exe"
-	cp -r "$work/docs/man" "$work/docs/completions" README.md CHANGELOG.md "$work/tar/$name/"
+	cp -r "$work/docs/man" "$work/docs/completions" README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md "$work/tar/$name/"
 	install -D -m 644 -t "$work/tar/$name/docs" docs/*.md
 	cp "$work/licenses" "$work/tar/$name/third-party-licenses"
 	archive "$name" "$work/tar/$name"

@@ -60,33 +60,6 @@ func TestTroubleshooting(t *testing.T) {
 	}
 }
 
-var (
-	heading   = regexp.MustCompile(`(?m)^##+ (.*)$`)
-	pageLink  = regexp.MustCompile(`\]\(#([^)]+)\)`)
-	notInSlug = regexp.MustCompile(`[^a-z0-9 -]`)
-)
-
-// TestTroubleshootingLinks: what the table points to is on the page.
-func TestTroubleshootingLinks(t *testing.T) {
-	page, err := os.ReadFile(troubleshooting)
-	if err != nil {
-		t.Fatal(err)
-	}
-	there := make(map[string]bool)
-	for _, m := range heading.FindAllStringSubmatch(string(page), -1) {
-		there[strings.ReplaceAll(notInSlug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")] = true
-	}
-	links := pageLink.FindAllStringSubmatch(string(page), -1)
-	if len(links) < 10 {
-		t.Errorf("%d links", len(links))
-	}
-	for _, m := range links {
-		if !there[m[1]] {
-			t.Errorf("%s: no heading for #%s", troubleshooting, m[1])
-		}
-	}
-}
-
 // TestBothRowsShowTheSame: what every tool prints through oneping and through Linux routers in its
 // place (transcripts of TestTruePath) is the same line by line, except for the path MTU, of which a
 // tunnel takes its part.

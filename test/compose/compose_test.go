@@ -19,7 +19,7 @@ import (
 // needed is what the test calls, and the Debian package of each.
 var needed = map[string]string{"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap", "unshare": "util-linux"}
 
-// TestCompose runs the stack as the README says. Its parts build on each other.
+// TestCompose runs the stack as docs/containers.md says. Its parts build on each other.
 func TestCompose(t *testing.T) {
 	if os.Getuid() != 0 {
 		program.LeaveOut(t, "a container engine of the test's own needs root")
@@ -75,7 +75,7 @@ func restartEmpty(t *testing.T, data string) (*engine, error) {
 // all is the life of the stack.
 func (s *stack) all(t *testing.T) {
 	s.clear(t) // what an aborted run has left in the cache
-	if !t.Run("up", func(t *testing.T) { s.compose(t, readme(t)[0]...) }) {
+	if !t.Run("up", func(t *testing.T) { s.compose(t, typed(t)[0]...) }) {
 		t.Log(s.try(t, "docker", "ps", "-a"))
 		t.Log(s.try(t, append(s.argv, "logs", "--tail", "20")...))
 		return
@@ -115,9 +115,9 @@ func (s *stack) clear(t *testing.T) {
 	}
 }
 
-// firstTrace is the README's: right after "up", and the names are there.
+// firstTrace is the page's: right after "up", and the names are there.
 func (s *stack) firstTrace(t *testing.T) {
-	out := s.compose(t, slices.Insert(readme(t)[1], 1, "-T")...) // there is no terminal here
+	out := s.compose(t, slices.Insert(typed(t)[1], 1, "-T")...) // there is no terminal here
 	if hops(out) != threeHops {
 		t.Errorf("want %s\n%s", threeHops, out)
 	}

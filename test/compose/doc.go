@@ -1,5 +1,5 @@
 // Package compose runs docker-compose.yml: with an engine of its own it builds
-// the images, brings the stack up as the README says and asks the network from the
+// the images, brings the stack up as docs/containers.md says and asks the network from the
 // laptop's container with ping, traceroute, curl and dig.
 //
 // It needs root, docker.io, docker-compose and debootstrap of Debian. The engine

@@ -97,24 +97,24 @@ func (s *stack) inspect(t *testing.T, service string, v any) {
 	}
 }
 
-// readme returns the README's two commands, without "docker compose".
-func readme(t *testing.T) [][]string {
+// typed returns the page's two commands, without "docker compose".
+func typed(t *testing.T) [][]string {
 	t.Helper()
 	var out [][]string
-	for _, b := range program.README(t) {
+	for _, b := range program.Page(t, "docs/containers.md") {
 		if b.Lang != "sh" || b.Place != "compose" {
 			continue
 		}
 		for line := range strings.Lines(b.Text) {
 			args, ok := strings.CutPrefix(strings.TrimSpace(line), "docker compose ")
 			if !ok {
-				t.Fatalf("README: %q is not a command of docker compose", line)
+				t.Fatalf("docs/containers.md: %q is not a command of docker compose", line)
 			}
 			out = append(out, strings.Fields(args))
 		}
 	}
 	if len(out) != 2 || out[0][0] != "up" || !strings.HasPrefix(strings.Join(out[1], " "), "exec laptop traceroute -I ") {
-		t.Fatalf("README: want up, and traceroute on the laptop: %v", out)
+		t.Fatalf("docs/containers.md: want up, and traceroute on the laptop: %v", out)
 	}
 	return out
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/oneping/oneping/test/program"
 )
 
-// network is the one of the README: the internet 192.0.2.0/24, and a subnet that the connector alone reaches.
+// network is the one of docs/deploy.md: the internet 192.0.2.0/24, and a subnet that the connector
+// alone reaches.
 //
 //	edge 192.0.2.1 ─┐
 //	laptop 192.0.2.3 ─ wide ─ 192.0.2.2 connector 172.16.10.100 ─ subnet ─ 172.16.10.120 server

@@ -16,22 +16,25 @@ import (
 	"github.com/oneping/oneping/test/program"
 )
 
-// blocks returns the text of the README's blocks of a language and place, in their order.
+// blocks returns the text of the blocks of a language and place, in the order in which docs/install.md
+// and docs/deploy.md have them.
 func blocks(t *testing.T, lang, place string) string {
 	t.Helper()
 	var text strings.Builder
-	for _, b := range program.README(t) {
-		if b.Lang == lang && b.Place == place {
-			text.WriteString(b.Text)
+	for _, page := range []string{"docs/install.md", "docs/deploy.md"} {
+		for _, b := range program.Page(t, page) {
+			if b.Lang == lang && b.Place == place {
+				text.WriteString(b.Text)
+			}
 		}
 	}
 	if text.Len() == 0 {
-		t.Fatalf("the README has no block %s %s", lang, place)
+		t.Fatalf("the pages have no block %s %s", lang, place)
 	}
 	return text.String()
 }
 
-// services does what the README says about three machines, with a systemd on each.
+// services does what the pages say about three machines, with a systemd on each.
 func (r release) services(t *testing.T) {
 	n := newNetwork(t)
 	nodes := []string{"edge", "connector", "laptop"}
@@ -41,6 +44,7 @@ func (r release) services(t *testing.T) {
 	for _, node := range nodes {
 		m := r.machine(t, n, node)
 		m.boot()
+		m.run("echo 192.0.2.1 edge.example.com >> /etc/hosts") // its name in DNS
 		machines[node] = m
 		clean[node] = tree(t, m.root)
 		run(t, time.Minute, ".", "cp", r.file(t, "*.deb"), filepath.Join(m.root, "root"))
@@ -73,7 +77,7 @@ func (r release) services(t *testing.T) {
 		laptop.poll(word, func() error {
 			out, err := laptop.try("traceroute -I -n -w 1 -q 1 172.16.10.120")
 			if got := strings.Join(regexp.MustCompile(`(?m)^ *\d+  ([0-9.]+) `).FindAllString(out, -1), " "); err != nil || len(strings.Fields(got)) != 6 ||
-				!strings.Contains(got, "1  172.68.101.57") || !strings.Contains(got, "2  172.16.10.100") || !strings.Contains(got, "3  172.16.10.120") {
+				!strings.Contains(got, "1  192.0.0.8") || !strings.Contains(got, "2  172.16.10.100") || !strings.Contains(got, "3  172.16.10.120") {
 				return fmt.Errorf("%w: %s", err, out)
 			}
 			return nil
@@ -85,7 +89,11 @@ func (r release) services(t *testing.T) {
 	wantUnprivileged(t, connector, "connector", "0000000000000000")
 	wantUnprivileged(t, laptop, "client", "0000000000001000") // CAP_NET_ADMIN
 
-	connector.run("oneping connector check")
+	for _, node := range nodes {
+		for line := range strings.Lines(blocks(t, "sh", node+".look")) {
+			machines[node].run(line)
+		}
+	}
 	laptop.run("useradd -G oneping member && useradd stranger && su member -c 'oneping client status' >/dev/null")
 	if out, err := laptop.try("su stranger -c 'oneping client status'"); err == nil || !strings.Contains(err.Error(), "as a member of the group oneping") {
 		t.Errorf("a stranger asks the client: %v %s", err, out)
@@ -104,7 +112,10 @@ func (r release) services(t *testing.T) {
 
 	for _, node := range nodes {
 		m := machines[node]
-		m.run("oneping " + role[node] + " service uninstall && rm -f *.token *.yaml *.deb && dpkg -P oneping")
+		m.run("rm -f *.token *.yaml *.deb")
+		for line := range strings.Lines(blocks(t, "sh", "remove")) {
+			m.run(strings.Replace(line, "oneping client ", "oneping "+role[node]+" ", 1))
+		}
 		if out := strings.Join(strings.Fields(m.run("cat /proc/sys/net/ipv4/ping_group_range; ip rule | wc -l")), " "); out != "1 0 3" {
 			t.Errorf("%s: ping group range and number of rules: %s", node, out)
 		}

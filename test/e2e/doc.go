@@ -32,7 +32,8 @@
 //	ping, sizes                  echoes of every size, and datagrams; ping_odd: replies that are damaged;
 //	                             ping_record: routes and times that are recorded
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see
-//	readme                       what the README says, typed
+//	pages                        what the pages say about the lab and three machines, typed;
+//	                             daytwo: the jobs of docs/day-two.md
 //	transcripts                  what docs/troubleshooting.md shows; transcripts_behind: behind routers
 //	restart                      edge and connector killed and stopped
 //	routes                       the routes of the laptop, and many of them

@@ -59,7 +59,7 @@ func (l *lab) byHandWith(flags, policy string) *process {
 		{"edge", "oneping policy apply -f policy.yaml && oneping tunnel token office --output connector.token && oneping device token --user alice@example.com --output laptop.token"},
 		{"connector", "oneping connector run --token-file connector.token &"},
 	} {
-		l.readmeLine(line.node, line.text)
+		l.typeLine(line.node, line.text)
 	}
 	client := l.start("laptop", "oneping", "client", "up", "--token-file", "laptop.token")
 	client.waitFor(`"link up"`)

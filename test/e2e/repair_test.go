@@ -51,8 +51,8 @@ func (l *lab) sameHost(when, before string) {
 func TestKilledClientIsUndone(t *testing.T) {
 	t.Parallel()
 	needs(t, "ip", "ping")
-	repair := "" // as the README has it
-	for _, b := range program.README(t) {
+	repair := "" // as the page has it
+	for _, b := range program.Page(t, "docs/deploy.md") {
 		if b.Place == "killed" {
 			repair = strings.Join(b.Commands(), "\n")
 		}

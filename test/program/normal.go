@@ -15,12 +15,23 @@ const (
 	someDevice    = "tp7nvluopw7w53n6"
 	someEdge      = "c4c510fa5a21844209ce"
 	somePort      = "40000"
+	somePrefix    = "fd6f:12e4:a9c0"
 	someMoment    = "2026-11-26 03:00"
 	mtrColumns    = "    0.4   0.4   0.4   0.4   0.0"
 )
 
 // DecisionID finds the ids of denials.
 var DecisionID = regexp.MustCompile(`\b[0-9a-f]{16}\b`)
+
+// fixed are the ids of a transcript whose commands name none: they need no more than one of each.
+var fixed = []struct {
+	find *regexp.Regexp
+	with string
+}{
+	{DecisionID, SomeDenial},
+	{regexp.MustCompile(`(?m)(^| id )[a-z2-7]{16}\b`), "${1}" + someConnector},
+	{regexp.MustCompile(`(device[ :])[a-z2-7]{16}\b`), "${1}" + someDevice},
+}
 
 // replaced are the expressions of what differs from run to run, and what stands for it.
 var replaced = []struct {
@@ -32,11 +43,9 @@ var replaced = []struct {
 	{regexp.MustCompile(`Start: \S+`), "Start: " + strings.Replace(someMoment, " ", "T", 1) + ":00+0000"},
 	{regexp.MustCompile(`(?m)^(\d+ +)[0-9.]+ ms +(\S+)$`), "${1}0.4 ms ${2}"}, // nmap
 	{regexp.MustCompile(`(?m)^HOP RTT +ADDRESS$`), "HOP RTT    ADDRESS"},
-	{DecisionID, SomeDenial},
-	{regexp.MustCompile(`(?m)(^| id )[a-z2-7]{16}\b`), "${1}" + someConnector},
-	{regexp.MustCompile(`(device[ :])[a-z2-7]{16}\b`), "${1}" + someDevice},
 	{regexp.MustCompile(`\b[0-9a-f]{20}\b`), someEdge},
 	{regexp.MustCompile(`((?:198\.51\.100|203\.0\.113)\.\d+):\d+`), "${1}:" + somePort},
+	{regexp.MustCompile(`\bfd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}((?::0)?:ffff:ffff:ffff:fffe|::/64|::\d+\b)`), somePrefix + "${1}"}, // an edge's own
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`), someMoment},
 	{regexp.MustCompile(someMoment + `:\d\d`), someMoment + ":00"},
 	{regexp.MustCompile(`\b(up|down|seen|up for|down for) \d+s\b`), "${1} 5s"},
@@ -51,9 +60,17 @@ var (
 	columns      = regexp.MustCompile(` {2,}`)
 )
 
-// Normal replaces what differs from run to run, and leaves no space at the ends of lines and of the
-// text.
+// Normal replaces what differs from run to run, ids too, and leaves no space at the ends of lines and
+// of the text.
 func Normal(text string) string {
+	for _, r := range fixed {
+		text = r.find.ReplaceAllString(text, r.with)
+	}
+	return NormalButIDs(text)
+}
+
+// NormalButIDs is Normal for a text whose ids have their stand-ins ([IDs]).
+func NormalButIDs(text string) string {
 	text = strings.TrimRight(text, "\n") + "\n"
 	for _, r := range replaced {
 		text = r.find.ReplaceAllString(text, r.with)

@@ -12,6 +12,7 @@ import (
 type Step struct {
 	Node    string // where it is typed
 	Command string // without the comment
+	Prompt  string // the whole line, with the prompt
 	Output  string // what the page shows below it; "…" stands for lines that are left out
 	// Carry is a file of the node that somebody takes to another one when the command has ended, as
 	// the comment says. Both are "" where nothing is carried.
@@ -30,7 +31,7 @@ func (b Block) Steps() []Step {
 		m := prompt.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
 		switch {
 		case m != nil:
-			s := Step{Node: m[1]}
+			s := Step{Node: m[1], Prompt: m[0]}
 			comment := ""
 			s.Command, comment = cutComment(m[2])
 			if c := carries.FindStringSubmatch(comment); c != nil {

@@ -16,11 +16,12 @@ laptop$ cat empty   # a remark
 `}
 	want := []Step{
 		{
-			Node: "edge", Command: "oneping device token --user bob@example.com --output bob.token",
-			Output: "wrote bob.token\nhint: take it there\n", Carry: "bob.token", To: "laptop",
+			Node: "edge", Prompt: "edge$ oneping device token --user bob@example.com --output bob.token    # carry bob.token to the laptop",
+			Command: "oneping device token --user bob@example.com --output bob.token",
+			Output:  "wrote bob.token\nhint: take it there\n", Carry: "bob.token", To: "laptop",
 		},
-		{Node: "laptop", Command: "oneping client up --token-file bob.token &"},
-		{Node: "laptop", Command: "cat empty"},
+		{Node: "laptop", Prompt: "laptop$ oneping client up --token-file bob.token &", Command: "oneping client up --token-file bob.token &"},
+		{Node: "laptop", Prompt: "laptop$ cat empty   # a remark", Command: "cat empty"},
 	}
 	if diff := cmp.Diff(want, b.Steps()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
