@@ -29,7 +29,7 @@ namespaces work. Standard output and the exit code are those of COMMAND.
 With --routers 2 the path goes on behind the connector: r1 172.16.10.1,
 r2 172.16.11.2, server 172.16.12.120. With --plain edge and connector are
 Linux routers and nothing of oneping runs: what a direct path looks like.`,
-		Example: `  oneping lab -- traceroute -I 172.16.10.120
+		Example: `  oneping lab -- oneping trace -I 172.16.10.120
   oneping lab --routers 2 -- traceroute 172.16.12.120
   oneping lab --link laptop-edge:delay=20ms,loss=1% -- ping -c 5 172.16.10.120
   oneping lab up && oneping lab shell laptop`,

@@ -78,6 +78,7 @@ func unread(err error) bool {
 // Groups of the commands in the help of oneping.
 const (
 	groupTry    = "try"
+	groupAsk    = "ask"
 	groupRoles  = "roles"
 	groupManage = "manage"
 )
@@ -95,7 +96,7 @@ subnet. What the tools report is what a row of real routers would report.
 
 Try it on this machine, without root:
 
-  oneping lab -- traceroute -I 172.16.10.120`,
+  oneping lab -- oneping trace -I 172.16.10.120`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version,
@@ -107,10 +108,12 @@ Try it on this machine, without root:
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", widest)))
 	root.AddGroup(
 		&cobra.Group{ID: groupTry, Title: "Try everything on this machine:"},
+		&cobra.Group{ID: groupAsk, Title: "Ask for the path, without root:"},
 		&cobra.Group{ID: groupRoles, Title: "Run a role, each on its machine:"},
 		&cobra.Group{ID: groupManage, Title: "Manage the edge, on its machine:"},
 	)
 	addGroup(root, groupTry, newLabCmd())
+	addGroup(root, groupAsk, newTraceCmd(), newPingCmd())
 	addGroup(root, groupRoles, newEdgeCmd(), newConnectorCmd(), newClientCmd())
 	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd())
 	root.AddCommand(newVersionCmd(), newDocsCmd(root))

@@ -1,7 +1,9 @@
 package sock
 
 import (
+	"net"
 	"net/netip"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -48,12 +50,25 @@ func addrOf(b []byte) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Sockaddr returns ap as x/sys/unix takes it.
+// Sockaddr returns ap as x/sys/unix takes it. The zone of an address is the name of a device or its
+// number; one that is neither is left out.
 func Sockaddr(ap netip.AddrPort) unix.Sockaddr {
 	if ap.Addr().Is6() {
-		return &unix.SockaddrInet6{Port: int(ap.Port()), Addr: ap.Addr().As16()}
+		return &unix.SockaddrInet6{Port: int(ap.Port()), ZoneId: zone(ap.Addr().Zone()), Addr: ap.Addr().As16()}
 	}
 	return &unix.SockaddrInet4{Port: int(ap.Port()), Addr: ap.Addr().As4()}
+}
+
+// zone returns the number of the device that a zone names, 0 for none.
+func zone(name string) uint32 {
+	if name == "" {
+		return 0
+	}
+	if device, err := net.InterfaceByName(name); err == nil {
+		return uint32(device.Index)
+	}
+	n, _ := strconv.ParseUint(name, 10, 32) // not a number: 0
+	return uint32(n)
 }
 
 // LocalAddr returns the address that fd is bound to. The port of a ping socket is its identifier.

@@ -23,6 +23,8 @@ type QueuedError struct {
 	Type  uint8
 	Code  uint8
 	TTL   uint8 // of the ICMP error as received; 0 = unknown
+	// Stamp is when the kernel got the error, where WatchTime has asked for that.
+	Stamp unix.Timespec
 
 	extension int // offset in Data at which the error says that an extension begins; 0: it does not say
 }
@@ -47,6 +49,10 @@ func (m *Message) ReadError(fd int, r *QueuedError) error {
 // note reads one control message of an error: struct sock_extended_err with the offender's address
 // behind it, or the TTL.
 func (r *QueuedError) note(level, typ int32, data []byte) {
+	if t, ok := stamp(level, typ, data); ok {
+		r.Stamp = t
+		return
+	}
 	switch {
 	case level == unix.IPPROTO_IP && typ == unix.IP_TTL && len(data) >= 4,
 		level == unix.IPPROTO_IPV6 && typ == unix.IPV6_HOPLIMIT && len(data) >= 4:

@@ -88,7 +88,8 @@ type Received struct {
 	From    netip.AddrPort
 	TTL     uint8 // 0 = unknown
 	TOS     uint8
-	Options []byte // of IPv4, where WatchOptions has asked for them
+	Options []byte        // of IPv4, where WatchOptions has asked for them
+	Stamp   unix.Timespec // when the kernel got it, where WatchTime has asked for that
 }
 
 // Receive reads one message into Buf[head:]. unix.EAGAIN: nothing there.
@@ -107,6 +108,10 @@ func (r *Received) note(level, typ int32, data []byte) {
 	if len(data) == 0 {
 		return
 	}
+	if t, ok := stamp(level, typ, data); ok {
+		r.Stamp = t
+		return
+	}
 	v := data[0] // IP_TOS is one byte
 	if len(data) >= 4 {
 		v = uint8(*(*int32)(unsafe.Pointer(&data[0])))
@@ -119,6 +124,15 @@ func (r *Received) note(level, typ int32, data []byte) {
 	case level == unix.IPPROTO_IP && typ == unix.IP_TOS, level == unix.IPPROTO_IPV6 && typ == unix.IPV6_TCLASS:
 		r.TOS = v
 	}
+}
+
+// stamp reads the kernel's time of receipt out of one control message.
+func stamp(level, typ int32, data []byte) (unix.Timespec, bool) {
+	var t unix.Timespec
+	if level != unix.SOL_SOCKET || typ != unix.SO_TIMESTAMPNS || len(data) < int(unsafe.Sizeof(t)) {
+		return t, false
+	}
+	return *(*unix.Timespec)(unsafe.Pointer(&data[0])), true
 }
 
 // eachControl walks the control messages of the last receive.

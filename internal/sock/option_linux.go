@@ -41,6 +41,9 @@ func watch(fd int, v6 bool) error {
 // WatchOptions asks for the IPv4 options of all that arrives.
 func WatchOptions(fd int) error { return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVOPTS, 1) }
 
+// WatchTime asks for the kernel's time of receipt of all that arrives, errors included.
+func WatchTime(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1) }
+
 // Unwatch turns the error queue of a stream socket off and empties it. With it, any ICMP error
 // about an established connection ends that; RFC 1122 §4.2.3.9 has it ignore all that may pass.
 func Unwatch(fd int, v6 bool) error {
@@ -74,6 +77,16 @@ func SetTTL(fd int, v6 bool, ttl uint8) error {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, int(ttl))
 	}
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TTL, int(ttl))
+}
+
+// TTL returns the TTL with which a socket sends where nothing else is said: at first the host's own.
+func TTL(fd int, v6 bool) (uint8, error) {
+	level, option := unix.IPPROTO_IP, unix.IP_TTL
+	if v6 {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS
+	}
+	v, err := unix.GetsockoptInt(fd, level, option)
+	return uint8(v), err
 }
 
 // SetTOS sets the traffic class of a stream socket.

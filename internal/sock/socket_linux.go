@@ -39,13 +39,14 @@ func (k *Socket) Send(m *Message, b []byte, to Send, df bool, errs Errors) packe
 		}
 		k.df = df
 	}
-	to.V6 = k.V6
-	return Verdict(k.sendDrained(m, b, to, errs), k.mtu)
+	return Verdict(k.Transmit(m, b, to, errs), k.mtu)
 }
 
-// sendDrained drains the error queue, sends, and does both again where the
-// send failed with an error that belongs to an earlier packet.
-func (k *Socket) sendDrained(m *Message, b []byte, to Send, errs Errors) error {
+// Transmit is Send for who needs the kernel's own error, a plain errno, and leaves DF as it is. It
+// drains the error queue, sends, and does both again where the send failed with an error that
+// belongs to an earlier packet.
+func (k *Socket) Transmit(m *Message, b []byte, to Send, errs Errors) error {
+	to.V6 = k.V6
 	k.Drain(m, errs)
 	err := m.SendTo(k.FD, b, to)
 	for range sendTries {
@@ -61,6 +62,9 @@ func (k *Socket) sendDrained(m *Message, b []byte, to Send, errs Errors) error {
 	}
 	return err
 }
+
+// MTU returns the MTU by which our own kernel last refused a packet, 0 where it has not.
+func (k *Socket) MTU() uint32 { return k.mtu }
 
 // Drain reads the error queue until it is empty. It says whether anything was there, and whether
 // our own kernel's refusals were among it, which do not go to errs.

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package probe
+
+import "errors"
+
+// Open says no.
+func Open(Config) (Sender, error) { return nil, errors.ErrUnsupported }

@@ -1,0 +1,67 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/oneping/oneping/internal/advice"
+)
+
+// Family says which addresses of a host are wanted.
+type Family uint8
+
+// The families. Any takes the host's first, as its resolver orders them (RFC 6724).
+const (
+	Any Family = iota
+	PreferIPv4
+	IPv4
+	IPv6
+)
+
+// network is what the resolver calls it.
+func (f Family) network() string { return [...]string{"ip", "ip", "ip4", "ip6"}[f] }
+
+// Resolver finds the addresses of hosts: net.DefaultResolver is one.
+type Resolver interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+}
+
+// Find returns an address of host, which may be one itself.
+func Find(ctx context.Context, r Resolver, host string, f Family) (netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		a = a.Unmap()
+		if a.Is4() && f == IPv6 || a.Is6() && f == IPv4 {
+			return a, advice.With(fmt.Errorf("find %s: it is an address of the other family", host), "leave out -4 and -6, or name the host")
+		}
+		return a, nil
+	}
+	addrs, err := r.LookupNetIP(ctx, f.network(), host)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("no such host")
+	}
+	if err != nil {
+		return netip.Addr{}, unknownHost(host, err)
+	}
+	for _, a := range addrs {
+		if f == PreferIPv4 && a.Unmap().Is4() {
+			return a.Unmap(), nil
+		}
+	}
+	return addrs[0].Unmap(), nil
+}
+
+// unknownHost says why a name has no address, and what may be wrong.
+func unknownHost(host string, err error) error {
+	hint := "is the name right, and does this machine's resolver answer? An address works without one"
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		if dns.IsNotFound {
+			return advice.With(fmt.Errorf("find %s: no such host", host), "is the name right? -4 and -6 ask for one family only")
+		}
+		return advice.With(fmt.Errorf("find %s: %s", host, dns.Err), hint)
+	}
+	return advice.With(fmt.Errorf("find %s: %w", host, err), hint)
+}
