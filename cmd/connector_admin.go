@@ -1,10 +1,7 @@
 package cmd
 
 import (
-	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,34 +55,15 @@ another key: make a new one with "oneping tunnel token NAME --rotate", or put
 everybody out who had the old one with "--rotate --evict".
 It speaks to the edge on this machine.`,
 		Example: "  oneping connector revoke jr4a66ryo4rdgjr2",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 && !slices.Contains(args, "") {
-				return nil
-			}
-			return wrongUse(fmt.Errorf("%s takes ID…, and got none", c.CommandPath()), "oneping connector list shows them")
-		},
+		Args:    someIDs("oneping connector list shows them"),
 		RunE: func(c *cobra.Command, args []string) error {
-			say := c.OutOrStdout()
-			if a.json {
-				say = io.Discard // the list is the answer, once
-			}
-			done := []admin.Connector{}
-			var failed []error
-			for _, id := range args { // one that is not there must not save the others
-				x, err := a.edge().RevokeConnector(c.Context(), id)
-				if err == nil {
-					done = append(done, x)
-					err = line("connector %s of tunnel %s revoked", x.ID, x.Tunnel)(say)
+			return eachID(c, &a, args, a.edge().RevokeConnector, func(x *admin.Connector) string {
+				return "connector " + x.ID + " of tunnel " + x.Tunnel + " revoked"
+			}, func(done []admin.Connector) {
+				for _, tunnel := range tunnelsOf(done) {
+					hint(c, "the token of %s still enrols others; to make it useless: oneping tunnel token %s --rotate", tunnel, tunnel)
 				}
-				failed = append(failed, err)
-			}
-			if a.json {
-				failed = append(failed, a.print(c, done, nil))
-			}
-			for _, tunnel := range tunnelsOf(done) {
-				hint(c, "the token of %s still enrols others; to make it useless: oneping tunnel token %s --rotate", tunnel, tunnel)
-			}
-			return errors.Join(failed...)
+			})
 		},
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/internal/term"
 )
 
@@ -22,7 +23,8 @@ These commands speak to the edge on this machine.`,
 		Example: "  oneping device token --user alice@example.com --output laptop.token\n  oneping device list",
 		Args:    exactArgs(),
 	}
-	cmd.AddCommand(newDeviceTokenCmd(), newDeviceListCmd(), newDeviceShowCmd(), newDeviceRevokeCmd())
+	cmd.AddCommand(newDeviceTokenCmd(), newDeviceListCmd(), newDeviceShowCmd(),
+		newDeviceRenameCmd(), newDeviceRevokeCmd(), newDeviceDeleteCmd())
 	return cmd
 }
 
@@ -36,7 +38,8 @@ func newDeviceTokenCmd() *cobra.Command {
 		Short: "Make a token that enrols one device, once",
 		Long: `token prints a new token and nothing else on standard output, or writes it to a
 file with --output. It enrols one device for the user, once, within --ttl. A
-token is a secret: keep it in a file of mode 0600.`,
+token is a secret: keep it in a file of mode 0600. "oneping token list" shows the
+ones that nobody has used yet, "oneping token cancel" makes one useless.`,
 		Example: "  oneping device token --user alice@example.com --output laptop.token\n  oneping device token --user alice@example.com --ttl 24h --output laptop.token",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -45,6 +48,10 @@ token is a secret: keep it in a file of mode 0600.`,
 			}
 			if ttl < time.Second {
 				return wrongUse(fmt.Errorf("--ttl %s is too short", ttl), "write it as 30m or 24h")
+			}
+			if ttl > identity.MaxDeviceTokenLife {
+				return wrongUse(fmt.Errorf("--ttl %s is too long: %s is the longest", ttl, identity.MaxDeviceTokenLife),
+					"it enrols one device, once: make it when that is at hand, and another one later")
 			}
 			t, err := a.edge().DeviceToken(c.Context(), user, ttl)
 			if err != nil {
@@ -62,7 +69,7 @@ token is a secret: keep it in a file of mode 0600.`,
 	}
 	out.bind(cmd)
 	cmd.Flags().StringVar(&user, "user", "", "`USER` whose device it will be")
-	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good, a `DURATION` such as 30m or 24h")
+	cmd.Flags().DurationVar(&ttl, "ttl", time.Hour, "how long the token is good, a `DURATION` such as 30m or 24h; 720h at most")
 	return a.bind(cmd)
 }
 
@@ -85,42 +92,6 @@ func newDeviceListCmd() *cobra.Command {
 				}
 				return writeDevices(w, ds, time.Now())
 			})
-		},
-	})
-}
-
-func newDeviceShowCmd() *cobra.Command {
-	var a adminFlags
-	return a.bind(&cobra.Command{
-		Use:     "show ID",
-		Short:   "Show one device, by its id, the beginning of that, or an address",
-		Example: "  oneping device show 100.96.0.1",
-		Args:    exactArgs("ID"),
-		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.edge().Device(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.print(c, &d, func(w io.Writer) error { return writeDevice(w, &d, time.Now()) })
-		},
-	})
-}
-
-func newDeviceRevokeCmd() *cobra.Command {
-	var a adminFlags
-	return a.bind(&cobra.Command{
-		Use:     "revoke ID",
-		Short:   "Shut a device out for good; its link ends within a second",
-		Example: "  oneping device revoke jr4a66ryo4rdgjr2",
-		Long: `revoke ends a device's link, sessions and flows within a second and refuses it
-from now on. The same machine may enrol again with a new token.`,
-		Args: exactArgs("ID"),
-		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.edge().RevokeDevice(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.print(c, &d, line("device %s of %s revoked", d.ID, d.User))
 		},
 	})
 }

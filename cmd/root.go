@@ -115,7 +115,7 @@ Try it on this machine, without root:
 	addGroup(root, groupTry, newLabCmd())
 	addGroup(root, groupAsk, newTraceCmd(), newPingCmd())
 	addGroup(root, groupRoles, newEdgeCmd(), newConnectorCmd(), newClientCmd())
-	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd())
+	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd(), newTokenCmd())
 	root.AddCommand(newVersionCmd(), newDocsCmd(root))
 	return root
 }

@@ -65,7 +65,10 @@ func TestWrongCommandLines(t *testing.T) {
 func TestEmptyArguments(t *testing.T) {
 	for command, want := range map[string]string{
 		"tunnel show":      "oneping tunnel show takes NAME, and NAME is empty",
-		"device revoke":    "oneping device revoke takes ID, and ID is empty",
+		"device show":      "oneping device show takes ID, and ID is empty",
+		"device revoke":    "oneping device revoke takes ID…, and got none",
+		"device delete":    "oneping device delete takes ID…, and got none",
+		"token cancel":     "oneping token cancel takes ID…, and got none",
 		"connector revoke": "oneping connector revoke takes ID…, and got none",
 	} {
 		if _, stderr := oneping(t, append(strings.Fields(command), "")...); !strings.HasPrefix(stderr, "error: "+want+"\nhint: ") {

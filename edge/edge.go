@@ -199,6 +199,9 @@ func (e *Edge) upkeep(ctx context.Context) error {
 			if _, err := e.store.ForgetConnectors(ctx, e.connected); err != nil && ctx.Err() == nil {
 				e.cfg.Log.Warn("cannot forget connectors that left", zap.Error(err))
 			}
+			if _, err := e.store.ForgetDevices(ctx); err != nil && ctx.Err() == nil {
+				e.cfg.Log.Warn("cannot forget deleted devices", zap.Error(err))
+			}
 			if _, err := e.store.ForgetTokens(ctx); err != nil && ctx.Err() == nil {
 				e.cfg.Log.Warn("cannot forget old tokens", zap.Error(err))
 			}

@@ -11,7 +11,9 @@
 //	GET    /v1/routes/lookup?addr=
 //	GET    /v1/capture                     POST {prefix}             DELETE ?prefix=
 //	GET    /v1/devices                     GET /v1/devices/ID        POST /v1/devices/ID/revoke
-//	POST   /v1/tokens {user, ttl_seconds}
+//	PATCH  /v1/devices/ID {name}           DELETE
+//	POST   /v1/users/USER/revoke
+//	GET    /v1/tokens?all=                 POST {user, ttl_seconds}  POST /v1/tokens/ID/cancel
 //	GET    /v1/policy                      PUT {text}
 //	GET    /v1/explain?id=                 GET ?src=&dst=
 //	GET    /v1/audit?n=
@@ -108,7 +110,12 @@ func (h *Handler) routes() {
 		"GET /v1/devices":                 h.listDevices,
 		"GET /v1/devices/{id}":            h.showDevice,
 		"POST /v1/devices/{id}/revoke":    h.revokeDevice,
+		"DELETE /v1/devices/{id}":         h.deleteDevice,
+		"PATCH /v1/devices/{id}":          h.renameDevice,
+		"POST /v1/users/{user}/revoke":    h.revokeUser,
+		"GET /v1/tokens":                  h.listTokens,
 		"POST /v1/tokens":                 h.deviceToken,
+		"POST /v1/tokens/{id}/cancel":     h.cancelToken,
 		"GET /v1/policy":                  h.showPolicy,
 		"PUT /v1/policy":                  h.applyPolicy,
 		"GET /v1/explain":                 h.explain,

@@ -31,6 +31,12 @@ func next(r *state.Refusal) string {
 		return "list them: oneping device list"
 	case state.NoConnector:
 		return "list them: oneping connector list"
+	case state.NoToken:
+		return "list them: oneping token list"
+	case state.NoUser:
+		return "list them: oneping device list, oneping token list"
+	case state.TokenSpent:
+		return "shut the device out: oneping device revoke " + r.Object
 	case state.BadLimit:
 		return "a small number keeps out who has found the token: 8 is the default"
 	case state.NoRoute:

@@ -111,7 +111,8 @@ func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	return ask[[]Device](ctx, c, http.MethodGet, "/v1/devices", nil)
 }
 
-// Device returns one device by its id, an unambiguous beginning of it, or one of its addresses.
+// Device returns one device by its id, an unambiguous beginning of it, one of its addresses, or what
+// it alone is called.
 func (c *Client) Device(ctx context.Context, id string) (Device, error) {
 	return ask[Device](ctx, c, http.MethodGet, devicePath(id), nil)
 }
@@ -119,6 +120,35 @@ func (c *Client) Device(ctx context.Context, id string) (Device, error) {
 // RevokeDevice shuts a device, named as for Device, out for good.
 func (c *Client) RevokeDevice(ctx context.Context, id string) (Device, error) {
 	return ask[Device](ctx, c, http.MethodPost, devicePath(id)+"/revoke", nil)
+}
+
+// DeleteDevice shuts a device, named as for Device, out for good and forgets it.
+func (c *Client) DeleteDevice(ctx context.Context, id string) (Device, error) {
+	return ask[Device](ctx, c, http.MethodDelete, devicePath(id), nil)
+}
+
+// RenameDevice changes what a device, named as for Device, is called.
+func (c *Client) RenameDevice(ctx context.Context, id, name string) (Device, error) {
+	return ask[Device](ctx, c, http.MethodPatch, devicePath(id), renameRequest{Name: name})
+}
+
+// RevokeUser revokes the devices of a user, and cancels the tokens that would enrol others.
+func (c *Client) RevokeUser(ctx context.Context, user string) (RevokedUser, error) {
+	return ask[RevokedUser](ctx, c, http.MethodPost, "/v1/users/"+segment(user)+"/revoke", nil)
+}
+
+// Tokens lists the tokens that could still enrol somebody; with all those, too, that could once.
+func (c *Client) Tokens(ctx context.Context, all bool) ([]IssuedToken, error) {
+	query := url.Values{}
+	if all {
+		query.Set("all", "1")
+	}
+	return askWith[[]IssuedToken](ctx, c, "/v1/tokens", query)
+}
+
+// CancelToken makes a token, named by its id or an unambiguous beginning of that, useless.
+func (c *Client) CancelToken(ctx context.Context, id string) (IssuedToken, error) {
+	return ask[IssuedToken](ctx, c, http.MethodPost, "/v1/tokens/"+segment(id)+"/cancel", nil)
 }
 
 // DeviceToken makes a token that enrols one device for user, once, within life (whole seconds; 0 =

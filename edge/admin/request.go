@@ -24,6 +24,9 @@ type (
 		Rotate bool `json:"rotate"`          // make a new one
 		Evict  bool `json:"evict,omitempty"` // and put out who enrolled with an earlier one
 	}
+	renameRequest struct {
+		Name string `json:"name"`
+	}
 	addRouteRequest struct {
 		Prefix string `json:"prefix"`
 		Tunnel string `json:"tunnel"` // name or id

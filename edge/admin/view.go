@@ -87,6 +87,48 @@ type Token struct {
 	Evicted []Connector `json:"evicted,omitempty"`
 }
 
+// IssuedToken is a token as the edge remembers it, without its secret.
+type IssuedToken struct {
+	ID      string     `json:"id"`
+	Kind    string     `json:"kind"`             // device, tunnel
+	User    string     `json:"user,omitempty"`   // whose device it enrols
+	Tunnel  string     `json:"tunnel,omitempty"` // whose connectors it enrols, by name
+	Created time.Time  `json:"created"`
+	Expires time.Time  `json:"expires,omitzero"` // of a device token
+	State   TokenState `json:"state"`
+	Used    time.Time  `json:"used,omitzero"`
+	Device  string     `json:"device,omitempty"` // that has enrolled with it
+}
+
+// For says for whom a token is: a user, or a tunnel.
+func (t *IssuedToken) For() string {
+	if t.Tunnel != "" {
+		return "tunnel " + t.Tunnel
+	}
+	return t.User
+}
+
+// TokenState says what a token is good for.
+type TokenState string
+
+// The states of a token.
+const (
+	TokenGood      TokenState = "good"      // it enrols who shows it
+	TokenUsed      TokenState = "used"      // one of a device, which has enrolled
+	TokenExpired   TokenState = "expired"   // nobody used it in time
+	TokenRotated   TokenState = "rotated"   // a newer one of its tunnel, or a rekey, replaced it
+	TokenCancelled TokenState = "cancelled" // by an administrator
+)
+
+// RevokedUser says what a user has lost.
+type RevokedUser struct {
+	User    string        `json:"user"`
+	Devices []Device      `json:"devices"` // that are revoked now
+	Tokens  []IssuedToken `json:"tokens"`  // that are cancelled now
+	Before  int           `json:"before"`  // devices that were revoked already
+	Hint    string        `json:"hint,omitempty"`
+}
+
 // Explanation is a decision with the route that goes with it.
 type Explanation struct {
 	policy.Explanation

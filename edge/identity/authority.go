@@ -32,6 +32,9 @@ const (
 	RenewalGrace = 180 * 24 * time.Hour
 	// DeviceTokenLife is how long a device token lasts when nothing else is said.
 	DeviceTokenLife = time.Hour
+	// MaxDeviceTokenLife is the longest that a device token may last: it lies about in mails and
+	// files, and whoever finds it is the user.
+	MaxDeviceTokenLife = 30 * 24 * time.Hour
 )
 
 // Config is what an authority needs.

@@ -32,6 +32,8 @@ func tokenAdvice(r *state.Refusal) string {
 		return "its tunnel may be deleted; " + adviceDevice + ", or oneping tunnel token NAME"
 	case state.TokenRotated, state.TokenOrphaned:
 		return adviceTunnel
+	case state.TokenCancelled:
+		return "make a new one on the edge: oneping tunnel token " + r.Object
 	case state.ConnectorsFull:
 		return "on the edge, oneping connector list " + r.Object + " shows them: put out who is not yours, oneping connector revoke ID, " +
 			"or allow more, oneping tunnel set " + r.Object + " --max-connectors N; one that is away for " + term.Span(state.AwayForGood) + " makes room"

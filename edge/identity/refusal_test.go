@@ -12,6 +12,7 @@ func TestTokenAdvice(t *testing.T) {
 		state.TokenUnknown:   "its tunnel may be deleted; " + device + ", or oneping tunnel token NAME",
 		state.TokenRotated:   tunnel,
 		state.TokenWithdrawn: device,
+		state.TokenCancelled: "make a new one on the edge: oneping tunnel token office",
 		state.TokenUsed:      device,
 		state.TokenExpired:   device,
 		state.TokenEarly:     device,

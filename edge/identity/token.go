@@ -23,6 +23,10 @@ func (a *Authority) IssueDeviceToken(ctx context.Context, user string, life time
 	if life < 0 {
 		return proto.Token{}, refuse(proto.CodeRefused, fmt.Sprintf("make device token: a life of %s", life), "")
 	}
+	if life > MaxDeviceTokenLife {
+		return proto.Token{}, refuse(proto.CodeRefused, fmt.Sprintf("make device token: a life of %s, and %s is the longest", life, MaxDeviceTokenLife),
+			"it enrols one device, once: make it when that is at hand, and another one later")
+	}
 	if life == 0 {
 		life = DeviceTokenLife
 	}

@@ -9,7 +9,7 @@ import (
 // another device has them.
 type Device struct {
 	ID       string     `json:"id"`
-	Name     string     `json:"name"` // host name
+	Name     string     `json:"name"` // host name, or what an administrator has called it
 	User     string     `json:"user"`
 	OS       string     `json:"os"`
 	Addr4    netip.Addr `json:"addr4"`
@@ -20,6 +20,9 @@ type Device struct {
 	Revoked  bool       `json:"revoked,omitempty"`
 	// RevokedAt is when it was revoked; zero where that was before it was noted.
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// Deleted says that nobody is to see it any more. It is revoked, too, and kept until its
+	// addresses have rested.
+	Deleted bool `json:"deleted,omitempty"`
 }
 
 // Addrs returns the device's addresses, at most one per family.

@@ -1,6 +1,9 @@
 package model
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Policy is the policy document, as `policy apply -f` reads and `policy show` prints it.
 type Policy struct {
@@ -18,6 +21,17 @@ func (p *Policy) GrantsTo(tunnel string) []string {
 		}
 	}
 	return ids
+}
+
+// NamesUser says whether a grant or a group names the user, and not everybody.
+func (p *Policy) NamesUser(user string) bool {
+	is := func(term string) bool { return FoldUser(strings.TrimPrefix(term, "user:")) == FoldUser(user) }
+	for _, users := range p.Groups {
+		if slices.ContainsFunc(users, is) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.Grants, func(g Grant) bool { return slices.ContainsFunc(g.Who, is) })
 }
 
 // Grant says who may reach what and how. Any match allows; there are no deny rules.

@@ -69,23 +69,30 @@ func (sn *Snapshot) ConnectorsOf(tunnel string) []Connector {
 
 // Connector returns the connector of that id, or of an id that begins so and is the only one; n is
 // how many begin so.
-func (sn *Snapshot) Connector(id string) (c Connector, n int) {
-	if c, ok := sn.Connectors[id]; ok {
-		return c, 1
-	}
-	for _, x := range sn.Connectors {
-		if len(id) >= shortestID && strings.HasPrefix(x.ID, id) {
-			c, n = x, n+1
-		}
-	}
-	if n != 1 {
-		return Connector{}, n
-	}
-	return c, 1
-}
+func (sn *Snapshot) Connector(id string) (c Connector, n int) { return begins(sn.Connectors, id) }
+
+// Token is Connector for tokens.
+func (sn *Snapshot) Token(id string) (t Token, n int) { return begins(sn.Tokens, id) }
 
 // shortestID is how much of an id has to be written, in letters.
 const shortestID = 4
+
+// begins returns what has that id, or the only one whose id begins so; n is how many do.
+func begins[T any](byID map[string]T, id string) (found T, n int) {
+	if v, ok := byID[id]; ok {
+		return v, 1
+	}
+	var none T
+	for full, v := range byID {
+		if len(id) >= shortestID && strings.HasPrefix(full, id) {
+			found, n = v, n+1
+		}
+	}
+	if n != 1 {
+		return none, n
+	}
+	return found, 1
+}
 
 // Route returns the route of exactly that prefix.
 func (sn *Snapshot) Route(p netip.Prefix) (Route, bool) {

@@ -15,4 +15,6 @@ type Token struct {
 	UsedBy  []byte     `json:"used_by,omitempty"` // key hash of the device: the same key may ask again when the answer got lost
 	Device  string     `json:"device,omitempty"`  // device id that a used device token made
 	Revoked bool       `json:"revoked,omitempty"` // rotated or withdrawn
+	// Cancelled says of a revoked token that an administrator has withdrawn it, and none replaced it.
+	Cancelled bool `json:"cancelled,omitempty"`
 }

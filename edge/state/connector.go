@@ -26,7 +26,7 @@ func (s *Store) PutConnector(ctx context.Context, r model.Connector) (_ model.Co
 		r, news = asked, false
 		err := s.change(ctx, func(sn *model.Snapshot) (write, error) {
 			if t, ok := sn.Tokens[asked.Token]; ok && t.Revoked { // rotated since it was looked at
-				return write{}, tokenRefused(TokenRotated, 0)
+				return write{}, withdrawn(sn, &t)
 			}
 			tunnel, ok := sn.Tunnels[asked.Tunnel]
 			if !ok {

@@ -23,6 +23,8 @@ const (
 	NoRoute                         // there is none of exactly that prefix (Object)
 	NoConnector                     // there is none of that id (Object)
 	NoCapture                       // the prefix is not captured (Object)
+	NoToken                         // there is none of that id (Object)
+	NoUser                          // nothing of the store is that user's (Object)
 	NoTunnelForRoute                // a route names a tunnel that does not exist (Object)
 	BadName                         // a tunnel cannot have it (Object)
 	NameTaken                       // another tunnel has it (Object)
@@ -33,10 +35,12 @@ const (
 	BadLimit                        // a tunnel cannot have so many connectors
 	PolicyLarge                     // a policy does not fit into the store
 	CaptureFull                     // more prefixes than a client takes
+	TokenSpent                      // a token that was used cannot be cancelled (Object: the device)
 
 	TokenUnknown   // no such token, or another secret
 	TokenRotated   // a newer token of its tunnel replaced it
-	TokenWithdrawn // it was revoked
+	TokenWithdrawn // an administrator has cancelled it, one of a device
+	TokenCancelled // the same of a tunnel's (Object: the tunnel)
 	TokenUsed      // a device token works once
 	TokenExpired   // its time is over
 	TokenEarly     // its time has not come: the clock was ahead when it was made
@@ -85,9 +89,12 @@ func shown(name string) string {
 }
 
 // NotFound returns the *Refusal of something that does not exist: why is NoTunnel, NoDevice,
-// NoConnector, NoRoute or NoCapture, object its name.
+// NoConnector, NoRoute, NoCapture, NoToken or NoUser, object its name.
 func NotFound(why Why, object string) error {
-	noun := map[Why]string{NoTunnel: "tunnel ", NoDevice: "device ", NoConnector: "connector ", NoRoute: "route ", NoCapture: "captured prefix "}[why]
+	if why == NoUser {
+		return &Refusal{Why: why, Object: object, text: "no device is " + shown(object) + "'s, and no token"}
+	}
+	noun := map[Why]string{NoTunnel: "tunnel ", NoDevice: "device ", NoConnector: "connector ", NoRoute: "route ", NoCapture: "captured prefix ", NoToken: "token "}[why]
 	return &Refusal{Why: why, Object: object, text: noun + shown(object) + " does not exist"}
 }
 
@@ -139,12 +146,19 @@ func poolFull(sn *model.Snapshot, pool netip.Prefix) error {
 	return &Refusal{Why: PoolFull, Object: pool.String(), text: fmt.Sprintf("the pool %s is full: %s have all of its addresses", pool, term.Count(given(sn, pool), "device"))}
 }
 
+// tokenSpent is about a device token that has enrolled a device: who wants that one out revokes it.
+func tokenSpent(t *model.Token) error {
+	return &Refusal{Why: TokenSpent, Object: t.Device, text: fmt.Sprintf("cancel token %s: device %s has enrolled with it", t.ID, t.Device)}
+}
+
+const textWithdrawn = "the token was withdrawn"
+
 // tokenRefused is about a token; ago is how long that has been so.
 func tokenRefused(why Why, ago time.Duration) error {
 	text := map[Why]string{
 		TokenUnknown:   "this edge does not know the token",
 		TokenRotated:   "the token was rotated: a newer one replaced it",
-		TokenWithdrawn: "the token was withdrawn",
+		TokenWithdrawn: textWithdrawn,
 		TokenUsed:      "the token was used already, " + term.Span(ago) + " ago; a device token works once",
 		TokenExpired:   "the token expired " + term.Span(ago) + " ago",
 		TokenEarly:     "the token was made " + term.Span(-ago) + " from now: the edge's clock was ahead then",

@@ -106,10 +106,9 @@ func (s *Store) release(ctx context.Context) (bool, error) {
 // longestRevoked returns the device whose addresses have rested for longest, and long enough: by
 // the time that is stored and by this process's stopwatch. "" is none.
 func (s *Store) longestRevoked(sn *model.Snapshot) (id string) {
-	limit := s.cfg.Now().Add(-s.cfg.Rest)
 	var since time.Time
 	for _, d := range sn.Devices {
-		if !d.Revoked || len(d.Addrs()) == 0 || d.RevokedAt.After(limit) || s.silent(d.ID) < s.cfg.Rest {
+		if len(d.Addrs()) == 0 || !s.rested(&d) {
 			continue
 		}
 		if id == "" || d.RevokedAt.Before(since) {
@@ -117,6 +116,12 @@ func (s *Store) longestRevoked(sn *model.Snapshot) (id string) {
 		}
 	}
 	return id
+}
+
+// rested says whether a device was revoked so long ago that nothing on the way remembers its
+// addresses.
+func (s *Store) rested(d *model.Device) bool {
+	return d.Revoked && !d.RevokedAt.After(s.cfg.Now().Add(-s.cfg.Rest)) && s.silent(d.ID) >= s.cfg.Rest
 }
 
 // isFull says whether err is that a pool is full.

@@ -54,10 +54,8 @@ func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) 
 	switch {
 	case !ok || subtle.ConstantTimeCompare(t.Hash, hash) != 1:
 		return model.Token{}, tokenRefused(TokenUnknown, 0)
-	case t.Kind == string(proto.TokenTunnel) && t.Revoked:
-		return model.Token{}, tokenRefused(TokenRotated, 0)
 	case t.Revoked:
-		return model.Token{}, tokenRefused(TokenWithdrawn, 0)
+		return model.Token{}, withdrawn(sn, &t)
 	case t.Used != nil && !bytes.Equal(t.UsedBy, keyHash):
 		return model.Token{}, tokenRefused(TokenUsed, now.Sub(*t.Used))
 	case t.Expires != nil && now.After(*t.Expires):
@@ -71,6 +69,40 @@ func (s *Store) checkToken(sn *model.Snapshot, id string, hash, keyHash []byte) 
 		}
 	}
 	return t, nil
+}
+
+// withdrawn says of a token that was revoked why: a newer one has its place, or nobody is to use it.
+func withdrawn(sn *model.Snapshot, t *model.Token) error {
+	switch {
+	case t.Kind != string(proto.TokenTunnel):
+		return tokenRefused(TokenWithdrawn, 0)
+	case t.Cancelled:
+		return &Refusal{Why: TokenCancelled, Object: sn.Tunnels[t.Tunnel].Name, text: textWithdrawn}
+	}
+	return tokenRefused(TokenRotated, 0)
+}
+
+// CancelToken makes a token that could still enrol somebody useless. Where that cannot be written
+// this edge refuses it all the same, and the error is ErrHeld. It returns the token as it was; one
+// that is of no use any more is a *Refusal.
+func (s *Store) CancelToken(ctx context.Context, id string) (model.Token, error) {
+	var was model.Token
+	err := s.revoke(ctx, "token "+id, func(sn *model.Snapshot) (write, error) {
+		t, ok := sn.Tokens[id]
+		if !ok {
+			return write{}, NotFound(NoToken, id)
+		}
+		was = t
+		if t.Revoked {
+			return write{}, errNothing
+		}
+		if t.Used != nil {
+			return write{}, tokenSpent(&t)
+		}
+		t.Revoked, t.Cancelled = true, true
+		return write{keyToken(id), t}, nil
+	})
+	return was, err
 }
 
 // RotateTunnelTokens makes every token of a tunnel (id) except keep ("" = none)
