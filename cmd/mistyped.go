@@ -95,7 +95,7 @@ func named(top *cobra.Command, word string) []string {
 }
 
 // synonyms returns the commands of cmd that mean the same as word. Of several groups of words that
-// word is in, the first decides that has a command here.
+// word is in, the first decides that has a command here; what has commands of its own is a noun.
 func synonyms(cmd *cobra.Command, word string) []*cobra.Command {
 	for _, group := range [][]string{
 		{"list", "ls", "ps", "all", "dir"},
@@ -105,7 +105,7 @@ func synonyms(cmd *cobra.Command, word string) []*cobra.Command {
 		{"create", "add", "new", "make", "mk"},
 		{"token", "create", "add", "new", "make", "enrol", "enroll", "invite", "login", "key"},
 		{"delete", "del", "remove", "rm", "destroy", "drop", "erase"},
-		{"revoke", "delete", "remove", "rm", "ban", "block", "kick", "disable"},
+		{"revoke", "cancel", "delete", "remove", "rm", "ban", "block", "kick", "disable"},
 		{"down", "stop", "end", "kill", "rm", "delete", "disconnect"},
 		{"up", "start", "run", "connect", "launch"},
 		{"run", "start", "up", "serve", "launch"},
@@ -128,7 +128,7 @@ func synonyms(cmd *cobra.Command, word string) []*cobra.Command {
 		}
 		for _, name := range group {
 			for _, sub := range cmd.Commands() {
-				if sub.Name() == name && sub.IsAvailableCommand() && name != word {
+				if sub.Name() == name && sub.IsAvailableCommand() && !sub.HasSubCommands() && name != word {
 					return []*cobra.Command{sub}
 				}
 			}

@@ -28,7 +28,7 @@ These commands speak to the edge on this machine.`,
   oneping tunnel token office --output connector.token`,
 		Args: exactArgs(),
 	}
-	cmd.AddCommand(newTunnelCreateCmd(), newTunnelListCmd(), newTunnelShowCmd(), newTunnelTokenCmd(), newTunnelSetCmd(), newTunnelDeleteCmd())
+	cmd.AddCommand(newTunnelCreateCmd(), newTunnelListCmd(), newTunnelShowCmd(), newTunnelTokenCmd(), newTunnelSetCmd(), newTunnelRenameCmd(), newTunnelDeleteCmd())
 	return cmd
 }
 

@@ -4,7 +4,7 @@
 //
 //	GET    /v1/tunnels                     POST {name, max_connectors}
 //	GET    /v1/tunnels/NAME                DELETE
-//	PATCH  /v1/tunnels/NAME {max_connectors}
+//	PATCH  /v1/tunnels/NAME {max_connectors}                         POST /v1/tunnels/NAME/rename {name}
 //	POST   /v1/tunnels/NAME/token {rotate, evict}
 //	GET    /v1/connectors?tunnel=          POST /v1/connectors/ID/revoke
 //	GET    /v1/routes                      POST {prefix, tunnel}     DELETE ?prefix=
@@ -97,6 +97,7 @@ func (h *Handler) routes() {
 		"GET /v1/tunnels/{name}":          h.showTunnel,
 		"DELETE /v1/tunnels/{name}":       h.deleteTunnel,
 		"PATCH /v1/tunnels/{name}":        h.setTunnel,
+		"POST /v1/tunnels/{name}/rename":  h.renameTunnel,
 		"POST /v1/tunnels/{name}/token":   h.tunnelToken,
 		"GET /v1/connectors":              h.listConnectors,
 		"POST /v1/connectors/{id}/revoke": h.revokeConnector,

@@ -44,6 +44,11 @@ func (c *Client) SetMaxConnectors(ctx context.Context, name string, connectors i
 	return ask[Tunnel](ctx, c, http.MethodPatch, tunnelPath(name), setTunnelRequest{MaxConnectors: connectors})
 }
 
+// RenameTunnel gives a tunnel, by its name or id, another name; grants follow.
+func (c *Client) RenameTunnel(ctx context.Context, old, name string) (RenamedTunnel, error) {
+	return ask[RenamedTunnel](ctx, c, http.MethodPost, tunnelPath(old)+"/rename", renameRequest{Name: name})
+}
+
 // DeleteTunnel deletes a tunnel, by its name or id, with its tokens and connectors.
 func (c *Client) DeleteTunnel(ctx context.Context, name string) error {
 	return c.do(ctx, http.MethodDelete, tunnelPath(name), nil, nil)

@@ -59,7 +59,7 @@ func (h *Handler) createTunnel(r *http.Request) (any, error) {
 	h.record(r, "tunnel create", t.Name, t.ID)
 	v, err := h.findTunnel(t.ID)
 	if grants := h.cfg.Store.Snapshot().Policy.GrantsTo(t.Name); len(grants) > 0 { // left by one of that name
-		v.Hint = "grants name it already (" + term.Few(grants) + "): whom they name reaches all that is routed to it; see oneping policy show"
+		v.Hint = namedAlready(grants)
 	}
 	return v, err
 }
@@ -75,6 +75,34 @@ func (h *Handler) setTunnel(r *http.Request) (any, error) {
 	}
 	h.record(r, "tunnel set", t.Name, fmt.Sprintf("max connectors %d", t.Limit()))
 	return h.findTunnel(t.ID)
+}
+
+func (h *Handler) renameTunnel(r *http.Request) (any, error) {
+	var req renameRequest
+	if err := read(r, &req); err != nil {
+		return nil, err
+	}
+	sn, err := h.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	t, old, grants, err := h.cfg.Store.RenameTunnel(r.Context(), r.PathValue("name"), req.Name)
+	if err != nil {
+		return nil, err
+	}
+	h.record(r, "tunnel rename", t.Name, fmt.Sprintf("it was %s; %s changed", old, term.Count(len(grants), "grant")))
+	v, err := h.findTunnel(t.ID)
+	out := RenamedTunnel{Tunnel: v, Was: old, Grants: append([]string{}, grants...)}
+	left := slices.DeleteFunc(sn.Policy.GrantsTo(t.Name), func(id string) bool { return slices.Contains(grants, id) })
+	if len(left) > 0 && old != t.Name { // by one of that name
+		out.Hint = namedAlready(left)
+	}
+	return out, err
+}
+
+// namedAlready warns of grants that named a tunnel before it had the name.
+func namedAlready(grants []string) string {
+	return "grants name it already (" + term.Few(grants) + "): whom they name reaches all that is routed to it; see oneping policy show"
 }
 
 func (h *Handler) deleteTunnel(r *http.Request) (any, error) {

@@ -20,6 +20,13 @@ type Tunnel struct {
 	Hint string `json:"hint,omitempty"`
 }
 
+// RenamedTunnel is a tunnel under its new name.
+type RenamedTunnel struct {
+	Tunnel
+	Was    string   `json:"was"`
+	Grants []string `json:"grants"` // that name it by the new name now
+}
+
 // Connected counts the connectors that have a link now.
 func (t *Tunnel) Connected() int {
 	n := 0

@@ -23,6 +23,26 @@ func (p *Policy) GrantsTo(tunnel string) []string {
 	return ids
 }
 
+// WithTunnel returns the policy in which each grant that names tunnel old names the tunnel called
+// name, too, or in the place of it.
+func (p Policy) WithTunnel(old, name string, too bool) Policy {
+	p.Grants = slices.Clone(p.Grants)
+	for i := range p.Grants {
+		var to []string
+		for _, term := range p.Grants[i].To {
+			is := term == "tunnel:"+old
+			if !is || too {
+				to = append(to, term)
+			}
+			if is && !slices.Contains(p.Grants[i].To, "tunnel:"+name) {
+				to = append(to, "tunnel:"+name)
+			}
+		}
+		p.Grants[i].To = to
+	}
+	return p
+}
+
 // NamesUser says whether a grant or a group names the user, and not everybody.
 func (p *Policy) NamesUser(user string) bool {
 	is := func(term string) bool { return FoldUser(strings.TrimPrefix(term, "user:")) == FoldUser(user) }

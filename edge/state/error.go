@@ -106,6 +106,14 @@ func nameTaken(name string) error {
 	return &Refusal{Why: NameTaken, Object: name, text: "create tunnel " + name + ": the name is taken"}
 }
 
+func badNewName(name string) error {
+	return &Refusal{Why: BadName, Object: name, text: fmt.Sprintf("rename tunnel to %q: not a valid name", name)}
+}
+
+func renameTaken(tunnel, name string) error {
+	return &Refusal{Why: NameTaken, Object: name, text: "rename tunnel " + tunnel + " to " + name + ": the name is taken"}
+}
+
 func hasRoutes(name string, routes []netip.Prefix) error {
 	return &Refusal{Why: HasRoutes, Object: name, Routes: routes, text: fmt.Sprintf("delete tunnel %s: routes point to it (%d)", name, len(routes))}
 }

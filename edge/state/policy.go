@@ -14,6 +14,14 @@ const MaxPolicy = 1<<20 - 4096
 
 // PutPolicy replaces the policy. The caller has validated it.
 func (s *Store) PutPolicy(ctx context.Context, p model.Policy) error {
+	if err := checkPolicySize(p); err != nil {
+		return err
+	}
+	return s.change(ctx, func(*model.Snapshot) (write, error) { return write{kindPolicy, p}, nil })
+}
+
+// checkPolicySize refuses a policy that the store does not take.
+func checkPolicySize(p model.Policy) error {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("encode policy: %w", err)
@@ -21,5 +29,5 @@ func (s *Store) PutPolicy(ctx context.Context, p model.Policy) error {
 	if len(body) > MaxPolicy {
 		return policyLarge(len(body))
 	}
-	return s.change(ctx, func(*model.Snapshot) (write, error) { return write{kindPolicy, p}, nil })
+	return nil
 }
