@@ -105,7 +105,7 @@ func (f *labFlags) options() (lab.Options, error) {
 	if f.policy != "" {
 		text, err := os.ReadFile(f.policy)
 		if err != nil {
-			return opts, fmt.Errorf("read policy: %w", err)
+			return opts, unreadPolicy(err)
 		}
 		opts.Policy = string(text)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/edge/admin"
 	"github.com/oneping/oneping/edge/policy"
+	"github.com/oneping/oneping/internal/advice"
 )
 
 func newPolicyCmd() *cobra.Command {
@@ -123,16 +124,21 @@ func readPolicy(c *cobra.Command, file string) ([]byte, error) {
 	default:
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, fmt.Errorf("read policy: %w", err)
+			return nil, unreadPolicy(err)
 		}
 		defer func() { _ = f.Close() }()
 		from = f
 	}
 	text, err := io.ReadAll(io.LimitReader(from, 16*admin.MaxPolicyText)) // so that the error says how long most are
 	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
+		return nil, unreadPolicy(err)
 	}
 	return text, admin.CheckPolicySize(len(text))
+}
+
+// unreadPolicy says of a file that it cannot be read.
+func unreadPolicy(err error) error {
+	return advice.With(fmt.Errorf("read policy: %w", err), "pass the path of a readable file")
 }
 
 func newPolicyExplainCmd() *cobra.Command {

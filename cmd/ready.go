@@ -86,7 +86,7 @@ func awaitReady(c *cobra.Command, role proto.Role) error {
 
 // askRole gets url from the process of a role on this machine.
 func askRole(ctx context.Context, role proto.Role, stateDir, url string, out any) error {
-	return notRunning(local.Get(ctx, process.FindSocket(role, stateDir), url, out), role, stateDir)
+	return notRunning(local.Get(ctx, process.FindSocket(role, stateDir), string(role), url, out), role, stateDir)
 }
 
 // starts returns the command that starts a role.

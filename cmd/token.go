@@ -20,6 +20,12 @@ type tokenOutput struct{ path string }
 
 func (o *tokenOutput) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&o.path, "output", "o", "", "write the token to `FILE`, mode 0600, and not to standard output; what is no file, such as a FIFO or /dev/stdout, is written to and stays")
+	cmd.PreRunE = func(*cobra.Command, []string) error { // before a token is made that nobody gets
+		if err := process.CheckOutput(o.path); err != nil {
+			return fmt.Errorf("write token: %w", err)
+		}
+		return nil
+	}
 }
 
 func (o *tokenOutput) write(c *cobra.Command, a *adminFlags, t *admin.Token) error {

@@ -55,7 +55,7 @@ func TestStatus(t *testing.T) {
 	dir := t.TempDir()
 	e := startEdge(t, Config{StateDir: dir, Version: "test"})
 	var s Status
-	if err := local.Get(t.Context(), filepath.Join(dir, local.SocketName), "/v1/status", &s); err != nil {
+	if err := local.Get(t.Context(), filepath.Join(dir, local.SocketName), "edge", "/v1/status", &s); err != nil {
 		t.Fatal(err)
 	}
 	if s.Version != "test" || s.Edge == "" || s.Listen != e.listener.Addr() || len(s.Hops) != 2 || s.Hops[0].String() != "192.0.0.8" {

@@ -12,6 +12,7 @@ import (
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/local"
+	"github.com/oneping/oneping/proto"
 )
 
 // Client asks the admin API of an edge on this machine: one method for each request. What the
@@ -202,12 +203,12 @@ func segment(text string) string {
 
 // do sends one request whose answer says nothing.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, in any) error {
-	return local.Do(ctx, c.socket, method, withQuery(path, query), in, nil)
+	return local.Do(ctx, c.socket, string(proto.RoleEdge), method, withQuery(path, query), in, nil)
 }
 
 // ask sends one request and returns the answer.
 func ask[T any](ctx context.Context, c *Client, method, path string, in any) (out T, err error) {
-	err = local.Do(ctx, c.socket, method, path, in, &out)
+	err = local.Do(ctx, c.socket, string(proto.RoleEdge), method, path, in, &out)
 	return out, err
 }
 

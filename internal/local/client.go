@@ -34,15 +34,19 @@ func Client(path string) *http.Client {
 	}
 }
 
-// Get reads url (a path such as "/v1/status") from the process that serves the
-// socket path and decodes the answer into out, which may be nil.
-func Get(ctx context.Context, path, url string, out any) error {
-	return Do(ctx, path, http.MethodGet, url, nil, out)
+// roleHeader is the field of an answer that names the role of the process that gave it.
+const roleHeader = "Oneping-Role"
+
+// Get reads url (a path such as "/v1/status") from the process of a role that serves the socket
+// path and decodes the answer into out, which may be nil.
+func Get(ctx context.Context, path, role, url string, out any) error {
+	return Do(ctx, path, role, http.MethodGet, url, nil, out)
 }
 
-// Do asks the process that serves the socket path for url. in is sent as JSON, out takes the
-// answer; both may be nil.
-func Do(ctx context.Context, path, method, url string, in, out any) error {
+// Do asks the process of a role that serves the socket path for url. in is sent as JSON, out takes
+// the answer; both may be nil. The process of another role, whose state directory somebody has named
+// by mistake, is refused by name; one of an earlier version does not say which it is.
+func Do(ctx context.Context, path, role, method, url string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -60,6 +64,12 @@ func Do(ctx context.Context, path, method, url string, in, out any) error {
 		return dialError(path, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if other := resp.Header.Get(roleHeader); other != "" && other != role {
+		return &advice.Error{
+			Text:   "connect to " + path + ": that is the socket of the " + other + ", and not of the " + role,
+			Advice: "name the state directory of the " + role + ": --state-dir DIR",
+		}
+	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("read answer of %s: %w", path, err)

@@ -51,22 +51,42 @@ func TestAnswersAndErrorsCross(t *testing.T) {
 		Up, Known bool
 		PID       int
 	}
-	if err := Get(t.Context(), path, "/v1/status", &got); err != nil {
+	if err := Get(t.Context(), path, "client", "/v1/status", &got); err != nil {
 		t.Fatal(err)
 	}
 	if !got.Up || got.Known && got.PID != os.Getpid() {
 		t.Errorf("got %+v", got)
 	}
-	err := Do(t.Context(), path, http.MethodPost, "/v1/things", map[string]string{"a": "b"}, nil)
+	err := Do(t.Context(), path, "client", http.MethodPost, "/v1/things", map[string]string{"a": "b"}, nil)
 	var e *StatusError
 	if !errors.As(err, &e) || e.Status != http.StatusBadRequest || err.Error() != "that is no thing" || advice.Of(err) != "name a thing" {
 		t.Errorf("got %v, hint %q", err, advice.Of(err))
 	}
-	if err := Do(t.Context(), path, http.MethodDelete, "/v1/things", nil, nil); err != nil {
+	if err := Do(t.Context(), path, "client", http.MethodDelete, "/v1/things", nil, nil); err != nil {
 		t.Errorf("an answer without a body: %v", err)
 	}
-	if err := Do(t.Context(), path, http.MethodPut, "/v1/nothing", nil, nil); err == nil || err.Error() != "Not Found" {
+	if err := Do(t.Context(), path, "client", http.MethodPut, "/v1/nothing", nil, nil); err == nil || err.Error() != "Not Found" {
 		t.Errorf("unknown path: %v", err)
+	}
+}
+
+// TestAnotherRole: who names the state directory of another role hears whose it is, and no answer of
+// that one is taken for an answer of the role that was asked.
+func TestAnotherRole(t *testing.T) {
+	path := serve(t, As("edge", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		WriteJSON(w, map[string]int{"mtu": 1500})
+	})))
+	got := make(map[string]int)
+	if err := Get(t.Context(), path, "edge", "/v1/status", &got); err != nil || got["mtu"] != 1500 {
+		t.Errorf("asked as the edge: %v, %v", got, err)
+	}
+	for _, role := range []string{"client", "connector"} {
+		clear(got)
+		err := Get(t.Context(), path, role, "/v1/status", &got)
+		want := "connect to " + path + ": that is the socket of the edge, and not of the " + role
+		if err == nil || err.Error() != want || advice.Of(err) != "name the state directory of the "+role+": --state-dir DIR" || len(got) != 0 {
+			t.Errorf("asked as the %s: %v, %v, hint %q", role, got, err, advice.Of(err))
+		}
 	}
 }
 
@@ -91,7 +111,7 @@ func TestLiveSocketIsRefusedByName(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), path+" is in use by process ") || !strings.Contains(err.Error(), os.Args[0]) {
 		t.Errorf("got %v", err)
 	}
-	if err := Get(t.Context(), path, "/", nil); err == nil || err.Error() != "Not Found" {
+	if err := Get(t.Context(), path, "client", "/", nil); err == nil || err.Error() != "Not Found" {
 		t.Errorf("the first server after the attempt: %v", err)
 	}
 }
@@ -106,7 +126,7 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	if err := ln.Close(); err != nil { // as kill -9 leaves it
 		t.Fatal(err)
 	}
-	if err := Get(t.Context(), path, "/", nil); !errors.Is(err, ErrNotRunning) {
+	if err := Get(t.Context(), path, "client", "/", nil); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("a socket that nobody serves: %v", err)
 	}
 	again, err := Listen(path)
@@ -138,7 +158,7 @@ func TestErrorsOfListenAndDial(t *testing.T) {
 	if _, err := Listen(long); advice.Of(err) != "choose a shorter --state-dir" {
 		t.Errorf("long path: %v, hint %q", err, advice.Of(err))
 	}
-	err := Get(t.Context(), missing, "/", nil)
+	err := Get(t.Context(), missing, "client", "/", nil)
 	if !errors.Is(err, ErrNotRunning) || err.Error() != "connect to "+missing+": no process is listening there" {
 		t.Errorf("dial: %v", err)
 	}

@@ -27,6 +27,14 @@ const maxPath = 103
 // winRefused is WSAECONNREFUSED of winsock2.h: syscall.ECONNREFUSED is a number of Go's own there.
 const winRefused = syscall.Errno(10061)
 
+// As is h with the role of this process in each answer.
+func As(role string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(roleHeader, role)
+		h.ServeHTTP(w, r)
+	})
+}
+
 // Serve serves h on the Unix socket path until ctx ends; it never returns nil.
 // A socket that a dead process left behind is replaced, one that a process
 // still serves is refused by name.

@@ -82,7 +82,7 @@ func (h *Home) Serve(ctx context.Context, handler http.Handler) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	return local.ServeListener(ctx, h.ln, handler, obs.HTTPErrors(h.log))
+	return local.ServeListener(ctx, h.ln, local.As(string(h.role), handler), obs.HTTPErrors(h.log))
 }
 
 // Close gives back what is held; after Serve there is no socket any more.

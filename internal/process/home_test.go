@@ -78,7 +78,7 @@ func TestHomeServesAndSaysReady(t *testing.T) {
 			t.Errorf("the supervisor was told %q, %v", b[:n], err)
 		}
 		if dir != "" {
-			if err := local.Get(t.Context(), Socket(proto.RoleConnector, dir), "/", nil); err != nil {
+			if err := local.Get(t.Context(), Socket(proto.RoleConnector, dir), string(proto.RoleConnector), "/", nil); err != nil {
 				t.Errorf("ready, and %v", err)
 			}
 		}

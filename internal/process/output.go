@@ -26,6 +26,33 @@ func WriteOutput(ctx context.Context, path string, b []byte) error {
 	return advice.With(err, outputHint(path, err))
 }
 
+// CheckOutput says of a path what WriteOutput would, as far as that is known before there is
+// something to write: its place is no directory, or it is one. Who asks first makes nothing that is
+// lost. "" is no output.
+func CheckOutput(path string) error {
+	if path == "" || path == "-" {
+		return nil
+	}
+	fi, err := os.Stat(path)
+	switch {
+	case err == nil && fi.IsDir():
+		_, err = replaceable(path)
+	case errors.Is(err, fs.ErrNotExist):
+		fi, err = os.Stat(filepath.Dir(path))
+		if err == nil && !fi.IsDir() {
+			err = syscall.ENOTDIR
+		}
+	}
+	if err == nil || advice.Of(err) != "" {
+		return err
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	err = &fs.PathError{Op: "open", Path: path, Err: err}
+	return advice.With(err, outputHint(path, err))
+}
+
 func writeOutput(ctx context.Context, path string, b []byte) error {
 	if path == "-" {
 		_, err := os.Stdout.Write(b)

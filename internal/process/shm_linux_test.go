@@ -33,7 +33,7 @@ func TestSocketInMemory(t *testing.T) {
 		t.Errorf("of another directory: %s", other)
 	}
 	go func() { _ = h.Serve(t.Context(), http.NotFoundHandler()) }()
-	if err := local.Get(t.Context(), socket, "/x", nil); err == nil || err.Error() != "Not Found" {
+	if err := local.Get(t.Context(), socket, string(proto.RoleConnector), "/x", nil); err == nil || err.Error() != "Not Found" {
 		t.Errorf("asked there: %v", err)
 	}
 	second := NewHome(proto.RoleConnector, dir, zap.NewNop())

@@ -126,7 +126,7 @@ func tokenText(path string, stdin io.Reader, env string) (text, from string, err
 		defer func() { _ = f.Close() }()
 		var fi fs.FileInfo
 		if fi, err = f.Stat(); err == nil {
-			if err := checkTokenMode(path, fi); err != nil {
+			if err := checkTokenMode(path, fi); err != nil && holdsToken(f, path) {
 				return "", "", err
 			}
 		}
@@ -135,6 +135,17 @@ func tokenText(path string, stdin io.Reader, env string) (text, from string, err
 		return "", "", &advice.Error{Text: "read token: " + err.Error(), Advice: openHint(err), Cause: err}
 	}
 	return readText(f, path)
+}
+
+// holdsToken says whether there is a token in f, and goes back to its beginning: of another file,
+// named by mistake, nobody is to change the mode.
+func holdsToken(f *os.File, path string) bool {
+	text, _, err := readText(f, path)
+	if err == nil {
+		_, err = proto.ParseToken(text)
+	}
+	_, seek := f.Seek(0, io.SeekStart)
+	return err == nil || seek != nil
 }
 
 // readText returns the one token that r holds: blank lines and comments (#) around it do not count.
@@ -152,7 +163,7 @@ func readText(r io.Reader, from string) (string, string, error) {
 	found, err := words(plain(b))
 	if err != nil {
 		return "", "", &advice.Error{
-			Text: "read token from " + from + ": " + err.Error(), Advice: "leave one line in it, the token that is valid now", Cause: err,
+			Text: "read token from " + from + ": " + err.Error(), Advice: advice.Of(err), Cause: err,
 		}
 	}
 	if found == "" {
@@ -177,9 +188,20 @@ func words(text string) (string, error) {
 		case found == "":
 			found, at = word, number
 		case strings.HasPrefix(word, proto.TokenPrefix) && strings.HasPrefix(found, proto.TokenPrefix):
-			return "", fmt.Errorf("it holds two tokens, in lines %d and %d", at, number)
+			return "", &advice.Error{
+				Text:   fmt.Sprintf("it holds two tokens, in lines %d and %d", at, number),
+				Advice: "leave one line in it, the token that is valid now",
+			}
+		case strings.HasPrefix(found, proto.TokenPrefix):
+			return "", &advice.Error{
+				Text:   fmt.Sprintf("lines %d and %d are not one token; was it broken into lines when it was copied?", at, number),
+				Advice: "make one line of the token, and leave nothing else in the file but remarks (#)",
+			}
 		default:
-			return "", fmt.Errorf("lines %d and %d are not one token; was it broken into lines when it was copied?", at, number)
+			return "", &advice.Error{
+				Text:   "it holds no token: no line begins with " + proto.TokenPrefix,
+				Advice: "name the file that the edge wrote: --output of oneping device token or oneping tunnel token",
+			}
 		}
 	}
 	return found, nil

@@ -45,7 +45,8 @@ func TestTokenText(t *testing.T) {
 	half := len(one) / 2
 	for name, c := range map[string]struct{ text, err, hint string }{
 		"two tokens":   {one + "\n# newer\n" + two + "\n", "it holds two tokens, in lines 1 and 3", "leave one line in it, the token that is valid now"},
-		"broken":       {"\n" + one[:half] + "\r\n" + one[half:], "lines 2 and 3 are not one token; was it broken into lines when it was copied?", "leave one line in it, the token that is valid now"},
+		"broken":       {"\n" + one[:half] + "\r\n" + one[half:], "lines 2 and 3 are not one token; was it broken into lines when it was copied?", "make one line of the token, and leave nothing else in the file but remarks (#)"},
+		"another file": {"grants:\n  - {}\n", "it holds no token: no line begins with op1_", "name the file that the edge wrote: --output of oneping device token or oneping tunnel token"},
 		"empty":        {"", "it is empty", "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token"},
 		"only a BOM":   {"\ufeff", "it is empty", "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token"},
 		"only remarks": {"# none yet\n\"\"\n", "it is empty", "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token"},
