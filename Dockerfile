@@ -1,5 +1,5 @@
 # oneping's images:
-#   oneping  the binary and CA certificates, nothing else: edge and connector (the default target)
+#   oneping  the binary, CA certificates and licences, nothing else: edge and connector (the default target)
 #   laptop   a client, and the tools that people ask the network with
 #   server   an application server: HTTP and DNS
 #   setup    what an operator types on a new edge, for docker-compose.yml
@@ -29,7 +29,9 @@ RUN go mod download && go build github.com/nats-io/nats-server/v2/server github.
 		gvisor.dev/gvisor/pkg/tcpip/stack gvisor.dev/gvisor/pkg/tcpip/transport/tcp
 COPY . .
 ARG VERSION=dev
-RUN go build -ldflags "-X main.version=$VERSION" -o /out/usr/local/bin/oneping .
+RUN go build -ldflags "-X main.version=$VERSION" -o /out/usr/local/bin/oneping . \
+	&& install -D -m 644 LICENSE /out/usr/share/doc/oneping/LICENSE \
+	&& scripts/licenses >/out/usr/share/doc/oneping/third-party-licenses
 # Directories that volumes are mounted on: a new volume takes their owner.
 RUN mkdir -p /out/state/edge /out/state/connector /out/state/client /out/run/edge /out/run/token
 
@@ -39,11 +41,15 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
 	&& rm -rf /var/lib/apt/lists/*
 ENV ONEPING_STATE_DIR=/var/lib/oneping
 COPY --from=build /out/usr/local/bin/oneping /usr/local/bin/
+COPY --from=build /out/usr/share/doc/oneping /usr/share/doc/oneping
+LABEL org.opencontainers.image.licenses=Apache-2.0
 ENTRYPOINT ["oneping"]
 CMD ["client", "up"]
 
 FROM debian:bookworm-slim AS setup
 COPY --from=build /out/usr/local/bin/oneping /usr/local/bin/
+COPY --from=build /out/usr/share/doc/oneping /usr/share/doc/oneping
+LABEL org.opencontainers.image.licenses=Apache-2.0
 COPY --from=build --chown=65532:65532 /out/run/token /run/oneping/connector-token
 COPY --from=build --chown=65532:65532 /out/run/token /run/oneping/laptop-token
 COPY --from=build --chown=65532:65532 /out/run/edge /run/oneping/edge
@@ -55,6 +61,8 @@ ENTRYPOINT ["sh", "/usr/local/bin/setup"]
 FROM scratch AS oneping
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out/usr/local/bin/oneping /usr/local/bin/
+COPY --from=build /out/usr/share/doc/oneping /usr/share/doc/oneping
+LABEL org.opencontainers.image.licenses=Apache-2.0
 COPY --from=build --chown=65532:65532 /out/state /var/lib/oneping
 COPY --from=build --chown=65532:65532 /out/run /run/oneping
 ENV ONEPING_STATE_DIR=/var/lib/oneping

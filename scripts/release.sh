@@ -5,7 +5,7 @@
 #   scripts/release.sh [-o DIR] [VERSION]      VERSION: the tag of this commit, or one made of its date and hash
 #   ONEPING_PLATFORMS="linux/amd64" scripts/release.sh …    only some platforms
 #
-# Needs Go, dpkg-deb, rpmbuild (Debian: rpm) and GNU tar.
+# Needs Go and GNU tar. Without dpkg-deb (Debian: dpkg) no deb is made, without rpmbuild (rpm) no rpm.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -19,9 +19,10 @@ while getopts ho: flag; do
 done
 shift $((OPTIND - 1))
 
-command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin
-for tool in go dpkg-deb rpmbuild tar gzip sha256sum; do
-	command -v $tool >/dev/null || { echo "scripts/release.sh: $tool is not installed" >&2; exit 1; }
+. scripts/machine.sh
+use_go || exit 1
+for tool in tar gzip sha256sum; do
+	there $tool || { echo "scripts/release.sh: $tool is not installed" >&2; exit 1; }
 done
 export LC_ALL=C TZ=UTC
 umask 022
@@ -44,20 +45,6 @@ rm -f "$out"/oneping[-_]* "$out/SHA256SUMS"
 texts=internal/service/linux
 
 build() { GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$3" .; }
-
-# licenses prints the licence of each module that is compiled in on any of our systems.
-licenses() {
-	local os
-	for os in linux darwin windows; do
-		GOOS=$os go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' .
-	done | sort -u | while read -r path ver dir; do
-		printf '%s %s\n\n' "$path" "$ver"
-		find "$dir" -maxdepth 1 \( -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' -o -iname 'patents*' \) | sort | xargs -r -d '\n' cat
-		printf '\n%s\n\n' ------------------------------------------------------------
-	done
-	printf 'Go\n\n'
-	cat "$(go env GOROOT)/LICENSE"
-}
 
 # age gives everything below a directory the time of the source.
 age() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
@@ -85,7 +72,7 @@ stage() {
 	install -D -m 644 "$work/docs/completions/oneping.bash" "$dir/usr/share/bash-completion/completions/oneping"
 	install -D -m 644 "$work/docs/completions/oneping.fish" "$dir/usr/share/fish/vendor_completions.d/oneping.fish"
 	install -d "$dir/usr/share/doc/oneping/docs"
-	install -m 644 scripts/package/copyright README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md "$dir/usr/share/doc/oneping/"
+	install -m 644 scripts/package/copyright LICENSE SECURITY.md README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md "$dir/usr/share/doc/oneping/"
 	install -m 644 docs/*.md "$dir/usr/share/doc/oneping/docs/"
 	gzip -9nc "$work/licenses" >"$dir/usr/share/doc/oneping/third-party-licenses.gz"
 }
@@ -130,7 +117,7 @@ rpm() {
 
 go build -ldflags "-X main.version=$version" -o "$work/native" .
 "$work/native" docs "$work/docs"
-licenses >"$work/licenses"
+scripts/licenses >"$work/licenses"
 
 for p in $platforms; do
 	os=${p%/*} arch=${p#*/} exe=oneping
@@ -139,13 +126,13 @@ for p in $platforms; do
 	name=oneping-$version-$os-$arch
 	mkdir -p "$work/tar/$name"
 	build "$os" "$arch" "$work/tar/$name/$exe"
-	cp -r "$work/docs/man" "$work/docs/completions" README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md "$work/tar/$name/"
+	cp -r "$work/docs/man" "$work/docs/completions" LICENSE SECURITY.md README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md "$work/tar/$name/"
 	install -D -m 644 -t "$work/tar/$name/docs" docs/*.md
 	cp "$work/licenses" "$work/tar/$name/third-party-licenses"
 	archive "$name" "$work/tar/$name"
 	if [ "$os" = linux ]; then
-		deb "$arch" "$work/tar/$name/$exe"
-		rpm "$arch" "$work/tar/$name/$exe"
+		! there dpkg-deb || deb "$arch" "$work/tar/$name/$exe"
+		! there rpmbuild || rpm "$arch" "$work/tar/$name/$exe"
 	fi
 	rm -rf "${work:?}/tar/$name"
 done
@@ -153,3 +140,5 @@ done
 cd "$out"
 sha256sum oneping[-_]* >SHA256SUMS
 ls -sh1
+there dpkg-deb || echo "left out: deb: dpkg-deb is not installed (Debian: dpkg)" >&2
+there rpmbuild || echo "left out: rpm: rpmbuild is not installed (Debian: rpm)" >&2

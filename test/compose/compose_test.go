@@ -5,7 +5,6 @@ package compose
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -26,11 +25,7 @@ func TestCompose(t *testing.T) {
 	}
 	// Debian's client is as old as its engine; another one that stands before it in PATH is not.
 	t.Setenv("PATH", "/usr/bin:"+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	for name, pkg := range needed {
-		if _, err := exec.LookPath(name); err != nil {
-			program.LeaveOut(t, name+" is missing: apt-get install "+pkg)
-		}
-	}
+	program.Needs(t, "dockerd", "docker", "debootstrap")
 	runtime.LockOSThread() // Pdeathsig is about the thread that started the engine
 	before := lookAtHost(t)
 	data := lockCache(t)
@@ -243,7 +238,8 @@ func (s *stack) image(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(files, " "); got != "/etc/ssl/certs/ca-certificates.crt /usr/local/bin/oneping" {
+	if got := strings.Join(files, " "); got != "/etc/ssl/certs/ca-certificates.crt /usr/local/bin/oneping "+
+		"/usr/share/doc/oneping/LICENSE /usr/share/doc/oneping/third-party-licenses" {
 		t.Errorf("files: %s", got)
 	}
 	s.reproduced(t, filepath.Join(dir, "usr/local/bin/oneping"))

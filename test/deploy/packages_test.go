@@ -74,6 +74,10 @@ func (r release) deb(t *testing.T) {
 	in("bash", "-n", "/usr/share/bash-completion/completions/oneping")
 	in("gzip", "-t", "/usr/share/doc/oneping/third-party-licenses.gz")
 	in("test", "-s", "/usr/share/doc/oneping/docs/troubleshooting.md")
+	r.licensed(t, filepath.Join(root, "usr/share/doc/oneping"))
+	if text := read(t, root, "/usr/share/doc/oneping/copyright"); !strings.Contains(text, "\nLicense: Apache-2.0\n") {
+		t.Errorf("the copyright: %s", text)
+	}
 
 	edited := "deny: [10.0.0.1]\n"
 	if err := os.WriteFile(filepath.Join(root, "etc/oneping/connector.yaml"), []byte(edited), 0o644); err != nil {
@@ -120,10 +124,24 @@ func (r release) rpm(t *testing.T) {
 		t.Errorf("files differ from the package's list: %s", out)
 	}
 	run(t, time.Minute, ".", "chroot", root, "getent", "group", "oneping")
+	r.licensed(t, filepath.Join(root, "usr/share/doc/oneping"))
+	if out := rpm("-qp", "--qf", "%{LICENSE}", file); out != "Apache-2.0" {
+		t.Errorf("licence: %s", out)
+	}
 	rpm("-e", "--nodeps", "oneping")
 	run(t, time.Minute, ".", "chroot", root, "groupdel", "oneping") // rpm keeps groups, whose files may be left
 	if diff := cmp.Diff(before, tree(t, root)); diff != "" {
 		t.Errorf("erased, and what is left:\n%s", diff)
+	}
+}
+
+// licensed looks for the licence and for how to report a vulnerability, as they are in the tree.
+func (r release) licensed(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"LICENSE", "SECURITY.md"} {
+		if read(t, dir, name) != read(t, "../..", name) {
+			t.Errorf("%s of %s is not the tree's", name, dir)
+		}
 	}
 }
 
