@@ -15,8 +15,10 @@ esac
 
 debian=debian:bookworm-slim golang=golang:1.26-bookworm
 label=org.oneping.base # what an image of ours was made from; official ones have no such label
-command -v go >/dev/null || PATH=$PATH:/usr/local/go/bin
-PATH=$PATH:/usr/sbin:/sbin
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/scripts/machine.sh"
+use_go 2>/dev/null || : # make_golang wants it, and says so
+PATH=$(with_sbin)
 
 die() { echo "scripts/images.sh: $*" >&2; exit 1; }
 docker version >/dev/null 2>&1 || die "no container engine answers (docker version)"

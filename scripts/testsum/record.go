@@ -9,25 +9,26 @@ import (
 )
 
 // record is what one section adds to the results file: counts, closing lines,
-// and a line for each failure.
+// a line for each failure, and one for tests that were left out for want of the same programs.
 type record struct {
-	passed, failed, skipped int
-	line                    string
-	detail                  []string
+	counts
+	line         string
+	detail       []string
+	leftOutLines []string
 }
 
 // stored is a record as it stands in the file, one JSON object a line.
 type stored struct {
-	Passed, Failed, Skipped int
-	Line                    string
-	Detail                  []string
+	Passed, Failed, Skipped, LeftOut int
+	Line                             string
+	Detail, LeftOutLines             []string
 }
 
 func (r record) save(file string) error {
 	if file == "" {
 		return nil
 	}
-	b, err := json.Marshal(stored{r.passed, r.failed, r.skipped, r.line, r.detail})
+	b, err := json.Marshal(stored{r.passed, r.failed, r.skipped, r.counts.leftOut, r.line, r.detail, r.leftOutLines})
 	if err != nil {
 		return fmt.Errorf("save results: %w", err)
 	}
@@ -61,12 +62,21 @@ func printClosing(file string, out io.Writer) error {
 		sum.Passed += r.Passed
 		sum.Failed += r.Failed
 		sum.Skipped += r.Skipped
+		sum.LeftOut += r.LeftOut
 		sum.Detail = append(sum.Detail, r.Detail...)
+		sum.LeftOutLines = append(sum.LeftOutLines, r.LeftOutLines...)
+	}
+	for _, l := range sum.LeftOutLines {
+		fmt.Fprintln(out, l)
 	}
 	for _, d := range sum.Detail {
 		fmt.Fprintln(out, d)
 	}
-	fmt.Fprintf(out, "%d passed, %d failed, %d skipped\n", sum.Passed, sum.Failed, sum.Skipped)
+	fmt.Fprintf(out, "%d passed, %d failed, %d skipped", sum.Passed, sum.Failed, sum.Skipped)
+	if sum.LeftOut > 0 {
+		fmt.Fprintf(out, ", %d left out", sum.LeftOut)
+	}
+	fmt.Fprintln(out)
 	if sum.Failed > 0 || sum.Passed == 0 {
 		return errFailed
 	}

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"os/exec"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -63,7 +66,39 @@ func (r *run) said() []string {
 	return lines[:min(len(lines), saidLines)]
 }
 
-type counts struct{ passed, failed, skipped int }
+// missing is what a test says that is left out for want of programs (test/program.Needs).
+var missing = regexp.MustCompile(`(?m)^ +\w+\.go:\d+: missing: (.+)$`)
+
+// wants returns the programs, each with its package, for want of which a test has been left out: ""
+// if it skipped for another reason, or if a program that it names is there.
+func (r *run) wants() string {
+	if r == nil {
+		return ""
+	}
+	m := missing.FindStringSubmatch(strings.Join(r.output, ""))
+	if m == nil {
+		return ""
+	}
+	for _, what := range strings.Split(m[1], ", ") {
+		name, _, _ := strings.Cut(what, " ")
+		if _, err := exec.LookPath(name); err == nil {
+			return ""
+		}
+	}
+	return m[1]
+}
+
+type counts struct{ passed, failed, skipped, leftOut int }
+
+// ended is how many tests have ended, in any way.
+func (c counts) ended() int { return c.passed + c.failed + c.skipped + c.leftOut }
+
+func (c *counts) add(o counts) {
+	c.passed += o.passed
+	c.failed += o.failed
+	c.skipped += o.skipped
+	c.leftOut += o.leftOut
+}
 
 // summary turns events into progress and counts.
 type summary struct {
@@ -75,12 +110,13 @@ type summary struct {
 	running  map[string]*run    // by package + " " + test
 	packages map[string]*counts // of tests that have ended
 	total    counts
-	lines    []string // closing lines, one a package
-	detail   []string // what failed, or was skipped without leave
+	lines    []string       // closing lines, one a package
+	detail   []string       // what failed, or was skipped without leave
+	leftOut  map[string]int // tests, by package + " needs " + programs
 }
 
 func newSummary(out io.Writer, allowed map[string]bool, verbose bool) *summary {
-	return &summary{out: out, allowed: allowed, verbose: verbose, running: make(map[string]*run), packages: make(map[string]*counts)}
+	return &summary{out: out, allowed: allowed, verbose: verbose, running: make(map[string]*run), packages: make(map[string]*counts), leftOut: make(map[string]int)}
 }
 
 // line takes one line of input; what is not JSON is shown as it is.
@@ -148,6 +184,9 @@ func (s *summary) testEnded(key string, e event) {
 		s.show(r)
 	case s.mayskip(name(e.Package), e.Test):
 		c.skipped++
+	case r.wants() != "":
+		c.leftOut++
+		s.leftOut[name(e.Package)+" needs "+r.wants()]++
 	default:
 		c.failed++
 		s.detail = append(s.detail, "FAIL: "+key+": skipped, but test/SKIPS does not list it")
@@ -213,14 +252,15 @@ func (s *summary) packageEnded(e event) {
 	if c.skipped > 0 {
 		line += fmt.Sprintf(", %d skipped", c.skipped)
 	}
-	if c.passed+c.failed+c.skipped == 0 {
+	if c.leftOut > 0 {
+		line += fmt.Sprintf(", %d left out", c.leftOut)
+	}
+	if c.ended() == 0 {
 		return
 	}
 	fmt.Fprintln(s.out, line)
 	s.lines = append(s.lines, line)
-	s.total.passed += c.passed
-	s.total.failed += c.failed
-	s.total.skipped += c.skipped
+	s.total.add(*c)
 	delete(s.packages, e.Package)
 }
 
@@ -234,9 +274,7 @@ func (s *summary) finish() {
 		s.show(r)
 	}
 	for _, c := range s.packages {
-		s.total.passed += c.passed
-		s.total.failed += c.failed
-		s.total.skipped += c.skipped
+		s.total.add(*c)
 	}
 }
 
@@ -274,6 +312,10 @@ func (s *summary) reportRunning(every time.Duration) (stop func()) {
 
 func (s *summary) save(file string) error {
 	sort.Strings(s.lines)
-	r := record{passed: s.total.passed, failed: s.total.failed, skipped: s.total.skipped, line: strings.Join(s.lines, "\n"), detail: s.detail}
+	r := record{counts: s.total, line: strings.Join(s.lines, "\n"), detail: s.detail}
+	for _, key := range slices.Sorted(maps.Keys(s.leftOut)) {
+		pkg, programs, _ := strings.Cut(key, " needs ")
+		r.leftOutLines = append(r.leftOutLines, fmt.Sprintf("left out: %d of %s: missing: %s", s.leftOut[key], pkg, programs))
+	}
 	return r.save(file)
 }

@@ -20,23 +20,13 @@ import (
 // version is what the test's release calls itself.
 const version = "1.2.3-rc4"
 
-// needed is what the tests call, and the Debian package of each.
-var needed = map[string]string{
-	"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "systemd-analyze": "systemd", "rpmbuild": "rpm",
-	"dpkg-deb": "dpkg", "nsenter": "util-linux", "ip": "iproute2",
-}
-
 // TestDeploy builds a release once and puts it to use. The parts are independent of each other.
 func TestDeploy(t *testing.T) {
 	if os.Getuid() != 0 {
 		program.LeaveOut(t, "installing packages in a root needs root")
 	}
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin:/usr/local/go/bin")
-	for name, pkg := range needed {
-		if _, err := exec.LookPath(name); err != nil {
-			program.LeaveOut(t, name+" is missing: apt-get install "+pkg)
-		}
-	}
+	program.Needs(t, "debootstrap", "systemd-nspawn", "systemd-analyze", "rpmbuild", "ip")
 	r := release{base: strings.TrimSpace(run(t, 10*time.Minute, "../..", "scripts/debian-root.sh")), dir: build(t, "../..")}
 	t.Run("two builds", r.sameTwice)
 	t.Run("units", r.units)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -182,7 +181,10 @@ func (l *lab) execArgs(node string, argv []string) []string {
 // exec runs a command in a node and returns how it ended.
 func (l *lab) exec(node string, argv ...string) result {
 	l.t.Helper()
-	return l.oneping(l.execArgs(node, argv)...)
+	needsCommand(l.t, argv)
+	r := l.oneping(l.execArgs(node, argv)...)
+	needsOf(l.t, r)
+	return r
 }
 
 // run runs a command in a node that has to end with code 0, and returns what it wrote to standard output.
@@ -225,15 +227,6 @@ func (l *lab) up(node string) { l.t.Helper(); l.must("lab", "start", "--name", l
 func (l *lab) poll(what string, within time.Duration, ok func() bool) {
 	l.t.Helper()
 	program.Poll(l.t, what, within, ok)
-}
-
-// needs skips the test when a program is missing, and fails it under CI.
-func needs(t testing.TB, programs ...string) {
-	t.Helper()
-	missing := slices.DeleteFunc(slices.Clone(programs), func(p string) bool { _, err := exec.LookPath(p); return err == nil })
-	if len(missing) > 0 {
-		program.LeaveOut(t, "not installed: "+strings.Join(missing, ", "))
-	}
 }
 
 // forgetMTU makes a node forget which path MTUs it has been told.

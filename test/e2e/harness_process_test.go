@@ -31,6 +31,7 @@ type process struct {
 // start runs a command in a node in the background. It is ended with the test, at the latest.
 func (l *lab) start(node string, argv ...string) *process {
 	l.t.Helper()
+	needsCommand(l.t, argv)
 	p := &process{l: l, what: node + ": " + strings.Join(argv, " "), done: make(chan struct{}), grown: make(chan struct{}), began: time.Now()}
 	p.cmd = exec.Command(bin, l.execArgs(node, argv)...)
 	p.cmd.Dir = l.dir
