@@ -15,9 +15,6 @@ import (
 	"github.com/oneping/oneping/test/program"
 )
 
-// needed is what the test calls, and the Debian package of each.
-var needed = map[string]string{"dockerd": "docker.io", "docker": "docker.io", "debootstrap": "debootstrap", "unshare": "util-linux"}
-
 // TestCompose runs the stack as docs/containers.md says. Its parts build on each other.
 func TestCompose(t *testing.T) {
 	if os.Getuid() != 0 {
