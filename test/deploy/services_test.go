@@ -3,8 +3,10 @@
 package deploy
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -104,6 +106,14 @@ func (r release) services(t *testing.T) {
 			t.Errorf("%s: a second install\n%s", node, out)
 		}
 	}
+	network := operator(machines)
+	page := program.Play{Page: "docs/day-two.md"}
+	for _, b := range program.Page(t, page.Page) {
+		if b.Lang == "text" && strings.HasSuffix(b.Place, ".service") {
+			page.Job(t, b, network)
+		}
+	}
+	path("the path after a day")
 	connector.halt()
 	laptop.halt()
 	connector.boot()
@@ -112,7 +122,7 @@ func (r release) services(t *testing.T) {
 
 	for _, node := range nodes {
 		m := machines[node]
-		m.run("rm -f *.token *.yaml *.deb")
+		m.run("rm -f *.token *.yaml *.deb *.gz *.backup")
 		for line := range strings.Lines(blocks(t, "sh", "remove")) {
 			m.run(strings.Replace(line, "oneping client ", "oneping "+role[node]+" ", 1))
 		}
@@ -124,6 +134,28 @@ func (r release) services(t *testing.T) {
 			t.Errorf("%s: purged, and what is left:\n%s", node, diff)
 		}
 	}
+}
+
+// operator types what stands on a page into machines, by their names.
+type operator map[string]*machine
+
+// Type types a line.
+func (o operator) Type(t *testing.T, node, line string) (string, int) {
+	t.Helper()
+	out, err := o[node].try("exec 2>&1; " + line)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return out, exit.ExitCode()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out, 0
+}
+
+// Carry carries a file.
+func (o operator) Carry(t *testing.T, file, from, to string) {
+	t.Helper()
+	o[from].carry(file, o[to])
 }
 
 // tar installs and uninstalls services of the program alone, with no package on the machine.
