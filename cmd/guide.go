@@ -66,7 +66,7 @@ func (g *guide) write(w io.Writer) error {
 	say("On the laptop, with laptop.token copied there (good once, within an hour):",
 		"sudo oneping client up --token-file laptop.token")
 	say("On the laptop, see the path:",
-		"traceroute -I 172.16.10.120")
+		"oneping trace 172.16.10.120")
 	_, err := io.WriteString(w, b.String())
 	return err
 }

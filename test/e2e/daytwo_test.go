@@ -16,7 +16,6 @@ import (
 // in .service is about systemd or packages: test/deploy plays it.
 func TestDayTwo(t *testing.T) {
 	t.Parallel()
-	needs(t, "traceroute", "ping")
 	l := newLab(t, "--bare", "--laptops", "3")
 	_, roles := l.deployed()
 	operator := &operator{l: l, roles: roles}

@@ -21,7 +21,7 @@ var deployPages = []string{"docs/install.md", "docs/deploy.md", "docs/policy.md"
 // nothing runs yet: first all that is done by hand, then what looks at it.
 func TestDeployPages(t *testing.T) {
 	t.Parallel()
-	needs(t, "traceroute")
+	needs(t, "sysctl")
 	l := newLab(t, "--bare")
 	blocks, _ := l.deployed()
 	ran := make(map[string]int)
@@ -83,7 +83,7 @@ func (l *lab) pageLine(node, line string) *process {
 	}
 	out := l.run(node, "sh", "-c", line)
 	switch {
-	case strings.HasPrefix(line, "traceroute"):
+	case strings.HasPrefix(line, "oneping trace"):
 		wantHops(l.t, line, addresses(out), defaultHop, connectorV4, serverV4)
 	case strings.HasPrefix(line, "oneping policy explain"):
 		wantDenial(l.t, line, out)
@@ -150,7 +150,7 @@ func addresses(out string) []string {
 // TestLabPage does what the page says about playing with the lab.
 func TestLabPage(t *testing.T) {
 	t.Parallel()
-	needs(t, "traceroute", "ping", "mtr")
+	needs(t, "ping", "mtr")
 	l := newLab(t, "--bare") // for its folder; the page makes its own lab
 	name := l.name + "-page"
 	t.Cleanup(func() { l.oneping("lab", "down", "--name", name) })
