@@ -34,6 +34,7 @@
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see
 //	pages                        what the pages say about the lab and three machines, typed;
 //	                             daytwo: the jobs of docs/day-two.md
+//	                             pages_paths: every tool on those machines, over IPv4 and IPv6
 //	transcripts                  what docs/troubleshooting.md shows; transcripts_behind: behind routers
 //	restart                      edge and connector killed and stopped
 //	routes                       the routes of the laptop, and many of them

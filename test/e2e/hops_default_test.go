@@ -53,12 +53,7 @@ func TestHopOfTheOtherFamily(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLab(t, "--bare")
 			l.byHandWith("--advertise "+edgeDialV4+":7844 --hop "+c.hop, "grants: [{id: two, who: [\"*\"], to: [\""+c.connector+"\", \""+c.server+"\"], how: [trace]}]\n")
-			hop := ""
-			for _, a := range l.edgeStatus().Hops {
-				if a.Is4() == (c.flag == "-4") {
-					hop = a.String()
-				}
-			}
+			hop := l.ownHop(c.flag)
 			l.wantTrace("the path", "laptop", []string{c.flag, c.server}, hop, c.connector, c.server)
 			r := l.exec("laptop", "ping", c.flag, "-n", "-c1", "-W2", c.denied)
 			if !strings.Contains(r.stdout, "From "+hop+" icmp_seq=1 ") || !strings.Contains(r.stdout, c.says) {
