@@ -55,7 +55,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 		t.Row("identity", s.Identity.CertificateText(now))
 	}
 	for _, x := range s.Warnings {
-		t.Row("warning", x.Text)
+		t.Row(term.Warn("warning"), x.Text)
 		t.Hint(x.Hint)
 	}
 	return t.Print(w)
@@ -64,13 +64,13 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 func linkLine(s *Status, now time.Time) string {
 	since := now.Sub(s.Since).Round(time.Second)
 	if !s.Up {
-		return fmt.Sprintf("down for %s; captured traffic is answered with host unreachable", since)
+		return fmt.Sprintf(term.Bad("down")+" for %s; captured traffic is answered with host unreachable", since)
 	}
 	edge := ""
 	if s.Edge != "" {
 		edge = " (edge " + s.Edge + ")"
 	}
-	return fmt.Sprintf("up for %s to %s%s", since, s.Link.Remote, edge)
+	return fmt.Sprintf(term.Good("up")+" for %s to %s%s", since, s.Link.Remote, edge)
 }
 
 func pathLine(s *Status, now time.Time) string {

@@ -1,8 +1,10 @@
 package cmd
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -66,14 +68,43 @@ func wantCommandLine(t *testing.T, example string) string {
 }
 
 // TestHelpIsNarrow: nobody reads a line that is wider than a terminal. Examples may be, they are to
-// be copied.
+// be copied. Whatever the width, all words are there.
 func TestHelpIsNarrow(t *testing.T) {
 	for _, cmd := range commands(newRootCmd("dev")) {
-		cmd.Example = ""
-		for _, line := range strings.Split(cmd.Long+"\n"+cmd.UsageString(), "\n") {
-			if n := len([]rune(line)); n > widest {
-				t.Errorf("%s --help: a line of %d characters:\n%s", cmd.CommandPath(), n, line)
+		words := strings.Fields(helpText(cmd, widest))
+		for _, width := range []int{60, helpWidth, widest} {
+			text := helpText(cmd, width)
+			if got := strings.Fields(text); !slices.Equal(got, words) {
+				t.Errorf("%s --help, %d wide, has other words:\n%s", cmd.CommandPath(), width, text)
+			}
+			asIs := cmd.Long + "\n" + cmd.Example
+			for line := range strings.Lines(text) {
+				words := len(strings.Fields(line))
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && words > 1 && !(line[0] == ' ' && strings.Contains(asIs, strings.TrimSpace(line))) {
+					t.Errorf("%s --help, %d wide: a line of %d characters:\n%s", cmd.CommandPath(), width, n, line)
+				}
 			}
 		}
 	}
+}
+
+// Who reads help through a pipe gets 80 columns, by each of the ways to ask for it.
+func TestHelpOfAPipe(t *testing.T) {
+	want := helpText(find(t, "lab"), helpWidth)
+	for _, args := range [][]string{{"lab", "--help"}, {"help", "lab"}, {"lab", "-h"}} {
+		if out, errs := oneping(t, args...); out != want || errs != "" {
+			t.Errorf("%q: %q\n%s\nwant\n%s", args, errs, out, want)
+		}
+	}
+}
+
+// find returns a command by its path below oneping.
+func find(t *testing.T, path ...string) *cobra.Command {
+	t.Helper()
+	cmd, _, err := newRootCmd("dev").Find(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.InitDefaultHelpFlag() // as Execute does
+	return cmd
 }

@@ -89,9 +89,9 @@ func writeLab(out io.Writer, s lab.Status) error {
 func labState(n lab.NodeStatus) string {
 	switch {
 	case n.State == lab.StateRunning && n.Ready:
-		return "ready"
+		return term.Good("ready")
 	case n.State == lab.StateExited && n.ExitCode != nil:
-		return fmt.Sprintf("exited (%d)", *n.ExitCode)
+		return term.Bad(fmt.Sprintf("exited (%d)", *n.ExitCode))
 	}
 	return string(n.State)
 }

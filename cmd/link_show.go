@@ -7,15 +7,15 @@ import (
 	"github.com/oneping/oneping/internal/term"
 )
 
-// linkState says in words whether a node is there.
+// linkState says whether a node is there: a cell of a table.
 func linkState(p *admin.Presence, seen time.Time, revoked bool, now time.Time) string {
 	switch {
 	case revoked:
-		return "revoked"
+		return term.Bad("revoked")
 	case p != nil:
-		up := "up " + term.Span(now.Sub(p.Since))
+		up := term.Good("up") + " " + term.Span(now.Sub(p.Since))
 		if p.Configuration.Behind() {
-			up += ", " + p.Configuration.Numbers()
+			up += ", " + term.Warn(p.Configuration.Numbers())
 		}
 		return up
 	case !seen.IsZero():

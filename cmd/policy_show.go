@@ -77,9 +77,9 @@ func tunnelText(e *admin.Explanation) string {
 
 func answerText(e *admin.Explanation) string {
 	if e.Allowed {
-		return "allowed by grant " + e.Grant
+		return term.Good("allowed") + " by grant " + e.Grant
 	}
-	text := "denied: no grant matches"
+	text := term.Bad("denied") + ": no grant matches"
 	if e.Count > 1 {
 		text += fmt.Sprintf(" (%d times)", e.Count)
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -83,9 +82,6 @@ const (
 	groupManage = "manage"
 )
 
-// widest is how wide a help text gets.
-const widest = 100
-
 func newRootCmd(version string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "oneping",
@@ -105,7 +101,7 @@ Try it on this machine, without root:
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return wrongFlag(c, err, seeHelp(c))
 	})
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", widest)))
+	root.SetHelpFunc(showHelp)
 	root.AddGroup(
 		&cobra.Group{ID: groupTry, Title: "Try everything on this machine:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask for the path, without root:"},

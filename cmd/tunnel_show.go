@@ -9,11 +9,19 @@ import (
 	"github.com/oneping/oneping/internal/term"
 )
 
+// tunnelState says how many connectors of a tunnel are there: a cell of a table.
 func tunnelState(connected, all int) string {
 	if all == 0 {
 		return "none enrolled"
 	}
-	return fmt.Sprintf("%d of %d up", connected, all)
+	text := fmt.Sprintf("%d of %d up", connected, all)
+	switch connected {
+	case 0:
+		return term.Bad(text)
+	case all:
+		return term.Good(text)
+	}
+	return text
 }
 
 // writeTunnels lists tunnels for people.

@@ -16,14 +16,14 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	row := func(name, format string, args ...any) { t.Row(name, fmt.Sprintf(format, args...)) }
 	since := now.Sub(s.Since).Round(time.Second)
 	if s.Link != nil {
-		row("link", "up for %s to %s (edge %s)", since, s.Link.Remote, s.Edge)
+		row("link", term.Good("up")+" for %s to %s (edge %s)", since, s.Link.Remote, s.Edge)
 		t.Row("path", s.Link.PathText(now))
 		if loss := s.Link.LossText("edge"); loss != "" {
 			t.Row("loss", loss)
 		}
 		row("tunnel", "%s, connector id %s", s.Tunnel, s.ID)
 	} else {
-		row("link", "down for %s to %s", since, strings.Join(s.Edges, ", "))
+		row("link", term.Bad("down")+" for %s to %s", since, strings.Join(s.Edges, ", "))
 		if s.LastError != "" {
 			t.Row("", s.LastError)
 		}

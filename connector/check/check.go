@@ -91,12 +91,12 @@ func Passed(fs []Finding) bool {
 func Write(w io.Writer, fs []Finding) error {
 	var t term.Table
 	for _, f := range fs {
-		result := "pass"
+		result := term.Good("pass")
 		if !f.OK {
-			result = "FAIL"
+			result = term.Bad("FAIL")
 		}
 		if !f.OK && !f.Needed {
-			result = "warn"
+			result = term.Warn("warn")
 		}
 		t.Row(result, f.Name, f.Detail)
 		if f.Fix != "" && !f.OK {

@@ -16,7 +16,10 @@
 //     2 rules). An age has one unit: 5s, 12m, 3h, 40d.
 //   - --json prints the same as JSON, indented by two. Its field names are an interface: they stay.
 //   - What a node says of itself is a stranger's word: it is Printable before it is kept or shown.
-//   - Colour, and lines that are drawn over, are for terminals only.
+//   - Colour, and lines that are drawn over, are for terminals only. States have one of three colours
+//     (Good, Warn, Bad), and words that say the same; NO_COLOR and TERM=dumb leave them out.
+//   - On a terminal nothing is wider than it: a row of a table is folded, a text goes on below. What
+//     is piped has one line a row.
 //
 // What does not belong here: the words of a role. Each role says what its own status means
 // (Status.WriteText); the commands in package cmd say the rest.
