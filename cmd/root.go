@@ -102,6 +102,11 @@ Try it on this machine, without root:
 		return wrongFlag(c, err, seeHelp(c))
 	})
 	root.SetHelpFunc(showHelp)
+	root.PersistentPreRun = func(c *cobra.Command, _ []string) {
+		if c.Name() == cobra.ShellCompRequestCmd {
+			unquoteHelp(root)
+		}
+	}
 	root.AddGroup(
 		&cobra.Group{ID: groupTry, Title: "Try everything on this machine:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask for the path, without root:"},
@@ -113,6 +118,7 @@ Try it on this machine, without root:
 	addGroup(root, groupRoles, newEdgeCmd(), newConnectorCmd(), newClientCmd())
 	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd(), newTokenCmd())
 	root.AddCommand(newVersionCmd(), newDocsCmd(root))
+	offerValues(root)
 	return root
 }
 

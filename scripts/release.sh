@@ -65,9 +65,9 @@ stage() {
 	done
 	install -D -m 644 $texts/sysusers.conf "$dir/usr/lib/sysusers.d/oneping.conf"
 	install -D -m 644 $texts/49-oneping.conf "$dir/usr/share/oneping/49-oneping.conf"
-	for f in "$work"/docs/man/*.1; do
-		install -d "$dir/usr/share/man/man1"
-		gzip -9nc "$f" >"$dir/usr/share/man/man1/$(basename "$f").gz"
+	for f in "$work"/docs/man/*.[157]; do
+		install -d "$dir/usr/share/man/man${f##*.}"
+		gzip -9nc "$f" >"$dir/usr/share/man/man${f##*.}/$(basename "$f").gz"
 	done
 	install -D -m 644 "$work/docs/completions/oneping.bash" "$dir/usr/share/bash-completion/completions/oneping"
 	install -D -m 644 "$work/docs/completions/oneping.fish" "$dir/usr/share/fish/vendor_completions.d/oneping.fish"

@@ -71,6 +71,9 @@ func (r release) deb(t *testing.T) {
 		}
 		in("gzip", "-t", "/usr/share/man/man1/oneping-"+role+"-service-install.1.gz")
 	}
+	for _, page := range []string{"man5/oneping-policy.5", "man5/oneping-edge.yaml.5", "man5/oneping-client.yaml.5", "man5/oneping-connector.yaml.5", "man7/oneping-troubleshooting.7"} {
+		in("gzip", "-t", "/usr/share/man/"+page+".gz")
+	}
 	in("bash", "-n", "/usr/share/bash-completion/completions/oneping")
 	in("gzip", "-t", "/usr/share/doc/oneping/third-party-licenses.gz")
 	in("test", "-s", "/usr/share/doc/oneping/docs/troubleshooting.md")
