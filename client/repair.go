@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -43,6 +44,10 @@ func Repair(cfg Config, all bool) (done osroute.Repaired, err error) {
 	}
 	return osroute.Repair(journal, cfg.TUN, all)
 }
+
+// Unreachable returns what clients captured that were killed: nothing reaches that from this host
+// until one is started or Repair has been asked to.
+func Unreachable() ([]netip.Prefix, error) { return osroute.Unreachable() }
 
 // refuseRepair says of a client that runs that it needs no repair; other errors stay as they are.
 func refuseRepair(err error) error {

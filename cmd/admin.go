@@ -19,7 +19,7 @@ func (a *adminFlags) bind(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().StringVar(&a.stateDir, "state-dir", "", "data `DIR` of the edge "+stateDirHelp(proto.RoleEdge))
 	a.output.bind(cmd, "")
 	run := cmd.RunE
-	cmd.RunE = func(c *cobra.Command, args []string) error { return a.notRunning(run(c, args)) }
+	cmd.RunE = func(c *cobra.Command, args []string) error { return a.notRunning(c, run(c, args)) }
 	return cmd
 }
 
@@ -28,4 +28,6 @@ func (a *adminFlags) edge() *admin.Client {
 	return admin.NewClient(process.FindSocket(proto.RoleEdge, a.stateDir))
 }
 
-func (a *adminFlags) notRunning(err error) error { return notRunning(err, proto.RoleEdge, a.stateDir) }
+func (a *adminFlags) notRunning(c *cobra.Command, err error) error {
+	return notRunning(c.Context(), err, proto.RoleEdge, a.stateDir)
+}

@@ -3,6 +3,7 @@ package cmd
 import (
 	"errors"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -13,6 +14,7 @@ import (
 	"github.com/oneping/oneping/internal/node"
 	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/process"
+	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/proto"
 )
 
@@ -26,6 +28,7 @@ and carries them over one QUIC link. It answers nothing by itself: what ping,
 traceroute and curl report comes from the path behind it.`,
 	}
 	cmd.AddCommand(newClientUpCmd(), newClientStatusCmd(), newClientRepairCmd(), newClientConfigCmd(), newServiceCmd(proto.RoleClient))
+	cmd.AddCommand(newDownCmd(proto.RoleClient), newRestartCmd(proto.RoleClient), newLogsCmd(proto.RoleClient))
 	return cmd
 }
 
@@ -96,9 +99,12 @@ func newClientUpCmd() *cobra.Command {
 	var f clientFlags
 	cmd := &cobra.Command{
 		Use:     "up",
-		Aliases: []string{"run"},
-		Short:   "Run the client in the foreground until it is interrupted",
-		Long: `up enrols with a device token on the first start (later starts need none), opens
+		Aliases: []string{"run", "start"},
+		Short:   "Run the client in the foreground until it is interrupted, or start its service",
+		Long: `up without a flag starts the client's service where there is one ("oneping client
+service install"). Else, and always under the name run, it runs in the foreground.
+
+It enrols with a device token on the first start (later starts need none), opens
 the TUN device and stays connected. When it is stopped its routes, rules and device
 are gone. One that was killed, or ended with an error, does not do that: what it
 captured stays unreachable, rather than leaking, until the next start, whose exit
@@ -106,17 +112,37 @@ removes all of it, or until "oneping client repair".`,
 		Example: "  oneping client up --token-file device.token\n  ONEPING_TOKEN=op1_… oneping client up",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if s := ownService(c); s != nil {
+				return startService(c, s, proto.RoleClient)
+			}
 			cl, cfg, err := f.build(c)
 			if err != nil {
 				return err
 			}
 			memory.Keep(cfg.Memory)
 			defer obs.TakeStd(cfg.Log)()
-			return runRole(c, cl.Run)
+			return runRole(c, proto.RoleClient, cl.Run)
 		},
 	}
 	f.bind(cmd)
 	return cmd
+}
+
+// ownService returns the client's service where up means that: somebody types it with no flag on a
+// machine that has one. What a unit of his own runs, or a lab, is a client in the foreground.
+func ownService(c *cobra.Command) *service.State {
+	if c.CalledAs() == "run" || c.Flags().NFlag() > 0 {
+		return nil
+	}
+	for _, name := range []string{process.TokenVariable, "ONEPING_STATE_DIR", "NOTIFY_SOCKET"} {
+		if os.Getenv(name) != "" {
+			return nil
+		}
+	}
+	if s := service.Look(c.Context(), proto.RoleClient); s.Chosen() {
+		return &s
+	}
+	return nil
 }
 
 func newClientConfigCmd() *cobra.Command {

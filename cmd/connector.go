@@ -35,6 +35,7 @@ one tunnel serve it together.`,
 		&cobra.Group{ID: groupManage, Title: "On the edge's machine:"},
 	)
 	addGroup(cmd, groupRoles, newConnectorRunCmd(), newConnectorStatusCmd(), newConnectorCheckCmd(), newConnectorConfigCmd(), newServiceCmd(proto.RoleConnector))
+	addGroup(cmd, groupRoles, newUpCmd(proto.RoleConnector), newDownCmd(proto.RoleConnector), newRestartCmd(proto.RoleConnector), newLogsCmd(proto.RoleConnector))
 	addGroup(cmd, groupManage, newConnectorListCmd(), newConnectorRevokeCmd())
 	return cmd
 }
@@ -139,7 +140,7 @@ the whole way from the connector to a server shows as one hop.`,
 			}
 			memory.Keep(cfg.Memory)
 			defer obs.TakeStd(cfg.Log)()
-			return runRole(c, cn.Run)
+			return runRole(c, proto.RoleConnector, cn.Run)
 		},
 	}
 	f.bind(cmd)

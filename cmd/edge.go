@@ -29,6 +29,7 @@ oneping tunnel, route, device and policy.`,
 		Args: exactArgs(),
 	}
 	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeRestoreCmd(), newEdgeRekeyCmd(), newEdgeConfigCmd(), newServiceCmd(proto.RoleEdge))
+	cmd.AddCommand(newUpCmd(proto.RoleEdge), newDownCmd(proto.RoleEdge), newRestartCmd(proto.RoleEdge), newLogsCmd(proto.RoleEdge))
 	return cmd
 }
 
@@ -180,7 +181,7 @@ own addresses: name the public one where there is address translation in front.`
 			if err != nil {
 				return err
 			}
-			return runRole(c, func(ctx context.Context) error {
+			return runRole(c, proto.RoleEdge, func(ctx context.Context) error {
 				ctx, cancel := context.WithCancel(ctx)
 				var guide sync.WaitGroup
 				defer guide.Wait()

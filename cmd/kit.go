@@ -13,6 +13,7 @@ import (
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/term"
+	"github.com/oneping/oneping/proto"
 )
 
 // exitError ends the program with a code: that of a command that the lab ran, without a message,
@@ -118,14 +119,14 @@ func hint(c *cobra.Command, format string, args ...any) {
 }
 
 // runRole runs a role until it ends or is told to stop; then that is no error.
-func runRole(c *cobra.Command, run func(context.Context) error) error {
+func runRole(c *cobra.Command, role proto.Role, run func(context.Context) error) error {
 	ctx, cancel := process.UntilQuit(c.Context(), c.ErrOrStderr())
 	defer cancel()
 	err := run(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}
-	return err
+	return besideService(c.Context(), err, role)
 }
 
 // awaited runs read, which nothing interrupts where it opens a FIFO that nobody writes or reads a

@@ -28,8 +28,8 @@ role. Without root it runs as root of a user namespace, which is you outside.`,
 			return labExit(lab.Exec(name, labCommand(args[0], args[1:])))
 		},
 	}, &name)
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return wrongUse(err, "a command stands after --: oneping lab exec NODE -- COMMAND…")
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return wrongFlag(c, err, "a command stands after --: oneping lab exec NODE -- COMMAND…")
 	})
 	return cmd
 }

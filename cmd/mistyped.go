@@ -19,8 +19,8 @@ func wrongCommand(root *cobra.Command, args []string) error {
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd(args...)
-	cmd, rest, err := root.Find(args)
-	if err != nil && strings.HasPrefix(args[0], "-") { // it takes the command for the flag's value
+	cmd, rest, _ := root.Find(args)
+	if len(args) > 1 && isForeignFlag(root, args[0]) { // cobra takes the command for the flag's value
 		return wrongUse(fmt.Errorf("%s has no flag %s", root.Name(), args[0]),
 			"a flag stands behind the command that it is for: "+root.Name()+" COMMAND "+args[0])
 	}
@@ -34,6 +34,18 @@ func wrongCommand(root *cobra.Command, args []string) error {
 		return nil
 	}
 	return noCommand(cmd, rest[0], seeHelp(cmd))
+}
+
+// isForeignFlag says whether word is a flag that root has not.
+func isForeignFlag(root *cobra.Command, word string) bool {
+	name, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	switch {
+	case !strings.HasPrefix(word, "-"), name == "", name == "help":
+		return false
+	case strings.HasPrefix(word, "--"):
+		return root.Flags().Lookup(name) == nil && name != "version"
+	}
+	return name != "h" && name != "v"
 }
 
 // noCommand says that cmd has no such command: the hint is one that it may stand for, else another.
@@ -63,6 +75,9 @@ func meant(cmd *cobra.Command, word string) []string {
 	if len(like) == 0 {
 		like = named(cmd, word)
 	}
+	for parent := cmd.Parent(); parent != nil && len(like) == 0; parent = parent.Parent() {
+		like = childOf(parent, word) // client service restart: client restart
+	}
 	if len(like) == 0 { // what a lab is asked is about the lab's own machines
 		like = slices.DeleteFunc(named(cmd.Root(), word), func(path string) bool { return strings.Contains(path, " lab ") })
 	}
@@ -70,6 +85,19 @@ func meant(cmd *cobra.Command, word string) []string {
 		return nil
 	}
 	return like
+}
+
+// childOf returns the command of cmd that is called word, also by an alias, or means the same.
+func childOf(cmd *cobra.Command, word string) []string {
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() && (sub.Name() == word || sub.HasAlias(word)) {
+			return []string{sub.CommandPath()}
+		}
+	}
+	for _, sub := range synonyms(cmd, word) {
+		return []string{sub.CommandPath()}
+	}
+	return nil
 }
 
 // named returns the commands below top that are called word, and those that have a flag of that

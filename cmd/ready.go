@@ -43,7 +43,7 @@ func readyWhen(role proto.Role) string {
 // askReady returns nil when the process of a role on this machine is ready, else what is missing.
 func askReady(ctx context.Context, role proto.Role) error {
 	s := newStatus(role)
-	if err := askRole(ctx, role, "", "/v1/status", s); err != nil {
+	if err := local.Get(ctx, process.FindSocket(role, ""), string(role), "/v1/status", s); err != nil {
 		return err
 	}
 	return s.Ready()
@@ -81,33 +81,5 @@ func awaitReady(c *cobra.Command, role proto.Role) error {
 			_, _ = fmt.Fprintf(c.ErrOrStderr(), "wait    until %s\n", readyWhen(role))
 		case <-tick.C:
 		}
-	}
-}
-
-// askRole gets url from the process of a role on this machine.
-func askRole(ctx context.Context, role proto.Role, stateDir, url string, out any) error {
-	return notRunning(local.Get(ctx, process.FindSocket(role, stateDir), string(role), url, out), role, stateDir)
-}
-
-// starts returns the command that starts a role.
-func starts(role proto.Role) string {
-	if role == proto.RoleClient {
-		return "up"
-	}
-	return "run"
-}
-
-// notRunning says of a role that nobody runs here how it is started; other errors stay as they are.
-func notRunning(err error, role proto.Role, stateDir string) error {
-	if !errors.Is(err, local.ErrNotRunning) {
-		return err
-	}
-	if stateDir == "" {
-		stateDir = process.StateDir(role)
-	}
-	return &advice.Error{
-		Text:   "no " + string(role) + " is running with state directory " + stateDir,
-		Advice: "start it: oneping " + string(role) + " " + starts(role) + "; or name the directory of the one that runs: --state-dir DIR",
-		Cause:  err,
 	}
 }

@@ -77,6 +77,7 @@ func unread(err error) bool {
 // Groups of the commands in the help of oneping.
 const (
 	groupTry    = "try"
+	groupHere   = "here"
 	groupAsk    = "ask"
 	groupRoles  = "roles"
 	groupManage = "manage"
@@ -109,11 +110,13 @@ Try it on this machine, without root:
 	}
 	root.AddGroup(
 		&cobra.Group{ID: groupTry, Title: "Try everything on this machine:"},
+		&cobra.Group{ID: groupHere, Title: "What there is on this machine:"},
 		&cobra.Group{ID: groupAsk, Title: "Ask for the path, without root:"},
 		&cobra.Group{ID: groupRoles, Title: "Run a role, each on its machine:"},
 		&cobra.Group{ID: groupManage, Title: "Manage the edge, on its machine:"},
 	)
 	addGroup(root, groupTry, newLabCmd())
+	addGroup(root, groupHere, newStatusCmd(), newUpCmd(roles()...), newDownCmd(roles()...), newRestartCmd(roles()...), newLogsCmd(roles()...))
 	addGroup(root, groupAsk, newTraceCmd(), newPingCmd())
 	addGroup(root, groupRoles, newEdgeCmd(), newConnectorCmd(), newClientCmd())
 	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd(), newTokenCmd())

@@ -75,7 +75,7 @@ stays: go on with "oneping route add".`,
 					err = sayRoute(c, r, say)
 				}
 				if err != nil {
-					return halfCreated(a.notRunning(err), t.Name)
+					return halfCreated(a.notRunning(c, err), t.Name)
 				}
 			}
 			if out.path != "" {

@@ -132,6 +132,21 @@ func removeStale(path string) error {
 	}
 }
 
+// Serving says whether a process listens on the socket path, also one that this user may not ask,
+// and names it where the system tells.
+func Serving(path string) (who string, ok bool) {
+	conn, err := net.Dial("unix", path)
+	switch {
+	case err == nil:
+		defer func() { _ = conn.Close() }()
+		return holder(conn), true
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, winRefused):
+		return "", false
+	}
+	_, err = os.Lstat(path) // below a directory of another's it may not be there at all
+	return "another process", err == nil
+}
+
 // holder names the process at the other end of conn.
 func holder(conn net.Conn) string {
 	peer, ok := peerOf(conn)

@@ -59,8 +59,14 @@ func FindSocket(role proto.Role, stateDir string) string {
 	return service // this user has no home, and no directory of his own
 }
 
-// findSocket returns the first that is there, or the first; "" is none.
+// findSocket returns the first that a process serves, or the first that is there: a killed one
+// leaves its own behind; or the first; "" is none.
 func findSocket(sockets ...string) string {
+	for _, path := range sockets {
+		if _, ok := local.Serving(path); path != "" && ok {
+			return path
+		}
+	}
 	for _, path := range sockets {
 		if _, err := os.Stat(path); path != "" && err == nil {
 			return path

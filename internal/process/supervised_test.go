@@ -52,6 +52,21 @@ func TestFindSocket(t *testing.T) {
 		defer func() { _ = ln.Close() }()
 		want("newest "+path, path)
 	}
+	killed, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: filepath.Join(t.TempDir(), "killed")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed.SetUnlinkOnClose(false)
+	dead := killed.Addr().String()
+	if err := killed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := findSocket(dead, service); got != service {
+		t.Errorf("beside the socket of a killed process: %s, want that of the service, %s", got, service)
+	}
+	if got := findSocket(own+"-none", dead); got != dead {
+		t.Errorf("where nobody listens: %s, want the one that is there, %s", got, dead)
+	}
 	if got := FindSocket(proto.RoleClient, "/d"); got != local.Socket("/d") {
 		t.Errorf("with a directory: %s", got)
 	}

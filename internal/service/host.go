@@ -21,7 +21,7 @@ type host struct {
 	root    string // "" but in tests
 	dry     bool
 	out     io.Writer
-	run     func(ctx context.Context, argv ...string) error
+	run     func(ctx context.Context, argv ...string) (string, error)
 	changed bool
 }
 
@@ -103,19 +103,26 @@ func (h *host) do(ctx context.Context, argv ...string) error {
 	if h.dry {
 		return nil
 	}
-	return h.run(ctx, argv...)
+	_, err := h.run(ctx, argv...)
+	return err
 }
 
-// command runs a program; what it says is in the error.
-func command(ctx context.Context, argv ...string) error {
-	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+// ask runs a command that changes nothing, and returns what it prints.
+func (h *host) ask(ctx context.Context, argv ...string) (string, error) { return h.run(ctx, argv...) }
+
+// command runs a program and returns what it prints; what it says of a failure is in the error.
+func command(ctx context.Context, argv ...string) (string, error) {
+	var out, words bytes.Buffer
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = &out, &words
+	err := cmd.Run()
 	if err == nil {
-		return nil
+		return out.String(), nil
 	}
-	if words := bytes.TrimSpace(out); len(words) > 0 {
-		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, words)
+	if said := bytes.TrimSpace(append(words.Bytes(), out.Bytes()...)); len(said) > 0 {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, said)
 	}
-	return fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
+	return "", fmt.Errorf("%s: %w", strings.Join(argv, " "), err)
 }
 
 func indent(text string) string {

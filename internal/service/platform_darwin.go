@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/oneping/oneping/proto"
 )
@@ -16,3 +17,15 @@ func Supervised(ctx context.Context, _ string, f func(context.Context) int) int 
 
 // protect has nothing to add to the mode of the file.
 func protect(*host, string) error { return nil }
+
+// Log returns the command that shows the last lines of the logs of the services of roles.
+func Log(roles []proto.Role, lines int, follow bool) []string {
+	argv := []string{"tail", "-n", strconv.Itoa(lines)}
+	if follow {
+		argv = append(argv, "-F")
+	}
+	for _, role := range roles {
+		argv = append(argv, "/var/log/"+Name(role)+".err.log")
+	}
+	return argv
+}

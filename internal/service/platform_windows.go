@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/kardianos/service"
 	"golang.org/x/sys/windows"
@@ -116,4 +117,16 @@ func logLines(r io.Reader, log service.Logger) {
 		_ = log.Info(lines.Text()) // there is nowhere to say that this failed
 	}
 	_, _ = io.Copy(io.Discard, r) // a line that is too long must not stop the role
+}
+
+// Log returns the command that shows the last lines of the logs of the services of roles; the event
+// log cannot be followed with one command.
+func Log(roles []proto.Role, lines int, _ bool) []string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = Name(role)
+	}
+	return []string{"powershell", "-NoProfile", "-Command", fmt.Sprintf(
+		"Get-EventLog -LogName Application -Source %s -Newest %d | Sort-Object Index | Format-Table -Wrap TimeGenerated, Message",
+		strings.Join(names, ","), lines)}
 }

@@ -18,11 +18,13 @@ import (
 
 // machine is a host in a directory, with a systemd that only notes what it was told.
 type machine struct {
-	t    *testing.T
-	root string
-	said bytes.Buffer
-	ran  []string
-	fail string // a command that fails
+	t       *testing.T
+	root    string
+	said    bytes.Buffer
+	ran     []string
+	fail    string            // a command that fails
+	failing string            // a program that fails
+	says    map[string]string // what commands print
 }
 
 func newMachine(t *testing.T, files map[string]string) *machine {
@@ -48,18 +50,18 @@ func (m *machine) put(path, text string) {
 }
 
 // run stands for the programs that systemd brings.
-func (m *machine) run(_ context.Context, argv ...string) error {
+func (m *machine) run(_ context.Context, argv ...string) (string, error) {
 	line := strings.Join(argv, " ")
 	m.ran = append(m.ran, line)
 	switch {
-	case line == m.fail:
-		return errors.New("exit status 1")
+	case line == m.fail || argv[0] == m.failing:
+		return "", errors.New("exit status 1")
 	case argv[0] == "systemd-sysusers":
 		m.put("/etc/group", "root:x:0:\noneping:x:997:\n")
 	case argv[0] == "groupdel":
 		m.put("/etc/group", "root:x:0:\n")
 	}
-	return nil
+	return m.says[line], nil
 }
 
 func (m *machine) systemd(cfg Config) *systemd {

@@ -40,6 +40,7 @@
 //	routes                       the routes of the laptop, and many of them
 //	signals                      signals, closed terminals, pipes that nobody reads
 //	soak                         everything at once, for long
+//	status                       what a machine says of its roles, and of those it has not
 //	sweep                        nmap and fping
 //	tcp                          transfers; tcp_handshake, tcp_end: how connections begin and end;
 //	                             tcp_open: what is said of an open one, and beside a scan;
