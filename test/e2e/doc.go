@@ -31,6 +31,7 @@
 //	order                        datagrams of one conversation come as they left
 //	ping, sizes                  echoes of every size, and datagrams; ping_odd: replies that are damaged;
 //	                             ping_record: routes and times that are recorded
+//	probe                        oneping trace and ping beside the tools that print the same
 //	policy, policy_denied        a policy that changes or is wrong; what the denied see
 //	pages                        what the pages say about the lab and three machines, typed;
 //	                             daytwo: the jobs of docs/day-two.md
