@@ -20,7 +20,7 @@ var layers = map[string]int{"proto": 0, "internal": 1, "client": 2, "connector":
 // floors orders the rooms inside internal: a room imports only rooms of lower floors, and what lies
 // below itself (internal/flow/flowtest imports internal/flow).
 var floors = map[string]int{
-	"advice": 0, "bucket": 0, "memory": 0, "sock": 0, "table": 0, "term": 0,
+	"advice": 0, "bucket": 0, "echo": 0, "memory": 0, "sock": 0, "table": 0, "term": 0,
 	"conf": 1, "local": 1, "obs": 1, "probe": 1,
 	"link": 2, "process": 2,
 	"flow": 3, "service": 3,

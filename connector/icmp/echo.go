@@ -7,17 +7,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oneping/oneping/internal/echo"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 // echoAPI is the operating system's echo call: it sends one request and says
-// later, once, what came of it. Windows' own is in echo_windows.go.
+// later, once, what came of it. Windows' own is in internal/echo.
 type echoAPI interface {
 	// start sends r and returns at once; done(r) follows, from any goroutine, unless start failed.
 	// The error code is an IP_STATUS or a Win32 error, 0 for success.
 	start(r *echoRequest, done func(*echoRequest)) uint32
 	// finish returns what came of r, after done; ok false: nothing within the time-out.
-	finish(r *echoRequest) (got echoReplied, ok bool)
+	finish(r *echoRequest) (got echo.Reply, ok bool)
 	close()
 }
 
@@ -126,14 +127,14 @@ func (t *echoes) handle(r *echoRequest) {
 	if !ok {
 		return // nothing came
 	}
-	if got.status == statusSuccess {
+	if got.Status == echo.StatusSuccess {
 		seq := binary.BigEndian.Uint16(r.ICMP[6:])
-		t.nat.reply(&reply{out: r.Outer, from: got.from, seq: seq, ttl: got.ttl, tos: got.tos, payload: got.data})
+		t.nat.reply(&reply{out: r.Outer, from: got.From, seq: seq, ttl: got.TTL, tos: got.TOS, payload: got.Data})
 		return
 	}
-	typ, code, ok := statusTypeCode(got.status, r.V6)
-	if !ok || !got.from.IsValid() || got.from.IsUnspecified() {
-		if v := statusVerdict(got.status); v.Reason != packet.OK {
+	typ, code, ok := echo.TypeCode(got.Status, r.V6)
+	if !ok || !got.From.IsValid() || got.From.IsUnspecified() {
+		if v := statusVerdict(got.Status); v.Reason != packet.OK {
 			t.nat.cfg.Back.Count(v.Reason)
 		}
 		return
@@ -142,7 +143,7 @@ func (t *echoes) handle(r *echoRequest) {
 	if !ok {
 		return
 	}
-	e.Outer, e.dst, e.Error = r.Outer, r.Dst, packet.Error{Src: got.from, Type: typ, Code: code, TTL: got.ttl}
+	e.Outer, e.dst, e.Error = r.Outer, r.Dst, packet.Error{Src: got.From, Type: typ, Code: code, TTL: got.TTL}
 	t.nat.fail(&e)
 }
 
@@ -150,3 +151,20 @@ func (t *echoes) handle(r *echoRequest) {
 func (t *echoes) Alone(Outer) bool { return true }
 
 func (t *echoes) Close() { t.api.close() }
+
+// statusVerdict is what a status or Win32 error means for the sender of a request that never left.
+func statusVerdict(status uint32) packet.Verdict {
+	switch status {
+	case echo.StatusSuccess, echo.StatusTimedOut:
+		return packet.Verdict{} // nothing came, and nobody says so
+	case echo.StatusNoResources, 8, 14, 1450: // ERROR_NOT_ENOUGH_MEMORY, ERROR_OUTOFMEMORY, ERROR_NO_SYSTEM_RESOURCES
+		return packet.Verdict{Reason: packet.NoBuffers, Answer: packet.HostUnreachable}
+	case echo.StatusBadDestination, 1231: // ERROR_NETWORK_UNREACHABLE
+		return packet.Verdict{Reason: packet.NoRoute, Answer: packet.NetUnreachable}
+	case 1232: // ERROR_HOST_UNREACHABLE
+		return packet.Verdict{Reason: packet.Unreachable, Answer: packet.HostUnreachable}
+	case 5: // ERROR_ACCESS_DENIED
+		return packet.Verdict{Reason: packet.Forbidden, Answer: packet.AdminProhibited}
+	}
+	return packet.Verdict{Reason: packet.SendFailed}
+}

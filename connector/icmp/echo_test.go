@@ -9,24 +9,25 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/oneping/oneping/internal/echo"
 	"github.com/oneping/oneping/proto/packet"
 )
 
 // fakeAPI is Windows' echo API: requests wait until the test ends them.
 type fakeAPI struct {
-	flying  map[uint16]func(echoReplied, bool) // by sequence
+	flying  map[uint16]func(echo.Reply, bool) // by sequence
 	started []*echoRequest
 	refuse  uint32
 	closed  bool
 }
 
 type fakeEnd struct {
-	got echoReplied
+	got echo.Reply
 	ok  bool
 }
 
 func newFakeAPI() *fakeAPI {
-	return &fakeAPI{flying: make(map[uint16]func(echoReplied, bool))}
+	return &fakeAPI{flying: make(map[uint16]func(echo.Reply, bool))}
 }
 
 func (a *fakeAPI) start(r *echoRequest, done func(*echoRequest)) uint32 {
@@ -34,14 +35,14 @@ func (a *fakeAPI) start(r *echoRequest, done func(*echoRequest)) uint32 {
 		return a.refuse
 	}
 	a.started = append(a.started, r)
-	a.flying[binary.BigEndian.Uint16(r.ICMP[6:])] = func(got echoReplied, ok bool) {
+	a.flying[binary.BigEndian.Uint16(r.ICMP[6:])] = func(got echo.Reply, ok bool) {
 		r.handle = fakeEnd{got, ok}
 		done(r)
 	}
 	return 0
 }
 
-func (a *fakeAPI) finish(r *echoRequest) (echoReplied, bool) {
+func (a *fakeAPI) finish(r *echoRequest) (echo.Reply, bool) {
 	end, _ := r.handle.(fakeEnd)
 	return end.got, end.ok
 }
@@ -72,7 +73,7 @@ func TestEchoReplies(t *testing.T) {
 			t.Errorf("asked the system for %+v", r)
 		}
 		for _, seq := range []uint16{2, 1} { // 0 is a dead target: nobody waits for it
-			api.flying[seq](echoReplied{from: server4, ttl: 60, tos: 0x48, data: payloads[seq]}, true)
+			api.flying[seq](echo.Reply{From: server4, TTL: 60, TOS: 0x48, Data: payloads[seq]}, true)
 			synctest.Wait()
 			p := b.took()
 			if p.Seq != seq || p.TTL != 59 || p.TOS != 0x48 || !bytes.Equal(p.Payload(), payloads[seq]) {
@@ -80,7 +81,7 @@ func TestEchoReplies(t *testing.T) {
 			}
 		}
 		time.Sleep(echoTimeout)
-		api.flying[0](echoReplied{}, false)
+		api.flying[0](echo.Reply{}, false)
 		synctest.Wait()
 		if p := b.took(); p.Raw != nil {
 			t.Errorf("a time-out was answered: %+v", p)
@@ -130,7 +131,7 @@ func TestEchoErrors(t *testing.T) {
 		if v := b.Send(&p, 4); v.Reason != packet.OK {
 			t.Fatal(v)
 		}
-		api.flying[1](echoReplied{from: from, status: c.status}, true)
+		api.flying[1](echo.Reply{From: from, Status: c.status}, true)
 		tr.handle(<-tr.done)
 		got := b.took()
 		if c.typ == 0 {
@@ -173,71 +174,4 @@ func TestEchoBound(t *testing.T) {
 	if v := b.Send(&p, 4); v.Reason != packet.NoBuffers {
 		t.Errorf("got %v", v)
 	}
-}
-
-// echoReplyBuffer is what Windows writes for an IPv4 reply when the buffer lies at base.
-func echoReplyBuffer(base uint64, data []byte) []byte {
-	b := make([]byte, echoReplySize, echoReplySize+len(data)+echoExtra)
-	copy(b, []byte{172, 16, 10, 120})
-	binary.LittleEndian.PutUint16(b[12:], uint16(len(data)))
-	binary.LittleEndian.PutUint64(b[16:], base+echoReplySize)
-	b[24], b[25] = 62, 0x48
-	return append(b, data...)
-}
-
-func TestParseEchoReply(t *testing.T) {
-	const base = 0x1_0000_0000
-	for _, data := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("y"), 65500)} {
-		got, ok := parseEchoReply(echoReplyBuffer(base, data), base)
-		if !ok || got.from != server4 || got.status != 0 || got.ttl != 62 || got.tos != 0x48 || !bytes.Equal(got.data, data) {
-			t.Errorf("%d bytes: %+v, %v", len(data), got, ok)
-		}
-	}
-	far := echoReplyBuffer(base, []byte("abc"))
-	binary.LittleEndian.PutUint64(far[16:], base+41)
-	if _, ok := parseEchoReply(far, base); ok {
-		t.Error("data behind the buffer was accepted")
-	}
-	binary.LittleEndian.PutUint64(far[16:], base-1)
-	if _, ok := parseEchoReply(far, base); ok {
-		t.Error("data in front of the buffer was accepted")
-	}
-	empty := echoReplyBuffer(base, nil)
-	binary.LittleEndian.PutUint64(empty[16:], 0) // size 0: the pointer says nothing
-	if got, ok := parseEchoReply(empty, base); !ok || len(got.data) != 0 {
-		t.Errorf("size 0: %+v, %v", got, ok)
-	}
-}
-
-func echoReply6Buffer(data []byte) []byte {
-	b := make([]byte, echoReply6Size, echoReply6Size+len(data))
-	addr := server6.As16()
-	copy(b[6:], addr[:])
-	return append(b, data...)
-}
-
-func TestParseEchoReply6(t *testing.T) {
-	got, ok := parseEchoReply6(echoReply6Buffer([]byte("hello")), 5)
-	if !ok || got.from != server6 || got.status != 0 || string(got.data) != "hello" {
-		t.Errorf("%+v, %v", got, ok)
-	}
-	if _, ok := parseEchoReply6(echoReply6Buffer([]byte("hell")), 5); ok {
-		t.Error("a reply shorter than the request was accepted")
-	}
-	b := echoReply6Buffer(nil)
-	binary.LittleEndian.PutUint32(b[28:], statusTTLTransit)
-	if got, ok := parseEchoReply6(b, 5); !ok || got.status != statusTTLTransit || len(got.data) != 0 {
-		t.Errorf("an error: %+v, %v", got, ok)
-	}
-}
-
-func FuzzParseEchoReply(f *testing.F) {
-	good := echoReplyBuffer(1000, []byte("hello"))
-	for n := range len(good) + 1 {
-		f.Add(good[:n], uint64(1000), 5)
-	}
-	f.Fuzz(func(_ *testing.T, b []byte, base uint64, size int) {
-		parseEchoReply(b, base)
-		parseEchoReply6(b, min(max(size, 0), 1<<16)) // what a request can hold
-	})
 }

@@ -85,7 +85,7 @@ func (c *Config) connect(fd int, port uint16) error {
 func closedPing(err error) error {
 	group := unix.Getegid()
 	return advice.With(
-		fmt.Errorf("open icmp socket: %w", errors.Join(err)),
+		fmt.Errorf("open icmp socket: %w", err),
 		fmt.Sprintf(`as root: sysctl -w net.ipv4.ping_group_range="%d %[1]d"; oneping trace -U and -T work without it`, group),
 	)
 }

@@ -36,8 +36,8 @@ func three() Ping {
 	return Ping{Count: 3, Every: time.Second, Linger: 10 * time.Second, Payload: PingPayload(56)}
 }
 
-// echo answers each packet with its own payload, changed by mend, after some time.
-func echo(after time.Duration, mend func(b []byte) []byte) func(p Packet) []said {
+// echoing answers each packet with its own payload, changed by mend, after some time.
+func echoing(after time.Duration, mend func(b []byte) []byte) func(p Packet) []said {
 	return func(p Packet) []said {
 		a := reply(target)
 		a.Data = append([]byte(nil), p.Payload...)
@@ -54,7 +54,7 @@ func TestPinger(t *testing.T) {
 	}
 	const quick, end = 1500 * time.Microsecond, "\n--- 192.0.2.3 ping statistics ---\n"
 	but := func(number uint16, instead func(p Packet) []said) func(p Packet) []said {
-		whole := echo(quick, nil)
+		whole := echoing(quick, nil)
 		return func(p Packet) []said {
 			if p.Seq == number {
 				return instead(p)
@@ -72,13 +72,13 @@ func TestPinger(t *testing.T) {
 		took time.Duration
 	}{
 		{
-			"whole", echo(quick, nil), nil, nil,
+			"whole", echoing(quick, nil), nil, nil,
 			line("1") + "\n" + line("2") + "\n" + line("3") + "\n" + end +
 				"3 packets transmitted, 3 received, 0% packet loss, time 2000ms\nrtt min/avg/max/mdev = 1.500/1.500/1.500/0.000 ms\n",
 			2*time.Second + quick,
 		},
 		{
-			"quiet", echo(quick, nil), nil, func(p *PingText) { p.Quiet = true },
+			"quiet", echoing(quick, nil), nil, func(p *PingText) { p.Quiet = true },
 			end + "3 packets transmitted, 3 received, 0% packet loss, time 2000ms\nrtt min/avg/max/mdev = 1.500/1.500/1.500/0.000 ms\n",
 			2*time.Second + quick,
 		},
@@ -100,41 +100,41 @@ func TestPinger(t *testing.T) {
 			2*time.Second + quick,
 		},
 		{
-			"twice", but(1, func(p Packet) []said { e := echo(quick, nil)(p); return append(e, e[0]) }), nil, nil,
+			"twice", but(1, func(p Packet) []said { e := echoing(quick, nil)(p); return append(e, e[0]) }), nil, nil,
 			line("1") + "\n" + line("1") + " (DUP!)\n" + line("2") + "\n" + line("3") + "\n" + end +
 				"3 packets transmitted, 3 received, +1 duplicates, 0% packet loss, time 2000ms\nrtt min/avg/max/mdev = 1.500/1.500/1.500/0.000 ms\n",
 			2*time.Second + quick,
 		},
 		{
-			"another host answers", but(3, func(p Packet) []said { e := echo(quick, nil)(p); e[0].a.From = router4; return e }), nil, nil,
+			"another host answers", but(3, func(p Packet) []said { e := echoing(quick, nil)(p); e[0].a.From = router4; return e }), nil, nil,
 			line("1") + "\n" + line("2") + "\n" + strings.Replace(line("3"), target, "192.0.2.1", 1) + " (DIFFERENT ADDRESS!)\n" + end +
 				"3 packets transmitted, 3 received, 0% packet loss, time 2000ms\nrtt min/avg/max/mdev = 1.500/1.500/1.500/0.000 ms\n",
 			2*time.Second + quick,
 		},
 		{
-			"late", echo(2500*time.Millisecond, nil), func(p *Ping) { p.Count = 2 }, nil,
+			"late", echoing(2500*time.Millisecond, nil), func(p *Ping) { p.Count = 2 }, nil,
 			"64 bytes from 192.0.2.3: icmp_seq=1 ttl=60 time=2500 ms\n64 bytes from 192.0.2.3: icmp_seq=2 ttl=60 time=2500 ms\n" + end +
 				"2 packets transmitted, 2 received, 0% packet loss, time 1000ms\nrtt min/avg/max/mdev = 2500.000/2500.000/2500.000/0.000 ms, pipe 2\n",
 			3500 * time.Millisecond,
 		},
 		{
-			"no room for a time", echo(quick, nil), func(p *Ping) { p.Count, p.Payload = 1, PingPayload(8) }, nil,
+			"no room for a time", echoing(quick, nil), func(p *Ping) { p.Count, p.Payload = 1, PingPayload(8) }, nil,
 			"16 bytes from 192.0.2.3: icmp_seq=1 ttl=60\n" + end + "1 packets transmitted, 1 received, 0% packet loss, time 0ms\n\n",
 			quick,
 		},
 		{
-			"no payload", echo(quick, nil), func(p *Ping) { p.Count, p.Payload = 1, nil }, nil,
+			"no payload", echoing(quick, nil), func(p *Ping) { p.Count, p.Payload = 1, nil }, nil,
 			"8 bytes from 192.0.2.3: icmp_seq=1 ttl=60\n" + end + "1 packets transmitted, 1 received, 0% packet loss, time 0ms\n\n",
 			quick,
 		},
 		{
-			"cut", echo(quick, func(b []byte) []byte { return b[:40] }), func(p *Ping) { p.Count = 1 }, nil,
+			"cut", echoing(quick, func(b []byte) []byte { return b[:40] }), func(p *Ping) { p.Count = 1 }, nil,
 			"48 bytes from 192.0.2.3: icmp_seq=1 ttl=60 (truncated)\n" + end +
 				"1 packets transmitted, 1 received, 0% packet loss, time 0ms\nrtt min/avg/max/mdev = 1.500/1.500/1.500/0.000 ms\n",
 			quick,
 		},
 		{
-			"damaged", echo(quick, func(b []byte) []byte { b[20] = 0xff; return b }), func(p *Ping) { p.Count = 1 }, nil,
+			"damaged", echoing(quick, func(b []byte) []byte { b[20] = 0xff; return b }), func(p *Ping) { p.Count = 1 }, nil,
 			line("1") + "\nwrong data byte #20 should be 0x14 but was 0xff\n#16\t10 11 12 13 ff 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20 21 22 23 24 25 26 27 28 29 2a 2b 2c 2d 2e 2f " +
 				"\n#48\t30 31 32 33 34 35 36 37 \n" + end +
 				"1 packets transmitted, 1 received, 0% packet loss, time 0ms\nrtt min/avg/max/mdev = 1.500/1.500/1.500/0.000 ms\n",
@@ -197,7 +197,7 @@ func TestPingerStatus(t *testing.T) {
 		ping := three()
 		ping.Count, ping.Every = 0, time.Hour
 		ctx, cancel := context.WithCancel(t.Context())
-		pinger := NewPinger(ping, newPath(echo(2*time.Millisecond, nil)), text)
+		pinger := NewPinger(ping, newPath(echoing(2*time.Millisecond, nil)), text)
 		time.AfterFunc(time.Second, pinger.Ask)
 		time.AfterFunc(2*time.Second, cancel)
 		if _, err := pinger.Run(ctx); err != nil {
@@ -214,7 +214,7 @@ func TestPingerWraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ping := three()
 		ping.Count, ping.Every, ping.Payload = 65540, 2*time.Millisecond, nil
-		_, _, tally := pingOn(t, newPath(echo(time.Millisecond, nil)), ping, func(p *PingText) { p.Quiet = true })
+		_, _, tally := pingOn(t, newPath(echoing(time.Millisecond, nil)), ping, func(p *PingText) { p.Quiet = true })
 		if tally.Sent != 65540 || tally.Received != 65540 || tally.Again != 0 {
 			t.Errorf("%+v", tally)
 		}
