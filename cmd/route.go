@@ -30,13 +30,20 @@ These commands speak to the edge on this machine.`,
 
 func newRouteAddCmd() *cobra.Command {
 	var a adminFlags
-	return a.bind(&cobra.Command{
+	var sure consent
+	cmd := &cobra.Command{
 		Use:     "add PREFIX TUNNEL",
 		Short:   "Route a prefix to a tunnel",
 		Example: "  oneping route add 172.16.10.0/24 office\n  oneping route add fd00:10::/64 office",
-		Args:    exactArgs("PREFIX", "TUNNEL"),
+		Long: `add points a prefix to a tunnel, and every client takes it off its host within a
+second. A prefix that is shorter than /8 (IPv6: /32) is asked about, or wants
+--yes: with 0.0.0.0/0 a laptop loses whatever no grant allows, the Internet too.`,
+		Args: exactArgs("PREFIX", "TUNNEL"),
 		RunE: func(c *cobra.Command, args []string) error {
-			r, err := a.edge().AddRoute(c.Context(), args[0], args[1])
+			if err := sure.prefixes(c, args[0]); err != nil {
+				return err
+			}
+			r, err := a.edge().AddRoute(c.Context(), args[0], args[1], true)
 			if err != nil {
 				return err
 			}
@@ -45,7 +52,9 @@ func newRouteAddCmd() *cobra.Command {
 			}
 			return sayRoute(c, r, c.OutOrStdout())
 		},
-	})
+	}
+	sure.bind(cmd)
+	return a.bind(cmd)
 }
 
 // sayRoute tells a person that a route was added, and what it still lacks.
@@ -123,7 +132,7 @@ func newRouteCaptureCmd() *cobra.Command {
 		Short: "Manage the prefixes that clients take off their hosts",
 		Args:  exactArgs(),
 	}
-	var list, add, del adminFlags
+	var list, del adminFlags
 	cmd.AddCommand(list.bind(&cobra.Command{
 		Use:     "list",
 		Short:   "List the prefixes that were ever routed or added",
@@ -136,18 +145,7 @@ func newRouteCaptureCmd() *cobra.Command {
 			}
 			return list.print(c, ps, func(w io.Writer) error { return writePrefixes(w, ps) })
 		},
-	}), add.bind(&cobra.Command{
-		Use:     "add PREFIX",
-		Short:   "Make clients capture a prefix without a route",
-		Example: "  oneping route capture add 172.16.0.0/12",
-		Args:    exactArgs("PREFIX"),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := add.edge().AddCapture(c.Context(), args[0]); err != nil {
-				return err
-			}
-			return add.print(c, struct{}{}, line("clients capture %s", args[0]))
-		},
-	}), del.bind(&cobra.Command{
+	}), newRouteCaptureAddCmd(), del.bind(&cobra.Command{
 		Use:     "delete PREFIX",
 		Short:   "Give a prefix back to the clients' own networks",
 		Example: "  oneping route capture delete 172.16.0.0/12",
@@ -160,4 +158,26 @@ func newRouteCaptureCmd() *cobra.Command {
 		},
 	}))
 	return cmd
+}
+
+func newRouteCaptureAddCmd() *cobra.Command {
+	var a adminFlags
+	var sure consent
+	cmd := &cobra.Command{
+		Use:     "add PREFIX",
+		Short:   "Make clients capture a prefix without a route",
+		Example: "  oneping route capture add 172.16.0.0/12",
+		Args:    exactArgs("PREFIX"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := sure.prefixes(c, args[0]); err != nil {
+				return err
+			}
+			if err := a.edge().AddCapture(c.Context(), args[0], true); err != nil {
+				return err
+			}
+			return a.print(c, struct{}{}, line("clients capture %s", args[0]))
+		},
+	}
+	sure.bind(cmd)
+	return a.bind(cmd)
 }

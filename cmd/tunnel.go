@@ -37,6 +37,7 @@ func newTunnelCreateCmd() *cobra.Command {
 	var out tokenOutput
 	var routes []string
 	var most int
+	var sure consent
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Create a tunnel, route prefixes to it and write its token",
@@ -51,6 +52,9 @@ stays: go on with "oneping route add".`,
 				if err := admin.CheckPrefix(prefix); err != nil {
 					return err
 				}
+			}
+			if err := sure.prefixes(c, routes...); err != nil {
+				return err
 			}
 			if err := admin.CheckMaxConnectors(most); err != nil { // 0 would ask for the default
 				return err
@@ -70,7 +74,7 @@ stays: go on with "oneping route add".`,
 				hint(c, "%s", t.Hint)
 			}
 			for _, prefix := range routes {
-				r, err := a.edge().AddRoute(c.Context(), prefix, t.Name)
+				r, err := a.edge().AddRoute(c.Context(), prefix, t.Name, true)
 				if err == nil {
 					err = sayRoute(c, r, say)
 				}
@@ -96,6 +100,7 @@ stays: go on with "oneping route add".`,
 	}
 	cmd.Flags().StringSliceVar(&routes, "route", nil, "`PREFIX` to route to the tunnel (repeatable)")
 	bindMaxConnectors(cmd, &most)
+	sure.bind(cmd)
 	out.bind(cmd)
 	return a.bind(cmd)
 }

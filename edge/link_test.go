@@ -173,7 +173,7 @@ func (s *site) token(user string) string {
 // route routes a prefix to the tunnel home.
 func (s *site) route(prefix string) {
 	s.t.Helper()
-	if _, err := s.admin.AddRoute(s.t.Context(), prefix, "home"); err != nil {
+	if _, err := s.admin.AddRoute(s.t.Context(), prefix, "home", true); err != nil {
 		s.t.Fatal(err)
 	}
 }

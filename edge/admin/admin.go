@@ -161,6 +161,13 @@ func CheckPrefix(s string) error {
 	return model.CheckPrefix(p)
 }
 
+// CheckWidth says of a prefix that a person wrote why it is refused but where somebody says that it
+// is meant; nil: it is not.
+func CheckWidth(s string) error {
+	_, err := meant(s, false)
+	return err
+}
+
 // record writes an audit event: what has been done stays done when that fails.
 func (h *Handler) record(r *http.Request, action, object, detail string) {
 	actor := "unknown"

@@ -82,9 +82,10 @@ func (c *Client) Routes(ctx context.Context) ([]Route, error) {
 	return ask[[]Route](ctx, c, http.MethodGet, "/v1/routes", nil)
 }
 
-// AddRoute points a prefix, or one address, to a tunnel (name or id).
-func (c *Client) AddRoute(ctx context.Context, prefix, tunnel string) (Route, error) {
-	return ask[Route](ctx, c, http.MethodPost, "/v1/routes", addRouteRequest{Prefix: prefix, Tunnel: tunnel})
+// AddRoute points a prefix, or one address, to a tunnel (name or id). A very short one (CheckWidth) is
+// refused but where wide says that it is meant.
+func (c *Client) AddRoute(ctx context.Context, prefix, tunnel string, wide bool) (Route, error) {
+	return ask[Route](ctx, c, http.MethodPost, "/v1/routes", addRouteRequest{Prefix: prefix, Tunnel: tunnel, Wide: wide})
 }
 
 // DeleteRoute deletes the route of exactly that prefix.
@@ -102,9 +103,9 @@ func (c *Client) Captured(ctx context.Context) ([]netip.Prefix, error) {
 	return ask[[]netip.Prefix](ctx, c, http.MethodGet, "/v1/capture", nil)
 }
 
-// AddCapture makes clients take a prefix off their hosts.
-func (c *Client) AddCapture(ctx context.Context, prefix string) error {
-	return c.do(ctx, http.MethodPost, "/v1/capture", nil, addCaptureRequest{Prefix: prefix})
+// AddCapture makes clients take a prefix off their hosts; wide is as for AddRoute.
+func (c *Client) AddCapture(ctx context.Context, prefix string, wide bool) error {
+	return c.do(ctx, http.MethodPost, "/v1/capture", nil, addCaptureRequest{Prefix: prefix, Wide: wide})
 }
 
 // RemoveCapture gives a prefix back to the clients' hosts.

@@ -140,7 +140,7 @@ func TestGrantsOutliveNoTunnel(t *testing.T) {
 func TestLookupOfWhatHostsKeep(t *testing.T) {
 	a := newAPI(t)
 	for _, p := range []string{"0.0.0.0/0", "::/0"} {
-		if code := a.do("POST", "/v1/capture", addCaptureRequest{Prefix: p}, nil); code != http.StatusOK {
+		if code := a.do("POST", "/v1/capture", addCaptureRequest{Prefix: p, Wide: true}, nil); code != http.StatusOK {
 			t.Fatal(code)
 		}
 	}

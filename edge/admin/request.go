@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/term"
 )
@@ -29,10 +30,12 @@ type (
 	}
 	addRouteRequest struct {
 		Prefix string `json:"prefix"`
-		Tunnel string `json:"tunnel"` // name or id
+		Tunnel string `json:"tunnel"`         // name or id
+		Wide   bool   `json:"wide,omitempty"` // it is meant, however short the prefix is
 	}
 	addCaptureRequest struct {
 		Prefix string `json:"prefix"`
+		Wide   bool   `json:"wide,omitempty"` // as above
 	}
 	deviceTokenRequest struct {
 		User string `json:"user"`
@@ -90,6 +93,18 @@ func read(r *http.Request, v any) error {
 		return &advice.Error{Text: "read request: " + err.Error(), Advice: "is the command of another version than the edge?"}
 	}
 	return nil
+}
+
+// meant reads a prefix that is to be routed or captured: a very short one only where wide says so.
+func meant(s string, wide bool) (netip.Prefix, error) {
+	p, err := prefixOf(s)
+	if err == nil {
+		err = model.CheckPrefix(p)
+	}
+	if err == nil && !wide {
+		err = model.CheckWidth(p)
+	}
+	return p, err
 }
 
 // prefixOf reads a prefix, or one address.

@@ -33,7 +33,7 @@ func (h *Handler) addRoute(r *http.Request) (any, error) {
 	if err := read(r, &req); err != nil {
 		return nil, err
 	}
-	p, err := prefixOf(req.Prefix)
+	p, err := meant(req.Prefix, req.Wide)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (h *Handler) addCapture(r *http.Request) (any, error) {
 	if err := read(r, &req); err != nil {
 		return nil, err
 	}
-	p, err := prefixOf(req.Prefix)
+	p, err := meant(req.Prefix, req.Wide)
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func TestStrictEdgeCaptured(t *testing.T) {
 	l := newLab(t)
 	l.run("laptop", "sysctl", "-qw", "net.ipv4.conf.eth0.rp_filter=1", "net.ipv4.conf.all.rp_filter=1")
 	for _, prefix := range []string{"192.0.2.0/24", "0.0.0.0/0"} {
-		l.run("edge", "oneping", "route", "capture", "add", prefix)
+		l.run("edge", "oneping", "route", "capture", "add", "--yes", prefix)
 		l.poll(prefix+" is captured", 10*time.Second, func() bool {
 			return strings.Contains(l.run("laptop", "oneping", "client", "status"), prefix)
 		})

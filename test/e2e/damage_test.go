@@ -69,7 +69,7 @@ func stored(t *testing.T, dir string, sig os.Signal) {
 		_, f := c.TunnelToken(t.Context(), name)
 		err = errors.Join(err, e, f)
 	}
-	_, a := c.AddRoute(t.Context(), "10.1.0.0/16", "rome")
+	_, a := c.AddRoute(t.Context(), "10.1.0.0/16", "rome", false)
 	_, b := c.ApplyPolicy(t.Context(), "grants:\n- id: all\n  who: [alice@example.com]\n  to: [10.1.0.0/16]\n  how: [icmp]\n")
 	if err := errors.Join(err, a, b); err != nil {
 		t.Fatal(err)

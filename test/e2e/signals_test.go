@@ -126,7 +126,7 @@ func TestOutputWithoutReader(t *testing.T) {
 func TestClosedTerminal(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	l.run("edge", "oneping", "route", "capture", "add", "0.0.0.0/0")
+	l.run("edge", "oneping", "route", "capture", "add", "0.0.0.0/0", "--yes")
 	l.stop("laptop")
 	before := l.host("laptop")
 

@@ -24,7 +24,7 @@ func runRoutes(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	edge := admin.NewClient(process.FindSocket(proto.RoleEdge, ""))
 	for i := range *n {
 		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
-		if _, err := edge.AddRoute(ctx, p.String(), args[0]); err != nil {
+		if _, err := edge.AddRoute(ctx, p.String(), args[0], false); err != nil {
 			return fmt.Errorf("add route %d: %w", i, err)
 		}
 	}
