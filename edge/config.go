@@ -57,6 +57,9 @@ func (c *Config) check() error {
 	if err := conf.CheckListen(c.Listen); err != nil {
 		return badField("listen", err.Error(), "write HOST:PORT, such as 0.0.0.0:7844")
 	}
+	if len(c.Advertise) > proto.MaxEdges {
+		return badField("advertise", fmt.Sprintf("%d addresses, %d are allowed", len(c.Advertise), proto.MaxEdges), "name a DNS name in the place of several")
+	}
 	for i, a := range c.Advertise {
 		if err := conf.CheckDial(a); err != nil {
 			return badItem("advertise", i, err.Error(), "write HOST:PORT as nodes reach this edge, such as edge.example.com:7844")

@@ -16,7 +16,7 @@ func (e *Edge) welcome(id proto.Identity) (proto.Welcome, error) {
 	e.apply(e.store.Snapshot()) // a node that enrolled a moment ago may be newer than the last apply
 	sn := e.store.Snapshot()
 	w := proto.Welcome{
-		Edge: e.authority.ID(), Version: e.cfg.Version, Hops: e.hops,
+		Edge: e.authority.ID(), Version: e.cfg.Version, Hops: e.hops, Edges: e.cfg.Advertise,
 		Config: proto.Config{IdleSeconds: e.cfg.Idle, Device: id.ID},
 	}
 	if id.Role == proto.RoleConnector {

@@ -62,8 +62,14 @@ type Welcome struct {
 	// Extensions says that the edge reads the extensions of ICMP errors. An older one would drop what
 	// has them.
 	Extensions bool `json:"extensions,omitempty"`
+	// Edges are the addresses, host:port, under which nodes are to reach this edge from now on, at
+	// most MaxEdges; none where nobody has said so to it. They are what a new token would have.
+	Edges []string `json:"edges,omitempty"`
 	Config
 }
+
+// MaxEdges is how many addresses an edge tells its nodes, and puts into tokens, at most.
+const MaxEdges = 16
 
 // Event tells the other side something that a person should be able to read
 // there too: why it was refused, what is wrong with it.

@@ -51,8 +51,8 @@ func (n *Node) Enrol(ctx context.Context) error {
 		n.cfg.Log.Warn("token ignored: this node has enrolled already", zap.Error(err))
 	case have && n.differs(tok, id):
 		return n.enrolAnew(ctx, tok, id)
-	case have && !slices.Equal(tok.Edges, id.edges):
-		id.edges = tok.Edges // the same token, printed again after the edge moved
+	case have && !slices.Equal(tok.Edges, id.named):
+		id.named, id.edges = tok.Edges, tok.Edges // the same token, printed again after the edge moved
 		if err := n.keep(id); err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func (n *Node) enrolAt(ctx context.Context, addr string, tok proto.Token) error 
 		return err
 	}
 	n.cfg.Log.Info("enrolled", zap.Stringer(obs.FieldIdentity, cert.URIs[0]), zap.String(obs.FieldRemote, addr))
-	return n.keep(identity{token: tok.ID, edges: tok.Edges, ca: ca, cert: cert})
+	return n.keep(identity{token: tok.ID, named: tok.Edges, edges: tok.Edges, ca: ca, cert: cert})
 }
 
 // renewExpired renews at one edge with the expired certificate and a proof that the key is here.

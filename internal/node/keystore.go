@@ -32,6 +32,8 @@ const (
 type storedIdentity struct {
 	Token string   `json:"token_id"`
 	Edges []string `json:"edges"`
+	// Named are the edges of the token, where others were learnt since.
+	Named []string `json:"token_edges,omitempty"`
 	CA    []byte   `json:"ca"`          // DER
 	Cert  []byte   `json:"certificate"` // DER
 }
@@ -224,7 +226,10 @@ func (n *Node) loadIdentity() error {
 	if err := process.Unseal(b, &s); err != nil {
 		return n.damaged(identityFile, err)
 	}
-	id := identity{token: s.Token, edges: s.Edges}
+	id := identity{token: s.Token, edges: s.Edges, named: s.Named}
+	if id.named == nil {
+		id.named = s.Edges
+	}
 	if id.ca, err = x509.ParseCertificate(s.CA); err != nil {
 		return n.damaged(identityFile, err)
 	}
@@ -253,13 +258,23 @@ func identityOf(c *x509.Certificate) (proto.Identity, error) {
 
 // keep makes id the node's identity, on disk too where that is possible.
 func (n *Node) keep(id identity) error {
-	b, err := process.Seal(storedIdentity{Token: id.token, Edges: id.edges, CA: id.ca.Raw, Cert: id.cert.Raw})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.stale = false
+	return n.keepLocked(id)
+}
+
+// keepLocked is keep where n.mu is held.
+func (n *Node) keepLocked(id identity) error {
+	s := storedIdentity{Token: id.token, Edges: id.edges, CA: id.ca.Raw, Cert: id.cert.Raw}
+	if !slices.Equal(id.named, id.edges) {
+		s.Named = id.named
+	}
+	b, err := process.Seal(s)
 	if err != nil {
 		return fmt.Errorf("encode identity: %w", err)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.id, n.stale = id, false
+	n.id = id
 	n.write(identityFile, b)
 	return nil
 }

@@ -60,7 +60,8 @@ type pending struct {
 // identity is what enrolment gave this node. The zero value: not enrolled.
 type identity struct {
 	token string            // id of the token it enrolled with
-	edges []string          // host:port
+	named []string          // edges that the token names, host:port
+	edges []string          // those that are dialled: learnt since, or the token's
 	ca    *x509.Certificate // the authority, pinned
 	cert  *x509.Certificate // this node's
 }

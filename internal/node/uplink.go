@@ -68,9 +68,13 @@ func (u *Uplink) Run(ctx context.Context, h Handler) error {
 	if err := u.node.Enrol(ctx); err != nil {
 		return err
 	}
-	r := path.Redial{Addrs: u.node.Edges(), Config: u.dial, TLS: u.node.TLS, OnAttempt: u.contact.Attempted}
+	at := "" // what is dialled
+	r := path.Redial{Addrs: u.node.Edges, Config: u.dial, TLS: u.node.TLS, OnAttempt: func(addr string, err error) {
+		at = addr
+		u.contact.Attempted(addr, err)
+	}}
 	return r.Run(ctx, func(ctx context.Context, l *link.Link) error {
-		err := (&uplinked{Uplink: u, h: h, l: l}).run(ctx)
+		err := (&uplinked{Uplink: u, h: h, l: l, at: at}).run(ctx)
 		u.node.LinkEnded(err)
 		if tookOver(err) {
 			u.yield.Store(true) // until it is let in again

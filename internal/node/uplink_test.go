@@ -323,6 +323,40 @@ func TestNodeThatWasReplacedYields(t *testing.T) {
 	})
 }
 
+// An edge says where it is to be reached. An address that has not worked does not take the place of
+// the one that has: the node comes back, and keeps both in its file.
+func TestUplinkLearnsWhereTheEdgeIs(t *testing.T) {
+	said := []string{"1.0.0.9:7844", "nonsense"} // nobody is there yet
+	welcome := func(*link.Link, *proto.Hello) *proto.Control {
+		return &proto.Control{Welcome: &proto.Welcome{Edge: "e", Edges: said}}
+	}
+	withEdge(t, welcome, func(e *fakeEdge) {
+		dir := t.TempDir()
+		n, err := e.ca.Node(dir, proto.Identity{Role: proto.RoleConnector, Tunnel: "t", ID: "c"}, edgeAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, stop := e.run(n)
+		time.Sleep(time.Second)
+		want := []string{"1.0.0.9:7844", edgeAddr}
+		if stored, err := node.StoredEdges(dir); err != nil || !slices.Equal(stored, want) || !slices.Equal(n.Edges(), want) {
+			t.Errorf("stored %q, dialled %q, want %q; %v", stored, n.Edges(), want, err)
+		}
+		_, _, l := e.newest()
+		_ = l.Close(proto.CodeDraining, "moving")
+		time.Sleep(10 * time.Second)
+		r.want(t, "welcome of e", "down", "welcome of e")
+		said = []string{edgeAddr} // it stays where it is
+		_, _, l = e.newest()
+		_ = l.Close(proto.CodeDraining, "moving")
+		time.Sleep(10 * time.Second)
+		if stored, err := node.StoredEdges(dir); err != nil || !slices.Equal(stored, said) {
+			t.Errorf("stored %q, want %q; %v", stored, said, err)
+		}
+		stop()
+	})
+}
+
 // A node that waits to enrol says why, and which edges it asks.
 func TestUplinkSaysWhyItHasNotEnrolled(t *testing.T) {
 	withEdge(t, welcomed, func(e *fakeEdge) {

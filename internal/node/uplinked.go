@@ -23,6 +23,7 @@ type uplinked struct {
 	h Handler
 	l *link.Link
 
+	at       string      // host:port that was dialled for it
 	said     proto.Facts // with the last hello; of the goroutine that says it
 	mayAgain atomic.Bool // the edge takes another hello
 }
@@ -102,6 +103,7 @@ func (u *uplinked) control(l *link.Link, m proto.Control) error {
 	case m.Welcome != nil:
 		u.contact.Made()
 		u.node.heard(m.Welcome.Time)
+		u.node.learn(m.Welcome.Edges, u.at)
 		u.yield.Store(false)
 		u.mayAgain.Store(m.Welcome.HelloAgain)
 		return u.h.Welcome(l, m.Welcome)

@@ -22,6 +22,7 @@
 //	identity                     revoked, foreign and expired certificates
 //	metrics, ready, icmpmode     what monitoring asks, and what status shows
 //	migration                    the laptop changes its network
+//	move                         an edge that goes to another address
 //	mtu                          who says which path MTU; mtu_settle: before it is known, and after;
 //	                             mtu_blackhole: a router that may not say it
 //	neighbours                   a laptop beside other VPNs, containers, firewalls, networks that overlap;

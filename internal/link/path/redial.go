@@ -28,7 +28,7 @@ const (
 
 // Redial keeps one link to one of several edges for as long as its context lives.
 type Redial struct {
-	Addrs  []string // host:port, tried in turn
+	Addrs  func() []string // host:port, tried in turn; asked before each attempt, as they may change
 	Config Config
 	// TLS returns the TLS configuration of one attempt, so that a renewed certificate is used; nil
 	// = Config.TLS. It ends with its context.
@@ -43,13 +43,14 @@ type Redial struct {
 // address is configured. serve should call Link.Run and return its error; the link is closed
 // when serve returns. Run never returns nil.
 func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *link.Link) error) error {
-	if len(r.Addrs) == 0 {
-		return errors.New("redial: no edge address configured")
-	}
 	pause, refused := pauses(redialFirst, redialCap), pauses(refusedFirst, refusedCap)
 	for i := 0; ; i++ {
+		addrs := r.Addrs()
+		if len(addrs) == 0 {
+			return errors.New("redial: no edge address configured")
+		}
 		started := time.Now()
-		linked, err := r.once(ctx, r.Addrs[i%len(r.Addrs)], serve)
+		linked, err := r.once(ctx, addrs[i%len(addrs)], serve)
 		no := isRefusal(err)
 		if linked && time.Since(started) >= redialLived {
 			pause.Reset()

@@ -19,7 +19,7 @@ func attempts(t *testing.T, err error) (n int) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
-		r := path.Redial{Addrs: []string{"192.0.2.1:7844"}, TLS: func(context.Context) (*tls.Config, error) { n++; return nil, err }}
+		r := path.Redial{Addrs: func() []string { return []string{"192.0.2.1:7844"} }, TLS: func(context.Context) (*tls.Config, error) { n++; return nil, err }}
 		if err := r.Run(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Run returned %v", err)
 		}

@@ -47,7 +47,7 @@ func TestARestartedEdgeIsFoundAgainAtOnce(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 10)
-	redial := &path.Redial{Addrs: []string{addr}, Config: path.Config{TLS: ct}}
+	redial := &path.Redial{Addrs: func() []string { return []string{addr} }, Config: path.Config{TLS: ct}}
 	done := make(chan error, 1)
 	go func() {
 		done <- redial.Run(ctx, func(ctx context.Context, l *link.Link) error {
@@ -96,7 +96,7 @@ func TestRedialOutlivesADeadEdge(t *testing.T) {
 	var attempts atomic.Int64
 	first := make(chan struct{}, 1)
 	redial := &path.Redial{
-		Addrs: []string{addr}, Config: path.Config{},
+		Addrs: func() []string { return []string{addr} }, Config: path.Config{},
 		TLS: func(context.Context) (*tls.Config, error) {
 			select {
 			case first <- struct{}{}:
@@ -140,7 +140,7 @@ func TestRedialOutlivesADeadEdge(t *testing.T) {
 }
 
 func TestRedialWithoutAddress(t *testing.T) {
-	if err := (&path.Redial{}).Run(t.Context(), nil); err == nil {
+	if err := (&path.Redial{Addrs: func() []string { return nil }}).Run(t.Context(), nil); err == nil {
 		t.Fatal("no error")
 	}
 }
