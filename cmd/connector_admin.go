@@ -19,7 +19,7 @@ address that it is connected from, when it enrolled, and whether it is up or whe
 it was last seen. What a connector says of its host is its own word.
 It speaks to the edge on this machine.`,
 		Example: "  oneping connector list\n  oneping connector list office --json | jq -r '.[] | select(.link) | .link.remote'",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    noneOrOne("TUNNEL"),
 		RunE: func(c *cobra.Command, args []string) error {
 			list, err := a.edge().Connectors(c.Context(), first(args))
 			if err != nil {

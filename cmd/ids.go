@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -13,13 +14,16 @@ import (
 // someIDs wants one argument at least, and none that is empty; hint says where ids come from.
 func someIDs(hint string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := oddValue(c); err != nil {
-			return err
+		user := slices.IndexFunc(args, func(id string) bool { return strings.Contains(id, "@") })
+		switch {
+		case len(args) == 0, slices.Contains(args, ""):
+			return wrongUse(fmt.Errorf("%s takes ID…, and got none", c.CommandPath()), hint)
+		case user >= 0 && c.Flags().Lookup("user") != nil:
+			return wrongUse(fmt.Errorf("%s takes ID…, and %q is a user", c.CommandPath(), args[user]), "did you mean --user "+args[user]+"?")
+		case user >= 0:
+			return wrongUse(fmt.Errorf("%s takes ID…, and %q is a user", c.CommandPath(), args[user]), hint)
 		}
-		if len(args) > 0 && !slices.Contains(args, "") {
-			return nil
-		}
-		return wrongUse(fmt.Errorf("%s takes ID…, and got none", c.CommandPath()), hint)
+		return nil
 	}
 }
 

@@ -79,22 +79,35 @@ func exampleOf(cmd *cobra.Command) string {
 // leaves an empty one.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := oddValue(c); err != nil {
-			return err
+		if len(args) < len(names) {
+			return wrongUse(fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), strings.Join(names, " "), len(args), len(names)), seeHelp(c))
 		}
-		want := strings.Join(names, " ")
-		switch i := slices.Index(args, ""); {
-		case len(args) < len(names):
-			return wrongUse(fmt.Errorf("%s takes %s, and got %d of %d arguments", c.CommandPath(), want, len(args), len(names)), seeHelp(c))
-		case len(args) == len(names) && i >= 0:
-			return wrongUse(fmt.Errorf("%s takes %s, and %s is empty", c.CommandPath(), want, names[i]), seeHelp(c))
-		case len(args) == len(names):
-			return swapped(c, names, args)
-		case len(names) == 0:
-			return wrongUse(fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0]), stray(c, args[0]))
-		}
-		return wrongUse(fmt.Errorf("%s takes %s, and got %q beside", c.CommandPath(), want, args[len(names)]), stray(c, args[len(names)]))
+		return goodArgs(c, names, args)
 	}
+}
+
+// noneOrOne wants one argument, or none.
+func noneOrOne(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return goodArgs(c, []string{name}, args)
+	}
+}
+
+// goodArgs wants no more arguments than names, none empty and each in its place.
+func goodArgs(c *cobra.Command, names, args []string) error {
+	want := strings.Join(names, " ")
+	switch i := slices.Index(args, ""); {
+	case len(args) > len(names) && len(names) == 0:
+		return wrongUse(fmt.Errorf("%s takes no argument, and got %q", c.CommandPath(), args[0]), stray(c, args[0]))
+	case len(args) > len(names):
+		return wrongUse(fmt.Errorf("%s takes %s, and got %q beside", c.CommandPath(), want, args[len(names)]), stray(c, args[len(names)]))
+	case i >= 0:
+		return wrongUse(fmt.Errorf("%s takes %s, and %s is empty", c.CommandPath(), want, names[i]), seeHelp(c))
+	}
+	return swapped(c, names, args)
 }
 
 // output is how a command prints what it was asked for: as text, or as JSON.

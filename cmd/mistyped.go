@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -78,10 +79,16 @@ func meant(cmd *cobra.Command, word string) []string {
 	for parent := cmd.Parent(); parent != nil && len(like) == 0; parent = parent.Parent() {
 		like = childOf(parent, word) // client service restart: client restart
 	}
-	if len(like) == 0 { // what a lab is asked is about the lab's own machines
-		like = slices.DeleteFunc(named(cmd.Root(), word), func(path string) bool { return strings.Contains(path, " lab ") })
+	if len(like) == 0 {
+		if slices.Contains(makes(), word) { // token create: what makes a token is called token elsewhere
+			word = cmd.Name()
+		}
+		like = slices.DeleteFunc(named(cmd.Root(), word), func(path string) bool {
+			return path == cmd.CommandPath() || strings.Contains(path, " lab ") // which has machines of its own
+		})
 	}
-	if len(like) > most {
+	slices.Sort(like)
+	if like = slices.Compact(like); len(like) > most {
 		return nil
 	}
 	return like
@@ -122,6 +129,9 @@ func named(top *cobra.Command, word string) []string {
 	return flags
 }
 
+// makes are the words for making something.
+func makes() []string { return []string{"create", "add", "new", "make", "mk"} }
+
 // synonyms returns the commands of cmd that mean the same as word. Of several groups of words that
 // word is in, the first decides that has a command here; what has commands of its own is a noun.
 func synonyms(cmd *cobra.Command, word string) []*cobra.Command {
@@ -130,7 +140,7 @@ func synonyms(cmd *cobra.Command, word string) []*cobra.Command {
 		{"show", "get", "info", "describe", "inspect", "view", "cat", "print"},
 		{"status", "state", "stat", "health", "list", "ls", "ps", "show", "info"},
 		{"show", "list", "ls", "export", "dump"},
-		{"create", "add", "new", "make", "mk"},
+		makes(),
 		{"token", "create", "add", "new", "make", "enrol", "enroll", "invite", "login", "key"},
 		{"delete", "del", "remove", "rm", "destroy", "drop", "erase"},
 		{"revoke", "cancel", "delete", "remove", "rm", "ban", "block", "kick", "disable"},
@@ -182,7 +192,7 @@ func wrongFlag(cmd *cobra.Command, err error, another string) error {
 		f := e.GetFlag()
 		want := wanted(f)
 		if want == "" {
-			break
+			return wrongUse(fmt.Errorf("--%s %q: %w", f.Name, e.GetValue(), e.Unwrap()), helpOf(cmd))
 		}
 		if f.NoOptDefVal != "" {
 			return wrongUse(fmt.Errorf("--%s %q: want %s", f.Name, e.GetValue(), want), "write --"+f.Name+" alone, or leave it out")
@@ -199,7 +209,13 @@ func wanted(f *pflag.Flag) string {
 		return "no value"
 	case "duration":
 		return "a time such as 30m or 24h"
-	case "int", "int64", "uint", "uint8", "uint16", "uint32", "uint64":
+	case "uint8":
+		return fmt.Sprintf("a whole number from 0 to %d", math.MaxUint8)
+	case "uint16":
+		return fmt.Sprintf("a whole number from 0 to %d", math.MaxUint16)
+	case "uint32":
+		return fmt.Sprintf("a whole number from 0 to %d", uint32(math.MaxUint32))
+	case "int", "int64", "uint", "uint64":
 		return "a whole number"
 	case "float64":
 		return "a number"

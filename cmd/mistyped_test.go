@@ -55,6 +55,10 @@ func TestMistypedCommands(t *testing.T) {
 		{words("policy why"), `oneping policy has no command "why"`, "did you mean oneping policy explain?", 2},
 		{words("device add alice@example.com"), `oneping device has no command "add"`, "did you mean oneping device token?", 2},
 		{words("device ban tp7n"), `oneping device has no command "ban"`, "did you mean oneping device revoke?", 2},
+		{words("token create"), `oneping token has no command "create"`, "did you mean oneping device token or oneping tunnel token?", 2},
+		{words("traceroute 172.16.10.120"), none + `"traceroute"`, "did you mean oneping trace?", 2},
+		{words("mtr 172.16.10.120"), none + `"mtr"`, "did you mean oneping trace?", 2},
+		{words("client ping 172.16.10.120"), `oneping client has no command "ping"`, "did you mean oneping ping?", 2},
 		{words("lab ssh laptop"), `oneping lab has no command "ssh"`, "did you mean oneping lab shell?", 2},
 	} {
 		m.wantAnswer(t)
@@ -75,7 +79,7 @@ func TestMistypedFlags(t *testing.T) {
 		{words("client status -denials"), "unknown shorthand flag: 'd' in -denials", "did you mean --denials?", 2},
 		{words("client up --token laptop.token"), "unknown flag: --token", "did you mean --token-file?", 2},
 		{words("client up --mtu 1400MB"), `--mtu "1400MB": want a whole number`, "see oneping client up --help", 2},
-		{words("client up --mark banana"), `--mark "banana": want a whole number`, "see oneping client up --help", 2},
+		{words("client up --mark banana"), `--mark "banana": want a whole number from 0 to 4294967295`, "see oneping client up --help", 2},
 		{words("connector run --Token-File x"), "unknown flag: --Token-File", "did you mean --token-file?", 2},
 		{words("tunnel create office --routes 172.16.10.0/24"), "unknown flag: --routes", "did you mean --route?", 2},
 		{words("tunnel token office --user alice@example.com"), "unknown flag: --user", "--user is a flag of oneping device revoke, oneping device token", 2},
@@ -86,6 +90,9 @@ func TestMistypedFlags(t *testing.T) {
 		{words("tunnel list --state-dir"), "--state-dir needs a value", "write --state-dir DIR", 2},
 		{words("tunnel list --state-dir="), "--state-dir is empty: is a variable not set?", "write --state-dir DIR, or leave it out", 2},
 		{words("lab down --name="), "--name is empty: is a variable not set?", "write --name NAME, or leave it out", 2},
+		{words("trace -m 300 172.16.10.120"), `--max-hops "300": want a whole number from 0 to 255`, "see oneping trace --help", 2},
+		{words("trace -p http 172.16.10.120"), `--port "http": want a whole number from 0 to 65535`, "see oneping trace --help", 2},
+		{words("ping -W soon 172.16.10.120"), `--timeout "soon": want seconds, as 0.5 or 500ms, and got "soon"`, "see oneping ping --help", 2},
 		{words("lab up --laptop 2"), "unknown flag: --laptop", "did you mean --laptops?", 2},
 		{words("lab up --routers two"), `--routers "two": want a whole number`, "see oneping lab up --help", 2},
 	} {
@@ -111,6 +118,12 @@ func TestStrayWords(t *testing.T) {
 		{words("route add office"), "oneping route add takes PREFIX TUNNEL, and got 1 of 2 arguments", "for example: oneping route add 172.16.10.0/24 office; see oneping route add --help", 2},
 		{words("route add office 172.16.11.0/24"), "oneping route add takes PREFIX TUNNEL, and got office 172.16.11.0/24", "did you mean oneping route add 172.16.11.0/24 office?", 2},
 		{words("device token alice@example.com"), `oneping device token takes no argument, and got "alice@example.com"`, "did you mean --user alice@example.com?", 2},
+		{words("edge restore backup.tar"), `oneping edge restore takes no argument, and got "backup.tar"`, "for example: oneping edge restore --dry-run; see oneping edge restore --help", 2},
+		{words("connector list office home"), `oneping connector list takes TUNNEL, and got "home" beside`, "for example: oneping connector list; see oneping connector list --help", 2},
+		{words("device revoke alice@example.com"), `oneping device revoke takes ID…, and "alice@example.com" is a user`, "did you mean --user alice@example.com?", 2},
+		{words("device delete alice@example.com"), `oneping device delete takes ID…, and "alice@example.com" is a user`, "oneping device list shows them; all that are revoked: --revoked", 2},
+		{words("trace http://172.16.10.120/"), "find http://172.16.10.120/: that is no host", "name the host or its address alone, without scheme, port or length of a prefix", 2},
+		{words("ping 172.16.10.120:80"), "find 172.16.10.120:80: that is no host", "name the host or its address alone, without scheme, port or length of a prefix", 2},
 		{words("version 2"), `oneping version takes no argument, and got "2"`, "see oneping version --help", 2},
 	} {
 		m.wantAnswer(t)

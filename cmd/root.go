@@ -122,6 +122,7 @@ Try it on this machine, without root:
 	addGroup(root, groupManage, newTunnelCmd(), newRouteCmd(), newPolicyCmd(), newDeviceCmd(), newTokenCmd())
 	root.AddCommand(newVersionCmd(), newDocsCmd(root))
 	offerValues(root)
+	checkValues(root)
 	return root
 }
 

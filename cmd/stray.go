@@ -14,6 +14,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// checkValues has the values of the flags of each command below cmd looked at before its arguments.
+func checkValues(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		checkValues(sub)
+		if args := sub.Args; args != nil {
+			sub.Args = func(c *cobra.Command, words []string) error {
+				if err := oddValue(c); err != nil {
+					return err
+				}
+				return args(c, words)
+			}
+		}
+	}
+}
+
 // oddValue refuses what the flags of a command line can have by mistake alone: the next flag for a
 // value, or nothing, from a variable that is not set, where a file or directory is to be.
 func oddValue(c *cobra.Command) error {
@@ -57,8 +72,11 @@ func stray(c *cobra.Command, word string) string {
 		if i := slices.IndexFunc(fits, func(n string) bool { return n == "config" || n == "file" }); i >= 0 {
 			flag = fits[i]
 		}
-	} else if flag == "config" && len(fits) > 1 {
-		flag = fits[1]
+	} else if flag == "config" {
+		if ext != "" && len(fits) == 1 {
+			return seeHelp(c)
+		}
+		flag = fits[len(fits)-1]
 	}
 	return "did you mean --" + flag + " " + word + "?"
 }

@@ -30,7 +30,7 @@ func newTraceCmd() *cobra.Command {
 	var f traceFlags
 	cmd := f.probeFlags.bind(&cobra.Command{
 		Use:        "trace [flags] HOST [SIZE]",
-		SuggestFor: []string{"traceroute", "tracert", "tracepath"},
+		SuggestFor: []string{"traceroute", "tracert", "tracepath", "mtr"},
 		Short:      "Show the routers on the way to a host, as traceroute does",
 		Long: `trace sends packets with a rising TTL and shows who answers each. It needs no
 root, and no tool beside this one. Flags, output and marks are those of

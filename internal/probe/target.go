@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/oneping/oneping/internal/advice"
 )
@@ -37,6 +38,10 @@ func Find(ctx context.Context, r Resolver, host string, f Family) (netip.Addr, e
 			return a, advice.With(fmt.Errorf("find %s: it is an address of the other family", host), "leave out -4 and -6, or name the host")
 		}
 		return a, nil
+	}
+	if strings.ContainsAny(host, "/:") { // no name has these, and no resolver is to be asked
+		return netip.Addr{}, advice.With(fmt.Errorf("find %s: that is no host", host),
+			"name the host or its address alone, without scheme, port or length of a prefix")
 	}
 	addrs, err := r.LookupNetIP(ctx, f.network(), host)
 	if err == nil && len(addrs) == 0 {
