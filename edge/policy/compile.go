@@ -109,7 +109,7 @@ func compileGrant(g model.Grant, groups map[string][]string, tunnels map[string]
 func addTerms(id, field string, terms []string, add func(string) *advice.Error) (errs Errors) {
 	at := "grant " + id + ": " + field
 	if len(terms) == 0 {
-		return Errors{{At: at, Err: bad("nothing stands there", "a grant needs who, to and how; * stands for everything")}}
+		return Errors{{At: at, Err: bad("nothing stands there", `a grant needs who, to and how; "*" stands for everything`)}}
 	}
 	for _, s := range terms {
 		if m := add(s); m != nil {

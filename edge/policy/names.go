@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/oneping/oneping/edge/model"
@@ -19,6 +22,9 @@ func checkNames(p model.Policy, at *lines) (errs Errors) {
 		add(model.CheckName("group", name))
 		for _, u := range users {
 			add(checkWho(u))
+			if group := groupOf(u, p.Groups); group != name { // which may have a user of its name
+				add(groupAsUser(u, group, "groups do not nest: list its users here"))
+			}
 		}
 	}
 	for i, g := range p.Grants {
@@ -32,14 +38,38 @@ func checkNames(p model.Policy, at *lines) (errs Errors) {
 		}
 		for _, who := range g.Who {
 			add(": who", checkWho(who))
+			add(": who", groupAsUser(who, groupOf(who, p.Groups), "write group:"+groupOf(who, p.Groups)))
 		}
 	}
 	for i, t := range p.Tests {
-		if err := checkWho(t.Who); err != nil {
+		if err := cmp.Or(checkWho(t.Who), groupAsUser(t.Who, groupOf(t.Who, p.Groups), "name one of its users")); err != nil {
 			errs = append(errs, &Error{Line: at.test(i), At: "test " + strconv.Itoa(i+1), Err: err})
 		}
 	}
 	return errs
+}
+
+// groupAsUser refuses a bare name that is a group's: who writes it means the group, and would lock it
+// out. user:NAME is a user, whatever groups there are.
+func groupAsUser(term, group, hint string) error {
+	if group == "" {
+		return nil
+	}
+	return bad(strconv.Quote(term)+" is a group and stands in the place of a user", hint+"; or user:"+term+" for a user of that name")
+}
+
+// groupOf returns the group that a term without a kind names, "" for none. Case is no matter: it is
+// none of users.
+func groupOf(term string, groups map[string][]string) string {
+	if _, ok := groups[term]; ok {
+		return term
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		if model.FoldUser(name) == model.FoldUser(term) {
+			return name
+		}
+	}
+	return ""
 }
 
 // checkWho checks the name in a term; what is no term compile refuses.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -35,7 +33,7 @@ func decode(text []byte) (model.Policy, *lines, error) {
 	case errors.Is(err, io.EOF):
 		return p, nil, Errors{{Err: bad("the document is empty", "to deny everything, write: grants: []")}}
 	case err != nil:
-		return p, nil, yamlErrors(err)
+		return p, nil, yamlErrors(text, err)
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return p, nil, Errors{{Err: bad("more than one document in the file", "remove what follows the line ---")}}
@@ -44,7 +42,7 @@ func decode(text []byte) (model.Policy, *lines, error) {
 		return p, nil, errs
 	}
 	if err := doc.Decode(&p); err != nil {
-		return p, nil, yamlErrors(err)
+		return p, nil, yamlErrors(text, err)
 	}
 	at := readLines(doc.Content[0])
 	if errs := checkNames(p, at); len(errs) > 0 {
@@ -62,30 +60,6 @@ func Format(p model.Policy) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), enc.Close()
-}
-
-// yamlErrors puts the decoder's errors in our words.
-func yamlErrors(err error) Errors {
-	te, ok := errors.AsType[*yaml.TypeError](err)
-	if !ok {
-		return Errors{yamlError(err.Error())}
-	}
-	var es Errors
-	for _, text := range te.Errors {
-		es = append(es, yamlError(text))
-	}
-	return es
-}
-
-// yamlError reads the line off what the decoder says, "yaml: line N: …" or "line N: …".
-func yamlError(text string) *Error {
-	rest, placed := strings.CutPrefix(strings.TrimPrefix(text, "yaml: "), "line ")
-	number, what, ok := strings.Cut(rest, ": ")
-	line, err := strconv.Atoi(number)
-	if !placed || !ok || err != nil {
-		return &Error{Err: errors.New(text)}
-	}
-	return &Error{Line: line, Err: bad(what, "YAML goes by indentation, with spaces and never with tabs; every [, { and \" wants its end")}
 }
 
 // lines knows at which line each group, grant and test stands. A nil *lines knows nothing.

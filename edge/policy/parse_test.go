@@ -67,7 +67,7 @@ func TestParseErrors(t *testing.T) {
 		{"a string for a list", grant("{id: b, who: x, to: ['*'], how: [icmp]}"), `line 3: "x" stands where a list is wanted`, "write a list, also of one: [icmp]"},
 		{"no id", grant("{who: [x], to: ['*'], how: [icmp]}"), "line 3: grant 2: it has no id", "unique id"},
 		{"the same id", grant("{id: a, who: [x], to: ['*'], how: [icmp]}"), "line 3: grant a: another grant has this id", "unique id"},
-		{"no who", grant("{id: b, to: ['*'], how: [icmp]}"), "line 3: grant b: who: nothing stands there", "* stands for everything"},
+		{"no who", grant("{id: b, to: ['*'], how: [icmp]}"), "line 3: grant b: who: nothing stands there", `"*" stands for everything`},
 		{"unknown group", grant("{id: b, who: [group:x], to: ['*'], how: [icmp]}"), `line 3: grant b: who: there is no group "x"`, "groups:"},
 		{"unknown kind", grant("{id: b, who: [grup:x], to: ['*'], how: [icmp]}"), `line 3: grant b: who: unknown kind "grup" in "grup:x"`, "group:NAME"},
 		{"empty user", grant(`{id: b, who: ["user:"], to: ['*'], how: [icmp]}`), `line 3: grant b: who: no name in "user:"`, "USER"},
@@ -79,6 +79,27 @@ func TestParseErrors(t *testing.T) {
 		{"unquoted comma", grant("{id: b, who: [x], to: ['*'], how: [tcp:22,443]}"), `line 3: grant b: how: "443" is not a protocol and its ports`, "quote what holds a comma"},
 		{"ping", grant("{id: b, who: [x], to: ['*'], how: [ping]}"), `line 3: grant b: how: "ping" is not a protocol`, "write icmp"},
 		{"traceroute", grant("{id: b, who: [x], to: ['*'], how: [traceroute]}"), `line 3: grant b: how: "traceroute" is not a protocol`, "write trace: "},
+		{"a bare star", "grants: [{id: a, who: [*], to: [*], how: [*]}]", "line 1: a bare * is no word in YAML", `"*", in quotes`},
+		{"a bare star for a list", "grants:\n  - id: a # all of *\n    who: *\n", "line 3: a bare * is no word in YAML", `"*", in quotes`},
+		{"a bare star behind a hyphen", "grants:\n  - id: 'a * b'\n    who:\n      - *\n", "line 4: a bare * is no word in YAML", `"*", in quotes`},
+		{"a bare star before a domain", "grants: [{id: a, who: [*@example.com], to: ['*'], how: [icmp]}]", "line 1: a bare *@example.com is no word", `"*@example.com"`},
+		{"a mark of YAML", "grants:\n- {id: a, who: [@eng], to: ['*'], how: [icmp]}", "line 2: a bare @eng is no word in YAML", `write it in quotes: "@eng"`},
+		{"a space behind a colon", grant("{id: b, who: [group: eng], to: ['*'], how: [icmp]}"), `line 3: "group: eng" stands where a word is wanted`, "without the space: group:eng"},
+		{"a space before a port", grant("{id: b, who: [x], to: ['*'], how: [tcp: 22]}"), `line 3: "tcp: 22" stands where a word is wanted`, "without the space: tcp:22"},
+		{"one grant and no hyphen", "grants: {id: a, who: [x], to: ['*'], how: [icmp]}", "line 1: grants is a mapping and not a list", "begin each grant with a hyphen"},
+		{"groups as a list", "groups: [alice]\ngrants: []", "line 1: groups is a list and not a mapping", "groups: {eng:"},
+		{"a list for all", "- {id: a}", "line 1: the document is a list and not a mapping", "it begins with groups:"},
+		{"a word for all", "hello", "line 1: the document is a word and not a mapping", "it begins with groups:"},
+		{"a group as a user", "groups: {eng: [a]}\n" + grant("{id: b, who: [eng], to: ['*'], how: [icmp]}"), `line 4: grant b: who: "eng" is a group and stands in the place of a user`, "write group:eng; or user:eng for"},
+		{"a group as a user, in capitals", "groups: {eng: [a]}\n" + grant("{id: b, who: [ENG], to: ['*'], how: [icmp]}"), `grant b: who: "ENG" is a group`, "write group:eng; or user:ENG for"},
+		{"a group among users", "groups: {all: [a, eng], eng: [b]}\ngrants: []", `line 1: group all: "eng" is a group`, "groups do not nest: list its users here; or user:eng"},
+		{"a group in a test", "groups: {eng: [a]}\ngrants: []\ntests: [{who: eng, deny: [icmp 10.0.0.1]}]", `line 3: test 1: "eng" is a group`, "name one of its users"},
+		{"a tunnel without its kind", grant("{id: b, who: [x], to: [office], how: [icmp]}"), `"office" is neither a prefix nor an address`, "for a tunnel write tunnel:office"},
+		{"a port of a destination", grant(`{id: b, who: [x], to: ["10.0.0.1:22"], how: [icmp]}`), `"10.0.0.1:22" is neither`, "ports stand in how: tcp:22"},
+		{"ICMP in capitals", grant("{id: b, who: [x], to: ['*'], how: [ICMP]}"), `"ICMP" is not a protocol`, "write icmp"},
+		{"a service", grant("{id: b, who: [x], to: ['*'], how: [ssh]}"), `"ssh" is not a protocol`, "write tcp:22"},
+		{"a slash", grant("{id: b, who: [x], to: ['*'], how: [22/tcp]}"), `"22/tcp" is not a protocol`, `write "tcp:22"`},
+		{"a port alone", grant("{id: b, who: [x], to: ['*'], how: [22]}"), `"22" is not a protocol`, "write tcp:22 or udp:22"},
 		{"port 0", grant("{id: b, who: [x], to: ['*'], how: ['tcp:0']}"), `line 3: grant b: how: "0" in "tcp:0" is neither a port nor a range`, ""},
 		{"port too high", grant("{id: b, who: [x], to: ['*'], how: ['tcp:65536']}"), `"65536" in "tcp:65536"`, ""},
 		{"range backwards", grant("{id: b, who: [x], to: ['*'], how: ['tcp:9-8']}"), `"9-8" in "tcp:9-8"`, ""},
@@ -98,6 +119,21 @@ func TestParseErrors(t *testing.T) {
 				t.Errorf("hint %q, want %q", hint, tt.hint)
 			}
 		})
+	}
+}
+
+// TestUsersNamedLikeGroups: who means a user says so; a group may have a user of its own name.
+func TestUsersNamedLikeGroups(t *testing.T) {
+	c := compiled(t, "groups: {alice: [alice, 'user:eng'], eng: [bob]}\ngrants: [{id: a, who: ['user:eng', group:alice], to: ['*'], how: [icmp]}]\n"+
+		"tests: [{who: 'user:alice', accept: [icmp 10.0.0.1]}]")
+	if err := c.Check(nil); err != nil {
+		t.Error(err)
+	}
+	for user, want := range map[string]bool{"alice": true, "eng": true, "bob": false} {
+		p := c.Principal("", user)
+		if d := c.Decide(&p, target(t, "icmp 10.0.0.1", "")); d.Allowed != want {
+			t.Errorf("%s: %+v", user, d)
+		}
 	}
 }
 

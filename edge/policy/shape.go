@@ -15,19 +15,25 @@ const mergeTag = "!!merge"
 // typing error that nobody reads would leave out a grant, or half of it. What else is wrong with
 // the document the decoder says.
 func checkShape(doc *yaml.Node) Errors {
+	if errs := wantKind(doc, yaml.MappingNode, "the document", "it begins with groups:, grants: or tests:"); len(errs) > 0 {
+		return errs
+	}
 	errs := checkKeys(doc, "groups, grants and tests", "groups", "grants", "tests")
 	for key, value := range pairs(doc) {
 		switch key.Value {
 		case "groups":
+			errs = append(errs, wantKind(value, yaml.MappingNode, "groups", "write groups: {eng: [alice@example.com]}")...)
 			for _, users := range pairs(value) {
 				errs = append(errs, wantList(users)...)
 			}
 		case "grants":
+			errs = append(errs, wantKind(value, yaml.SequenceNode, "grants", "begin each grant with a hyphen: - {id: …, who: …, to: …, how: …}")...)
 			for _, grant := range items(value) {
 				errs = append(errs, checkKeys(grant, "id, who, to and how", "id", "who", "to", "how")...)
 				errs = append(errs, wantLists(grant, "who", "to", "how")...)
 			}
 		case "tests":
+			errs = append(errs, wantKind(value, yaml.SequenceNode, "tests", "begin each test with a hyphen: - {who: …, accept: …}")...)
 			for _, test := range items(value) {
 				errs = append(errs, checkKeys(test, "who, accept and deny", "who", "accept", "deny")...)
 				errs = append(errs, wantLists(test, "accept", "deny")...)
@@ -58,11 +64,39 @@ func wantLists(n *yaml.Node, keys ...string) (errs Errors) {
 	return errs
 }
 
-func wantList(n *yaml.Node) Errors {
-	if n = valueOf(n); n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+// wantList refuses a word in the place of a list, and a pair in the place of a word of it: who types
+// a space behind the colon of group:eng has a mapping.
+func wantList(n *yaml.Node) (errs Errors) {
+	if n = valueOf(n); n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
+		return Errors{{Line: n.Line, Err: bad(strconv.Quote(n.Value)+" stands where a list is wanted", "write a list, also of one: [icmp]")}}
+	}
+	for _, item := range items(n) {
+		for key, value := range pairs(item) {
+			errs = append(errs, &Error{
+				Line: key.Line,
+				Err:  bad(strconv.Quote(key.Value+": "+value.Value)+" stands where a word is wanted", "write it without the space: "+key.Value+":"+value.Value),
+			})
+		}
+	}
+	return errs
+}
+
+// wantKind refuses what is neither of a kind nor empty.
+func wantKind(n *yaml.Node, kind yaml.Kind, what, hint string) Errors {
+	if n = valueOf(n); n.Kind == kind || n.Tag == "!!null" {
 		return nil
 	}
-	return Errors{{Line: n.Line, Err: bad(strconv.Quote(n.Value)+" stands where a list is wanted", "write a list, also of one: [icmp]")}}
+	is, wanted := "a word", "a list"
+	switch n.Kind {
+	case yaml.SequenceNode:
+		is = "a list"
+	case yaml.MappingNode:
+		is = "a mapping"
+	}
+	if kind == yaml.MappingNode {
+		wanted = "a mapping"
+	}
+	return Errors{{Line: n.Line, Err: bad(what+" is "+is+" and not "+wanted, hint)}}
 }
 
 // valueOf returns what an alias stands for.

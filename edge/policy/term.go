@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/advice"
 )
 
@@ -21,6 +22,9 @@ const (
 	whoDevice
 )
 
+// whoHint says what a term of who may be.
+const whoHint = `write USER, user:USER, group:NAME, device:ID or "*"`
+
 // parseWho reads USER, user:USER, group:NAME, device:ID or *.
 func parseWho(s string) (kind whoKind, name string, _ *advice.Error) {
 	if s == "*" {
@@ -36,16 +40,27 @@ func parseWho(s string) (kind whoKind, name string, _ *advice.Error) {
 		case "device":
 			kind = whoDevice
 		default:
-			return 0, "", bad("unknown kind "+strconv.Quote(prefix)+" in "+strconv.Quote(s), "write USER, user:USER, group:NAME, device:ID or *")
+			return 0, "", bad("unknown kind "+strconv.Quote(prefix)+" in "+strconv.Quote(s), whoHint)
 		}
 	}
 	if name == "" || strings.TrimSpace(name) != name {
-		return 0, "", bad("no name in "+strconv.Quote(s), "write USER, user:USER, group:NAME, device:ID or *")
+		return 0, "", bad("no name in "+strconv.Quote(s), whoHint)
 	}
 	return kind, name, nil
 }
 
-const toHint = "write a prefix such as 172.16.10.0/24, an address, tunnel:NAME or *"
+// toHintFor says what to write in the place of s, which is no destination.
+func toHintFor(s string) string {
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return "write the address alone, " + ap.Addr().String() + "; ports stand in how: tcp:" + strconv.Itoa(int(ap.Port()))
+	}
+	if model.IsTunnelName(s) {
+		return "for a tunnel write tunnel:" + s + "; " + toHint
+	}
+	return toHint
+}
+
+const toHint = `write a prefix such as 172.16.10.0/24, an address, tunnel:NAME or "*"`
 
 // destination is a term of `to`: one of any, tunnel, prefix.
 type destination struct {
@@ -72,7 +87,7 @@ func parseTo(s string) (destination, *advice.Error) {
 		}
 		p = netip.PrefixFrom(a, a.BitLen())
 	} else if p, err = netip.ParsePrefix(s); err != nil {
-		return destination{}, bad(strconv.Quote(s)+" is neither a prefix nor an address", toHint)
+		return destination{}, bad(strconv.Quote(s)+" is neither a prefix nor an address", toHintFor(s))
 	}
 	if p.Addr().Is4In6() {
 		return destination{}, bad(strconv.Quote(s)+" is an IPv4 address written as IPv6", "write "+p.Addr().Unmap().String())
@@ -92,6 +107,28 @@ type ports struct {
 
 const howHint = `write trace (what traceroute, tracepath and mtr need), icmp, "udp:53", "tcp:22,443", "tcp:8000-8100", "tcp:*" or "*"; quote what holds a comma`
 
+// howHintFor says what to write in the place of s, which is no term of how.
+func howHintFor(s string) string {
+	switch name, ports, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(s, "/", ":")), ":"); {
+	case name == "ping" || name == "icmp6" || name == "icmpv6":
+		return "write icmp: it is ICMPv6, too"
+	case name == "traceroute" || name == "tracepath" || name == "mtr":
+		return "write " + traceWord + ": ICMP, and the UDP ports of traceroute, tracepath and mtr"
+	case name == "ssh" && ports == "":
+		return "write tcp:22"
+	case (name == "icmp" || name == traceWord) && ports == "":
+		return "write " + name
+	case ports == "tcp" || ports == "udp":
+		return "write " + strconv.Quote(ports+":"+name)
+	case (name == "tcp" || name == "udp") && ports != "":
+		return "write " + strconv.Quote(name+":"+ports)
+	}
+	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
+		return "write tcp:" + s + " or udp:" + s + "; quote what holds a comma: \"tcp:22,443\""
+	}
+	return howHint
+}
+
 // parseHow reads trace, icmp, udp:PORTS, tcp:PORTS or *, PORTS being * or a comma
 // separated list of ports and ranges, and appends what it says.
 func parseHow(to []ports, s string) ([]ports, *advice.Error) {
@@ -104,15 +141,11 @@ func parseHow(to []ports, s string) ([]ports, *advice.Error) {
 		return append(to, tracePorts()...), nil
 	case "tcp", "udp":
 		return to, bad(strconv.Quote(s)+" names no port", `write "`+s+`:*" for all of them`)
-	case "ping", "icmp6", "icmpv6":
-		return to, bad(strconv.Quote(s)+" is not a protocol and its ports", "write icmp: it is ICMPv6, too")
-	case "traceroute", "tracepath", "mtr":
-		return to, bad(strconv.Quote(s)+" is not a protocol and its ports", "write "+traceWord+": ICMP, and the UDP ports of traceroute, tracepath and mtr")
 	}
 	name, list, ok := strings.Cut(s, ":")
 	proto, known := ParseProto(name)
 	if !ok || !known || proto == ICMP {
-		return to, bad(strconv.Quote(s)+" is not a protocol and its ports", howHint)
+		return to, bad(strconv.Quote(s)+" is not a protocol and its ports", howHintFor(s))
 	}
 	if list == "*" {
 		return append(to, ports{proto: proto, to: 65535}), nil
