@@ -95,6 +95,7 @@ grants:
   - {id: eng-lab, who: [group:eng], to: [172.16.10.0/24], how: [icmp, "tcp:22"]}
 tests:
   - {who: alice@example.com, accept: ["tcp 172.16.10.120:22"], deny: ["tcp 172.16.10.120:80"]}
+  - {who: bob@example.com, deny: ["udp 172.16.10.53:53"]}
 `
 	if err := os.WriteFile(policy, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -119,7 +120,17 @@ tests:
 		},
 		{"route add nowhere office", "", "error: \"nowhere\" is not a prefix\nhint: write it as 10.0.0.0/8, fd00::/64, or one address\n"},
 		{"route add 10.0.0.0/8 home", "", "error: add route 10.0.0.0/8: tunnel home does not exist\nhint: create it: oneping tunnel create home\n"},
-		{"policy apply -f " + policy, "policy applied: 1 grant, 1 group, 1 test passed\n", ""},
+		{"policy apply -f " + policy, `policy applied: 1 grant, 1 group, 2 tests passed
+  + grant eng-lab: who group:eng; to 172.16.10.0/24; how icmp, tcp:22
+  + group eng: alice@example.com
+  + tests: 2
+`, "hint: nobody has a device yet as alice@example.com: oneping device token --user USER\n"},
+		{"policy apply -f " + policy, "policy applied: 1 grant, 1 group, 2 tests passed\n", "hint: nobody has a device yet as alice@example.com: oneping device token --user USER\n"},
+		{"policy diff " + policy, "no change: comments and layout are no matter of what is allowed\n", "hint: nobody has a device yet as alice@example.com: oneping device token --user USER\n"},
+		{"policy explain alise@example.com 172.16.10.120", "", "error: no user \"alise@example.com\": no device, token or policy names one\nhint: did you mean alice@example.com?\n"},
+		{"policy explain alice@exmaple.com 172.16.10.120", "", "error: no user \"alice@exmaple.com\": no device, token or policy names one\nhint: did you mean alice@example.com?\n"},
+		{"policy explain carol@example.com 172.16.10.120", "", "error: no user \"carol@example.com\": no device, token or policy names one\nhint: oneping device list shows who has a device\n"},
+		{"policy explain eng 172.16.10.120", "", "error: no user \"eng\": no device, token or policy names one\nhint: eng is a group: name one of its users\n"},
 		{"tunnel list", "NAME    CONNECTORS     ROUTES          CREATED\noffice  none enrolled  172.16.10.0/24  TIME\n", ""},
 		{"tunnel show office", "name        office\nid          ID\ncreated     TIME\nroutes      172.16.10.0/24\nlimit       8 connectors\nconnectors  none enrolled\n", ""},
 		{"route list", "PREFIX          TUNNEL  CONNECTORS  CREATED\n172.16.10.0/24  office  0 up        TIME\n", ""},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/term"
 )
 
@@ -86,8 +87,26 @@ func answerText(e *admin.Explanation) string {
 	return text
 }
 
-// writeApplied says what came of a new policy.
+// writeApplied says what came of a new policy, and what it has otherwise than the one before.
 func writeApplied(w io.Writer, a *admin.Applied) error {
 	_, err := fmt.Fprintf(w, "policy applied: %s, %s, %s passed\n", term.Count(a.Grants, "grant"), term.Count(a.Groups, "group"), term.Count(a.Tests, "test"))
+	if err != nil {
+		return err
+	}
+	return writeChanges(w, "  ", a.Changes)
+}
+
+// maxChanges is how many changes are written for people; --json has all.
+const maxChanges = 50
+
+func writeChanges(w io.Writer, indent string, changes []policy.Change) error {
+	var b strings.Builder
+	for _, c := range changes[:min(maxChanges, len(changes))] {
+		b.WriteString(indent + c.String() + "\n")
+	}
+	if left := len(changes) - maxChanges; left > 0 {
+		fmt.Fprintf(&b, "%s… and %d more\n", indent, left)
+	}
+	_, err := io.WriteString(w, b.String())
 	return err
 }

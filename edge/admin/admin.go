@@ -14,7 +14,7 @@
 //	PATCH  /v1/devices/ID {name}           DELETE
 //	POST   /v1/users/USER/revoke
 //	GET    /v1/tokens?all=                 POST {user, ttl_seconds}  POST /v1/tokens/ID/cancel
-//	GET    /v1/policy                      PUT {text}
+//	GET    /v1/policy                      PUT {text, base}          POST /v1/policy/diff {text}
 //	GET    /v1/explain?id=                 GET ?src=&dst=
 //	GET    /v1/audit?n=
 package admin
@@ -25,6 +25,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -67,8 +68,9 @@ type Presence struct {
 
 // Handler serves the API. It is ready when the store is.
 type Handler struct {
-	cfg Config
-	mux *http.ServeMux
+	cfg      Config
+	mux      *http.ServeMux
+	applying sync.Mutex // held while a policy is compared with the one in force, and put in its place
 }
 
 // New returns the API's handler.
@@ -119,6 +121,7 @@ func (h *Handler) routes() {
 		"POST /v1/tokens/{id}/cancel":     h.cancelToken,
 		"GET /v1/policy":                  h.showPolicy,
 		"PUT /v1/policy":                  h.applyPolicy,
+		"POST /v1/policy/diff":            h.diffPolicy,
 		"GET /v1/explain":                 h.explain,
 		"GET /v1/audit":                   h.audit,
 	} {
@@ -141,6 +144,8 @@ func statusOf(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, errTooLarge):
 		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, errPolicyMoved):
+		return http.StatusConflict
 	case errors.Is(err, state.ErrUnwritable):
 		return http.StatusInsufficientStorage
 	case errors.Is(err, state.ErrNotReady):

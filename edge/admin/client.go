@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
@@ -164,14 +163,24 @@ func (c *Client) DeviceToken(ctx context.Context, user string, life time.Duratio
 	return ask[Token](ctx, c, http.MethodPost, "/v1/tokens", deviceTokenRequest{User: user, TTL: int(life.Seconds())})
 }
 
-// Policy returns the policy in force.
-func (c *Client) Policy(ctx context.Context) (model.Policy, error) {
-	return ask[model.Policy](ctx, c, http.MethodGet, "/v1/policy", nil)
+// Policy returns the policy in force, and its text.
+func (c *Client) Policy(ctx context.Context) (Policy, error) {
+	return ask[Policy](ctx, c, http.MethodGet, "/v1/policy", nil)
 }
 
 // ApplyPolicy replaces the policy as a whole by a YAML document.
 func (c *Client) ApplyPolicy(ctx context.Context, text string) (Applied, error) {
 	return ask[Applied](ctx, c, http.MethodPut, "/v1/policy", applyPolicyRequest{Text: text})
+}
+
+// ReplacePolicy is ApplyPolicy where the text in force is still the one that base names (Policy.Base).
+func (c *Client) ReplacePolicy(ctx context.Context, text, base string) (Applied, error) {
+	return ask[Applied](ctx, c, http.MethodPut, "/v1/policy", applyPolicyRequest{Text: text, Base: base})
+}
+
+// DiffPolicy checks a YAML document and says what applying it would change.
+func (c *Client) DiffPolicy(ctx context.Context, text string) (Applied, error) {
+	return ask[Applied](ctx, c, http.MethodPost, "/v1/policy/diff", applyPolicyRequest{Text: text})
 }
 
 // ExplainDecision says why something was denied, by the id of the denial.

@@ -1,23 +1,43 @@
 package admin
 
 import (
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/internal/advice"
-	"github.com/oneping/oneping/proto"
 )
+
+// errPolicyMoved is found (errors.Is) in the error about a policy that is applied in the place of
+// another than the one in force.
+var errPolicyMoved = errors.New("policy changed meanwhile")
 
 func (h *Handler) showPolicy(*http.Request) (any, error) {
 	sn, err := h.snapshot()
 	if err != nil {
 		return nil, err
 	}
-	return sn.Policy, nil
+	return policyView(sn)
+}
+
+func policyView(sn *model.Snapshot) (Policy, error) {
+	text, err := policy.Source(sn.Policy)
+	if err != nil {
+		return Policy{}, err
+	}
+	v := Policy{Policy: sn.Policy, Source: string(text), Base: base(text)}
+	v.Text = nil // Source says it
+	return v, nil
+}
+
+// base names a text of a policy.
+func base(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 func (h *Handler) applyPolicy(r *http.Request) (any, error) {
@@ -25,34 +45,69 @@ func (h *Handler) applyPolicy(r *http.Request) (any, error) {
 	if err := read(r, &req); err != nil {
 		return nil, err
 	}
-	if err := CheckPolicySize(len(req.Text)); err != nil {
+	h.applying.Lock() // nobody comes between the comparison and the change
+	defer h.applying.Unlock()
+	sn, p, out, err := h.tryPolicy(req.Text)
+	if err != nil {
 		return nil, err
 	}
+	if now, err := policyView(sn); err != nil {
+		return nil, err
+	} else if req.Base != "" && req.Base != now.Base {
+		return nil, &advice.Error{
+			Text:   "apply policy: the policy in force has changed since it was read",
+			Advice: "see what is otherwise: oneping policy diff FILE", Cause: errPolicyMoved,
+		}
+	}
+	if err := h.cfg.Store.PutPolicy(r.Context(), p); err != nil {
+		return nil, err
+	}
+	if now := h.cfg.Store.Snapshot(); now.Policy.Text == nil {
+		out.Hints = append(out.Hints, "there is no room for the text beside the policy: oneping policy show will write it anew, without comments")
+	}
+	h.record(r, "policy apply", "", policy.Summary(out.Changes))
+	return out, nil
+}
+
+// diffPolicy says what applying a document would do, and does not do it.
+func (h *Handler) diffPolicy(r *http.Request) (any, error) {
+	var req applyPolicyRequest
+	if err := read(r, &req); err != nil {
+		return nil, err
+	}
+	_, _, out, err := h.tryPolicy(req.Text)
+	return out, err
+}
+
+// tryPolicy checks a document against what exists now, and says what it would change.
+func (h *Handler) tryPolicy(text string) (*model.Snapshot, model.Policy, Applied, error) {
 	sn, err := h.snapshot()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = CheckPolicySize(len(text))
 	}
-	p, compiled, err := h.cfg.Policies.Parse([]byte(req.Text), sn.Tunnels)
 	if err != nil {
-		return nil, refused(err)
+		return nil, model.Policy{}, Applied{}, err
+	}
+	p, compiled, err := h.cfg.Policies.Parse([]byte(text), sn.Tunnels)
+	if err != nil {
+		return nil, p, Applied{}, refused(err)
 	}
 	route := func(a netip.Addr) string { r, _ := sn.Lookup(a); return r.Tunnel }
 	// What the policy in force names, and an earlier version let somebody delete, may be named again:
 	// what is shown can be applied.
 	if err := compiled.Check(route, h.cfg.Policy().Missing()...); err != nil {
-		return nil, refused(err)
+		return nil, p, Applied{}, refused(err)
 	}
-	if err := h.cfg.Store.PutPolicy(r.Context(), p); err != nil {
-		return nil, err
+	out := Applied{
+		Grants: len(p.Grants), Groups: len(p.Groups), Tests: len(p.Tests), Missing: compiled.Missing(),
+		Changes: policy.Compare(&sn.Policy, &p), Hints: strangers(sn, &p),
 	}
-	out := Applied{Grants: len(p.Grants), Groups: len(p.Groups), Tests: len(p.Tests), Missing: compiled.Missing()}
 	for _, route := range sn.Routes {
 		if !reached(&p, route.Prefix, sn.Tunnels[route.Tunnel].Name) {
 			out.Unreached = append(out.Unreached, route.Prefix)
 		}
 	}
-	h.record(r, "policy apply", "", fmt.Sprintf("%d grants, %d groups, %d tests", out.Grants, out.Groups, out.Tests))
-	return out, nil
+	return sn, p, out, nil
 }
 
 // refused makes every fault of a document the asker's, hint or not.
@@ -62,61 +117,4 @@ func refused(err error) error {
 		hint = first + "; " + hint
 	}
 	return &advice.Error{Text: err.Error(), Advice: hint}
-}
-
-func (h *Handler) explain(r *http.Request) (any, error) {
-	q := r.URL.Query()
-	if id := q.Get("id"); id != "" {
-		return h.explainDecision(id)
-	}
-	return h.explainNow(q.Get("src"), q.Get("dst"))
-}
-
-func (h *Handler) explainDecision(text string) (any, error) {
-	id, err := proto.ParseDecisionID(text)
-	if err != nil {
-		return nil, &advice.Error{Text: err.Error(), Advice: "list a client's denials there: oneping client status --denials"}
-	}
-	e, err := h.cfg.Denials.Explain(id, h.cfg.Policy())
-	if err != nil {
-		return nil, err
-	}
-	return Explanation{Explanation: e}, nil
-}
-
-// explainNow says what the policy answers at this moment.
-func (h *Handler) explainNow(src, dst string) (any, error) {
-	sn, err := h.snapshot()
-	if err != nil {
-		return nil, err
-	}
-	target, err := policy.ParseTarget(dst)
-	if err != nil {
-		return nil, err
-	}
-	compiled := h.cfg.Policy()
-	who, err := principal(sn, compiled, src)
-	if err != nil {
-		return nil, err
-	}
-	lookup := h.lookupAddr(sn, target.Dst)
-	if route, ok := sn.Lookup(target.Dst); ok {
-		target.Tunnel = route.Tunnel
-	}
-	return Explanation{Explanation: compiled.Explain(who, target), Route: lookup}, nil
-}
-
-// principal reads who asks: a device's address or id, else a user.
-func principal(sn *model.Snapshot, c *policy.Compiled, src string) (policy.Principal, error) {
-	_, notAddr := netip.ParseAddr(src)
-	d, err := findDevice(sn, src)
-	switch {
-	case err == nil:
-		return c.Principal(d.ID, d.User), nil
-	case notAddr == nil:
-		return policy.Principal{}, err // an address that is no device's
-	case src == "":
-		return policy.Principal{}, &advice.Error{Text: "explain: no source named", Advice: "oneping policy explain alice@example.com 172.16.10.120:22"}
-	}
-	return c.Principal("", strings.TrimPrefix(src, "user:")), nil
 }

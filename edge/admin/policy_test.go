@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,6 +46,72 @@ func TestShownPolicyAppliesAgain(t *testing.T) {
 	}
 	if code, got := a.apply(string(text)); code != http.StatusOK {
 		t.Errorf("%d bytes again: %d, %+v", len(text), code, got)
+	}
+}
+
+// TestATextWithoutRoom: where the policy fills the store its text is left out, which is said, and the
+// policy is in force all the same.
+func TestATextWithoutRoom(t *testing.T) {
+	a := newAPI(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	noise := make([]byte, 300_000) // which gzip does not make small
+	for i := range noise {
+		noise[i] = byte('!' + rng.IntN(90))
+	}
+	for _, c := range []struct {
+		grants int
+		kept   bool
+	}{{100, true}, {13_500, false}} {
+		text := many(c.grants) + "#" + string(noise) + "\n"
+		var out Applied
+		if code := a.do("PUT", "/v1/policy", applyPolicyRequest{Text: text}, &out); code != http.StatusOK {
+			t.Fatalf("%d", code)
+		}
+		said := slices.ContainsFunc(out.Hints, func(h string) bool { return strings.HasPrefix(h, "there is no room for the text") })
+		var p Policy
+		a.do("GET", "/v1/policy", nil, &p)
+		if len(p.Grants) != c.grants || p.Text != nil || said == c.kept || (p.Source == text) != c.kept {
+			t.Errorf("%d grants: %d in force, hints %.200q, source of %d bytes", c.grants, len(p.Grants), out.Hints, len(p.Source))
+		}
+	}
+}
+
+// TestSlipsOfUsers: who does not exist is asked back, with who may be meant.
+func TestSlipsOfUsers(t *testing.T) {
+	a := newAPI(t)
+	d, err := a.store.AllocateDevice(t.Context(), model.Device{ID: "abcdefghijklmnop", Name: "laptop2", User: "bob@example.com", KeyHash: []byte{1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out Applied
+	const text = "groups: {eng: [alice@example.com, bbo@example.com]}\ngrants:\n- {id: a, who: [group:eng, bob@exampel.com, BOB@example.com, abcdefghijklmnop, 'device:gone'], to: ['*'], how: [icmp]}\n" +
+		"tests: [{who: tess, deny: ['tcp 10.0.0.1:1']}]"
+	a.do("PUT", "/v1/policy", applyPolicyRequest{Text: text}, &out)
+	want := []string{
+		"nobody has a device yet as abcdefghijklmnop (a device? write device:abcdefghijklmnop), alice@example.com, " +
+			"bbo@example.com (did you mean bob@example.com?), bob@exampel.com (did you mean bob@example.com?): oneping device token --user USER",
+		"there is no device gone: oneping device list shows the ids",
+	}
+	if !slices.Equal(out.Hints, want) {
+		t.Errorf("hints %q, want %q", out.Hints, want)
+	}
+	for _, known := range []string{"alice@example.com", "user:Bob@example.com", "bbo@example.com", "tess", d.ID, d.Addr4.String()} {
+		if code := a.do("GET", "/v1/explain?dst=10.0.0.1&src="+known, nil, nil); code != http.StatusOK {
+			t.Errorf("%s: %d", known, code)
+		}
+	}
+	for name, hint := range map[string]string{
+		"carol":            "oneping device list shows who has a device",
+		"tes":              "did you mean tess?",
+		"boob@example.com": "did you mean bob@example.com?",
+		"laptop2":          "laptop2 is a device of bob@example.com: name it by its id, abcdefghijklmnop",
+		"eng":              "eng is a group: name one of its users",
+	} {
+		var got failure
+		if code := a.do("GET", "/v1/explain?dst=10.0.0.1&src="+name, nil, &got); code != http.StatusBadRequest ||
+			got != (failure{"no user \"" + name + "\": no device, token or policy names one", hint}) {
+			t.Errorf("%s: %d %+v", name, code, got)
+		}
 	}
 }
 

@@ -42,7 +42,8 @@ type (
 		TTL  int    `json:"ttl_seconds"` // 0 = an hour
 	}
 	applyPolicyRequest struct {
-		Text string `json:"text"` // YAML
+		Text string `json:"text"`           // YAML
+		Base string `json:"base,omitempty"` // of the text in whose place it is to come; "" = of any
 	}
 )
 
@@ -75,7 +76,7 @@ func CheckPolicySize(n int) error {
 
 // bound returns the largest body that a request may have, in bytes.
 func bound(r *http.Request) int64 {
-	if r.Method == http.MethodPut && r.URL.Path == "/v1/policy" {
+	if r.Method == http.MethodPut && r.URL.Path == "/v1/policy" || r.URL.Path == "/v1/policy/diff" {
 		return maxPolicyBody
 	}
 	return maxBody

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/edge/policy"
 )
 
@@ -142,7 +143,14 @@ type Explanation struct {
 	Route *Lookup `json:"route,omitempty"`
 }
 
-// Applied says what came of a new policy.
+// Policy is a policy with the text that it was written as.
+type Policy struct {
+	model.Policy
+	Source string `json:"source"` // YAML, comments and all
+	Base   string `json:"base"`   // names that text: who changes it says what he has read
+}
+
+// Applied says what came of a new policy, or what would.
 type Applied struct {
 	Grants int `json:"grants"`
 	Groups int `json:"groups"`
@@ -151,4 +159,8 @@ type Applied struct {
 	Unreached []netip.Prefix `json:"unreached,omitempty"`
 	// Missing are the tunnels that grants name and that do not exist: the policy before named them, too.
 	Missing []string `json:"missing,omitempty"`
+	// Changes are what it has otherwise than the policy before.
+	Changes []policy.Change `json:"changes,omitempty"`
+	// Hints are about what is no mistake, and may be one: a user without a device.
+	Hints []string `json:"hints,omitempty"`
 }

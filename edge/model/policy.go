@@ -10,6 +10,9 @@ type Policy struct {
 	Groups map[string][]string `json:"groups,omitempty" yaml:"groups,omitempty"` // group → users
 	Grants []Grant             `json:"grants" yaml:"grants"`
 	Tests  []PolicyTest        `json:"tests,omitempty" yaml:"tests,omitempty"`
+	// Text is the document as it was written, comments and all (gzip, RFC 1952): policy.Source reads
+	// it. Nil where it had no room, or an earlier version stored the policy.
+	Text []byte `json:"text,omitempty" yaml:"-"`
 }
 
 // GrantsTo returns the ids of the grants that name a tunnel.

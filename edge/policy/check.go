@@ -78,6 +78,55 @@ func (c *Compiled) Check(route func(netip.Addr) string, left ...string) error {
 	return errs.err()
 }
 
+// CheckAlone runs the tests without an edge. What depends on a tunnel it cannot know, as routes are
+// the edge's: it returns those as undecided.
+func CheckAlone(p model.Policy) (undecided []string, err error) {
+	named := make(map[string]model.Tunnel)
+	for _, g := range p.Grants {
+		for _, to := range g.To {
+			if name, ok := strings.CutPrefix(to, "tunnel:"); ok {
+				named[name] = model.Tunnel{ID: name, Name: name}
+			}
+		}
+	}
+	c, err := Compile(p, named)
+	if err != nil {
+		return nil, err
+	}
+	decided := *c
+	decided.tests = nil
+	for _, t := range c.tests {
+		who, one := c.testPrincipal(t.Who), model.PolicyTest{Who: t.Who}
+		part := func(list []string, to *[]string) {
+			for _, s := range list {
+				if c.hangsOnTunnel(&who, s) {
+					undecided = append(undecided, t.Who+": "+s)
+				} else {
+					*to = append(*to, s)
+				}
+			}
+		}
+		part(t.Accept, &one.Accept)
+		part(t.Deny, &one.Deny)
+		decided.tests = append(decided.tests, one)
+	}
+	return undecided, decided.Check(nil)
+}
+
+// hangsOnTunnel says whether the answer to a target depends on where it is routed to.
+func (c *Compiled) hangsOnTunnel(who *Principal, s string) bool {
+	t, err := ParseTarget(s)
+	if err != nil || c.Decide(who, t).Allowed {
+		return false
+	}
+	for name := range c.tunnels {
+		if t.Tunnel = name; c.Decide(who, t).Allowed {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *Compiled) testPrincipal(who string) Principal {
 	if kind, name, m := parseWho(who); m == nil && kind == whoDevice {
 		return Principal{Device: name}

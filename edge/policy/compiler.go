@@ -17,7 +17,8 @@ type Compiler struct {
 	last    *Compiled               // of both; nil: none yet
 }
 
-// Parse reads a document as the function Parse does, and compiles it for the existing tunnels.
+// Parse reads a document as the function Parse does, and compiles it for the existing tunnels. The
+// policy has the document with it (Source).
 func (c *Compiler) Parse(text []byte, tunnels map[string]model.Tunnel) (model.Policy, *Compiled, error) {
 	p, at, err := decode(text)
 	if err != nil {
@@ -27,6 +28,7 @@ func (c *Compiler) Parse(text []byte, tunnels map[string]model.Tunnel) (model.Po
 	if len(errs) > 0 {
 		return model.Policy{}, nil, errs
 	}
+	keep(&p, text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.policy, c.tunnels, c.last = p, tunnels, compiled

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/oneping/oneping/edge/model"
 )
@@ -92,6 +93,57 @@ func quoted(name string) string {
 		return name
 	}
 	return strconv.Quote(name)
+}
+
+// Users returns the users, folded, whom grants name, one by one or by a group; sorted, each once.
+func Users(p *model.Policy) []string {
+	var users []string
+	for _, g := range p.Grants {
+		for _, who := range g.Who {
+			kind, name, _ := parseWho(who)
+			switch kind {
+			case whoUser:
+				users = append(users, model.FoldUser(name))
+			case whoGroup:
+				for _, u := range p.Groups[name] {
+					users = append(users, model.FoldUser(strings.TrimPrefix(u, "user:")))
+				}
+			}
+		}
+	}
+	slices.Sort(users)
+	return slices.Compact(users)
+}
+
+// Named returns the users, folded, whom anything in p names: grants, groups and tests.
+func Named(p *model.Policy) []string {
+	users := Users(p)
+	for _, members := range p.Groups {
+		for _, u := range members {
+			users = append(users, model.FoldUser(strings.TrimPrefix(u, "user:")))
+		}
+	}
+	for _, t := range p.Tests {
+		if kind, name, m := parseWho(t.Who); m == nil && kind == whoUser {
+			users = append(users, model.FoldUser(name))
+		}
+	}
+	slices.Sort(users)
+	return slices.Compact(users)
+}
+
+// Devices returns the ids of the devices that grants name, sorted, each once.
+func Devices(p *model.Policy) []string {
+	var ids []string
+	for _, g := range p.Grants {
+		for _, who := range g.Who {
+			if kind, id, _ := parseWho(who); kind == whoDevice {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // Names says whether a grant names the user, a group of it, or everybody.
