@@ -223,3 +223,24 @@ func TestLookupOfWhatHostsKeep(t *testing.T) {
 		}
 	}
 }
+
+// TestTheTextFollowsARenamedTunnel: it stays as it was written, but for the name.
+func TestTheTextFollowsARenamedTunnel(t *testing.T) {
+	a := newAPI(t)
+	for _, name := range []string{"lab", "lab-2"} {
+		a.do("POST", "/v1/tunnels", createTunnelRequest{Name: name}, nil)
+	}
+	const text = "grants: # who may use tunnel:lab\n- {id: a, who: [alice], to: [tunnel:lab, \"tunnel:lab-2\"], how: [trace]}\n- id: b\n  who: [bob]\n  to:\n  - tunnel:lab\n  how: [trace]\n"
+	if code, got := a.apply(text); code != http.StatusOK {
+		t.Fatalf("%d %+v", code, got)
+	}
+	if _, _, _, err := a.store.RenameTunnel(t.Context(), "lab", "berlin"); err != nil {
+		t.Fatal(err)
+	}
+	var p Policy
+	a.do("GET", "/v1/policy", nil, &p)
+	want := strings.NewReplacer("tunnel:lab-2", "tunnel:lab-2", "tunnel:lab", "tunnel:berlin").Replace(text)
+	if p.Source != want {
+		t.Errorf("the text is now\n%swant\n%s", p.Source, want)
+	}
+}

@@ -10,8 +10,8 @@ type Policy struct {
 	Groups map[string][]string `json:"groups,omitempty" yaml:"groups,omitempty"` // group → users
 	Grants []Grant             `json:"grants" yaml:"grants"`
 	Tests  []PolicyTest        `json:"tests,omitempty" yaml:"tests,omitempty"`
-	// Text is the document as it was written, comments and all (gzip, RFC 1952): policy.Source reads
-	// it. Nil where it had no room, or an earlier version stored the policy.
+	// Text is the document as it was written, comments and all (gzip, RFC 1952); see Written.
+	// Nil where it had no room, or an earlier version stored the policy.
 	Text []byte `json:"text,omitempty" yaml:"-"`
 }
 
@@ -27,7 +27,7 @@ func (p *Policy) GrantsTo(tunnel string) []string {
 }
 
 // WithTunnel returns the policy in which each grant that names tunnel old names the tunnel called
-// name, too, or in the place of it.
+// name, too, or in the place of it. Its text follows in the end.
 func (p Policy) WithTunnel(old, name string, too bool) Policy {
 	p.Grants = slices.Clone(p.Grants)
 	for i := range p.Grants {
@@ -42,6 +42,9 @@ func (p Policy) WithTunnel(old, name string, too bool) Policy {
 			}
 		}
 		p.Grants[i].To = to
+	}
+	if !too {
+		p.renameWritten(old, name)
 	}
 	return p
 }

@@ -28,7 +28,7 @@ func (c *Compiler) Parse(text []byte, tunnels map[string]model.Tunnel) (model.Po
 	if len(errs) > 0 {
 		return model.Policy{}, nil, errs
 	}
-	keep(&p, text)
+	p.SetWritten(text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.policy, c.tunnels, c.last = p, tunnels, compiled

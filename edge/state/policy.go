@@ -15,24 +15,25 @@ const MaxPolicy = 1<<20 - 4096
 // PutPolicy replaces the policy. The caller has validated it. Where the text that it was written as
 // has no room beside it, it is stored without.
 func (s *Store) PutPolicy(ctx context.Context, p model.Policy) error {
-	if err := checkPolicySize(p); err != nil {
+	p, err := fitPolicy(p)
+	if err != nil {
 		return err
 	}
 	return s.change(ctx, func(*model.Snapshot) (write, error) { return write{kindPolicy, p}, nil })
 }
 
-// checkPolicySize refuses a policy that the store does not take.
-func checkPolicySize(p model.Policy) error {
+// fitPolicy returns p as the store takes it: without its text where that has no room. It refuses a
+// policy that has none itself.
+func fitPolicy(p model.Policy) (model.Policy, error) {
 	body, err := json.Marshal(p)
-	if err != nil {
-		return fmt.Errorf("encode policy: %w", err)
-	}
-	if len(body) > MaxPolicy && p.Text != nil {
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("encode policy: %w", err)
+	case len(body) <= MaxPolicy:
+		return p, nil
+	case p.Text != nil:
 		p.Text = nil
-		return s.PutPolicy(ctx, p)
+		return fitPolicy(p)
 	}
-	if len(body) > MaxPolicy {
-		return policyLarge(len(body))
-	}
-	return nil
+	return p, policyLarge(len(body))
 }

@@ -82,7 +82,7 @@ func (s *Store) renameInPolicy(ctx context.Context, old, name string, too bool) 
 		if len(sn.Policy.GrantsTo(old)) == 0 {
 			return write{}, errNothing
 		}
-		p := sn.Policy.WithTunnel(old, name, too)
-		return write{kindPolicy, p}, checkPolicySize(p)
+		p, err := fitPolicy(sn.Policy.WithTunnel(old, name, too))
+		return write{kindPolicy, p}, err
 	})
 }
