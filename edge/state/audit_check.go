@@ -2,8 +2,11 @@ package state
 
 import (
 	"context"
+	"encoding/json"
 	"path/filepath"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/edge/state/journal"
@@ -15,6 +18,8 @@ const (
 	noteAudit = "audit"
 	// auditLook is how many events a start looks at, the newest.
 	auditLook = 1000
+	// clockStep is how far the clock may have been set back between an event and its record.
+	clockStep = time.Hour
 )
 
 // checkAudit says what the audit log has lost, as far as that can be known. Nothing that is served hangs
@@ -30,7 +35,7 @@ func (s *Store) checkAudit(ctx context.Context, x *session, ev *journal.Evidence
 	damaged := uint64(0)
 	if x.server != nil { // an external one's is its operator's, and far away
 		for seq := info.LastSeq; seq >= max(info.FirstSeq, 1) && info.LastSeq-seq < auditLook; seq-- {
-			if _, err := st.GetMsg(ctx, seq); err != nil {
+			if msg, err := st.GetMsg(ctx, seq); err != nil || !dated(msg) {
 				damaged++
 			}
 		}
@@ -45,6 +50,13 @@ func (s *Store) checkAudit(ctx context.Context, x *session, ev *journal.Evidence
 	s.cfg.Log.Warn("the audit log has lost events", zap.String("log", s.auditPlace()),
 		zap.Uint64("lost_at_the_end", lost), zap.Uint64("damaged", damaged),
 		zap.String(obs.FieldHint, "what is served is whole; if the events matter, look for them in a backup"))
+}
+
+// dated says whether a record of the audit log is no older than the event in it. NATS has no checksum
+// over the time of a record: one that looks old it removes, after this look.
+func dated(msg *jetstream.RawStreamMsg) bool {
+	var e AuditEvent
+	return json.Unmarshal(msg.Data, &e) == nil && msg.Time.After(e.Time.Add(-clockStep))
 }
 
 // auditPlace names the audit log for people.
