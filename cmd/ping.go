@@ -103,7 +103,7 @@ func (f *pingFlags) run(c *cobra.Command, host string) error {
 	if config.Dst, err = f.find(c.Context(), host, probe.Any); err != nil {
 		return cannotAsk(2, err)
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
+	if _, ok := probe.ParseAddr(host); ok {
 		f.numeric = true // who asks by address gets addresses
 	}
 	if err := f.leave(&config); err != nil {

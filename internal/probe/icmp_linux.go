@@ -3,7 +3,10 @@ package probe
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/net/icmp"
@@ -31,28 +34,32 @@ func openICMP(k *kernel) (*echoes, error) {
 	if s.V6 {
 		proto = unix.IPPROTO_ICMPV6
 	}
-	var err error
-	if s.FD, err = k.kind(unix.SOCK_DGRAM, proto); err != nil {
-		if e, ok := errnoOf(err); !ok || e != unix.EACCES && e != unix.EPERM {
-			return nil, err
-		}
-		raw, rawErr := k.kind(unix.SOCK_RAW, proto)
-		if rawErr != nil {
-			return nil, closedPing(err)
-		}
-		s.FD, s.raw, s.ident = raw, true, uint16(rand.Uint32())
-	}
-	if err = k.connect(s.FD, 0); err == nil {
-		err = k.learnSource(s.FD)
-	}
-	if err == nil {
-		s.ttl, err = sock.TTL(s.FD, s.V6)
-	}
-	if err != nil {
-		_ = unix.Close(s.FD)
+	if err := k.learnSource(); err != nil {
 		return nil, err
 	}
+	if err := s.openSocket(proto); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.ttl, err = sock.TTL(s.FD, s.V6); err != nil {
+		_ = unix.Close(s.FD)
+		return nil, fmt.Errorf("find own ttl: %w", err)
+	}
 	return s, nil
+}
+
+// openSocket opens a ping socket, or else a raw one.
+func (s *echoes) openSocket(proto int) error {
+	var err error
+	if s.FD, err = s.kind(unix.SOCK_DGRAM, proto); !errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	raw, rawErr := s.kind(unix.SOCK_RAW, proto)
+	if errors.Is(rawErr, os.ErrPermission) {
+		return closedPing(err)
+	}
+	s.FD, s.raw, s.ident = raw, true, uint16(rand.Uint32())
+	return rawErr
 }
 
 // Send sends an echo request.
@@ -69,7 +76,7 @@ func (s *echoes) Send(p Packet) error {
 	if ttl == 0 {
 		ttl = s.ttl
 	}
-	err = s.Transmit(s.m, b, sock.Send{TTL: ttl, TOS: s.Class}, s)
+	err = s.Transmit(s.m, b, sock.Send{Dst: netip.AddrPortFrom(s.Dst, 0), TTL: ttl, TOS: s.Class}, s)
 	if err == unix.EMSGSIZE {
 		s.hear(Answer{Kind: TooLong, Seq: p.Seq, Info: s.MTU()}, unix.Timespec{})
 		return nil

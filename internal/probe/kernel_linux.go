@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -30,14 +31,21 @@ func newKernel(c Config) (*kernel, error) {
 	return &kernel{Config: c, m: sock.NewMessage(0, sock.MaxPayload), wake: wake}, nil
 }
 
-// addrPort is netip.AddrPortFrom with the zone of a link-local address kept.
-func addrPort(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
-
 // Source returns the address that packets leave from.
 func (k *kernel) Source() netip.Addr { return k.source }
 
-// learnSource asks a socket that has a destination where its packets leave from.
-func (k *kernel) learnSource(fd int) error {
+// learnSource asks the routes where packets leave from, by a UDP socket that sends nothing: it has the
+// errors of who has no route, too.
+func (k *kernel) learnSource() error {
+	fd, err := k.kind(unix.SOCK_DGRAM, unix.IPPROTO_UDP)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	const discard = 9
+	if err := k.connect(fd, discard); err != nil {
+		return err
+	}
 	at, err := sock.LocalAddr(fd)
 	if err != nil {
 		return fmt.Errorf("find own address: %w", err)
@@ -99,8 +107,8 @@ func (k *kernel) hear(a Answer, stamp unix.Timespec) {
 	if stamp.Sec != 0 {
 		a.At = time.Unix(stamp.Unix())
 	}
-	if z := k.Dst.Zone(); z != "" && a.From.Is6() && a.From.IsLinkLocalUnicast() {
-		a.From = a.From.WithZone(z)
+	if a.From.Is6() && a.From.IsLinkLocalUnicast() {
+		a.From = a.From.WithZone(cmp.Or(k.Dst.Zone(), k.Device))
 	}
 	k.heard = append(k.heard, a)
 }

@@ -1,8 +1,8 @@
 package probe
 
 import (
-	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -66,7 +66,7 @@ func (c *Config) prepare(fd int, v6 bool) error {
 		}
 	}
 	if c.Source.IsValid() {
-		if err := unix.Bind(fd, sock.Sockaddr(addrPort(c.Source, 0))); err != nil {
+		if err := unix.Bind(fd, sock.Sockaddr(netip.AddrPortFrom(c.Source, 0))); err != nil {
 			return advice.With(fmt.Errorf("bind to %s: %w", c.Source, err), "ip address shows the addresses of this machine")
 		}
 	}
@@ -75,10 +75,22 @@ func (c *Config) prepare(fd int, v6 bool) error {
 
 // connect gives a socket its destination, and so its source.
 func (c *Config) connect(fd int, port uint16) error {
-	if err := unix.Connect(fd, sock.Sockaddr(addrPort(c.Dst, port))); err != nil {
-		return fmt.Errorf("connect: %w", err)
+	if err := unix.Connect(fd, sock.Sockaddr(netip.AddrPortFrom(c.Dst, port))); err != nil {
+		return c.noWay(err)
 	}
 	return nil
+}
+
+// noWay says why the routes of this host lead nowhere, and where to look.
+func (c *Config) noWay(err error) error {
+	hint := fmt.Sprintf("ip route get %s says why", c.Dst)
+	switch err {
+	case unix.EHOSTUNREACH:
+		hint += "; a client of oneping that was killed leaves such routes: oneping client status"
+	case unix.EACCES, unix.EPERM:
+		hint = "a broadcast address, a route that prohibits, or a firewall of this host: " + hint
+	}
+	return advice.With(fmt.Errorf("connect: %w", err), hint)
 }
 
 // closedPing says why there is no socket for ICMP, and what opens one.
@@ -90,16 +102,9 @@ func closedPing(err error) error {
 	)
 }
 
-// errnoOf returns the system's error in err.
-func errnoOf(err error) (unix.Errno, bool) {
-	var e unix.Errno
-	ok := errors.As(err, &e)
-	return e, ok
-}
-
 // sendError is the error of a send: ErrBusy where the kernel has no room now.
 func sendError(err error) error {
-	switch e, _ := errnoOf(err); e {
+	switch err {
 	case unix.ENOBUFS, unix.ENOMEM, unix.EAGAIN:
 		return ErrBusy
 	}

@@ -98,10 +98,10 @@ func (p *PingText) Echo(ctx context.Context, e Echo) error {
 	if p.timed() {
 		fmt.Fprintf(&b, " time=%s ms", threeDigits(e.RTT))
 	}
-	if e.Again {
+	if e.Again && !p.dst.IsMulticast() { // of a group everybody answers
 		b.WriteString(" (DUP!)")
 	}
-	if a.From != p.dst && !p.dst.IsMulticast() {
+	if a.From.WithZone("") != p.dst.WithZone("") && !p.dst.IsMulticast() {
 		b.WriteString(" (DIFFERENT ADDRESS!)")
 	}
 	writeDamage(&b, a.Data, e.Wanted)

@@ -103,8 +103,7 @@ func (p *Pinger) more() bool {
 func (p *Pinger) done(now time.Time) bool {
 	t := &p.tally
 	switch {
-	case p.ping.Count > 0 && t.Received+t.Errors >= p.ping.Count,
-		p.ping.Deadline > 0 && t.Errors > 0,
+	case p.enough(), p.ping.Deadline > 0 && t.Errors > 0,
 		p.ping.Deadline > 0 && now.Sub(t.began) >= p.ping.Deadline:
 		return true
 	}
@@ -115,6 +114,11 @@ func (p *Pinger) done(now time.Time) bool {
 		p.linger = now.Add(p.lingers())
 	}
 	return !now.Before(p.linger)
+}
+
+// enough says whether all the replies are there that were asked for.
+func (p *Pinger) enough() bool {
+	return p.ping.Count > 0 && p.tally.Received+p.tally.Errors >= p.ping.Count
 }
 
 // lingers returns how long the last replies are waited for: twice the longest round trip, and at least
@@ -169,9 +173,10 @@ func (p *Pinger) receive(ctx context.Context, until time.Time) error {
 	answers, err := p.sender.Receive(until)
 	now := time.Now()
 	for i := range answers {
-		if err == nil {
-			err = p.take(ctx, &answers[i], now)
+		if err != nil || p.enough() {
+			break
 		}
+		err = p.take(ctx, &answers[i], now)
 	}
 	return err
 }

@@ -300,6 +300,8 @@ func TestFind(t *testing.T) {
 		{"192.0.2.1", IPv4, v4, ""},
 		{"192.0.2.1", Any, v4, ""},
 		{"::ffff:192.0.2.1", Any, v4, ""},
+		{"0", Any, netip.MustParseAddr("127.0.0.1"), ""},
+		{"::", Any, netip.IPv6Loopback(), ""},
 		{"192.0.2.1", IPv6, v4, "find 192.0.2.1: it is an address of the other family"},
 		{"2001:db8::1", IPv4, v6, "find 2001:db8::1: it is an address of the other family"},
 		{"nobody", Any, netip.Addr{}, "find nobody: nothing is known"},
@@ -311,6 +313,21 @@ func TestFind(t *testing.T) {
 		}
 		if got != c.want || text != c.fails {
 			t.Errorf("%s, family %d: %s, %q; want %s, %q", c.host, c.family, got, text, c.want, c.fails)
+		}
+	}
+}
+
+func TestParseAddr(t *testing.T) {
+	for text, want := range map[string]string{
+		"127.0.0.1": "127.0.0.1", "127.1": "127.0.0.1", "10.1.2": "10.1.0.2", "10.1.258": "10.1.1.2", "0": "0.0.0.0",
+		"2130706433": "127.0.0.1", "0x7f.1": "127.0.0.1", "0177.1": "127.0.0.1", "0xb.1": "11.0.0.1", "::1": "::1", "::ffff:10.0.0.1": "10.0.0.1",
+		"fe80::1%eth0": "fe80::1%eth0",
+		"":             "", "256.1": "", "1.2.3.256": "", "1.2.3.4.5": "", "4294967296": "", "1..2": "", "abc": "", "0xg": "", "1_0.1": "",
+		"0b1.1": "", "0o1.1": "", "-1": "", "+1.1": "", "server.1": "",
+	} {
+		a, ok := ParseAddr(text)
+		if ok != (want != "") || ok && a.String() != want {
+			t.Errorf("%q: %s, %v; want %q", text, a, ok, want)
 		}
 	}
 }

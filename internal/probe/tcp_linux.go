@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,16 +18,7 @@ type connections struct {
 }
 
 func openTCP(k *kernel) (*connections, error) {
-	s := &connections{kernel: k, open: make(map[uint16]int)}
-	fd, err := k.kind(unix.SOCK_DGRAM, unix.IPPROTO_UDP) // only its source is asked for
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	if err := k.connect(fd, 9); err != nil {
-		return nil, err
-	}
-	return s, k.learnSource(fd)
+	return &connections{kernel: k, open: make(map[uint16]int)}, k.learnSource()
 }
 
 // Send begins a connection.
@@ -48,7 +40,7 @@ func (s *connections) Send(p Packet) error {
 		return fmt.Errorf("set socket option: %w", err)
 	}
 	s.open[p.Seq] = fd
-	switch err := unix.Connect(fd, sock.Sockaddr(addrPort(s.Dst, p.Port))); err {
+	switch err := unix.Connect(fd, sock.Sockaddr(netip.AddrPortFrom(s.Dst, p.Port))); err {
 	case nil, unix.EINPROGRESS, unix.ECONNREFUSED: // of this very host: Receive will say so
 		return nil
 	case unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM:
@@ -56,7 +48,7 @@ func (s *connections) Send(p Packet) error {
 		return ErrBusy
 	default:
 		s.Forget(p.Seq)
-		return fmt.Errorf("connect: %w", err)
+		return s.noWay(err)
 	}
 }
 

@@ -16,13 +16,7 @@ type datagrams struct {
 }
 
 func openUDP(k *kernel) (*datagrams, error) {
-	s := &datagrams{kernel: k, open: make(map[uint16]*sock.Socket)}
-	fd, err := s.socket(9) // discard: only its source is asked for
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	return s, k.learnSource(fd)
+	return &datagrams{kernel: k, open: make(map[uint16]*sock.Socket)}, k.learnSource()
 }
 
 // socket returns a UDP socket to a port of the destination.

@@ -13,7 +13,7 @@ import (
 func (m *Message) setName(ap netip.AddrPort, v6 bool) uint32 {
 	port := ap.Port()<<8 | ap.Port()>>8
 	if v6 {
-		m.name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: hostOrder(ap.Port(), port), Addr: ap.Addr().As16()}
+		m.name = unix.RawSockaddrInet6{Family: unix.AF_INET6, Port: hostOrder(ap.Port(), port), Addr: ap.Addr().As16(), Scope_id: zone(ap.Addr().Zone())}
 		return unix.SizeofSockaddrInet6
 	}
 	sa := (*unix.RawSockaddrInet4)(unsafe.Pointer(&m.name))

@@ -7,7 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/oneping/oneping/internal/probe"
 )
@@ -72,6 +74,9 @@ func TestProbesAreTheTools(t *testing.T) {
 	for _, node := range []string{"r1", "r2", "server"} {
 		l.run(node, "sh", "-ec", noRateLimit)
 	}
+	for _, node := range []string{"laptop", "laptop2"} { // ping sockets; TestProbesWithoutPingSockets has raw ones
+		l.run(node, "sh", "-c", `echo "0 0" >/proc/sys/net/ipv4/ping_group_range`)
+	}
 	var rules strings.Builder
 	rules.WriteString("table inet f {\nchain forward { type filter hook forward priority 0;\n")
 	for _, r := range refusals {
@@ -92,6 +97,9 @@ func TestProbesAreTheTools(t *testing.T) {
 				"-c 1 -t 1 server", "-c 1 -t 3 server", "-c 1 -q -t 4 server", "-c 1 -I " + tunName + " server",
 			} {
 				l.samePing(t, "laptop", flag+" "+args)
+			}
+			for _, args := range []string{"127.1", "0", "::1", "localhost", "ff02::1%eth0"} {
+				l.samePing(t, "laptop", "-c 1 "+args)
 			}
 		})
 		t.Run("refused "+flag, func(t *testing.T) {
@@ -170,6 +178,23 @@ func TestProbesWithoutPingSockets(t *testing.T) {
 		r := l.exec("laptop", "oneping", "trace", "-n", "-q1", "-I", f.server)
 		wantHops(t, "raw", hops(r.stdout), f.edge, f.connector, f.server)
 		wantReplies(t, "raw", l.exec("laptop", "oneping", "ping", "-n", "-c2", "-i0.2", f.server), 2)
+	}
+}
+
+// SIGQUIT shows how it goes and ends nothing; SIGINT ends with the statistics, and code 0 where a reply
+// came.
+func TestPingSignals(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "--bare")
+	p := l.start("laptop", "oneping", "ping", "-i", "0.05", "127.0.0.1")
+	p.waitFor("icmp_seq=2 ")
+	p.signal(syscall.SIGQUIT)
+	p.until("status", 10*time.Second, func(r result) bool {
+		return regexp.MustCompile(`(?m)^\r?\d+/\d+ packets, 0% loss, min/avg/ewma/max = [0-9./]+ ms$`).MatchString(r.stderr)
+	})
+	p.signal(syscall.SIGINT)
+	if r := p.wait(10 * time.Second); r.code != 0 || !strings.Contains(r.stdout, "--- 127.0.0.1 ping statistics ---\n") || !strings.Contains(r.stdout, ", 0% packet loss, ") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 }
 
