@@ -105,6 +105,89 @@ func TestErrorQueue(t *testing.T) {
 	}
 }
 
+// The kernel says when it got a message, and when an error about one, where that is asked for.
+func TestTimesOfReceipt(t *testing.T) {
+	for name, a := range loopbacks {
+		t.Run(name, func(t *testing.T) {
+			to, toAt := bound(t, a)
+			from, _ := bound(t, a)
+			m, began := NewMessage(0, MaxPayload), time.Now().Add(-time.Second) // the clocks of kernel and process differ a little
+			for _, watched := range []bool{false, true} {
+				if watched && (WatchTime(to) != nil || WatchTime(from) != nil) {
+					t.Fatal("the kernel does not tell times")
+				}
+				if err := m.SendTo(from, []byte("hello"), Send{Dst: toAt, V6: a.Is6(), TTL: 7}); err != nil {
+					t.Fatal(err)
+				}
+				ready(t, to, unix.POLLIN)
+				var r Received
+				if err := m.Receive(to, 0, &r); err != nil || string(r.Data) != "hello" || r.TTL != 7 {
+					t.Fatalf("%v: %+v", err, r)
+				}
+				if told := r.Stamp.Sec != 0; told != watched || told && time.Unix(r.Stamp.Unix()).Before(began) {
+					t.Errorf("watched %v: received at %v", watched, r.Stamp)
+				}
+			}
+			_ = unix.Shutdown(to, unix.SHUT_RDWR)
+			gone, goneAt := bound(t, a)
+			_ = unix.Close(gone)
+			if err := m.SendTo(from, nil, Send{Dst: goneAt, V6: a.Is6(), TTL: 7}); err != nil {
+				t.Fatal(err)
+			}
+			ready(t, from, 0)
+			var e QueuedError
+			if err := m.ReadError(from, &e); err != nil || time.Unix(e.Stamp.Unix()).Before(began) {
+				t.Errorf("%v: an error at %v", err, e.Stamp)
+			}
+		})
+	}
+}
+
+// A socket sends with the host's own TTL until another one is set, and says which.
+func TestTTLOfASocket(t *testing.T) {
+	for name, a := range loopbacks {
+		fd, _ := bound(t, a)
+		own, err := TTL(fd, a.Is6())
+		if err != nil || own == 0 {
+			t.Errorf("%s: TTL %d, %v", name, own, err)
+		}
+		if err := SetTTL(fd, a.Is6(), own-1); err != nil {
+			t.Fatal(err)
+		}
+		if now, err := TTL(fd, a.Is6()); now != own-1 || err != nil {
+			t.Errorf("%s: TTL %d, %v after %d was set", name, now, err, own-1)
+		}
+	}
+}
+
+// Transmit returns the kernel's own error, and MTU by which one a packet was refused.
+func TestTransmit(t *testing.T) {
+	for name, a := range loopbacks {
+		fd, _ := bound(t, a)
+		_, toAt := bound(t, a)
+		k, m := &Socket{FD: fd, V6: a.Is6()}, NewMessage(0, MaxPayload)
+		if err := SetDF(fd, a.Is6(), true); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Transmit(m, []byte("hello"), Send{Dst: toAt, TTL: 7}, nil); err != nil || k.MTU() != 0 {
+			t.Errorf("%s: %v, MTU %d", name, err, k.MTU())
+		}
+		if err := k.Transmit(m, make([]byte, 65536), Send{Dst: toAt, TTL: 7}, nil); err != unix.EMSGSIZE {
+			t.Errorf("%s: 65536 bytes: %v", name, err)
+		}
+	}
+}
+
+// An address keeps its zone, by name and by number.
+func TestSockaddrZone(t *testing.T) {
+	for zone, want := range map[string]uint32{"": 0, "lo": 1, "7": 7, "nodev": 0} {
+		sa, ok := Sockaddr(netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(zone), 9)).(*unix.SockaddrInet6)
+		if !ok || sa.ZoneId != want {
+			t.Errorf("zone %q: %+v, want %d", zone, sa, want)
+		}
+	}
+}
+
 // Options that record the way go out with one message, as the kernel lets everybody do, and come in where
 // they are asked for: both ends have entered themselves.
 func TestOptionsCross(t *testing.T) {
