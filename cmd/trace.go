@@ -34,7 +34,8 @@ func newTraceCmd() *cobra.Command {
 		Short:      "Show the routers on the way to a host, as traceroute does",
 		Long: `trace sends packets with a rising TTL and shows who answers each. It needs no
 root, and no tool beside this one. Flags, output and marks are those of
-traceroute: UDP to port 33434 and on by default, ICMP with -I, TCP with -T.
+traceroute: UDP to port 33434 and on by default, ICMP with -I, TCP with -T. On
+Windows it is ICMP alone.
 
   !H !N !P   host, network, protocol unreachable
   !X         administratively prohibited: policy or a firewall
@@ -135,8 +136,10 @@ func (f *traceFlags) method() probe.Method {
 		return probe.ICMP
 	case f.tcp:
 		return probe.TCP
+	case f.udp:
+		return probe.UDP
 	}
-	return probe.UDP
+	return probe.DefaultMethod()
 }
 
 // The ports that traceroute takes.
@@ -148,7 +151,7 @@ const (
 func (f *traceFlags) ladder() (probe.Trace, error) {
 	t := probe.Trace{
 		First: f.first, Most: f.most, Each: f.each, Window: f.window, Port: f.port, Every: time.Duration(f.every),
-		Rising: !f.icmp && !f.udp && !f.tcp,
+		Rising: !f.udp && !f.tcp, // ICMP has no ports
 	}
 	if t.Port == 0 {
 		switch {

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/oneping/oneping/internal/sock"
 )
 
 // NewTransport returns the first transport of mode that this host allows.
@@ -47,23 +49,8 @@ func GroupRangeCommand() string {
 	return GroupRangeCommandFor(unix.Getegid())
 }
 
-// GroupRangeCommandFor is GroupRangeCommand for another group. The groups that are in the range
-// stay in it.
-func GroupRangeCommandFor(gid int) string {
-	text, _ := os.ReadFile("/proc/sys/net/ipv4/ping_group_range") // unreadable: as closed
-	return groupRangeCommand(gid, string(text))
-}
-
-// groupRangeCommand widens the range that the kernel has, two numbers, the first larger where it is
-// empty.
-func groupRangeCommand(gid int, now string) string {
-	low, high := gid, gid
-	var l, h int
-	if n, _ := fmt.Sscan(now, &l, &h); n == 2 && l <= h {
-		low, high = min(l, gid), max(h, gid)
-	}
-	return fmt.Sprintf("sysctl -w net.ipv4.ping_group_range=\"%d %d\"", low, high)
-}
+// GroupRangeCommandFor is GroupRangeCommand for another group.
+func GroupRangeCommandFor(gid int) string { return sock.OpenPing(gid) }
 
 func executable() string {
 	path, err := os.Executable()

@@ -24,6 +24,9 @@ const (
 	ip6DontFrag = 62
 )
 
+// DefaultMethod is by which the way is asked for where nobody says how: as traceroute does.
+func DefaultMethod() Method { return UDP }
+
 // Open returns a sender of one method.
 func Open(c Config) (Sender, error) {
 	network, at := "udp4", "0.0.0.0"

@@ -11,6 +11,9 @@ import (
 	"github.com/oneping/oneping/internal/sock"
 )
 
+// DefaultMethod is by which the way is asked for where nobody says how: as traceroute does.
+func DefaultMethod() Method { return UDP }
+
 // Open returns a sender of one method. Linux needs no privilege for any of them, but that
 // net.ipv4.ping_group_range may close ping sockets; then ICMP takes a raw socket where it may.
 func Open(c Config) (Sender, error) {
@@ -95,11 +98,8 @@ func (c *Config) noWay(err error) error {
 
 // closedPing says why there is no socket for ICMP, and what opens one.
 func closedPing(err error) error {
-	group := unix.Getegid()
-	return advice.With(
-		fmt.Errorf("open icmp socket: %w", err),
-		fmt.Sprintf(`as root: sysctl -w net.ipv4.ping_group_range="%d %[1]d"; oneping trace -U and -T work without it`, group),
-	)
+	return advice.With(fmt.Errorf("open icmp socket: %w", err),
+		"as root: "+sock.OpenPing(unix.Getegid())+"; oneping trace -U and -T work without it")
 }
 
 // sendError is the error of a send: ErrBusy where the kernel has no room now.

@@ -25,6 +25,9 @@ const echoTimeout = 10 * time.Minute
 // maxCalls bounds the requests on their way: each holds an event and a buffer.
 const maxCalls = 1024
 
+// DefaultMethod is by which the way is asked for where nobody says how: as tracert does.
+func DefaultMethod() Method { return ICMP }
+
 // Open returns a sender of ICMP.
 func Open(c Config) (Sender, error) {
 	switch {
