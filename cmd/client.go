@@ -88,7 +88,7 @@ func (f *clientFlags) build(cmd *cobra.Command) (*client.Client, client.Config, 
 	cfg.Names = new(path.Names)
 	dial.Names = cfg.Names
 	cfg.Node = node.New(node.Config{
-		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: process.TokenFrom(file.TokenFile), Version: cmd.Root().Version,
+		Role: proto.RoleClient, StateDir: cfg.StateDir, TokenSource: process.TokenFrom(proto.RoleClient, file.TokenFile), Version: cmd.Root().Version,
 		Link: dial, Log: log,
 	})
 	cl, err := client.New(cfg)

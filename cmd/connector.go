@@ -106,7 +106,7 @@ func (f *connectorFlags) build(cmd *cobra.Command) (*connector.Connector, connec
 	cfg.Version, cfg.Log, cfg.Memory = cmd.Root().Version, log, memory.Limit()
 	cfg.Node = node.New(node.Config{
 		Role: proto.RoleConnector, StateDir: cfg.StateDir, Version: cmd.Root().Version, Log: log,
-		TokenSource: process.TokenFrom(file.TokenFile),
+		TokenSource: process.TokenFrom(proto.RoleConnector, file.TokenFile),
 	})
 	cn, err := connector.New(cfg)
 	return cn, cfg, err
@@ -195,9 +195,9 @@ Its exit code is 1 where something that is needed failed.`,
 				return err
 			}
 			findings := check.Run(c.Context(), check.Config{
-				StateDir: file.StateDir,
+				StateDir: file.StateDir, ICMP: icmp.Mode(file.ICMP),
 				Token: func() ([]string, bool, error) {
-					t, ok, err := process.ReadToken(c.Context(), file.TokenFile)
+					t, ok, err := process.ReadToken(c.Context(), proto.RoleConnector, file.TokenFile)
 					if ok {
 						err = process.CheckTokenKind(t, proto.RoleConnector)
 					}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
@@ -264,15 +265,7 @@ func byHand(verb string) string {
 func becomeService(role proto.Role) string {
 	install := "sudo oneping " + string(role) + " service install"
 	if role != proto.RoleEdge && usedStateDir(role) == "" {
-		install += " --token-file FILE (the edge prints a token: " + tokenCommand(role) + ")"
+		install += " --token-file FILE (the edge prints a token: oneping " + process.TokenCommand(role) + ")"
 	}
 	return "oneping " + string(role) + " " + starts(role) + " runs it in the foreground; " + install + " makes it a service"
-}
-
-// tokenCommand returns the command of the edge that prints what a role enrols with.
-func tokenCommand(role proto.Role) string {
-	if role == proto.RoleClient {
-		return "oneping device token --user USER"
-	}
-	return "oneping tunnel token NAME"
 }

@@ -31,7 +31,7 @@ func TestMistakenFiles(t *testing.T) {
 	}
 	const correct = "correct the file; unknown keys are errors so that a typing mistake is never ignored"
 	for _, m := range []mistake{
-		{words("client up --state-dir c --token-file policy.yaml"), "start client: read token from policy.yaml: it holds no token: no line begins with op1_", "name the file that the edge wrote: --output of oneping device token or oneping tunnel token", 1},
+		{words("client up --state-dir c --token-file policy.yaml"), "start client: read token from policy.yaml: it holds no token: no line begins with op1_", "name the file that the edge wrote, --output of oneping device token --user USER", 1},
 		{words("client up --state-dir c --token-file ."), "start client: read token from .: is a directory", "name a file in that directory", 1},
 		{words("connector run --state-dir c --token-file cut.token"), "read token from cut.token: lines 1 and 2 are not one token; was it broken into lines when it was copied?", "make one line of the token, and leave nothing else in the file but remarks (#)", 1},
 		{words("policy apply -f nope.yaml"), "read policy: open nope.yaml: no such file or directory", "pass the path of a readable file", 1},

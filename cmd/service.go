@@ -49,7 +49,7 @@ func newServiceInstallCmd(role proto.Role) *cobra.Command {
 				return err
 			}
 			if tokenFile != "" {
-				t, _, err := process.ReadToken(c.Context(), tokenFile)
+				t, _, err := process.ReadToken(c.Context(), role, tokenFile)
 				if err != nil {
 					return err
 				}

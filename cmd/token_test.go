@@ -91,3 +91,23 @@ func TestTunnelCreateJSON(t *testing.T) {
 		t.Errorf("got %q", stdout)
 	}
 }
+
+// TestAfterRotation: who rotates hears what became of the earlier tokens, and of who used them.
+func TestAfterRotation(t *testing.T) {
+	for evicted, want := range map[bool]string{
+		false: "the earlier tokens of office enrol nobody any more; connectors that enrolled with them stay: oneping tunnel token office --rotate --evict puts them out",
+		true:  "the earlier tokens of office enrol nobody any more",
+	} {
+		if got := afterRotation("office", evicted); got != want {
+			t.Errorf("evicted %v: %q", evicted, got)
+		}
+	}
+	dir := startEdge(t)
+	oneping(t, "tunnel", "create", "office", "--state-dir", dir)
+	for _, flags := range [][]string{nil, {"--rotate"}} {
+		_, stderr := oneping(t, append([]string{"tunnel", "token", "office", "--state-dir", dir}, flags...)...)
+		if said := strings.HasSuffix(stderr, "hint: "+afterRotation("office", false)+"\n"); said != (flags != nil) {
+			t.Errorf("tunnel token office %v: %s", flags, stderr)
+		}
+	}
+}

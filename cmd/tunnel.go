@@ -213,13 +213,26 @@ token, with the key that it has. A token is a secret: keep it in a file of mode
 					return e.RotateToken(ctx, name, evict)
 				}
 			}
-			return writeTunnelToken(c, &a, &out, args[0], how)
+			if err := writeTunnelToken(c, &a, &out, args[0], how); err != nil || !rotate {
+				return err
+			}
+			hint(c, "%s", afterRotation(args[0], evict))
+			return nil
 		},
 	}
 	out.bind(cmd)
 	cmd.Flags().BoolVar(&rotate, "rotate", false, "make a new token and refuse the earlier ones")
 	cmd.Flags().BoolVar(&evict, "evict", false, "with --rotate: put out the connectors that enrolled with the earlier ones")
 	return a.bind(cmd)
+}
+
+// afterRotation says what a new token means for the earlier ones, and for who enrolled with them.
+func afterRotation(tunnel string, evicted bool) string {
+	text := "the earlier tokens of " + tunnel + " enrol nobody any more"
+	if evicted {
+		return text
+	}
+	return text + "; connectors that enrolled with them stay: oneping tunnel token " + tunnel + " --rotate --evict puts them out"
 }
 
 // askToken asks for the present token.

@@ -62,7 +62,7 @@ func notRunning(ctx context.Context, err error, role proto.Role, stateDir string
 func elsewhere(role proto.Role) string {
 	if role != proto.RoleEdge {
 		return "ask it on its own machine; to make this one a " + string(role) + ": oneping " + string(role) + " " + starts(role) +
-			" --token-file FILE, with what the edge prints: " + tokenCommand(role)
+			" --token-file FILE, with what the edge prints: oneping " + process.TokenCommand(role)
 	}
 	for _, other := range []proto.Role{proto.RoleClient, proto.RoleConnector} {
 		dir := usedStateDir(other)

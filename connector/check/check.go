@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/oneping/oneping/connector/host"
+	"github.com/oneping/oneping/connector/icmp"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/term"
 )
@@ -36,6 +37,7 @@ type Config struct {
 	// Enrolled returns the edges with which a connector of that directory has enrolled: without a
 	// token, those are tried.
 	Enrolled func() ([]string, error)
+	ICMP     icmp.Mode // how ICMP is to be sent; "" = auto
 	// Dial says whether an edge answers at addr.
 	Dial func(ctx context.Context, addr string) error
 }
@@ -45,7 +47,7 @@ const dialWait = 5 * time.Second
 
 // Run tries every precondition of a connector on this host.
 func Run(ctx context.Context, cfg Config) []Finding {
-	fs := platformChecks()
+	fs := platformChecks(cfg.ICMP)
 	fs = append(fs, ipv6(), stateDir(cfg.StateDir))
 	edges, ok, err := cfg.Token()
 	switch {
@@ -57,8 +59,23 @@ func Run(ctx context.Context, cfg Config) []Finding {
 	default:
 		fs = append(fs, Finding{Name: "token", OK: true, Needed: true, Detail: "readable"})
 	}
+	return append(fs, edgesAnswer(ctx, cfg, edges)...)
+}
+
+// edgesAnswer asks each address of the edge. A connector needs one that answers: others may be for
+// other networks, or for another day.
+func edgesAnswer(ctx context.Context, cfg Config, edges []string) []Finding {
+	var fs []Finding
+	answered := false
 	for _, e := range edges {
-		fs = append(fs, edge(ctx, cfg, e))
+		f := edge(ctx, cfg, e)
+		fs, answered = append(fs, f), answered || f.OK
+	}
+	for i := range fs {
+		if !fs[i].OK && answered {
+			fs[i].Needed = false
+			fs[i].Fix = "nothing, while another address answers; or " + fs[i].Fix
+		}
 	}
 	return fs
 }

@@ -18,24 +18,30 @@ import (
 const wantDescriptors = 4096 + 8192 + 2*4096
 
 // platformChecks looks at what Linux must allow. Sockets are tried, settings are not trusted.
-func platformChecks() []Finding {
+func platformChecks(mode icmp.Mode) []Finding {
 	g := pingGroup()
 	fs := []Finding{g.check("ping socket IPv4", false), g.check("ping socket IPv6", true)}
-	if !fs[0].OK && !g.service {
-		fs = orRaw(fs, icmp.TryRaw())
+	if mode == icmp.Raw || mode != icmp.Ping && !fs[0].OK && !g.service {
+		fs = orRaw(fs, mode, icmp.TryRaw())
 	}
 	return append(fs, descriptors())
 }
 
 // orRaw adds raw sockets to the findings about ping sockets: a connector to which those are closed
-// uses raw ones where it may, and then needs nothing more. err says why it may not.
-func orRaw(ping []Finding, err error) []Finding {
+// uses raw ones where it may, or where it is told to, and then needs nothing more: there is nothing to
+// warn of, and nothing to fix. err says why it may not.
+func orRaw(ping []Finding, mode icmp.Mode, err error) []Finding {
 	const name = "raw socket"
-	if err != nil {
+	if err != nil && mode != icmp.Raw {
 		return append(ping, Finding{Name: name, Detail: err.Error()})
 	}
 	for i := range ping {
-		ping[i].Needed = false
+		if ping[i].Needed = false; !ping[i].OK {
+			ping[i].OK, ping[i].Detail, ping[i].Fix = true, "not open, and not needed: raw sockets are used", ""
+		}
+	}
+	if err != nil {
+		return append(ping, failed(name, true, fmt.Errorf("icmp: raw is set, and %w", err), "icmp: auto, or give the connector CAP_NET_RAW"))
 	}
 	return append(ping, Finding{Name: name, OK: true, Needed: true, Detail: "opened with CAP_NET_RAW: ICMP goes this way"})
 }

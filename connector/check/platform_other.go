@@ -5,7 +5,7 @@ package check
 import "github.com/oneping/oneping/connector/icmp"
 
 // platformChecks tries what the system must allow.
-func platformChecks() []Finding {
+func platformChecks(icmp.Mode) []Finding {
 	fs := make([]Finding, 0, 2)
 	for _, c := range []struct {
 		name string

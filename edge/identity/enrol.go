@@ -219,11 +219,11 @@ func (a *Authority) recognise(l *link.Link, req *proto.EnrolRequest, csr request
 	}
 	if a.cfg.Now().After(old.NotAfter.Add(RenewalGrace)) {
 		return id, refuse(proto.CodeRefused, fmt.Sprintf("the certificate expired %d days ago; renewal works for %d",
-			int(a.cfg.Now().Sub(old.NotAfter).Hours()/24), int(RenewalGrace.Hours()/24)), adviceEnrol)
+			int(a.cfg.Now().Sub(old.NotAfter).Hours()/24), int(RenewalGrace.Hours()/24)), enrolAdvice(id.Role))
 	}
 	key, ok := old.PublicKey.(*ecdsa.PublicKey)
 	if !ok || !key.Equal(csr.key) {
-		return id, refuse(proto.CodeRefused, "renewal keeps the key, and this request has another", adviceEnrol)
+		return id, refuse(proto.CodeRefused, "renewal keeps the key, and this request has another", enrolAdvice(id.Role))
 	}
 	state := l.TLS()
 	binding, err := state.ExportKeyingMaterial(proto.RenewalLabel, nil, sha256.Size)
@@ -231,7 +231,7 @@ func (a *Authority) recognise(l *link.Link, req *proto.EnrolRequest, csr request
 		return id, fmt.Errorf("bind renewal to the connection: %w", err)
 	}
 	if !ecdsa.VerifyASN1(key, proto.RenewalDigest(binding, req.CSR), req.Proof) {
-		return id, refuse(proto.CodeRefused, "the proof that the key is there is wrong", adviceEnrol)
+		return id, refuse(proto.CodeRefused, "the proof that the key is there is wrong", enrolAdvice(id.Role))
 	}
 	return id, a.permit(id, csr.hash)
 }

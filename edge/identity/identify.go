@@ -50,7 +50,7 @@ func (a *Authority) Identify(l *link.Link) (proto.Identity, error) {
 
 func (a *Authority) identify(chain []*x509.Certificate) (proto.Identity, error) {
 	if len(chain) == 0 {
-		return proto.Identity{}, refuse(proto.CodeRefused, "no certificate was shown", adviceEnrol)
+		return proto.Identity{}, refuse(proto.CodeRefused, "no certificate was shown", enrolAdvice(""))
 	}
 	cert := chain[0]
 	id, err := a.verify(cert)
@@ -61,7 +61,7 @@ func (a *Authority) identify(chain []*x509.Certificate) (proto.Identity, error) 
 	switch {
 	case now.After(cert.NotAfter):
 		return id, refuse(proto.CodeExpired, fmt.Sprintf("the certificate expired at %s; here it is %s",
-			cert.NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)), adviceRenewal)
+			cert.NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339)), renewalAdvice(id.Role))
 	case now.Before(cert.NotBefore):
 		// The code makes the node renew: it was signed by an edge whose clock was ahead.
 		return id, refuse(proto.CodeExpired, fmt.Sprintf("the certificate begins at %s; here it is %s",
@@ -75,14 +75,14 @@ func (a *Authority) identify(chain []*x509.Certificate) (proto.Identity, error) 
 func (a *Authority) verify(cert *x509.Certificate) (proto.Identity, error) {
 	// Not x509's Verify: it judges the authority's dates as well, at the leaf's.
 	if cert.CheckSignatureFrom(a.cert) != nil || !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
-		return proto.Identity{}, refuse(proto.CodeRefused, "the certificate was not signed by this edge's authority", adviceEnrol)
+		return proto.Identity{}, refuse(proto.CodeRefused, "the certificate was not signed by this edge's authority", enrolAdvice(""))
 	}
 	if len(cert.URIs) != 1 {
-		return proto.Identity{}, refuse(proto.CodeRefused, "the certificate carries no identity", adviceEnrol)
+		return proto.Identity{}, refuse(proto.CodeRefused, "the certificate carries no identity", enrolAdvice(""))
 	}
 	id, err := proto.ParseIdentity(cert.URIs[0])
 	if err != nil {
-		return proto.Identity{}, refuse(proto.CodeRefused, err.Error(), adviceEnrol)
+		return proto.Identity{}, refuse(proto.CodeRefused, err.Error(), enrolAdvice(""))
 	}
 	return id, nil
 }
@@ -111,11 +111,11 @@ func (a *Authority) permit(id proto.Identity, hash []byte) error {
 	}
 	switch {
 	case revoked:
-		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" was revoked", adviceEnrol)
+		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" was revoked", enrolAdvice(id.Role))
 	case !known:
-		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" is not known here", adviceEnrol)
+		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" is not known here", enrolAdvice(id.Role))
 	case !bytes.Equal(stored, hash):
-		return refuse(proto.CodeRefused, string(id.Role)+" "+id.ID+" enrolled with another key", adviceEnrol)
+		return refuse(proto.CodeRefused, string(id.Role)+" "+id.ID+" enrolled with another key", enrolAdvice(id.Role))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
@@ -15,15 +16,24 @@ func refuse(code proto.Code, text, hint string) *link.RefusedError {
 }
 
 const (
-	adviceClock   = "compare the clocks of both machines (timedatectl)"
-	adviceEnrol   = "enrol again: oneping device token --user USER, or oneping tunnel token NAME, on the edge"
-	adviceRenewal = "it renews by itself at the next start for 180 days; after that, " + adviceEnrol
-)
-
-const (
+	adviceClock  = "compare the clocks of both machines (timedatectl)"
 	adviceDevice = "make a new one on the edge: oneping device token --user USER"
 	adviceTunnel = "print the present one on the edge: oneping tunnel token NAME"
 )
+
+// enrolAdvice says how a node of a role gets in again; "" is one of which the role is not known.
+func enrolAdvice(role proto.Role) string {
+	commands := "oneping " + process.TokenCommand(role)
+	if role == "" {
+		commands = "oneping " + process.TokenCommand(proto.RoleClient) + ", or oneping " + process.TokenCommand(proto.RoleConnector)
+	}
+	return "enrol again: " + commands + ", on the edge"
+}
+
+// renewalAdvice says what becomes of a certificate that has expired.
+func renewalAdvice(role proto.Role) string {
+	return "it renews by itself at the next start for 180 days; after that, " + enrolAdvice(role)
+}
 
 // tokenAdvice says how to get in where a token did not do.
 func tokenAdvice(r *state.Refusal) string {

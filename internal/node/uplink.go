@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
 	"github.com/oneping/oneping/internal/link/path"
 	"github.com/oneping/oneping/internal/obs"
@@ -74,7 +75,7 @@ func (u *Uplink) Run(ctx context.Context, h Handler) error {
 		u.contact.Attempted(addr, err)
 	}}
 	return r.Run(ctx, func(ctx context.Context, l *link.Link) error {
-		err := (&uplinked{Uplink: u, h: h, l: l, at: at}).run(ctx)
+		err := u.node.advised((&uplinked{Uplink: u, h: h, l: l, at: at}).run(ctx))
 		u.node.LinkEnded(err)
 		if tookOver(err) {
 			u.yield.Store(true) // until it is let in again
@@ -83,6 +84,15 @@ func (u *Uplink) Run(ctx context.Context, h Handler) error {
 		u.contact.Lost(l.Remote().String(), err)
 		return err
 	})
+}
+
+// advised tells a node that was put out which command of the edge lets one of its role in again.
+func (n *Node) advised(err error) error {
+	closed, ok := errors.AsType[*link.CloseError](err)
+	if !ok || !closed.Remote || closed.Code != proto.CodeRevoked {
+		return err
+	}
+	return advice.With(err, "to let it in again, make a token on the edge (oneping "+process.TokenCommand(n.cfg.Role)+") and start it with --token-file")
 }
 
 // tookOver says whether a link ended because another one of its identity took over.

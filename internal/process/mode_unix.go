@@ -59,7 +59,7 @@ func checkTokenMode(path string, fi fs.FileInfo) error {
 	}
 	return &advice.Error{
 		Text:   fmt.Sprintf("read token from %s: others may read it (mode %04o)", path, fi.Mode().Perm()),
-		Advice: "chmod 600 " + path + "; was it read by somebody else, make a new one: oneping device token --user U, or oneping tunnel token NAME --rotate",
+		Advice: "chmod 600 " + path + "; was it read by somebody else, make a new one on the edge: " + anyToken + anew,
 	}
 }
 

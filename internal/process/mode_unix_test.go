@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/oneping/oneping/internal/advice"
+
+	"github.com/oneping/oneping/proto"
 )
 
 // TestOwnersAndModes: who may have a key, a token or a state directory.
@@ -61,17 +63,17 @@ func TestTokenFileMode(t *testing.T) {
 	if err := os.WriteFile(path, []byte(testToken().String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := ReadToken(t.Context(), path); !ok || err != nil {
+	if _, ok, err := ReadToken(t.Context(), proto.RoleClient, path); !ok || err != nil {
 		t.Error(err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := ReadToken(t.Context(), path)
+	_, _, err := ReadToken(t.Context(), proto.RoleClient, path)
 	if err == nil || err.Error() != "read token from "+path+": others may read it (mode 0644)" || !strings.HasPrefix(advice.Of(err), "chmod 600 "+path+"; ") {
 		t.Errorf("%v, hint %q", err, advice.Of(err))
 	}
-	if _, _, err := ReadToken(t.Context(), filepath.Dir(path)); err == nil || advice.Of(err) != "name a file in that directory" {
+	if _, _, err := ReadToken(t.Context(), proto.RoleClient, filepath.Dir(path)); err == nil || advice.Of(err) != "name a file in that directory" {
 		t.Errorf("a directory: %v, hint %q", err, advice.Of(err))
 	}
 }

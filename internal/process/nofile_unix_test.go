@@ -14,6 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/oneping/oneping/internal/advice"
+
+	"github.com/oneping/oneping/proto"
 )
 
 // TestTokenFromFIFO waits for who writes the token, or for the end; who asks again gets the one that
@@ -23,7 +25,7 @@ func TestTokenFromFIFO(t *testing.T) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source := TokenFrom(path)
+	source := TokenFrom(proto.RoleClient, path)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 2 {

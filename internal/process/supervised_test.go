@@ -80,7 +80,7 @@ func TestTokenOfCredential(t *testing.T) {
 	path := filepath.Join(dir, Credential)
 	read := func(named string) (string, bool) {
 		t.Helper()
-		tok, ok, err := ReadToken(t.Context(), named)
+		tok, ok, err := ReadToken(t.Context(), proto.RoleClient, named)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,8 +30,29 @@ const maxToken = 64 << 10
 // passed (LoadCredential=oneping-token:…). No token at all is
 // (Token{}, false, nil): a node that is enrolled already needs none. A FIFO is waited for until
 // somebody writes a token into it, and standard input until its end; both until ctx ends.
-func ReadToken(ctx context.Context, path string) (proto.Token, bool, error) {
-	return TokenFrom(path)(ctx)
+func ReadToken(ctx context.Context, role proto.Role, path string) (proto.Token, bool, error) {
+	return TokenFrom(role, path)(ctx)
+}
+
+// anyToken is the command of the edge that prints a token, in a hint that does not know for which
+// role; forRole puts in that of one.
+const anyToken = "oneping device token --user USER, or oneping tunnel token NAME"
+
+// anew stands behind it where the one before is to be good for nothing: a device's is good once.
+const anew = " --rotate"
+
+// forRole returns err with the advice for a node of that role.
+func forRole(role proto.Role, err error) error {
+	hint, command := advice.Of(err), "oneping "+TokenCommand(role)
+	afresh := command
+	if role == proto.RoleConnector {
+		afresh += anew
+	}
+	mended := strings.NewReplacer(anyToken+anew, afresh, anyToken, command).Replace(hint)
+	if mended != hint {
+		return advice.With(err, mended)
+	}
+	return err
 }
 
 func readToken(path string) (proto.Token, bool, error) {
@@ -46,23 +67,24 @@ func readToken(path string) (proto.Token, bool, error) {
 	if err != nil {
 		return proto.Token{}, false, &advice.Error{
 			Text:   fmt.Sprintf("read token from %s: %v", from, err),
-			Advice: "make a new one on the edge: oneping device token --user U, or oneping tunnel token NAME",
+			Advice: "make a new one on the edge: " + anyToken,
 			Cause:  err,
 		}
 	}
 	return t, true, nil
 }
 
-// TokenFrom returns a source of ReadToken(ctx, path) for node.Config.TokenSource. A file
+// TokenFrom returns a source of ReadToken(ctx, role, path) for node.Config.TokenSource. A file
 // is read again each time, so that a new token in it is found; standard input
 // is read once.
-func TokenFrom(path string) func(context.Context) (proto.Token, bool, error) {
-	return (&tokenSource{path: path}).read
+func TokenFrom(role proto.Role, path string) func(context.Context) (proto.Token, bool, error) {
+	return (&tokenSource{role: role, path: path}).read
 }
 
 // tokenSource reads a token beside who waits for it: to open a FIFO that nobody writes, and to read a
 // terminal, cannot be interrupted. Who asks again meanwhile waits for the same reading.
 type tokenSource struct {
+	role    proto.Role
 	path    string
 	mu      sync.Mutex
 	reading chan tokenResult // nil = nobody reads
@@ -93,7 +115,7 @@ func (s *tokenSource) begin() chan tokenResult {
 		s.reading = reading
 		go func() {
 			t, ok, err := readToken(s.path)
-			reading <- tokenResult{t, ok, err}
+			reading <- tokenResult{t, ok, forRole(s.role, err)}
 		}()
 	}
 	return s.reading
@@ -169,7 +191,7 @@ func readText(r io.Reader, from string) (string, string, error) {
 	if found == "" {
 		return "", "", &advice.Error{
 			Text:   "read token from " + from + ": it is empty",
-			Advice: "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token",
+			Advice: "write one into it that the edge prints: " + anyToken,
 		}
 	}
 	return found, from, nil
@@ -200,7 +222,7 @@ func words(text string) (string, error) {
 		default:
 			return "", &advice.Error{
 				Text:   "it holds no token: no line begins with " + proto.TokenPrefix,
-				Advice: "name the file that the edge wrote: --output of oneping device token or oneping tunnel token",
+				Advice: "name the file that the edge wrote, --output of " + anyToken,
 			}
 		}
 	}

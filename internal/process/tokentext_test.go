@@ -3,8 +3,11 @@ package process
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -46,10 +49,10 @@ func TestTokenText(t *testing.T) {
 	for name, c := range map[string]struct{ text, err, hint string }{
 		"two tokens":   {one + "\n# newer\n" + two + "\n", "it holds two tokens, in lines 1 and 3", "leave one line in it, the token that is valid now"},
 		"broken":       {"\n" + one[:half] + "\r\n" + one[half:], "lines 2 and 3 are not one token; was it broken into lines when it was copied?", "make one line of the token, and leave nothing else in the file but remarks (#)"},
-		"another file": {"grants:\n  - {}\n", "it holds no token: no line begins with op1_", "name the file that the edge wrote: --output of oneping device token or oneping tunnel token"},
-		"empty":        {"", "it is empty", "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token"},
-		"only a BOM":   {"\ufeff", "it is empty", "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token"},
-		"only remarks": {"# none yet\n\"\"\n", "it is empty", "write one into it: oneping device token --user U, or oneping tunnel token NAME, prints a token"},
+		"another file": {"grants:\n  - {}\n", "it holds no token: no line begins with op1_", "name the file that the edge wrote, --output of oneping device token --user USER, or oneping tunnel token NAME"},
+		"empty":        {"", "it is empty", "write one into it that the edge prints: oneping device token --user USER, or oneping tunnel token NAME"},
+		"only a BOM":   {"\ufeff", "it is empty", "write one into it that the edge prints: oneping device token --user USER, or oneping tunnel token NAME"},
+		"only remarks": {"# none yet\n\"\"\n", "it is empty", "write one into it that the edge prints: oneping device token --user USER, or oneping tunnel token NAME"},
 	} {
 		_, _, err := readText(strings.NewReader(c.text), "F")
 		if err == nil || err.Error() != "read token from F: "+c.err || advice.Of(err) != c.hint {
@@ -83,5 +86,37 @@ func TestTokenKind(t *testing.T) {
 		if err := CheckTokenKind(proto.Token{Kind: c.kind}, c.role); err == nil != (c.want == "") || err != nil && err.Error() != c.want {
 			t.Errorf("%s for a %s: %v", c.kind, c.role, err)
 		}
+	}
+}
+
+// TestTokenAdviceOfARole: a client is offered a device token, a connector its tunnel's.
+func TestTokenAdviceOfARole(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"empty": "\n", "damaged": "op1_x\n", "none": "grants:\n"} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for role, words := range map[proto.Role][2]string{
+			proto.RoleClient:    {"oneping device token --user USER", "tunnel token"},
+			proto.RoleConnector: {"oneping tunnel token NAME", "device token"},
+		} {
+			_, _, err := ReadToken(t.Context(), role, path)
+			if hint := advice.Of(err); !strings.Contains(hint, words[0]) || strings.Contains(hint, words[1]) {
+				t.Errorf("%s, %s: hint %q", name, role, hint)
+			}
+		}
+	}
+	err := advice.With(errors.New("others may read it"), "make one: "+anyToken+anew)
+	for role, want := range map[proto.Role]string{
+		proto.RoleClient:    "make one: oneping device token --user USER",
+		proto.RoleConnector: "make one: oneping tunnel token NAME --rotate",
+	} {
+		if got := advice.Of(forRole(role, err)); got != want {
+			t.Errorf("%s: %q", role, got)
+		}
+	}
+	if forRole(proto.RoleClient, nil) != nil {
+		t.Error("no error has become one")
 	}
 }

@@ -102,7 +102,7 @@ func (a *attack) enrol(ctx context.Context, tokens string) error {
 		return nil
 	}
 	for _, file := range strings.Split(tokens, ",") {
-		n := node.New(node.Config{Role: proto.RoleClient, TokenSource: process.TokenFrom(file)})
+		n := node.New(node.Config{Role: proto.RoleClient, TokenSource: process.TokenFrom(proto.RoleClient, file)})
 		if err := n.Enrol(ctx); err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func runHostile(ctx context.Context, flags *flag.FlagSet, args []string) error {
 
 // connect enrols and opens the link, up to the edge's welcome.
 func (h *hostile) connect(ctx context.Context, tokenFile string) error {
-	n := node.New(node.Config{Role: h.role, TokenSource: process.TokenFrom(tokenFile)})
+	n := node.New(node.Config{Role: h.role, TokenSource: process.TokenFrom(h.role, tokenFile)})
 	if err := n.Enrol(ctx); err != nil {
 		return err
 	}
