@@ -12,6 +12,7 @@ import (
 
 // The harness itself, on a lab that starts no role.
 func TestHarness(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, "--bare", "--hosts", "2")
 	needs(t, "ping")
 	c := l.capture("server", "eth0")

@@ -13,6 +13,7 @@ import (
 
 // A second edge on one data directory is told who has it, and the first goes on.
 func TestSecondEdgeOnOneDirectory(t *testing.T) {
+	t.Parallel()
 	needs(t, "traceroute")
 	l := newLab(t)
 	r := l.exec("edge", "oneping", "edge", "run", "--state-dir", edgeState, "--listen", "127.0.0.1:7845")

@@ -139,6 +139,7 @@ func (l *lab) flowsEnd(within time.Duration) {
 // An upload is blocked by a server that does not read; then the uploading program dies, and the
 // device leaves.
 func TestABlockedWriterNoticesTheEnd(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.serve("server", "tcp-serve", "-mode", "deaf", ":9001")
 	hold := l.start("laptop", "tool", "tcp-hold", "-n", "4", "-up", serverV4+":9001")

@@ -19,6 +19,7 @@ func TestTransfers(t *testing.T) {
 }
 
 func TestManyConnections(t *testing.T) {
+	t.Parallel()
 	l := newLab(t)
 	l.serve("server", "tcp-serve", ":7")
 	for _, addr := range []string{serverV4 + ":7", "[" + serverV6 + "]:7"} {
