@@ -44,7 +44,12 @@ mkdir -p "$out"
 rm -f "$out"/oneping[-_]* "$out/SHA256SUMS"
 texts=internal/service/linux
 
-build() { GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$3" .; }
+# build OS ARCH: prints the path of the binary, which is built once.
+build() {
+	local path=$work/bin/$1-$2
+	[ -e "$path" ] || GOOS=$1 GOARCH=$2 go build -ldflags "-s -w -X main.version=$version" -o "$path" .
+	echo "$path"
+}
 
 # age gives everything below a directory the time of the source.
 age() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
@@ -115,8 +120,8 @@ rpm() {
 	cp "$dir/top/RPMS/$arch/oneping-$packaged-1.$arch.rpm" "$out/"
 }
 
-go build -ldflags "-X main.version=$version" -o "$work/native" .
-"$work/native" docs "$work/docs"
+native=$(build "$(go env GOHOSTOS)" "$(go env GOHOSTARCH)")
+"$native" docs "$work/docs"
 scripts/licenses >"$work/licenses"
 
 for p in $platforms; do
@@ -125,7 +130,8 @@ for p in $platforms; do
 	echo "$p"
 	name=oneping-$version-$os-$arch
 	mkdir -p "$work/tar/$name"
-	build "$os" "$arch" "$work/tar/$name/$exe"
+	binary=$(build "$os" "$arch")
+	cp "$binary" "$work/tar/$name/$exe"
 	cp -r "$work/docs/man" "$work/docs/completions" LICENSE SECURITY.md README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md "$work/tar/$name/"
 	install -D -m 644 -t "$work/tar/$name/docs" docs/*.md
 	cp "$work/licenses" "$work/tar/$name/third-party-licenses"

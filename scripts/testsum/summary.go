@@ -110,13 +110,13 @@ type summary struct {
 	running  map[string]*run    // by package + " " + test
 	packages map[string]*counts // of tests that have ended
 	total    counts
-	lines    []string       // closing lines, one a package
-	detail   []string       // what failed, or was skipped without leave
-	leftOut  map[string]int // tests, by package + " needs " + programs
+	lines    []string                   // closing lines, one a package
+	detail   []string                   // what failed, or was skipped without leave
+	wanted   map[string]map[string]bool // programs for want of which tests were left out, by package
 }
 
 func newSummary(out io.Writer, allowed map[string]bool, verbose bool) *summary {
-	return &summary{out: out, allowed: allowed, verbose: verbose, running: make(map[string]*run), packages: make(map[string]*counts), leftOut: make(map[string]int)}
+	return &summary{out: out, allowed: allowed, verbose: verbose, running: make(map[string]*run), packages: make(map[string]*counts), wanted: make(map[string]map[string]bool)}
 }
 
 // line takes one line of input; what is not JSON is shown as it is.
@@ -186,7 +186,7 @@ func (s *summary) testEnded(key string, e event) {
 		c.skipped++
 	case r.wants() != "":
 		c.leftOut++
-		s.leftOut[name(e.Package)+" needs "+r.wants()]++
+		s.want(name(e.Package), r.wants())
 	default:
 		c.failed++
 		s.detail = append(s.detail, "FAIL: "+key+": skipped, but test/SKIPS does not list it")
@@ -194,6 +194,16 @@ func (s *summary) testEnded(key string, e event) {
 	}
 	if s.verbose && (!strings.Contains(e.Test, "/") || e.Elapsed >= 1) {
 		fmt.Fprintf(s.out, "  %-4s %6.1fs  %s\n", e.Action, e.Elapsed, e.Test)
+	}
+}
+
+// want notes for want of which programs a test of a package was left out.
+func (s *summary) want(pkg, programs string) {
+	if s.wanted[pkg] == nil {
+		s.wanted[pkg] = make(map[string]bool)
+	}
+	for _, p := range strings.Split(programs, ", ") {
+		s.wanted[pkg][p] = true
 	}
 }
 
@@ -313,9 +323,9 @@ func (s *summary) reportRunning(every time.Duration) (stop func()) {
 func (s *summary) save(file string) error {
 	sort.Strings(s.lines)
 	r := record{counts: s.total, line: strings.Join(s.lines, "\n"), detail: s.detail}
-	for _, key := range slices.Sorted(maps.Keys(s.leftOut)) {
-		pkg, programs, _ := strings.Cut(key, " needs ")
-		r.leftOutLines = append(r.leftOutLines, fmt.Sprintf("left out: %d of %s: missing: %s", s.leftOut[key], pkg, programs))
+	for _, pkg := range slices.Sorted(maps.Keys(s.wanted)) {
+		programs := slices.Sorted(maps.Keys(s.wanted[pkg]))
+		r.leftOutLines = append(r.leftOutLines, fmt.Sprintf("left out in %s: what needs %s", pkg, strings.Join(programs, ", ")))
 	}
 	return r.save(file)
 }

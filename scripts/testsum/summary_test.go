@@ -74,8 +74,7 @@ func TestLeftOut(t *testing.T) {
 		t.Errorf("closing lines: %v", err)
 	}
 	want := `FAIL	p	0.1s	0 passed, 2 failed, 3 left out
-left out: 2 of p: missing: no-such-mtr (Debian: mtr-tiny)
-left out: 1 of p: missing: no-such-ping (Debian: iputils-ping), no-such-mtr (Debian: mtr-tiny)
+left out in p: what needs no-such-mtr (Debian: mtr-tiny), no-such-ping (Debian: iputils-ping)
 FAIL: p TestD: skipped, but test/SKIPS does not list it
 FAIL: p TestE: skipped, but test/SKIPS does not list it
 0 passed, 2 failed, 0 skipped, 3 left out

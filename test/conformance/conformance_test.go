@@ -9,10 +9,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/oneping/oneping/test/program"
 )
 
 // TestConformance is the whole suite: rows side by side.
 func TestConformance(t *testing.T) {
+	program.Needs(t, "nft", "ethtool", "ip")
 	t.Run("rows", func(t *testing.T) {
 		t.Run("plain links", testPlainLinks)
 		t.Run("narrow access", testNarrowAccess)

@@ -19,6 +19,7 @@ import (
 // single packets does not show it.
 func TestNAT(t *testing.T) {
 	t.Parallel()
+	program.Needs(t, "nft", "ethtool", "ip", "ss")
 	r := newRow(t, pingSockets, "--hosts", "2")
 	r.scene()
 	t.Run("errors end nothing", func(t *testing.T) { testErrorsEndNothing(t, r) })

@@ -28,12 +28,15 @@ func TestDeploy(t *testing.T) {
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin:/usr/local/go/bin")
 	program.Needs(t, "debootstrap", "systemd-nspawn", "systemd-analyze", "rpmbuild", "ip")
 	r := release{base: strings.TrimSpace(run(t, 10*time.Minute, "../..", "scripts/debian-root.sh")), dir: build(t, "../..")}
-	t.Run("two builds", r.sameTwice)
-	t.Run("units", r.units)
-	t.Run("deb", r.deb)
-	t.Run("rpm", r.rpm)
-	t.Run("services", r.services)
-	t.Run("tar", r.tar)
+	for name, part := range map[string]func(*testing.T){
+		"two builds": r.sameTwice, "without rpmbuild": r.withoutRPM, "units": r.units, "deb": r.deb, "rpm": r.rpm,
+		"services": r.services, "tar": r.tar, "bare": r.bare,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			part(t)
+		})
+	}
 }
 
 // release is the files of a release for this machine, and the root that they are tried in.
@@ -49,30 +52,60 @@ func (r release) file(t *testing.T, pattern string) string {
 	return all[0]
 }
 
-// build builds a release of this machine's platform from the tree in dir.
-func build(t *testing.T, dir string) string {
+// build builds a release of this machine's platform from the tree in dir, with these variables beside
+// the environment.
+func build(t *testing.T, dir string, env ...string) string {
 	t.Helper()
 	out := t.TempDir()
-	t.Setenv("ONEPING_PLATFORMS", "linux/"+runtime.GOARCH)
-	run(t, 10*time.Minute, dir, "scripts/release.sh", "-o", out, "v"+version)
+	argv := append([]string{"env", "ONEPING_PLATFORMS=linux/" + runtime.GOARCH}, env...)
+	run(t, 10*time.Minute, dir, append(argv, "scripts/release.sh", "-o", out, "v"+version)...)
 	return out
+}
+
+// copyOfTree returns a copy of the tree's files in another directory.
+func copyOfTree(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	run(t, time.Minute, "../..", "sh", "-c", "git ls-files -co --exclude-standard | while read -r f; do [ ! -e \"$f\" ] || echo \"$f\"; done | tar -cT - | tar -x -C "+dir)
+	return dir
+}
+
+// goEnv returns what Go says of its variables, as environment: its caches lie below HOME.
+func goEnv(t *testing.T, names ...string) []string {
+	t.Helper()
+	for i, name := range names {
+		names[i] += "=" + strings.TrimSpace(run(t, time.Minute, ".", "go", "env", name))
+	}
+	return names
 }
 
 // sameTwice builds a copy of the tree in another directory, for another user with another language.
 func (r release) sameTwice(t *testing.T) {
-	copied := t.TempDir()
-	run(t, time.Minute, "../..", "sh", "-c", "git ls-files -co --exclude-standard | while read -r f; do [ ! -e \"$f\" ] || echo \"$f\"; done | tar -cT - | tar -x -C "+copied)
 	epoch := strings.TrimSpace(run(t, time.Minute, "../..", "git", "log", "-1", "--format=%ct"))
-	for _, name := range []string{"GOMODCACHE", "GOCACHE"} { // they lie below HOME
-		t.Setenv(name, strings.TrimSpace(run(t, time.Minute, ".", "go", "env", name)))
-	}
-	t.Setenv("SOURCE_DATE_EPOCH", epoch)
-	t.Setenv("HOME", t.TempDir())
-	t.Setenv("LANG", "C.UTF-8")
-	again := build(t, copied)
+	env := append(goEnv(t, "GOMODCACHE", "GOCACHE"), "SOURCE_DATE_EPOCH="+epoch, "HOME="+t.TempDir(), "LANG=C.UTF-8")
+	again := build(t, copyOfTree(t), env...)
 	first, second := sums(t, r.dir), sums(t, again)
 	if first != second || strings.Count(first, "\n") != 3 {
 		t.Errorf("the first build:\n%sthe second:\n%s", first, second)
+	}
+}
+
+// withoutRPM builds on a machine that has no rpmbuild: the rest is made, the same, and the rpm is named.
+func (r release) withoutRPM(t *testing.T) {
+	out := t.TempDir()
+	said := run(t, 10*time.Minute, "../..", "unshare", "--mount", "sh", "-ec", `mount --bind /dev/null "$(command -v rpmbuild)"
+		ONEPING_PLATFORMS=linux/`+runtime.GOARCH+` exec scripts/release.sh -o `+out+` v`+version+` 2>&1`)
+	if want := "\nleft out: rpm: rpmbuild is not installed (Debian: rpm)\n"; !strings.HasSuffix(said, want) {
+		t.Errorf("it said\n%s\nwant at its end %q", said, want)
+	}
+	var rest []string
+	for line := range strings.Lines(sums(t, r.dir)) {
+		if !strings.HasSuffix(line, ".rpm\n") {
+			rest = append(rest, line)
+		}
+	}
+	if got, want := sums(t, out), strings.Join(rest, ""); got != want {
+		t.Errorf("without rpmbuild:\n%swith it, but for the rpm:\n%s", got, want)
 	}
 }
 

@@ -27,8 +27,9 @@ type network struct {
 	name string
 }
 
-func newNetwork(t *testing.T) *network {
-	n := &network{t: t, name: fmt.Sprintf("opd%d-", os.Getpid())}
+// newNetwork makes the network that a letter tells from others of this run.
+func newNetwork(t *testing.T, letter string) *network {
+	n := &network{t: t, name: fmt.Sprintf("opd%d%s-", os.Getpid(), letter)}
 	for _, node := range []string{"wide", "subnet", "edge", "connector", "laptop", "server"} {
 		n.ip("netns", "add", n.name+node)
 		t.Cleanup(func() { n.ip("netns", "del", n.name+node) })

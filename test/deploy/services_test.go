@@ -38,7 +38,7 @@ func blocks(t *testing.T, lang, place string) string {
 
 // services does what the pages say about three machines, with a systemd on each.
 func (r release) services(t *testing.T) {
-	n := newNetwork(t)
+	n := newNetwork(t, "s")
 	nodes := []string{"edge", "connector", "laptop"}
 	role := map[string]string{"edge": "edge", "connector": "connector", "laptop": "client"}
 	machines := make(map[string]*machine)
@@ -160,7 +160,7 @@ func (o operator) Carry(t *testing.T, file, from, to string) {
 
 // tar installs and uninstalls services of the program alone, with no package on the machine.
 func (r release) tar(t *testing.T) {
-	m := r.machine(t, newNetwork(t), "edge")
+	m := r.machine(t, newNetwork(t, "t"), "edge")
 	m.boot()
 	run(t, time.Minute, ".", "tar", "-C", filepath.Join(m.root, "root"), "--strip-components=1", "-xzf", r.file(t, "*.tar.gz"))
 	if _, err := m.try("./oneping edge service install"); err == nil || !strings.Contains(err.Error(), "sudo install /root/oneping /usr/local/bin/oneping") {
