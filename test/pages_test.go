@@ -13,7 +13,7 @@ import (
 // shipped returns the pages that go with a release, by their paths from the root of the tree.
 func shipped(t *testing.T) map[string]string {
 	t.Helper()
-	names := []string{"../README.md", "../CHANGELOG.md", "../SECURITY.md", "../ARCHITECTURE.md", "../CONTRIBUTING.md"}
+	names := []string{"../README.md", "../LICENSE", "../SECURITY.md", "../CHANGELOG.md", "../ARCHITECTURE.md", "../CONTRIBUTING.md"}
 	docs, err := filepath.Glob("../docs/*.md")
 	if err != nil || len(docs) < 10 {
 		t.Fatalf("%d pages, %v", len(docs), err)
