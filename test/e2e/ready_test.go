@@ -57,7 +57,7 @@ func TestReadyWithoutStateDir(t *testing.T) {
 	program.Poll(t, "the connector is ready", 20*time.Second, func() bool {
 		return b.do("connector", "status", "--ready", "--state-dir", nowhere).code == 0
 	})
-	if out := b.do("connector", "status", "--state-dir", nowhere); out.code != 0 || !strings.HasPrefix(out.stdout, "link     up ") {
+	if out := b.do("connector", "status", "--state-dir", nowhere); out.code != 0 || !strings.HasPrefix(out.stdout, "link      up ") {
 		t.Errorf("%+v", out)
 	}
 	connector.signal(syscall.SIGTERM)
