@@ -19,7 +19,7 @@ var oddReplies = []struct{ mode, says string }{
 }
 
 // TestOddReplies: an echo reply with a wrong byte, cut short or longer is a reply, by which people
-// find broken hardware. The same as through a row of Linux routers, with ping sockets and raw ones.
+// find broken hardware; two of them are a reply and a duplicate. oneping ping says what ping says. The same as through a row of Linux routers, with ping sockets and raw ones.
 func TestOddReplies(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "sysctl")
@@ -39,8 +39,13 @@ func TestOddReplies(t *testing.T) {
 					if out := l.ping("laptop", 1, f.server); !strings.Contains(out, odd.says) {
 						t.Errorf("%s, %s: no %q in\n%s", f.flag, odd.mode, odd.says, out)
 					}
+					l.samePing(t, "laptop", f.flag+" -n -c 1 "+f.server)
 					p.interrupt()
 				}
+				p := l.start("server", "tool", "echo-odd", f.flag[:1]+map[string]string{"-4": "6=false", "-6": "6=true"}[f.flag], "same", "same")
+				p.waitFor("listening")
+				l.samePing(t, "laptop", f.flag+" -n -c 2 -i 0.2 "+f.server)
+				p.interrupt()
 			}
 		})
 	}

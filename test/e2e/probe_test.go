@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -42,11 +43,15 @@ func (l *lab) same(t *testing.T, node, tool, word string, args ...string) {
 	t.Helper()
 	var own, real result
 	for range traceTries {
-		real = l.exec(node, append([]string{"timeout", "30", tool}, args...)...)
-		if slices.Contains(args, "-M") { // what the tool has learnt
+		learns := slices.Contains(args, "-M") // and the other would know what the first has learnt
+		var both sync.WaitGroup
+		both.Go(func() { real = l.exec(node, append([]string{"timeout", "30", tool}, args...)...) })
+		if learns {
+			both.Wait()
 			forgetMTU(node)(l)
 		}
-		own = l.exec(node, append([]string{"oneping", word}, args...)...)
+		both.Go(func() { own = l.exec(node, append([]string{"oneping", word}, args...)...) })
+		both.Wait()
 		if printed(own) == printed(real) && own.code == real.code {
 			return
 		}
@@ -132,11 +137,38 @@ func TestProbesAreTheTools(t *testing.T) {
 			}
 		})
 	}
+	l.run("server", "nft", "-f", l.file("filter", `table inet s {
+chain input { type filter hook input priority 0;
+tcp dport 7300 reject with icmpx type admin-prohibited
+udp dport 7300 reject with icmpx type host-unreachable
+icmp type echo-request drop
+icmpv6 type echo-request drop
+}
+}
+`))
+	for flag, row := range rows {
+		t.Run("server filters "+flag, func(t *testing.T) {
+			for _, method := range []string{"-U", "-T"} {
+				l.sameTrace(t, "laptop", flag+" -n -q 1 -p 7300 "+method+" "+row[4])
+			}
+			l.sameTrace(t, "laptop", flag+" -n -q 1 -w 1 -m 6 -I "+row[4])
+			l.samePing(t, "laptop", flag+" -c 3 -i 0.2 -W 0.5 -O server")
+		})
+	}
+	l.stop("server")
+	t.Run("no server", func(t *testing.T) { // each waits for 3 s until r2 has given up
+		for flag, row := range rows {
+			t.Run(flag, func(t *testing.T) {
+				t.Parallel()
+				l.sameTrace(t, "laptop", flag+" -n -q 1 -w 4 -m 7 "+row[4])
+			})
+		}
+	})
 	l.stop("connector")
 	for flag, row := range rows {
 		t.Run("no connector "+flag, func(t *testing.T) {
-			for _, args := range []string{"", "-n -I", "-n -T"} {
-				l.sameTrace(t, "laptop", flag+" "+args+" "+row[4])
+			for _, args := range []string{"", "-n -I", "-n -T"} { // few at a time: the edge limits its refusals
+				l.sameTrace(t, "laptop", flag+" -q 1 -N 4 "+args+" "+row[4])
 			}
 			l.samePing(t, "laptop", flag+" -c 2 -i 0.2 server")
 		})
