@@ -10,5 +10,10 @@
 // An engine is one goroutine: it sends, waits in [Sender.Receive], and takes what has come. What was
 // heard is timed by the kernel where that is possible, so nothing waits for a name or a terminal.
 //
+// It differs from those tools in little: what cannot be asked is said in our words, and so are mistyped
+// flags; ping shows a host by the name that was typed, not by its canonical one, counts what our own
+// kernel refuses also when it is quiet, and orders a host's addresses as RFC 6724 says, where the C
+// library prefers IPv6; a packet that is too long for our own link is marked for each probe by ICMP, too.
+//
 // What does not belong here: flags, and what the answers say about a network of oneping.
 package probe
