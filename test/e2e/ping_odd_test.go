@@ -19,7 +19,8 @@ var oddReplies = []struct{ mode, says string }{
 }
 
 // TestOddReplies: an echo reply with a wrong byte, cut short or longer is a reply, by which people
-// find broken hardware; two of them are a reply and a duplicate. oneping ping says what ping says. The same as through a row of Linux routers, with ping sockets and raw ones.
+// find broken hardware; two of them are a reply and a duplicate. oneping ping says what ping says.
+// The same as through a row of Linux routers, with ping sockets and raw ones.
 func TestOddReplies(t *testing.T) {
 	t.Parallel()
 	needs(t, "ping", "sysctl")
