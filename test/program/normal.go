@@ -48,6 +48,7 @@ var replaced = []struct {
 	{regexp.MustCompile(`\bfd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}((?::0)?:ffff:ffff:ffff:fffe|::/64|::\d+\b)`), somePrefix + "${1}"}, // an edge's own
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d`), someMoment},
 	{regexp.MustCompile(someMoment + `:\d\d`), someMoment + ":00"},
+	{regexp.MustCompile(`\b(until|at) \d\d:\d\d:\d\d\b`), "${1} 03:10:00"},
 	{regexp.MustCompile(`\b(up|down|seen|up for|down for) \d+s\b`), "${1} 5s"},
 	{regexp.MustCompile(`\(\d+ times\)`), "(17 times)"},
 	{regexp.MustCompile(`\blinux/\w+`), "linux/amd64"},
