@@ -35,7 +35,7 @@ func TestDeployPages(t *testing.T) {
 	}
 	for _, b := range blocks { // the examples of policies: all of them are good
 		if b.Lang == "yaml" && b.Place != "edge.yaml" {
-			l.run("edge", "oneping", "policy", "apply", "-f", b.Place)
+			l.run("edge", "oneping", "policy", "check", b.Place)
 		}
 	}
 }
