@@ -160,11 +160,11 @@ func (s *stack) ipv6(t *testing.T) {
 }
 
 func (s *stack) denied(t *testing.T) {
-	out := s.in(t, "laptop", "traceroute", "-T", "-p", "22", "-n", serverAddr)
+	out := s.in(t, "laptop", "traceroute", "-U", "-p", "123", "-n", serverAddr)
 	if want := hop + ", " + hop + " !X"; hops(out) != want {
 		t.Errorf("want %s\n%s", want, out)
 	}
-	if out := s.in(t, "laptop", "oneping", "client", "status", "--denials"); !strings.Contains(out, serverAddr+":22") {
+	if out := s.in(t, "laptop", "oneping", "client", "status", "--denials"); !strings.Contains(out, serverAddr+":123") {
 		t.Error(out)
 	}
 }
