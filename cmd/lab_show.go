@@ -78,6 +78,9 @@ func writeLab(out io.Writer, s lab.Status) error {
 	if err := t.Print(out); err != nil {
 		return err
 	}
+	if s.Target.IsValid() {
+		fmt.Fprintf(out, "from the laptop: %s lab exec%s laptop -- oneping trace %s\n", called(), labName(s.Name), s.Target)
+	}
 	for _, node := range s.Nodes {
 		if node.State == lab.StateExited {
 			fmt.Fprintf(out, "%s ended by itself; see %s lab logs --name %s %s\n", node.Name, called(), s.Name, node.Name)
@@ -86,8 +89,18 @@ func writeLab(out io.Writer, s lab.Status) error {
 	return nil
 }
 
+// labName is the flag that names a lab, where one is needed.
+func labName(name string) string {
+	if name == "" || name == lab.DefaultName {
+		return ""
+	}
+	return " --name " + name
+}
+
 func labState(n lab.NodeStatus) string {
 	switch {
+	case n.State == lab.StateRunning && n.Linked != nil && !*n.Linked:
+		return term.Bad("link down")
 	case n.State == lab.StateRunning && n.Ready:
 		return term.Good("ready")
 	case n.State == lab.StateExited && n.ExitCode != nil:

@@ -91,6 +91,8 @@ type Status struct {
 	Dir      string        `json:"dir"`            // inside the lab
 	Nodes    []NodeStatus  `json:"nodes"`
 	Links    []LinkStatus  `json:"links"`
+	// Target is what to ping and to trace from the laptop: the server.
+	Target netip.Addr `json:"target,omitzero"`
 }
 
 // NodeStatus is one node.
@@ -101,9 +103,12 @@ type NodeStatus struct {
 	State   State          `json:"state"`
 	Devices []DeviceStatus `json:"devices"`
 	// Of the role's process; PID is inside the lab.
-	Role     string    `json:"role,omitempty"`
-	PID      int       `json:"pid,omitempty"`
-	Ready    bool      `json:"ready"`
+	Role  string `json:"role,omitempty"`
+	PID   int    `json:"pid,omitempty"`
+	Ready bool   `json:"ready"`
+	// Linked says of a node with a link to the edge whether that stands now; nil where there is none to
+	// have, or the role does not answer.
+	Linked   *bool     `json:"linked,omitempty"`
 	Since    time.Time `json:"since,omitzero"` // start or end of the process
 	ExitCode *int      `json:"exit_code,omitempty"`
 	StateDir string    `json:"state_dir,omitempty"`

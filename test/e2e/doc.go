@@ -17,7 +17,7 @@
 //	hops_default                 an edge that is told no hop address; metadata services
 //	hops_protocols               protocols that nobody carries, and ICMP queries beside echo
 //	hops_parallel                thirty paths at once; hops_labels: what routers say of MPLS
-//	lab                          the lab itself: what finds oneping in it
+//	lab                          the lab itself: what finds oneping in it, and what waits for links
 //	log                          what strangers, and what fails again and again, may write into it
 //	identity                     revoked, foreign and expired certificates
 //	metrics, ready, icmpmode     what monitoring asks, and what status shows

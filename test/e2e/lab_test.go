@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestLabFindsOneping: a command in a node finds this very program, whatever starts it, and what
@@ -75,4 +76,32 @@ func byName(t *testing.T, dir, typed, path string, args ...string) string {
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]
+}
+
+// TestLabStartWaitsForLinks: lab status says which node has no link, and when an edge that was
+// stopped or killed is started the next command on the laptop finds the path.
+func TestLabStartWaitsForLinks(t *testing.T) {
+	t.Parallel()
+	needs(t, "ping")
+	l := newLab(t)
+	status := func() string { t.Helper(); return l.oneping("lab", "status", "--name", l.name).stdout }
+	if out := status(); !strings.Contains(out, " 192.0.2.1/32 ") || !strings.Contains(out, "laptop -- oneping trace "+serverV4+"\n") {
+		t.Errorf("it says neither where the edge is nor what to trace:\n%s", out)
+	}
+	for name, stop := range map[string]func(string){"stopped": l.stop, "killed": l.kill} {
+		stop("edge")
+		if name == "stopped" { // a killed edge says nothing: its nodes find out by its silence
+			l.poll("lab status says that the links are down", 20*time.Second, func() bool {
+				return strings.Count(status(), "  link down  ") == 2
+			})
+		}
+		l.up("edge")
+		l.run("laptop", "ping", "-n", "-c1", "-W2", serverV4)
+		if out := status(); strings.Contains(out, "link down") || strings.Count(out, "  ready") != 3 {
+			t.Errorf("%s and started:\n%s", name, out)
+		}
+	}
+	l.run("laptop", "ip", "link", "set", "eth0", "down")
+	l.stop("edge")
+	l.up("edge") // a laptop that stays away is no reason to fail
 }

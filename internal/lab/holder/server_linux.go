@@ -87,7 +87,11 @@ func (h *holder) setNode(ctx context.Context, req lab.Request) error {
 	role, ok := h.cast.roles[node.Name]
 	switch {
 	case ok && req.Op == lab.OpStart:
-		return role.start(ctx)
+		if err := role.start(ctx); err != nil || node.Kind != lab.KindEdge {
+			return err
+		}
+		h.awaitLinks(ctx, node)
+		return nil
 	case ok:
 		return role.stop(req.Kill)
 	}

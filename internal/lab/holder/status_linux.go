@@ -1,6 +1,7 @@
 package holder
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/oneping/oneping/internal/lab"
+	"github.com/oneping/oneping/internal/local"
 )
 
 // status describes the lab as it is now.
@@ -16,6 +18,7 @@ func (h *holder) status() lab.Status {
 		Name: h.charter.Options.Name, Rootless: h.charter.Rootless, Started: h.started,
 		Ready: time.Duration(h.ready.Load()), Dir: lab.Dir, Links: []lab.LinkStatus{},
 	}
+	status.Target, _ = lab.Server(h.charter.Options.Routers)
 	for _, node := range h.network.topology.Nodes {
 		status.Nodes = append(status.Nodes, h.nodeStatus(node))
 	}
@@ -38,6 +41,9 @@ func (h *holder) nodeStatus(node lab.Node) lab.NodeStatus {
 			}
 		}
 	}
+	if len(node.Loopback) > 0 {
+		status.Devices = append(status.Devices, lab.DeviceStatus{Name: "lo", Addrs: append([]netip.Prefix{}, node.Loopback...)})
+	}
 	role, ok := h.cast.roles[node.Name]
 	if !ok {
 		if h.isDown(node) {
@@ -51,10 +57,29 @@ func (h *holder) nodeStatus(node lab.Node) lab.NodeStatus {
 	switch now.state {
 	case lab.StateRunning:
 		status.PID = now.pid
+		if node.Kind != lab.KindEdge && now.ready {
+			status.Linked = askLinked(&node)
+		}
 	case lab.StateStopped, lab.StateExited:
 		status.ExitCode = &now.exit
 	}
 	return status
+}
+
+// askWait bounds how long a role may take to say whether it has a link.
+const askWait = 2 * time.Second
+
+// askLinked asks the role of a node whether it has a link to the edge.
+func askLinked(node *lab.Node) *bool {
+	ctx, cancel := context.WithTimeout(context.Background(), askWait)
+	defer cancel()
+	var said struct {
+		Up *bool `json:"up"`
+	}
+	if err := local.Get(ctx, local.Socket(stateDir(node)), roleOf(node.Kind), "/v1/status", &said); err != nil {
+		return nil
+	}
+	return said.Up
 }
 
 // isDown asks the kernel: somebody may have set a device down by hand.
