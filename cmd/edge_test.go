@@ -188,7 +188,7 @@ eng-lab  no     who: bob@example.com is not among group:eng; how: udp:53 is not 
 		{"policy explain bob@example.com sctp 172.16.10.53:53", "", "error: oneping policy explain takes DECISION-ID, or SRC and DST\nhint: for example: oneping policy explain alice@example.com tcp 172.16.10.120:22; see oneping policy explain --help\n"},
 		{
 			"policy explain 0123456789abcdef", "",
-			"error: no such decision\nhint: ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them\n",
+			"error: no such decision\nhint: ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them, on the edge oneping policy denials\n",
 		},
 		{"tunnel delete office", "", "error: delete tunnel office: routes point to it (1)\nhint: delete them first: oneping route delete 172.16.10.0/24\n"},
 		{

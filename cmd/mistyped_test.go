@@ -82,7 +82,7 @@ func TestMistypedFlags(t *testing.T) {
 		{words("client up --mark banana"), `--mark "banana": want a whole number from 0 to 4294967295`, "see oneping client up --help", 2},
 		{words("connector run --Token-File x"), "unknown flag: --Token-File", "did you mean --token-file?", 2},
 		{words("tunnel create office --routes 172.16.10.0/24"), "unknown flag: --routes", "did you mean --route?", 2},
-		{words("tunnel token office --user alice@example.com"), "unknown flag: --user", "--user is a flag of oneping device revoke, oneping device token", 2},
+		{words("tunnel token office --user alice@example.com"), "unknown flag: --user", "--user is a flag of oneping device revoke, oneping device token, oneping policy denials", 2},
 		{words("device token -u alice@example.com"), "unknown shorthand flag: 'u' in -u", "did you mean --user?", 2},
 		{words("device token --user alice@example.com --ttl 1d"), `--ttl "1d": want a time such as 30m or 24h`, "see oneping device token --help", 2},
 		{words("device token --user alice@example.com --ttl 60"), `--ttl "60": want a time such as 30m or 24h`, "see oneping device token --help", 2},

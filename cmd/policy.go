@@ -35,11 +35,12 @@ A policy whose own tests fail is refused. These commands speak to the edge on
 this machine; check needs none.`,
 		Example: `  oneping policy apply -f policy.yaml
   oneping policy edit
+  oneping policy denials --user alice@example.com
   oneping policy explain alice@example.com 172.16.10.120:22
   oneping policy explain 5f0c1d2e3a4b5968`,
 		Args: exactArgs(),
 	}
-	cmd.AddCommand(newPolicyShowCmd(), newPolicyCheckCmd(), newPolicyDiffCmd(), newPolicyApplyCmd(), newPolicyEditCmd(), newPolicyExplainCmd())
+	cmd.AddCommand(newPolicyShowCmd(), newPolicyCheckCmd(), newPolicyDiffCmd(), newPolicyApplyCmd(), newPolicyEditCmd(), newPolicyDenialsCmd(), newPolicyExplainCmd())
 	return cmd
 }
 

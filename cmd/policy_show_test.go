@@ -67,3 +67,20 @@ func TestExplainWhatIsAllowedAndDoesNotArrive(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteDenials shows one line for each sum, the services as grants name them.
+func TestWriteDenials(t *testing.T) {
+	at := time.Date(2026, 11, 27, 12, 0, 0, 0, time.Local)
+	list := []policy.Denied{
+		{User: "alice@example.com", Dst: netip.MustParseAddr("172.16.10.120"), Service: "tcp:22", First: at, Last: at.Add(time.Hour), Count: 12, ID: 0x5f0c1d2e3a4b5968},
+		{User: "bob@example.com", Dst: netip.MustParseAddr("fd00::1"), Service: "trace", First: at, Last: at, Count: 1, ID: 0x0c1d2e3a4b5968ff},
+	}
+	const want = `USER               DESTINATION    SERVICE  COUNT  FIRST                LAST                 DECISION
+alice@example.com  172.16.10.120  tcp:22   12     2026-11-27 12:00:00  2026-11-27 13:00:00  5f0c1d2e3a4b5968
+bob@example.com    fd00::1        trace    1      2026-11-27 12:00:00  2026-11-27 12:00:00  0c1d2e3a4b5968ff
+`
+	var b strings.Builder
+	if err := writeDenials(&b, list); err != nil || b.String() != want {
+		t.Errorf("%v:\n%s\nwant\n%s", err, b.String(), want)
+	}
+}

@@ -175,7 +175,7 @@ func (n *nodeLink) run(ctx context.Context) {
 		at.Detach()
 		n.a.nodes.remove(n)
 		n.seen(ctx) // until now
-		n.log.Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
+		n.named().Info("node disconnected", zap.String(obs.FieldReason, err.Error()))
 		return
 	}
 	n.log.Warn("link ended before its hello", zap.String(obs.FieldReason, err.Error()))
@@ -212,7 +212,7 @@ func (n *nodeLink) control(ctx context.Context, m *proto.Control) error {
 	case m.Event != nil && len(m.Event.Text) > maxEvent:
 		return fmt.Errorf("an event of %d bytes", len(m.Event.Text))
 	case m.Event != nil:
-		n.log.Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, term.Printable(m.Event.Text)))
+		n.named().Warn("node reports", zap.Stringer(obs.FieldCode, m.Event.Code), zap.String(obs.FieldReason, term.Printable(m.Event.Text)))
 	default:
 		n.a.Relay.Counters().Count(packet.UnknownType)
 	}
@@ -235,7 +235,7 @@ func (n *nodeLink) renew(ctx context.Context, r *proto.Renew) error {
 		answer = n.a.Gate.Renew(n.id, r.CSR)
 	}
 	if answer.Error != "" {
-		n.log.Warn("renewal refused", zap.String(obs.FieldReason, answer.Error))
+		n.named().Warn("renewal refused", zap.String(obs.FieldReason, answer.Error))
 	}
 	return n.l.SendControl(&proto.Control{Renewed: &answer})
 }
@@ -257,7 +257,7 @@ func (n *nodeLink) refresh() {
 func (n *nodeLink) applied(a *proto.Applied) error {
 	a.Error = term.Printable(a.Error)
 	if a.Error != "" {
-		n.log.Warn("node cannot apply its configuration", zap.Uint64("configuration", a.Number), zap.String(obs.FieldReason, a.Error))
+		n.named().Warn("node cannot apply its configuration", zap.Uint64("configuration", a.Number), zap.String(obs.FieldReason, a.Error))
 	}
 	if !n.conf.answered(a) {
 		return nil

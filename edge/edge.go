@@ -150,6 +150,7 @@ func (e *Edge) serve(ctx context.Context) error {
 	g.Go(func() error { return e.store.Watch(ctx, e.changed) })
 	g.Go(func() error { return e.acceptor.Run(ctx) })
 	g.Go(func() error { return e.upkeep(ctx) })
+	g.Go(func() error { return e.tellDenials(ctx) })
 	g.Go(func() error { return e.watch.Run(ctx) })
 	e.cfg.Log.Info("edge ready", zap.Stringer(obs.FieldListen, e.listener.Addr()), zap.Stringers("hops", e.hops), zap.String(obs.FieldStateDir, e.cfg.StateDir))
 	close(e.ready)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/oneping/oneping/edge/relay"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/obs"
 	"github.com/oneping/oneping/internal/term"
 	"github.com/oneping/oneping/proto"
 )
@@ -50,12 +51,24 @@ func (n *nodeLink) greet(ctx context.Context, h *proto.Hello) error {
 	if err := n.l.SendControl(&proto.Control{Welcome: &w}); err != nil {
 		return fmt.Errorf("send welcome: %w", err)
 	}
-	n.log.Info("node connected", zap.String("hostname", hello.Hostname), zap.String("os", hello.OS), zap.String("version", hello.Version))
+	n.named().Info("node connected", zap.String("hostname", hello.Hostname), zap.String("os", hello.OS), zap.String("version", hello.Version))
 	n.seen(ctx)
 	n.conf.welcomed()
 	n.refresh()                 // what changed while it was greeted
 	n.l.SendLatest(n.conf.next) // and what the welcome has not held
 	return nil
+}
+
+// named is the log with who the node is for people: its user, or its tunnel.
+func (n *nodeLink) named() *zap.Logger {
+	newest, _ := n.conf.state()
+	switch {
+	case newest.User != "":
+		return n.log.With(zap.String(obs.FieldUser, newest.User))
+	case newest.Tunnel != "":
+		return n.log.With(zap.String(obs.FieldTunnel, newest.Tunnel))
+	}
+	return n.log
 }
 
 // clockApart is from which difference on it is said that two clocks differ: what a hello takes on its
@@ -84,7 +97,7 @@ func (n *nodeLink) greetAgain(h *proto.Hello) error {
 	case !same:
 		return errors.New("a second hello, of another process")
 	case news:
-		n.log.Info("node has changed", zap.String("icmp", h.ICMP))
+		n.named().Info("node has changed", zap.String("icmp", h.ICMP))
 	}
 	return nil
 }

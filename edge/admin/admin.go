@@ -15,6 +15,7 @@
 //	POST   /v1/users/USER/revoke
 //	GET    /v1/tokens?all=                 POST {user, ttl_seconds}  POST /v1/tokens/ID/cancel
 //	GET    /v1/policy                      PUT {text, base}          POST /v1/policy/diff {text}
+//	GET    /v1/denials?user=&since=
 //	GET    /v1/explain?id=                 GET ?src=&dst=
 //	GET    /v1/audit?n=
 package admin
@@ -122,6 +123,7 @@ func (h *Handler) routes() {
 		"GET /v1/policy":                  h.showPolicy,
 		"PUT /v1/policy":                  h.applyPolicy,
 		"POST /v1/policy/diff":            h.diffPolicy,
+		"GET /v1/denials":                 h.listDenials,
 		"GET /v1/explain":                 h.explain,
 		"GET /v1/audit":                   h.audit,
 	} {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oneping/oneping/edge/policy"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/proto"
@@ -181,6 +182,15 @@ func (c *Client) ReplacePolicy(ctx context.Context, text, base string) (Applied,
 // DiffPolicy checks a YAML document and says what applying it would change.
 func (c *Client) DiffPolicy(ctx context.Context, text string) (Applied, error) {
 	return ask[Applied](ctx, c, http.MethodPost, "/v1/policy/diff", applyPolicyRequest{Text: text})
+}
+
+// Denials lists what was denied to a user ("" = to all) after since, the newest first.
+func (c *Client) Denials(ctx context.Context, user string, since time.Time) ([]policy.Denied, error) {
+	query := url.Values{"user": {user}}
+	if !since.IsZero() {
+		query.Set("since", since.Format(time.RFC3339Nano))
+	}
+	return askWith[[]policy.Denied](ctx, c, "/v1/denials", query)
 }
 
 // ExplainDecision says why something was denied, by the id of the denial.

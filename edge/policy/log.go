@@ -22,7 +22,7 @@ const (
 // ErrNoDecision is returned for an id that the log does not hold (any more).
 var ErrNoDecision error = &advice.Error{
 	Text:   "no such decision",
-	Advice: "ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them",
+	Advice: "ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them, on the edge oneping policy denials",
 }
 
 // Log keeps the latest denials of each device. The zero value is not ready;
@@ -31,6 +31,7 @@ type Log struct {
 	mu      sync.Mutex
 	devices map[string]*history
 	ids     map[proto.DecisionID]*denial
+	sums    sums
 }
 
 type history struct {
@@ -65,7 +66,7 @@ type denial struct {
 
 // NewLog returns an empty log.
 func NewLog() *Log {
-	return &Log{devices: make(map[string]*history), ids: make(map[proto.DecisionID]*denial)}
+	return &Log{devices: make(map[string]*history), ids: make(map[proto.DecisionID]*denial), sums: newSums()}
 }
 
 // Deny records that policy c denied t to p and returns the denial's id. first
@@ -75,6 +76,7 @@ func (l *Log) Deny(c *Compiled, p Principal, t Target) (id proto.DecisionID, fir
 	key := keyOf(t)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer func() { l.sums.add(now, id, &p, &t) }()
 	h := l.devices[p.Device]
 	if h == nil {
 		if len(l.devices) >= maxDevices {

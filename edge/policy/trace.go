@@ -37,3 +37,9 @@ func probePort(port uint16) uint16 {
 	}
 	return port
 }
+
+// isProbe says whether a UDP port is one of those.
+func isProbe(port uint16) bool {
+	base := probePort(port)
+	return base == mtrFrom || base == tracerouteFrom || base == tracepathFrom
+}

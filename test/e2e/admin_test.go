@@ -20,7 +20,7 @@ func TestRefusedDeletions(t *testing.T) {
 		{[]string{"route", "add", "172.16.10.0/24", "lab"}, "add route 172.16.10.0/24: it exists already, to tunnel lab", "delete it first: oneping route delete 172.16.10.0/24"},
 		{[]string{"route", "add", "172.20.0.0/16", "nope"}, "add route 172.20.0.0/16: tunnel nope does not exist", "create it: oneping tunnel create nope"},
 		{[]string{"device", "revoke", "nope"}, "device nope does not exist", "list them: oneping device list"},
-		{[]string{"policy", "explain", "0000000000000001"}, "no such decision", "ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them"},
+		{[]string{"policy", "explain", "0000000000000001"}, "no such decision", "ids are kept for the last 128 denials of a device, until the edge restarts; client status --denials lists them, on the edge oneping policy denials"},
 	})
 	l.ping("laptop", 1, serverV4)
 	for _, prefix := range []string{"172.16.10.0/24", second} {

@@ -1,0 +1,41 @@
+package edge
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/oneping/oneping/internal/obs"
+)
+
+const (
+	// tellAfter is how long the log waits for more of what has just been denied.
+	tellAfter = time.Second
+	// tellEvery is how often it is looked what goes on being denied.
+	tellEvery = time.Minute
+)
+
+// tellDenials writes to the log what was denied, summed up: one line for each user, destination and
+// service, and one a minute where it goes on. The log's limit holds for each user.
+func (e *Edge) tellDenials(ctx context.Context) error {
+	again := time.NewTicker(tellEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+		case <-e.denials.News():
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(tellAfter):
+			}
+		}
+		for _, d := range e.denials.Untold(time.Now()) {
+			e.cfg.Log.Info("denied", obs.Known(d.User), zap.String(obs.FieldUser, d.User), zap.String(obs.FieldDevice, d.Device),
+				zap.Stringer("destination", d.Dst), zap.String("service", d.Service), zap.Uint64("count", d.Count), zap.Time("first", d.First), zap.Stringer("decision", d.ID))
+		}
+	}
+}
