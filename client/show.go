@@ -29,9 +29,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	}
 	if s.Link != nil {
 		t.Row("path", pathLine(s, now))
-		if loss := s.Link.LossText("edge"); loss != "" {
-			t.Row("loss", loss)
-		}
+		t.Row("loss", s.Link.LossText("edge"))
 	}
 	t.Row("device", deviceLine(s))
 	t.Row("address", term.List(s.Addrs))

@@ -30,9 +30,7 @@ func writePath(t *term.Table, p *admin.Presence, node string, now time.Time) {
 		return
 	}
 	t.Row("path", p.Path.PathText(now))
-	if loss := p.Path.LossText(node); loss != "" {
-		t.Row("loss", loss)
-	}
+	t.Row("loss", p.Path.LossText(node))
 }
 
 func remote(p *admin.Presence) string {

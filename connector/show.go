@@ -18,9 +18,7 @@ func (s *Status) WriteText(w io.Writer, now time.Time) error {
 	if s.Link != nil {
 		row("link", term.Good("up")+" for %s to %s (edge %s)", since, s.Link.Remote, s.Edge)
 		t.Row("path", s.Link.PathText(now))
-		if loss := s.Link.LossText("edge"); loss != "" {
-			t.Row("loss", loss)
-		}
+		t.Row("loss", s.Link.LossText("edge"))
 		row("tunnel", "%s, connector id %s", s.Tunnel, s.ID)
 	} else {
 		row("link", term.Bad("down")+" for %s to %s", since, strings.Join(s.Edges, ", "))

@@ -23,6 +23,7 @@ func TestStatusText(t *testing.T) {
 			},
 			`link     up for 1m0s to 192.0.2.1:7844 (edge e1)
 path     RTT 1.23ms, path MTU 1452 (still being discovered)
+loss     not known: hardly anything was sent in the last minute
 tunnel   lab, connector id r1
 icmp     ping
 traffic  2 ICMP mappings, 3 UDP sessions, 4 TCP flows

@@ -21,6 +21,8 @@ const (
 	maxSkip = 64 << 20
 	// reportEvery is how often each side tells what it has sent and received.
 	reportEvery = 5 * time.Second
+	// reportsMore is how many follow the last that had something to tell.
+	reportsMore = 3
 )
 
 // controlSender holds encoded messages until the control stream takes them.
@@ -228,18 +230,19 @@ func (l *Link) handleControl(m proto.Control, h *Handler) error {
 
 // sendReport tells the peer what this side has counted, where that has changed
 // by more than heartbeats: an idle link stays silent. With it goes a mark, so that the peer can say
-// what is missing of all that was sent before it; its own came too late for our report, so that
-// there is one more behind the last.
+// what is missing of all that was sent before it. It may be lost, and the peer's comes too late for
+// our report, so that there are reportsMore behind the last.
 func (l *Link) sendReport() {
 	n := l.moved()
-	changed := n != l.tally.reported
-	if !changed && !l.tally.again {
+	switch {
+	case n != l.tally.reported:
+		l.tally.reported, l.tally.more = n, reportsMore
+	case l.tally.more == 0:
 		return
+	default:
+		l.tally.more--
 	}
-	l.tally.reported, l.tally.again = n, changed
-	if changed {
-		l.window.askMark()
-	}
+	l.window.askMark()
 	in := l.losses.in.total()
 	err := l.SendControl(&proto.Control{Report: &proto.Report{
 		Sent: l.tally.sent.Load(), Received: l.tally.received.Load(), Expected: in.Datagrams, Lost: in.Lost,

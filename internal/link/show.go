@@ -25,11 +25,11 @@ func (i *Info) PathText(now time.Time) string {
 	return text
 }
 
-// LossText says for people what was lost on the link within the last minute, "" where nothing is
-// known; peer is what is at its other end: "edge".
+// LossText says for people what was lost on the link within the last minute; peer is what is at its
+// other end: "edge".
 func (i *Info) LossText(peer string) string {
 	if i.LossOut.Datagrams == 0 && i.LossIn.Datagrams == 0 {
-		return ""
+		return "not known: hardly anything was sent in the last minute"
 	}
 	return fmt.Sprintf("to the %s %s, from it %s, datagrams of the last minute", peer, i.LossOut, i.LossIn)
 }

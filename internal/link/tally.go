@@ -13,7 +13,7 @@ type tally struct {
 	peerSent, peerGot atomic.Uint64 // what the peer reported last
 	consumed          atomic.Uint64 // bytes of streams and datagrams that were read
 	reported          uint64        // datagrams that the peer was told of; used by runTicks alone, as is
-	again             bool          // that the last report was followed by a mark of the peer's
+	more              int           // reports that are still to follow
 
 	reasons packet.Counters  // of this link
 	role    *packet.Counters // of all links and all else that the role counts; may be nil

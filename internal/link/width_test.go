@@ -43,7 +43,7 @@ func TestPathMTUAndWhatItWas(t *testing.T) {
 
 func TestLossOfALinkForPeople(t *testing.T) {
 	for want, i := range map[string]Info{
-		"": {},
+		"not known: hardly anything was sent in the last minute":                             {},
 		"to the edge 19 % (28 of 148), from it 0 % (0 of 151), datagrams of the last minute": {LossOut: Loss{148, 28}, LossIn: Loss{151, 0}},
 		"to the edge not known, from it 0 % (0 of 151), datagrams of the last minute":        {LossIn: Loss{151, 0}},
 	} {

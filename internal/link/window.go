@@ -97,16 +97,14 @@ func (w *window) askMark() {
 	wake(w.due)
 }
 
-// early returns the mark that was asked for, 0 for none, or where nothing was sent since the last.
+// early returns the mark that was asked for, 0 for none. Where nothing was sent since the last one
+// it is that one again, which may have been lost.
 func (w *window) early() uint64 {
 	if !w.asked.Load() || !w.asked.Swap(false) {
 		return 0
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.sent == w.marked {
-		return 0
-	}
 	w.marked = w.sent
 	return w.marked
 }
