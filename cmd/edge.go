@@ -28,7 +28,7 @@ Its tunnels, routes, devices and policy are managed on this machine with
 oneping tunnel, route, device and policy.`,
 		Args: exactArgs(),
 	}
-	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeRestoreCmd(), newEdgeRekeyCmd(), newEdgeConfigCmd(), newServiceCmd(proto.RoleEdge))
+	cmd.AddCommand(newEdgeInitCmd(), newEdgeRunCmd(), newEdgeStatusCmd(), newEdgeBackupCmd(), newEdgeRestoreCmd(), newEdgeRekeyCmd(), newEdgeConfigCmd(), newServiceCmd(proto.RoleEdge))
 	cmd.AddCommand(newUpCmd(proto.RoleEdge), newDownCmd(proto.RoleEdge), newRestartCmd(proto.RoleEdge), newLogsCmd(proto.RoleEdge))
 	return cmd
 }

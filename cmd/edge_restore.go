@@ -1,11 +1,13 @@
 package cmd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/edge/state"
 	"github.com/oneping/oneping/internal/term"
 )
@@ -15,9 +17,14 @@ func newEdgeRestoreCmd() *cobra.Command {
 	var out output
 	var how state.Restore
 	cmd := &cobra.Command{
-		Use:   "restore",
-		Short: "Make a damaged store good again, while no edge runs",
-		Long: `The edge keeps, beside its store, evidence of what was acknowledged: the files
+		Use:   "restore [FILE]",
+		Short: "Make an edge of a backup, or a damaged store good again, while no edge runs",
+		Long: `With FILE, which "oneping edge backup" has written, restore makes the state
+directory what the edge knew then; into one that has an edge's state it goes only
+with --replace, which moves that aside, to replaced-DATE. Who was revoked since the
+backup is up again: revoke him once more.
+
+Without FILE it makes a damaged store good. The edge keeps, beside its store, evidence of what was acknowledged: the files
 journal and snapshot in its state directory. It does not start on a store that
 has less than that. restore moves such a store aside, to nats.damaged-DATE, and
 makes it anew from the evidence: tunnels, routes, devices and who was revoked,
@@ -27,17 +34,17 @@ Where the evidence is damaged as well, restore says what is left of it, and take
 that with --force. With --accept-store it is the other way round: what the store
 has is right from now on, whatever was acknowledged; say so when a journal is lost,
 or after an external store was set back on purpose. --dry-run changes nothing.`,
-		Example: "  oneping edge restore --dry-run\n  oneping edge restore --state-dir ./edge",
-		Args:    exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			if how.Accept && how.Force {
-				return wrongUse(fmt.Errorf("--force and --accept-store exclude each other"), "take the evidence with --force, or the store with --accept-store")
+		Example: "  oneping edge restore edge.tar\n  oneping edge restore --dry-run\n  oneping edge restore --state-dir ./edge",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkRestore(&how, len(args) > 0); err != nil {
+				return err
 			}
 			e, _, err := f.build(c)
 			if err != nil {
 				return err
 			}
-			done, err := e.Restore(c.Context(), how)
+			done, err := restore(c, e, first(args), how)
 			if err != nil {
 				return err
 			}
@@ -55,8 +62,34 @@ or after an external store was set back on purpose. --dry-run changes nothing.`,
 	set.BoolVar(&how.DryRun, "dry-run", false, "say what there is and what would be done; change nothing")
 	set.BoolVar(&how.Force, "force", false, "take what can be read of damaged evidence")
 	set.BoolVar(&how.Accept, "accept-store", false, "take what the store has, whatever was acknowledged")
+	set.BoolVar(&how.Replace, "replace", false, "with FILE: move aside what the state directory has of an edge")
 	out.bind(cmd, "")
 	return cmd
+}
+
+// checkRestore refuses flags that do not go together.
+func checkRestore(how *state.Restore, backup bool) error {
+	switch {
+	case how.Accept && how.Force:
+		return wrongUse(errors.New("--force and --accept-store exclude each other"), "take the evidence with --force, or the store with --accept-store")
+	case backup && (how.Accept || how.Force):
+		return wrongUse(errors.New("--force and --accept-store are about a damaged store, and not for a backup"), "leave them out; a backup is whole, or it is refused")
+	case !backup && how.Replace:
+		return wrongUse(errors.New("--replace goes with a backup"), "name its file: oneping edge restore --replace FILE")
+	}
+	return nil
+}
+
+// restore restores from a backup, or with path "" from what the state directory has.
+func restore(c *cobra.Command, e *edge.Edge, path string, how state.Restore) (*state.Restored, error) {
+	if path == "" {
+		return e.Restore(c.Context(), how)
+	}
+	b, err := readBackup(c, path)
+	if err != nil {
+		return nil, err
+	}
+	return e.RestoreBackup(c.Context(), b, how)
 }
 
 // writeRestored says what a restore has found and done.

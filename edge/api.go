@@ -15,6 +15,7 @@ func (e *Edge) handler(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { local.WriteJSON(w, e.Status()) })
 	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("POST /v1/backup", e.serveBackup)
 	mux.Handle("/v1/", admin.New(admin.Config{
 		Store:     e.store,
 		Authority: e.authority,

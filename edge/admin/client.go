@@ -204,6 +204,11 @@ func (c *Client) Explain(ctx context.Context, src, dst string) (Explanation, err
 	return askWith[Explanation](ctx, c, "/v1/explain", url.Values{"src": {src}, "dst": {dst}})
 }
 
+// Backup returns the edge's state as a file: edge.ReadBackup.
+func (c *Client) Backup(ctx context.Context) ([]byte, error) {
+	return local.Fetch(ctx, c.socket, string(proto.RoleEdge), "/v1/backup")
+}
+
 // AuditLog returns the last n audit events, oldest first.
 func (c *Client) AuditLog(ctx context.Context, n int) ([]state.AuditEvent, error) {
 	return askWith[[]state.AuditEvent](ctx, c, "/v1/audit", url.Values{"n": {strconv.Itoa(n)}})

@@ -117,20 +117,27 @@ func (a *Authority) loadKey() error {
 	if err != nil {
 		return err
 	}
+	if a.key, err = parseKey(b); err != nil {
+		return fileError(a.path(keyFile), err, a.adviceRestore())
+	}
+	return nil
+}
+
+// parseKey reads the file of the authority's key.
+func parseKey(b []byte) (*ecdsa.PrivateKey, error) {
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return fileError(a.path(keyFile), errors.New("not PEM"), a.adviceRestore())
+		return nil, errors.New("not PEM")
 	}
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return fileError(a.path(keyFile), err, a.adviceRestore())
+		return nil, err
 	}
 	ec, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
-		return fileError(a.path(keyFile), fmt.Errorf("a key of type %T, not ECDSA", key), a.adviceRestore())
+		return nil, fmt.Errorf("a key of type %T, not ECDSA", key)
 	}
-	a.key = ec
-	return nil
+	return ec, nil
 }
 
 func newKey() ([]byte, error) {
@@ -138,6 +145,11 @@ func newKey() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make authority key: %w", err)
 	}
+	return encodeKey(key)
+}
+
+// encodeKey returns the file of the authority's key.
+func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("encode authority key: %w", err)

@@ -26,6 +26,9 @@ type Restore struct {
 	Accept bool
 	Force  bool // take what can be read of evidence that is damaged
 	DryRun bool // say it and do nothing
+	// Files are those of a backup, which are put into the directory first; none: it has its own.
+	Files   []File
+	Replace bool // move aside what is there of an edge, where there are Files
 }
 
 // Restored is what a restore has found and done, or would do.
@@ -64,7 +67,7 @@ type AuditKept struct {
 	Of   int `json:"of"`   // events that there were, as far as anything says so
 }
 
-// Restore makes a damaged store good, while no edge runs on its directory.
+// Restore makes a damaged store good, or one from a backup, while no edge runs on its directory.
 func (s *Store) Restore(ctx context.Context, how Restore) (*Restored, error) {
 	if _, err := os.Stat(s.cfg.Dir); err != nil {
 		return nil, &advice.Error{Text: "restore " + s.cfg.Dir + ": there is no such state directory", Advice: "name the edge's with --state-dir", Cause: err}
@@ -74,18 +77,46 @@ func (s *Store) Restore(ctx context.Context, how Restore) (*Restored, error) {
 		return nil, err
 	}
 	defer func() { _ = lock.Close() }()
+	out := &Restored{StateDir: s.cfg.Dir, Faults: []journal.Fault{}, Accepted: how.Accept, DryRun: how.DryRun, Aside: []string{}}
+	if len(how.Files) > 0 {
+		return out, s.restoreFiles(ctx, how, out)
+	}
 	ev, err := readEvidence(s.cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
-	out := &Restored{StateDir: s.cfg.Dir, Revision: ev.Revision, Faults: ev.Faults, Accepted: how.Accept, DryRun: how.DryRun, Aside: []string{}}
-	if out.Faults == nil {
-		out.Faults = []journal.Fault{}
-	}
+	out.Revision, out.Faults = ev.Revision, append(out.Faults, ev.Faults...)
 	if how.Accept {
 		return out, s.accept(ctx, ev, how, out)
 	}
 	return out, s.rebuild(ctx, ev, how, out)
+}
+
+// restoreFiles puts a backup into the state directory and makes the store from it. An external one is
+// left as it is: it has what was acknowledged, or the start is refused.
+func (s *Store) restoreFiles(ctx context.Context, how Restore, out *Restored) error {
+	if err := s.unpack(how, out); err != nil {
+		return err
+	}
+	byName := make(map[string][]byte, len(how.Files))
+	for _, f := range how.Files {
+		byName[f.Name] = f.Data
+	}
+	has, err := ReadEvidence(byName)
+	if err != nil {
+		return err
+	}
+	out.Revision, out.Parts = has.Revision, has.Parts
+	if how.DryRun || s.cfg.Remote.URL != "" {
+		return nil
+	}
+	ev, err := readEvidence(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	err = s.rebuild(ctx, ev, how, out)
+	out.Audit = nil // no backup has one
+	return err
 }
 
 // rebuild makes the store anew from the evidence.
@@ -104,7 +135,7 @@ func (s *Store) rebuild(ctx context.Context, ev *journal.Evidence, how Restore, 
 			Advice: "put the state directory back from a backup; or accept what the store has: oneping edge restore --accept-store" + s.stateDirFlag(),
 		}
 	case !ev.Complete() && !how.Force:
-		return s.incomplete(ev)
+		return s.incomplete("restore", ev)
 	case how.DryRun:
 		return nil
 	}
@@ -165,14 +196,14 @@ func (s *Store) replace(ev *journal.Evidence, image journal.Image, scratch strin
 }
 
 // incomplete is about evidence from which not everything can be made.
-func (s *Store) incomplete(ev *journal.Evidence) error {
-	var what []string
+func (s *Store) incomplete(what string, ev *journal.Evidence) error {
+	var faults []string
 	for _, f := range ev.Faults {
-		what = append(what, filepath.Join(s.cfg.Dir, f.File)+": "+f.What)
+		faults = append(faults, filepath.Join(s.cfg.Dir, f.File)+": "+f.What)
 	}
 	return &advice.Error{
-		Text: fmt.Sprintf("restore store: what was acknowledged is damaged as well: %s; %d of %d entries can be read",
-			strings.Join(what, "; "), len(ev.Image.Entries()), ev.Count()),
+		Text: fmt.Sprintf("%s store: what was acknowledged is damaged as well: %s; %d of %d entries can be read",
+			what, strings.Join(faults, "; "), len(ev.Image.Entries()), ev.Count()),
 		Advice: "put the state directory back from a backup; or take what can be read: oneping edge restore --force" + s.stateDirFlag(),
 	}
 }

@@ -55,26 +55,44 @@ func Do(ctx context.Context, path, role, method, url string, in, out any) error 
 		}
 		body = bytes.NewReader(b)
 	}
+	status, b, err := exchange(ctx, path, role, method, url, body)
+	if err != nil {
+		return err
+	}
+	return decode(status, b, out)
+}
+
+// Fetch asks, as Do does and with POST, for an answer that is no JSON, and returns it as it is: up to
+// 64 MiB.
+func Fetch(ctx context.Context, path, role, url string) ([]byte, error) {
+	status, b, err := exchange(ctx, path, role, http.MethodPost, url, nil)
+	if err == nil {
+		err = decode(status, b, nil)
+	}
+	return b, err
+}
+
+// exchange sends one request and returns the answer.
+func exchange(ctx context.Context, path, role, method, url string, body io.Reader) (status int, answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://oneping"+url, body)
 	if err != nil {
-		return fmt.Errorf("make request %s: %w", url, err)
+		return 0, nil, fmt.Errorf("make request %s: %w", url, err)
 	}
 	resp, err := Client(path).Do(req)
 	if err != nil {
-		return dialError(path, err)
+		return 0, nil, dialError(path, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if other := resp.Header.Get(roleHeader); other != "" && other != role {
-		return &advice.Error{
+		return 0, nil, &advice.Error{
 			Text:   "connect to " + path + ": that is the socket of the " + other + ", and not of the " + role,
 			Advice: "name the state directory of the " + role + ": --state-dir DIR",
 		}
 	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("read answer of %s: %w", path, err)
+	if answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return 0, nil, fmt.Errorf("read answer of %s: %w", path, err)
 	}
-	return decode(resp.StatusCode, b, out)
+	return resp.StatusCode, answer, nil
 }
 
 func decode(status int, body []byte, out any) error {

@@ -97,7 +97,24 @@ func (r release) deb(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "usr/bin/oneping")); err == nil {
 		t.Error("removed, and the program is there")
 	}
-	in("dpkg", "-P", "oneping")
+	_, none := os.Stat(filepath.Join(root, "var/lib/private"))
+	in("mkdir", "-p", "/var/lib/private/oneping/edge", "/var/lib/private/oneping/client", "/var/lib/oneping")
+	in("ln", "-s", "../private/oneping/edge", "/var/lib/oneping/edge") // as systemd has them
+	in("ln", "-s", "../private/oneping/client", "/var/lib/oneping/client")
+	in("touch", "/var/lib/private/oneping/edge/ca.key", "/var/lib/private/oneping/client/node.key")
+	const kept = "oneping: kept /var/lib/private/oneping/edge: the edge's authority, devices and policy; " +
+		"when nobody needs them: rm -rf /var/lib/oneping /var/lib/private/oneping\n"
+	if out := in("dpkg", "-P", "oneping"); !strings.HasSuffix(out, kept) {
+		t.Errorf("purge says %q", out)
+	}
+	if out := in("find", "/var/lib/oneping", "/var/lib/private/oneping"); out != "/var/lib/oneping\n/var/lib/oneping/edge\n"+
+		"/var/lib/private/oneping\n/var/lib/private/oneping/edge\n/var/lib/private/oneping/edge/ca.key\n" {
+		t.Errorf("purged, and of the state there is\n%s", out)
+	}
+	in("rm", "-rf", "/var/lib/oneping", "/var/lib/private/oneping")
+	if none != nil {
+		in("rmdir", "/var/lib/private")
+	}
 	if diff := cmp.Diff(before, tree(t, root)); diff != "" {
 		t.Errorf("purged, and what is left:\n%s", diff)
 	}

@@ -126,6 +126,9 @@ func (r release) services(t *testing.T) {
 		for line := range strings.Lines(blocks(t, "sh", "remove")) {
 			m.run(strings.Replace(line, "oneping client ", "oneping "+role[node]+" ", 1))
 		}
+		if node == "edge" {
+			m.run("test -e /var/lib/private/oneping/edge/ca.key && rm -rf /var/lib/oneping /var/lib/private/oneping") // purging keeps that
+		}
 		if out := strings.Join(strings.Fields(m.run("cat /proc/sys/net/ipv4/ping_group_range; ip rule | wc -l")), " "); out != "1 0 3" {
 			t.Errorf("%s: ping group range and number of rules: %s", node, out)
 		}

@@ -7,6 +7,7 @@
 //
 //	admin, tokens, lock          what commands of the edge refuse, and how they say it
 //	attack, flood, spoof         strangers that take memory, nodes without manners, lies about a source
+//	backup                       an edge that is made anew of a file
 //	boot, sleep, repair          a laptop that starts without network, sleeps, or whose client was killed
 //	buffers                      a kernel without room
 //	disk                         a role's disk is full, read-only, and back

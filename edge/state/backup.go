@@ -1,0 +1,135 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/oneping/oneping/edge/state/journal"
+	"github.com/oneping/oneping/internal/advice"
+	"github.com/oneping/oneping/internal/process"
+)
+
+// File is a file of the state directory.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Evidence is what a backup has of the store.
+type Evidence struct {
+	Files    []File
+	Revision uint64 // the newest that was acknowledged
+	Parts    []Part // what there is, by kind
+	Held     int    // revocations that are in force and not in it: they could not be written yet
+}
+
+// Evidence returns what was acknowledged, at one moment, while the store runs: also where the disk
+// takes nothing.
+func (s *Store) Evidence() (*Evidence, error) {
+	if s.Snapshot() == nil {
+		return nil, ErrNotReady
+	}
+	var files journal.Files
+	if x := s.current.Load(); x != nil {
+		files = x.journal.Export()
+	} else {
+		ev, err := readEvidence(s.cfg.Dir)
+		if err != nil {
+			return nil, err
+		}
+		if !ev.Complete() {
+			return nil, s.incomplete("back up", ev)
+		}
+		files = ev.Export()
+	}
+	out, err := evidenceOf(&files)
+	if err == nil {
+		out.Held = s.held.len()
+	}
+	return out, err
+}
+
+// ReadEvidence reads the files that Evidence returns; an error says which is damaged.
+func ReadEvidence(files map[string][]byte) (*Evidence, error) {
+	return evidenceOf(&journal.Files{Snapshot: files[journal.SnapshotFile], Journal: files[journal.JournalFile]})
+}
+
+// EvidenceNames are the names of the files that Evidence returns, in its order.
+func EvidenceNames() []string { return []string{journal.SnapshotFile, journal.JournalFile} }
+
+func evidenceOf(files *journal.Files) (*Evidence, error) {
+	ev := files.Evidence()
+	for _, f := range ev.Faults {
+		return nil, errors.New(f.File + ": " + f.What)
+	}
+	if !ev.Complete() {
+		return nil, errors.New(journal.SnapshotFile + " and " + journal.JournalFile + " do not belong together")
+	}
+	return &Evidence{
+		Files:    []File{{journal.SnapshotFile, files.Snapshot}, {journal.JournalFile, files.Journal}},
+		Revision: ev.Revision, Parts: partsOf(ev.Image.Entries()),
+	}, nil
+}
+
+// unpack puts the files of a backup into the state directory. What is there of an edge is moved into a
+// directory of its own where that is asked for, else nothing is done. The authority's key comes last:
+// a start beside nodes is refused without it.
+func (s *Store) unpack(how Restore, out *Restored) error {
+	there, err := s.occupied(how.Files)
+	if err != nil {
+		return err
+	}
+	if len(there) > 0 && !how.Replace {
+		return s.inTheWay()
+	}
+	if how.DryRun {
+		return nil
+	}
+	if len(there) > 0 {
+		aside := filepath.Join(s.cfg.Dir, "replaced-"+s.cfg.Now().UTC().Format("20060102T150405"))
+		if err := os.Mkdir(aside, 0o700); err != nil {
+			return fmt.Errorf("move what is there aside: %w", err)
+		}
+		out.Aside = append(out.Aside, aside)
+		for _, name := range there {
+			if err := os.Rename(filepath.Join(s.cfg.Dir, name), filepath.Join(aside, name)); err != nil {
+				return fmt.Errorf("move what is there aside: %w", err)
+			}
+		}
+	}
+	for _, f := range how.Files {
+		if err := process.WriteFile(filepath.Join(s.cfg.Dir, f.Name), f.Data, 0o600); err != nil {
+			return fmt.Errorf("restore %s: %w", f.Name, process.NoRoom(s.cfg.Dir, err))
+		}
+	}
+	return nil
+}
+
+// occupied returns what the state directory has of an edge: the store, and the files of a backup.
+func (s *Store) occupied(files []File) (there []string, err error) {
+	names := []string{natsDir}
+	for _, f := range files {
+		names = append(names, f.Name)
+	}
+	for _, name := range names {
+		switch _, err := os.Lstat(filepath.Join(s.cfg.Dir, name)); {
+		case err == nil:
+			there = append(there, name)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("look at state directory: %w", err)
+		}
+	}
+	return there, nil
+}
+
+// inTheWay is about a state directory in which an edge has its state.
+func (s *Store) inTheWay() error {
+	text := "restore into " + s.cfg.Dir + ": an edge has its state there"
+	if ev, err := readEvidence(s.cfg.Dir); err == nil && !ev.None {
+		text += fmt.Sprintf(", at revision %d", ev.Revision)
+	}
+	return &advice.Error{Text: text, Advice: "restore into an empty directory: --state-dir DIR; or have what is there moved aside: --replace"}
+}
