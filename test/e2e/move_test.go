@@ -69,3 +69,45 @@ func TestEdgeMoves(t *testing.T) {
 	end(connector)
 	end(edge)
 }
+
+// A laptop follows an edge to another IP address, with the inside address that it has.
+func TestEdgeMovesFromItsLaptops(t *testing.T) {
+	t.Parallel()
+	needs(t, "ip", "traceroute")
+	l := newLab(t)
+	const next = "192.0.2.9:7844"
+	device := l.deviceAddr(families[0])
+	run := func(advertise string) *process {
+		t.Helper()
+		p := l.start("edge", "oneping", "edge", "run", "--state-dir", "/oneping-lab/edge/edge", "--listen", "0.0.0.0:7844", "--advertise", advertise,
+			"--hop", edgeV4, "--hop", edgeV6, "--capture", "172.16.0.0/12")
+		p.waitFor("edge ready")
+		return p
+	}
+	know := func(edges ...string) {
+		t.Helper()
+		for _, node := range []string{"laptop", "connector"} {
+			role := map[string]string{"laptop": "client", "connector": "connector"}[node]
+			l.poll(node+" knows where the edge is", 20*time.Second, func() bool {
+				var s struct {
+					Edges []string `json:"edges"`
+				}
+				r := l.exec(node, "oneping", role, "status", "--json")
+				return r.code == 0 && json.Unmarshal([]byte(r.stdout), &s) == nil && slices.Equal(s.Edges, edges) && l.exec(node, "oneping", role, "status", "--ready").code == 0
+			})
+		}
+	}
+	l.run("edge", "ip", "addr", "add", "192.0.2.9/32", "dev", "lo")
+	l.stop("edge")
+	edge := run(next)
+	know(next, edgeDialV4+":7844")
+	edge.interrupt()
+	l.run("edge", "ip", "addr", "del", "192.0.2.1/32", "dev", "lo")
+	edge = run(next)
+	know(next)
+	l.wantTrace("through the edge that has moved", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
+	if now := l.deviceAddr(families[0]); now != device {
+		t.Errorf("the laptop has %s, and had %s", now, device)
+	}
+	edge.interrupt()
+}
