@@ -118,7 +118,7 @@ func TestStrayWords(t *testing.T) {
 		{words("route add office"), "oneping route add takes PREFIX TUNNEL, and got 1 of 2 arguments", "for example: oneping route add 172.16.10.0/24 office; see oneping route add --help", 2},
 		{words("route add office 172.16.11.0/24"), "oneping route add takes PREFIX TUNNEL, and got office 172.16.11.0/24", "did you mean oneping route add 172.16.11.0/24 office?", 2},
 		{words("device token alice@example.com"), `oneping device token takes no argument, and got "alice@example.com"`, "did you mean --user alice@example.com?", 2},
-		{words("edge restore backup.tar"), `oneping edge restore takes no argument, and got "backup.tar"`, "for example: oneping edge restore --dry-run; see oneping edge restore --help", 2},
+		{words("edge rekey backup.tar"), `oneping edge rekey takes no argument, and got "backup.tar"`, "for example: oneping edge rekey; see oneping edge rekey --help", 2},
 		{words("connector list office home"), `oneping connector list takes TUNNEL, and got "home" beside`, "for example: oneping connector list; see oneping connector list --help", 2},
 		{words("device revoke alice@example.com"), `oneping device revoke takes ID…, and "alice@example.com" is a user`, "did you mean --user alice@example.com?", 2},
 		{words("device delete alice@example.com"), `oneping device delete takes ID…, and "alice@example.com" is a user`, "oneping device list shows them; all that are revoked: --revoked", 2},

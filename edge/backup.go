@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -195,8 +197,10 @@ func (e *Edge) serveBackup(w http.ResponseWriter, r *http.Request) {
 // RestoreBackup makes the state directory what a backup says, while no edge runs on it. All of it
 // stays the directory's owner's.
 func (e *Edge) RestoreBackup(ctx context.Context, b *Backup, how state.Restore) (*state.Restored, error) {
-	if err := process.MakeStateDir(e.cfg.StateDir); err != nil {
-		return nil, err
+	if _, err := os.Stat(e.cfg.StateDir); errors.Is(err, fs.ErrNotExist) { // root restores for a service's user, too
+		if err := process.MakeStateDir(e.cfg.StateDir); err != nil {
+			return nil, err
+		}
 	}
 	how.Files = b.Files
 	return e.Restore(ctx, how)
