@@ -19,7 +19,6 @@
 //	hops_protocols               protocols that nobody carries, and ICMP queries beside echo
 //	hops_parallel                thirty paths at once; hops_labels: what routers say of MPLS
 //	lab                          the lab itself: what finds oneping in it, and what waits for links
-//	lab                          the lab itself: what finds oneping in it
 //	loss                         what status says is lost on a link, and refused
 //	log                          what strangers, and what fails again and again, may write into it
 //	identity                     revoked, foreign and expired certificates
