@@ -72,20 +72,12 @@ func TestPageLinks(t *testing.T) {
 	}
 }
 
-// wide are the pages that still have lines of more than maxPage columns.
-var wide = map[string]bool{
-	"CHANGELOG.md": true,
-}
-
 // maxPage is how wide a line of a page may be.
 const maxPage = 100
 
 // TestPageWidth: pages are read in a terminal, too. Only what a program prints is as wide as it is.
 func TestPageWidth(t *testing.T) {
 	for name, text := range shipped(t) {
-		if wide[name] {
-			continue
-		}
 		inside, printed := false, false
 		number := 0
 		for line := range strings.Lines(text) {
