@@ -192,7 +192,7 @@ func TestNodesWithFullDisks(t *testing.T) {
 	if !s.Identity.InMemory || s.Identity.Unkept != why {
 		t.Errorf("status: %+v", s.Identity)
 	}
-	if out := l.run("connector", "oneping", "connector", "status", "--state-dir", fresh); !strings.Contains(out, "\nstate    key and certificate are in memory alone: "+why+"\n         hint: make room on ") {
+	if out := l.run("connector", "oneping", "connector", "status", "--state-dir", fresh); !strings.Contains(out, "\nstate     key and certificate are in memory alone: "+why+"\n          hint: make room on ") {
 		t.Errorf("status:\n%s", out)
 	}
 }

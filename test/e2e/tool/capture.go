@@ -53,14 +53,25 @@ func openCapture(flags *flag.FlagSet, args []string) (dev *net.Interface, fd int
 	return dev, fd, nil
 }
 
-// captureLoop prints what the socket sees until ctx ends.
+// afterEnd bounds the packets that are printed after the context has ended: what had come before waits
+// in the socket, and on a busy machine that is much. What goes on for ever must not keep the loop.
+const afterEnd = 1 << 16
+
+// captureLoop prints what the socket has seen when ctx ends.
 func captureLoop(ctx context.Context, fd int) error {
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)
 	defer out.Flush()
 	buf := make([]byte, 1<<17)
-	for ctx.Err() == nil {
-		n, from, err := unix.Recvfrom(fd, buf, 0)
+	for left := afterEnd; left > 0; {
+		var flags int
+		if ctx.Err() != nil {
+			flags = unix.MSG_DONTWAIT
+			left--
+		}
+		n, from, err := unix.Recvfrom(fd, buf, flags)
 		switch {
+		case errors.Is(err, unix.EAGAIN) && flags != 0:
+			return nil
 		case errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) || errors.Is(err, unix.ENETDOWN): // told once; it may come up
 			if err := out.Flush(); err != nil {
 				return err
