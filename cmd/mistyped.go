@@ -31,6 +31,9 @@ func wrongCommand(root *cobra.Command, args []string) error {
 	if cmd == nil {
 		cmd, rest = root, args
 	}
+	if err := glued(cmd, rest); err != nil {
+		return err
+	}
 	if cmd.Runnable() || len(rest) == 0 || strings.HasPrefix(rest[0], "-") || strings.HasPrefix(rest[0], cobra.ShellCompRequestCmd) {
 		return nil
 	}

@@ -92,11 +92,51 @@ func TestMistypedFlags(t *testing.T) {
 		{words("lab down --name="), "--name is empty: is a variable not set?", "write --name NAME, or leave it out", 2},
 		{words("trace -m 300 172.16.10.120"), `--max-hops "300": want a whole number from 0 to 255`, "see oneping trace --help", 2},
 		{words("trace -p http 172.16.10.120"), `--port "http": want a whole number from 0 to 65535`, "see oneping trace --help", 2},
+		{words("trace -T443 172.16.10.120"), `-T takes no value, and got "443"`, "write -T -p 443", 2},
+		{words("trace -T44 172.16.10.120"), `-T takes no value, and got "44"`, "write -T -p 44", 2},
+		{words("trace -T=443 172.16.10.120"), `-T takes no value, and got "443"`, "write -T -p 443", 2},
+		{words("trace -nU53 172.16.10.120"), `-U takes no value, and got "53"`, "write -U -p 53", 2},
+		{words("trace -I3 172.16.10.120"), `-I takes no value, and got "3"`, "write -I alone; see oneping trace --help", 2},
+		{words("ping -O3 172.16.10.120"), `-O takes no value, and got "3"`, "write -O alone; see oneping ping --help", 2},
+		{words("trace -T 443 172.16.10.120"), "oneping trace takes HOST and SIZE, and got 443 172.16.10.120", "write the port behind its flag: oneping trace -T -p 443 172.16.10.120", 2},
 		{words("ping -W soon 172.16.10.120"), `--timeout "soon": want seconds, as 0.5 or 500ms, and got "soon"`, "see oneping ping --help", 2},
 		{words("lab up --laptop 2"), "unknown flag: --laptop", "did you mean --laptops?", 2},
 		{words("lab up --routers two"), `--routers "two": want a whole number`, "see oneping lab up --help", 2},
 	} {
 		m.wantAnswer(t)
+	}
+}
+
+// TestGluedValues: a value right behind its flag, as fingers know it from other tools, is that flag's;
+// -4 and -6 stay flags of their own behind another.
+func TestGluedValues(t *testing.T) {
+	for line, want := range map[string]map[string]string{
+		"trace -T -p443 172.16.10.120":        {"tcp": "true", "port": "443"},
+		"trace -Tp443 172.16.10.120":          {"tcp": "true", "port": "443"},
+		"trace -T4 172.16.10.120":             {"tcp": "true", "ipv4": "true", "port": "0"},
+		"trace -nI6 ::1":                      {"icmp": "true", "ipv6": "true"},
+		"trace -q1 -m5 -f2 -w1 172.16.10.120": {"queries": "1", "max-hops": "5", "first": "2", "wait": "1"},
+		"ping -c3 -i0.2 -w1 172.16.10.120":    {"count": "3", "interval": "0.2", "deadline": "1"},
+		"ping -4c3 -s1372 -t9 172.16.10.120":  {"ipv4": "true", "count": "3", "size": "1372", "ttl": "9"},
+		"ping -I4 172.16.10.120":              {"interface": "4"},
+	} {
+		root := newRootCmd("dev")
+		if err := wrongCommand(root, words(line)); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		cmd, args, err := root.Find(words(line))
+		if err == nil {
+			err = cmd.ParseFlags(args)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		for name, value := range want {
+			if got := cmd.Flags().Lookup(name); got == nil || got.Value.String() != value {
+				t.Errorf("%s: --%s is %v, want %s", line, name, got, value)
+			}
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ SIZE is the length of the packets, headers included.`,
   oneping trace -T -p 443 172.16.10.120`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 2 {
-				return nil
+				return f.swapped(c, args)
 			}
 			return exactArgs("HOST")(c, args)
 		},
@@ -70,6 +70,24 @@ SIZE is the length of the packets, headers included.`,
 	set.Uint8VarP(&f.class, "tos", "t", 0, "TOS or traffic `CLASS` of the packets")
 	set.BoolVarP(&f.df, "dont-fragment", "F", false, "let nobody fragment the packets")
 	return cmd
+}
+
+// swapped refuses a port for a host: -T 443 HOST.
+func (f *traceFlags) swapped(c *cobra.Command, args []string) error {
+	_, err := strconv.ParseUint(args[0], 10, 16)
+	_, size := strconv.Atoi(args[1])
+	if err != nil || size == nil {
+		return nil
+	}
+	port := "-p " + args[0]
+	switch {
+	case f.tcp:
+		port = "-T " + port
+	case f.udp:
+		port = "-U " + port
+	}
+	return wrongUse(fmt.Errorf("%s takes HOST and SIZE, and got %s", c.CommandPath(), strings.Join(args, " ")),
+		"write the port behind its flag: "+c.CommandPath()+" "+port+" "+args[1])
 }
 
 // tracePrinter shows a ladder, as text or as JSON.
