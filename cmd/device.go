@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/identity"
+	"github.com/oneping/oneping/edge/model"
 	"github.com/oneping/oneping/internal/term"
 )
 
@@ -53,6 +54,9 @@ ones that nobody has used yet, "oneping token cancel" makes one useless.`,
 				return wrongUse(fmt.Errorf("--ttl %s is too long: %s is the longest", ttl, identity.MaxDeviceTokenLife),
 					"it enrols one device, once: make it when that is at hand, and another one later")
 			}
+			if err := out.spare(c.Context(), &a, model.FoldUser(user)); err != nil {
+				return err
+			}
 			t, err := a.edge().DeviceToken(c.Context(), user, ttl)
 			if err != nil {
 				return err
@@ -63,7 +67,7 @@ ones that nobody has used yet, "oneping token cancel" makes one useless.`,
 			if t.Hint != "" {
 				hint(c, "%s", t.Hint)
 			}
-			hint(c, "good once, until %s; on the laptop: sudo oneping client service install --token-file FILE, or sudo oneping client up --token-file FILE", term.Second(t.Expires))
+			hint(c, "good once, until %[1]s; on the laptop: sudo oneping client service install --token-file %[2]s, or sudo oneping client up --token-file %[2]s", term.Second(t.Expires), out.named())
 			return nil
 		},
 	}

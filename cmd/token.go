@@ -1,11 +1,16 @@
 package cmd
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/process"
 )
 
@@ -26,6 +31,40 @@ func (o *tokenOutput) bind(cmd *cobra.Command) {
 		}
 		return nil
 	}
+}
+
+// spare refuses a file that holds another token than one for whom the new one is, a user or "tunnel
+// NAME": whoever asks first has both. One that enrols nobody any more may go.
+func (o *tokenOutput) spare(ctx context.Context, a *adminFlags, whom string) error {
+	held, ok := process.HeldToken(o.path)
+	if !ok {
+		return nil
+	}
+	issued, err := a.edge().Tokens(ctx, true)
+	if err != nil {
+		return err
+	}
+	of := "that this edge does not know"
+	if i := slices.IndexFunc(issued, func(t admin.IssuedToken) bool { return t.ID == held.ID }); i >= 0 {
+		t := &issued[i]
+		if t.For() == whom || t.State != admin.TokenGood {
+			return nil
+		}
+		of = "of " + t.For()
+	}
+	return &advice.Error{
+		Text:   "write token: " + o.path + " holds the " + string(held.Kind) + " token " + held.ID + " " + of,
+		Advice: "name another file, or remove it first: rm " + quote(o.path),
+	}
+}
+
+// named is how the file is called in what is to be typed where it is taken: its name without the
+// directory, and FILE where the token went into none.
+func (o *tokenOutput) named() string {
+	if fi, err := os.Stat(o.path); o.path == "" || o.path == "-" || err != nil || !fi.Mode().IsRegular() {
+		return "FILE"
+	}
+	return quote(filepath.Base(o.path))
 }
 
 func (o *tokenOutput) write(c *cobra.Command, a *adminFlags, t *admin.Token) error {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/internal/process"
+	"github.com/oneping/oneping/proto"
 )
 
 // secret returns the token in a file, which must be its owner's alone.
@@ -60,6 +62,88 @@ func TestTokenOutput(t *testing.T) {
 	stdout, stderr = oneping(t, "tunnel", "token", "office", "--output", nowhere, "--state-dir", dir)
 	if stdout != "" || !strings.HasPrefix(stderr, "error: write token: open "+filepath.Dir(nowhere)) {
 		t.Errorf("got %q, %q", stdout, stderr)
+	}
+}
+
+// TestTokenOfAnother: no command that writes a token replaces the token of another tunnel or user, or
+// of another edge, nor makes anything first. One that enrols nobody any more may go, and so may a file
+// without a token.
+func TestTokenOfAnother(t *testing.T) {
+	dir, out := startEdge(t), t.TempDir()
+	file := func(name string) string { return filepath.Join(out, name) }
+	run := func(args ...string) string {
+		t.Helper()
+		_, stderr := oneping(t, append(args, "--state-dir", dir)...)
+		return stderr
+	}
+	made := func(args ...string) {
+		t.Helper()
+		if stderr := run(args...); strings.Contains(stderr, "error: ") {
+			t.Fatalf("%q: %s", args, stderr)
+		}
+	}
+	office, alice, foreign := file("office.token"), file("alice's.token"), file("foreign.token")
+	made("tunnel", "create", "office", "--output", office)
+	made("device", "token", "--user", "alice@example.com", "--output", alice)
+	made("device", "token", "--user", "Alice@example.com", "--output", alice) // of the same user
+	made("tunnel", "token", "office", "--rotate", "--output", office)
+	stranger := proto.Token{Kind: proto.TokenTunnel, Edges: []string{"edge.example.com:7844"}, CA: make([]byte, 32), ID: "aaaabbbbccccdddd", Secret: make([]byte, 32)}
+	if err := os.WriteFile(foreign, []byte("# of the other edge\n"+stranger.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		path, kind, of string
+		args           []string
+	}{
+		{office, "tunnel", "of tunnel office", []string{"tunnel", "create", "home"}},
+		{office, "tunnel", "of tunnel office", []string{"device", "token", "--user", "alice@example.com"}},
+		{alice, "device", "of alice@example.com", []string{"tunnel", "token", "office"}},
+		{alice, "device", "of alice@example.com", []string{"tunnel", "token", "office", "--rotate"}},
+		{alice, "device", "of alice@example.com", []string{"device", "token", "--user", "bob@example.com"}},
+		{foreign, "tunnel", "that this edge does not know", []string{"tunnel", "token", "office"}},
+	} {
+		was := secret(t, tt.path)
+		held, ok := process.HeldToken(tt.path)
+		want := "error: write token: " + tt.path + " holds the " + tt.kind + " token " + held.ID + " " + tt.of + "\n" +
+			"hint: name another file, or remove it first: rm " + quote(tt.path) + "\n"
+		if stderr := run(append(tt.args, "--output", tt.path)...); stderr != want || !ok {
+			t.Errorf("%q: got %q, want %q", tt.args, stderr, want)
+		}
+		if secret(t, tt.path) != was {
+			t.Errorf("%q wrote into %s", tt.args, tt.path)
+		}
+	}
+	tunnels, _ := oneping(t, "tunnel", "list", "--state-dir", dir)
+	issued, _ := oneping(t, "token", "list", "--all", "--state-dir", dir)
+	if strings.Contains(tunnels, "home") || strings.Contains(issued, "bob@example.com") {
+		t.Errorf("made all the same:\n%s%s", tunnels, issued)
+	}
+	held, _ := process.HeldToken(alice)
+	made("token", "cancel", held.ID)
+	made("device", "token", "--user", "bob@example.com", "--output", alice)
+}
+
+// TestTokenNamed: what is to be typed where a token is taken names the file that was written.
+func TestTokenNamed(t *testing.T) {
+	dir, out := startEdge(t), t.TempDir()
+	oneping(t, "tunnel", "create", "office", "--state-dir", dir)
+	for name, want := range map[string]string{"gateway.token": "gateway.token", "the gateway's": `'the gateway'\''s'`, "": "FILE", "-": "FILE"} {
+		args := []string{"--state-dir", dir}
+		if name != "" {
+			path := name
+			if name != "-" {
+				path = filepath.Join(out, name)
+			}
+			args = append(args, "--output", path)
+		}
+		_, stderr := oneping(t, append([]string{"tunnel", "token", "office"}, args...)...)
+		if said := "hint: on a host of the private subnet: sudo oneping connector service install --token-file " + want + ", or oneping connector run --token-file " + want + "\n"; stderr != said {
+			t.Errorf("%q: %q, want %q", name, stderr, said)
+		}
+	}
+	_, stderr := oneping(t, "device", "token", "--user", "alice@example.com", "--output", filepath.Join(out, "laptop.token"), "--state-dir", dir)
+	if said := "; on the laptop: sudo oneping client service install --token-file laptop.token, or sudo oneping client up --token-file laptop.token\n"; !strings.HasSuffix(stderr, said) {
+		t.Errorf("%q, want %q at its end", stderr, said)
 	}
 }
 

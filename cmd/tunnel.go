@@ -59,6 +59,9 @@ stays: go on with "oneping route add".`,
 			if err := admin.CheckMaxConnectors(most); err != nil { // 0 would ask for the default
 				return err
 			}
+			if err := out.spare(c.Context(), &a, "tunnel "+args[0]); err != nil {
+				return err
+			}
 			t, err := a.edge().CreateTunnel(c.Context(), args[0], most)
 			if err != nil {
 				return err
@@ -204,6 +207,9 @@ token, with the key that it has. A token is a secret: keep it in a file of mode
   oneping tunnel token office --rotate | ssh gateway "oneping connector service install --token-file -"`,
 		Args: exactArgs("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := out.spare(c.Context(), &a, "tunnel "+args[0]); err != nil {
+				return err
+			}
 			how := askToken
 			switch {
 			case evict && !rotate:
@@ -252,7 +258,7 @@ func writeTunnelToken(c *cobra.Command, a *adminFlags, out *tokenOutput, name st
 	for _, x := range t.Evicted {
 		hint(c, "connector %s (host %s) is put out", x.ID, x.Hostname)
 	}
-	hint(c, "on a host of the private subnet: sudo oneping connector service install --token-file FILE, or oneping connector run --token-file FILE")
+	hint(c, "on a host of the private subnet: sudo oneping connector service install --token-file %[1]s, or oneping connector run --token-file %[1]s", out.named())
 	return nil
 }
 

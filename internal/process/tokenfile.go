@@ -170,6 +170,26 @@ func holdsToken(f *os.File, path string) bool {
 	return err == nil || seek != nil
 }
 
+// HeldToken returns the token that is in the file path; false where there is none to be read, or path
+// is no file.
+func HeldToken(path string) (proto.Token, bool) {
+	fi, err := os.Stat(path)
+	if err != nil || !fi.Mode().IsRegular() {
+		return proto.Token{}, false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return proto.Token{}, false
+	}
+	defer func() { _ = f.Close() }()
+	text, _, err := readText(f, path)
+	if err != nil {
+		return proto.Token{}, false
+	}
+	t, err := proto.ParseToken(text)
+	return t, err == nil
+}
+
 // readText returns the one token that r holds: blank lines and comments (#) around it do not count.
 func readText(r io.Reader, from string) (string, string, error) {
 	b, err := io.ReadAll(io.LimitReader(r, maxToken+1))
