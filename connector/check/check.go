@@ -171,7 +171,7 @@ func edge(ctx context.Context, cfg Config, addr string) Finding {
 	defer cancel()
 	if err := cfg.Dial(ctx, addr); err != nil {
 		_, port, _ := net.SplitHostPort(addr)
-		return failed(name, true, err, "let UDP port "+port+" through to the edge, and start it: oneping edge run")
+		return failed(name, true, err, "let UDP port "+port+" through to the edge; on its machine, oneping edge status says whether it runs")
 	}
 	return Finding{Name: name, OK: true, Needed: true, Detail: "answers"}
 }

@@ -30,7 +30,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: %+v, want ok %v", name, f, ok)
 		}
 	}
-	if f := found["edge b:7844"]; f.Fix != "nothing, while another address answers; or let UDP port 7844 through to the edge, and start it: oneping edge run" || f.Needed {
+	if f := found["edge b:7844"]; f.Fix != "nothing, while another address answers; or let UDP port 7844 through to the edge; on its machine, oneping edge status says whether it runs" || f.Needed {
 		t.Errorf("dead edge: %+v", f)
 	}
 	if edges := fs[len(fs)-2:]; !Passed(edges) { // one that answers is enough
