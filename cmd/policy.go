@@ -15,9 +15,11 @@ func newPolicyCmd() *cobra.Command {
 
   groups: {eng: [alice@example.com]}
   grants:
-    - {id: eng-office, who: [group:eng], to: [172.16.10.0/24], how: [trace, "udp:53", "tcp:*"]}
+    - {id: eng-office, who: [group:eng], to: [172.16.10.0/24],
+       how: [trace, "udp:53", "tcp:*"]}
   tests:
-    - {who: alice@example.com, accept: ["tcp 172.16.10.120:22"], deny: ["udp 172.16.10.120:123"]}
+    - {who: alice@example.com, accept: ["tcp 172.16.10.120:22"],
+       deny: ["udp 172.16.10.120:123"]}
 
   who   USER, user:USER, group:NAME, device:ID, "*"
   to    PREFIX, ADDRESS, tunnel:NAME, "*"
