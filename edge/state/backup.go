@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/oneping/oneping/edge/state/journal"
 	"github.com/oneping/oneping/internal/advice"
@@ -74,9 +75,9 @@ func evidenceOf(files *journal.Files) (*Evidence, error) {
 	}, nil
 }
 
-// unpack puts the files of a backup into the state directory. What is there of an edge is moved into a
-// directory of its own where that is asked for, else nothing is done. The authority's key comes last:
-// a start beside nodes is refused without it.
+// unpack puts the files of a backup into the state directory. What is there of an edge is kept in a
+// directory of its own where that is asked for, else nothing is done. The authority's key goes first
+// and comes last, and the evidence is never away: wherever this is interrupted, a start is refused.
 func (s *Store) unpack(how Restore, out *Restored) error {
 	there, err := s.occupied(how.Files)
 	if err != nil {
@@ -89,20 +90,40 @@ func (s *Store) unpack(how Restore, out *Restored) error {
 		return nil
 	}
 	if len(there) > 0 {
-		aside := filepath.Join(s.cfg.Dir, "replaced-"+s.cfg.Now().UTC().Format("20060102T150405"))
-		if err := os.Mkdir(aside, 0o700); err != nil {
+		if err := s.keepAside(there, out); err != nil {
 			return fmt.Errorf("move what is there aside: %w", err)
-		}
-		out.Aside = append(out.Aside, aside)
-		for _, name := range there {
-			if err := os.Rename(filepath.Join(s.cfg.Dir, name), filepath.Join(aside, name)); err != nil {
-				return fmt.Errorf("move what is there aside: %w", err)
-			}
 		}
 	}
 	for _, f := range how.Files {
 		if err := process.WriteFile(filepath.Join(s.cfg.Dir, f.Name), f.Data, 0o600); err != nil {
 			return fmt.Errorf("restore %s: %w", f.Name, process.NoRoom(s.cfg.Dir, err))
+		}
+	}
+	return nil
+}
+
+// keepAside moves what is there into a directory of its own, the last first. The evidence is copied:
+// without it an edge would begin anew.
+func (s *Store) keepAside(there []string, out *Restored) error {
+	aside := filepath.Join(s.cfg.Dir, "replaced-"+s.cfg.Now().UTC().Format("20060102T150405"))
+	if err := os.Mkdir(aside, 0o700); err != nil {
+		return err
+	}
+	out.Aside = append(out.Aside, aside)
+	for _, name := range slices.Backward(there) {
+		from, to := filepath.Join(s.cfg.Dir, name), filepath.Join(aside, name)
+		if !slices.Contains(EvidenceNames(), name) {
+			if err := os.Rename(from, to); err != nil {
+				return err
+			}
+			continue
+		}
+		b, err := process.ReadFile(from)
+		if err == nil {
+			err = process.WriteFile(to, b, 0o600)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -222,3 +222,39 @@ func TestRestoreThatFails(t *testing.T) {
 		t.Errorf("the next one: %+v, %v", got, err)
 	}
 }
+
+// Wherever putting a backup in the place of another state ends, there is evidence of one of them and
+// no key of an authority: a start is refused, and does not begin an empty network.
+func TestRestoreOfFilesThatEnds(t *testing.T) {
+	const last = "ca.key"
+	whole, _ := lived(t)
+	s, stop := open(t, Config{Dir: whole})
+	has, err := s.Evidence()
+	stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := append(has.Files, File{Name: "secret", Data: []byte("new")}, File{Name: last, Data: []byte("new")})
+	for n := range backup {
+		dir, _ := lived(t)
+		for _, name := range []string{"secret", last} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cut := slices.Clone(backup)
+		cut = slices.Insert(cut, n, File{Name: "no-such-directory/file"}) // nothing is written from here on
+		if r, err := restore(t, dir, Restore{Files: cut, Replace: true}); err == nil {
+			t.Fatalf("%d: restored: %+v", n, r)
+		}
+		if _, err := os.Stat(filepath.Join(dir, last)); err == nil {
+			t.Errorf("%d files written: the key is there", n)
+		}
+		if knows, err := KnowsNodes(dir); err != nil || !knows {
+			t.Errorf("%d files written: nodes are known: %v, %v", n, knows, err)
+		}
+		if r, err := New(Config{Dir: dir}).Restore(t.Context(), Restore{Files: backup, Replace: true}); err != nil || r.Revision != has.Revision {
+			t.Errorf("%d files written: again: %+v, %v", n, r, err)
+		}
+	}
+}
