@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,7 +22,7 @@ func newPolicyEditCmd() *cobra.Command {
 		Long: `edit opens the text of the policy in force in an editor ($VISUAL, $EDITOR, else
 editor, nano or vi) and applies what was saved, as apply does. Nothing happens
 where nothing was changed. A text that is refused is kept in a file, and so is one
-that somebody was quicker than: the policy in force is no longer what was edited.`,
+that somebody was quicker than, or that was saved before the editor failed.`,
 		Example: "  oneping policy edit\n  EDITOR=nano oneping policy edit",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -31,7 +30,7 @@ that somebody was quicker than: the policy in force is no longer what was edited
 			if err != nil {
 				return err
 			}
-			file, err := editFile(c.Context(), p.Source)
+			file, err := editFile(p.Source)
 			if err != nil {
 				return err
 			}
@@ -64,7 +63,7 @@ func keptFile(err error, file string) error {
 }
 
 // editFile lets the person edit text, and returns the file that it is in then.
-func editFile(ctx context.Context, text string) (string, error) {
+func editFile(text string) (string, error) {
 	editor, err := findEditor()
 	if err != nil {
 		return "", err
@@ -75,16 +74,21 @@ func editFile(ctx context.Context, text string) (string, error) {
 	}
 	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Close()); err == nil {
-		// EDITOR may have arguments; the file is one of the shell's, whatever its name.
-		run := sh.CommandContext(ctx, "sh", "-c", editor+` "$1"`, "sh", f.Name())
+		// EDITOR may have arguments; the file is one of the shell's, whatever its name. Ctrl-C is the
+		// editor's: it ends by itself, and what was saved is not lost.
+		run := sh.Command("sh", "-c", editor+` "$1"`, "sh", f.Name())
 		run.Stdin, run.Stdout, run.Stderr = os.Stdin, os.Stdout, os.Stderr
 		err = run.Run()
 	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return "", advice.With(fmt.Errorf("edit policy with %s: %w", editor, err), "the policy in force stays as it was; choose another editor: EDITOR=nano oneping policy edit")
+	if err == nil {
+		return f.Name(), nil
 	}
-	return f.Name(), nil
+	err = advice.With(fmt.Errorf("edit policy with %s: %w", editor, err), "the policy in force stays as it was; choose another editor: EDITOR=nano oneping policy edit")
+	if saved, lost := os.ReadFile(f.Name()); lost == nil && len(saved) > 0 && string(saved) != text {
+		return "", keptFile(err, f.Name())
+	}
+	_ = os.Remove(f.Name())
+	return "", err
 }
 
 // findEditor returns the command that edits a file.

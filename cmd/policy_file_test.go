@@ -168,6 +168,13 @@ func TestPolicyEdit(t *testing.T) {
 		t.Errorf("%v in %s:\n%s", err, file, text)
 	}
 	_ = os.Remove(file)
+	t.Setenv("EDITOR", "f() { echo '# mine' >> $1; exit 3; }; f") // what it saved before is not lost
+	file = e.wantKept(kept, "error: edit policy with f() { echo '# mine' >> $1; exit 3; }; f: exit status 3\n"+
+		"hint: the policy in force stays as it was; choose another editor: EDITOR=nano oneping policy edit; your text is in FILE: edit it, then oneping policy apply -f FILE\n")
+	if text, err := os.ReadFile(file); err != nil || !strings.HasSuffix(string(text), "# mine\n") {
+		t.Errorf("%v in %s:\n%s", err, file, text)
+	}
+	_ = os.Remove(file)
 	e.write("grants: []\n")
 	meanwhile := admin.NewClient(filepath.Join(e.dir, local.SocketName))
 	p, err := meanwhile.Policy(t.Context())
