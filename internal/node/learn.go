@@ -13,14 +13,15 @@ import (
 
 // learn takes the addresses under which an edge says that it is to be reached; at is where the link
 // over which it says so was dialled. The node dials them from now on, and forgets the others as soon
-// as one of them has worked: an edge can move, and a slip in its configuration locks nobody out.
+// as one of them has worked, but for those of its token, which come last: an edge can move, and a
+// slip in its configuration locks nobody out, not even who reached a wrong address from where he was.
 func (n *Node) learn(said []string, at string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.id.cert == nil {
 		return
 	}
-	edges := learnt(said, n.id.edges, at)
+	edges := learnt(said, n.id.edges, n.id.named, at)
 	if len(edges) == 0 || slices.Equal(edges, n.id.edges) {
 		return
 	}
@@ -33,24 +34,25 @@ func (n *Node) learn(said []string, at string) {
 	n.cfg.Log.Info("the edge has said where it is to be reached", zap.Strings("edges", edges))
 }
 
-// learnt returns what is dialled after an edge has said so, where old was dialled until now and at has
-// worked just now: what it says, behind that the old ones until one of the new has worked. None:
-// nothing of what it says can be dialled.
-func learnt(said, old []string, at string) []string {
+// learnt returns what is dialled after an edge has said so, where old was dialled until now, the token
+// names named, and at has worked just now: what it says, behind that the old ones until one of the new
+// has worked, and the token's. None: nothing of what it says can be dialled.
+func learnt(said, old, named []string, at string) []string {
 	var out []string
 	for _, a := range said {
 		if len(a) <= maxEdge && a == term.Printable(a) && conf.CheckDial(a) == nil && !slices.Contains(out, a) && len(out) < proto.MaxEdges {
 			out = append(out, a)
 		}
 	}
-	if len(out) == 0 || slices.Contains(out, at) {
-		return out
+	if len(out) == 0 {
+		return nil
 	}
-	if at != "" {
-		out = append(out, at)
+	more := named
+	if !slices.Contains(out, at) {
+		more = slices.Concat([]string{at}, old, named)
 	}
-	for _, a := range old {
-		if !slices.Contains(out, a) && len(out) < 2*proto.MaxEdges {
+	for _, a := range more {
+		if a != "" && !slices.Contains(out, a) && len(out) < 2*proto.MaxEdges {
 			out = append(out, a)
 		}
 	}

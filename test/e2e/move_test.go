@@ -62,10 +62,10 @@ func TestEdgeMoves(t *testing.T) {
 	kept(to, from, "slip.invalid:7844")
 	end(edge)
 	edge = start(to, to)
-	kept(to)
+	kept(to, from) // which its token names
 	end(connector)
 	connector = b.run(nil, append([]string{bin}, b.connectorArgs(token)...)...)
-	kept(to)
+	kept(to, from)
 	end(connector)
 	end(edge)
 }
@@ -104,7 +104,7 @@ func TestEdgeMovesFromItsLaptops(t *testing.T) {
 	edge.interrupt()
 	l.run("edge", "ip", "addr", "del", "192.0.2.1/32", "dev", "lo")
 	edge = run(next)
-	know(next)
+	know(next, edgeDialV4+":7844") // which their tokens name
 	l.wantTrace("through the edge that has moved", "laptop", []string{"-I", serverV4}, edgeV4, connectorV4, serverV4)
 	if now := l.deviceAddr(families[0]); now != device {
 		t.Errorf("the laptop has %s, and had %s", now, device)
