@@ -84,10 +84,18 @@ func (h *Handler) cancel(r *http.Request, sn *model.Snapshot, t *model.Token) (I
 	if err == nil || errors.Is(err, state.ErrHeld) {
 		h.record(r, "token cancel", t.ID, v.For())
 	}
-	if err == nil && v.State == TokenGood {
+	if err == nil && (v.State == TokenGood || v.State == TokenUsed) {
 		v.State = TokenCancelled
 	}
 	return v, err
+}
+
+// enrols says whether a token may let in a device: nobody has used it, or who has may ask once more,
+// as there is no device yet.
+func (h *Handler) enrols(sn *model.Snapshot, t *model.Token) bool {
+	is := h.issuedView(sn, t, time.Now()).State
+	_, there := sn.Devices[t.Device]
+	return is == TokenGood || is == TokenUsed && !there
 }
 
 // revokeUser shuts everything out that a user has: devices, and tokens that would let in others.
@@ -99,13 +107,16 @@ func (h *Handler) revokeUser(r *http.Request) (any, error) {
 	out := RevokedUser{User: model.FoldUser(r.PathValue("user")), Devices: []Device{}, Tokens: []IssuedToken{}}
 	var failed []error
 	for _, t := range sn.Tokens { // first: nobody is to enrol while the devices are put out
-		if model.FoldUser(t.User) != out.User || h.issuedView(sn, &t, time.Now()).State != TokenGood {
+		if model.FoldUser(t.User) != out.User || !h.enrols(sn, &t) {
 			continue
 		}
 		v, err := h.cancel(r, sn, &t)
 		out.Tokens, failed = append(out.Tokens, v), append(failed, err)
 	}
 	sortIssued(out.Tokens)
+	if sn, err = h.snapshot(); err != nil { // with who enrolled before his token was cancelled
+		return nil, err
+	}
 	for _, d := range sn.Devices {
 		switch {
 		case model.FoldUser(d.User) != out.User || d.Deleted:

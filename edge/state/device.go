@@ -42,6 +42,11 @@ func (s *Store) allocate(ctx context.Context, d *model.Device) error {
 			*d = old
 			return write{}, errNothing
 		}
+		for _, t := range sn.Tokens {
+			if t.Device == d.ID && t.Revoked { // since it was used for this device
+				return write{}, withdrawn(sn, &t)
+			}
+		}
 		if err := s.address(sn, d); err != nil {
 			return write{}, err
 		}

@@ -79,6 +79,7 @@ func TestCancelledToken(t *testing.T) {
 	for _, tok := range []model.Token{
 		{ID: "laptop", Kind: "device", Hash: []byte("h"), User: "alice", Created: now},
 		{ID: "spent", Kind: "device", Hash: []byte("h"), User: "alice", Created: now},
+		{ID: "begun", Kind: "device", Hash: []byte("h"), User: "alice", Created: now},
 		{ID: "site", Kind: "tunnel", Hash: []byte("h"), Tunnel: tun.ID, Created: now},
 	} {
 		if err := s.CreateToken(ctx, tok); err != nil {
@@ -86,20 +87,30 @@ func TestCancelledToken(t *testing.T) {
 		}
 	}
 	used, err := s.UseToken(ctx, "spent", []byte("h"), []byte("k"))
+	if err == nil {
+		_, err = s.AllocateDevice(ctx, model.Device{ID: used.Device, User: "alice", KeyHash: []byte("k")})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, err := s.UseToken(ctx, "begun", []byte("h"), []byte("k")) // and there was no address for it
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // said again, it is so
-		for _, id := range []string{"laptop", "site"} {
+		for _, id := range []string{"laptop", "begun", "site"} {
 			if was, err := s.CancelToken(ctx, id); err != nil || was.ID != id {
 				t.Errorf("cancel %s: %+v, %v", id, was, err)
 			}
 		}
 	}
-	for id, want := range map[string]Why{"laptop": TokenWithdrawn, "site": TokenCancelled} {
+	for id, want := range map[string]Why{"laptop": TokenWithdrawn, "begun": TokenWithdrawn, "site": TokenCancelled} {
 		if _, err := s.UseToken(ctx, id, []byte("h"), []byte("k")); why(err) != want || err.Error() != "the token was withdrawn" || !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", id, err)
 		}
+	}
+	if d, err := s.AllocateDevice(ctx, model.Device{ID: begun.Device, User: "alice", KeyHash: []byte("k")}); why(err) != TokenWithdrawn {
+		t.Errorf("a device that was under way with it: %+v, %v", d, err)
 	}
 	if _, _, err := s.PutConnector(ctx, model.Connector{Tunnel: tun.ID, Token: "site", KeyHash: []byte("k")}); why(err) != TokenCancelled {
 		t.Errorf("a connector that was under way with it: %v", err)

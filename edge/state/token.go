@@ -96,9 +96,9 @@ func (s *Store) CancelToken(ctx context.Context, id string) (model.Token, error)
 		if t.Revoked {
 			return write{}, errNothing
 		}
-		if t.Used != nil {
+		if _, enrolled := sn.Devices[t.Device]; enrolled {
 			return write{}, tokenSpent(&t)
-		}
+		} // else who used it may ask once more, for the device that it has not got yet
 		t.Revoked, t.Cancelled = true, true
 		return write{keyToken(id), t}, nil
 	})
