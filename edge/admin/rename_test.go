@@ -29,3 +29,25 @@ func TestRenameTunnel(t *testing.T) {
 		t.Errorf("audit log: %+v", events)
 	}
 }
+
+// A policy that is applied while a tunnel gets another name is refused, or follows it: no grant is
+// left with the old one.
+func TestRenameTunnelWhileAPolicyIsApplied(t *testing.T) {
+	a := newAPI(t)
+	a.do("POST", "/v1/tunnels", map[string]string{"name": "office"}, nil)
+	old, name := "office", "berlin"
+	for range 40 {
+		applied := make(chan int, 1)
+		go func(text string) {
+			applied <- a.do("PUT", "/v1/policy", map[string]string{"text": text}, nil)
+		}(`grants: [{id: eng, who: [alice], to: ["tunnel:` + old + `"], how: [icmp]}]`)
+		if code := a.do("POST", "/v1/tunnels/"+old+"/rename", renameRequest{Name: name}, nil); code != http.StatusOK {
+			t.Fatalf("rename: %d", code)
+		}
+		code := <-applied
+		if p := a.store.Snapshot().Policy; len(p.GrantsTo(old)) > 0 {
+			t.Fatalf("applied with %d while %s became %s: %+v", code, old, name, p.Grants)
+		}
+		old, name = name, old
+	}
+}

@@ -82,6 +82,8 @@ func (h *Handler) renameTunnel(r *http.Request) (any, error) {
 	if err := read(r, &req); err != nil {
 		return nil, err
 	}
+	h.applying.Lock() // a policy that is being applied knows the tunnel by one name
+	defer h.applying.Unlock()
 	sn, err := h.snapshot()
 	if err != nil {
 		return nil, err
