@@ -35,7 +35,7 @@ that with --force. With --accept-store it is the other way round: what the store
 has is right from now on, whatever was acknowledged; say so when a journal is lost,
 or after an external store was set back on purpose. --dry-run changes nothing.`,
 		Example: "  oneping edge restore edge.tar\n  oneping edge restore --dry-run\n  oneping edge restore --state-dir ./edge",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    noneOrOne("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkRestore(&how, len(args) > 0); err != nil {
 				return err
@@ -51,7 +51,11 @@ or after an external store was set back on purpose. --dry-run changes nothing.`,
 			if err := out.print(c, done, func(w io.Writer) error { return writeRestored(w, done) }); err != nil {
 				return err
 			}
-			if !done.DryRun {
+			switch {
+			case done.DryRun:
+			case len(done.Aside) == 0:
+				hint(c, "start the edge")
+			default:
 				hint(c, "start the edge; when all is well, remove what was moved aside")
 			}
 			return nil

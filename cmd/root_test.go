@@ -76,6 +76,8 @@ func TestEmptyArguments(t *testing.T) {
 		"device delete":    "oneping device delete takes ID…, and got none",
 		"token cancel":     "oneping token cancel takes ID…, and got none",
 		"connector revoke": "oneping connector revoke takes ID…, and got none",
+		"connector list":   "oneping connector list takes TUNNEL, and TUNNEL is empty",
+		"edge restore":     "oneping edge restore takes FILE, and FILE is empty", // and is not restored without one
 	} {
 		if _, stderr := oneping(t, append(strings.Fields(command), "")...); !strings.HasPrefix(stderr, "error: "+want+"\nhint: ") {
 			t.Errorf("%s: %q", command, stderr)
