@@ -3,7 +3,10 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // Trace is what a ladder climbs, and how.
@@ -44,6 +47,7 @@ type Ladder struct {
 	begin  int // the first that has not been shown
 	end    int // behind the last that will be
 	last   time.Time
+	full   time.Time // since when the kernel has had no room; zero: it has
 	port   uint16
 }
 
@@ -128,6 +132,9 @@ func (l *Ladder) send(now time.Time) (wake time.Time, err error) {
 				return earlier(wake, next), nil
 			}
 			if err := l.sendOne(i); errors.Is(err, ErrBusy) {
+				if waiting == 0 && stuck(&l.full, now, stuckFor) {
+					return wake, advice.With(fmt.Errorf("send: %w", err), stuckHint)
+				}
 				return earlier(wake, now.Add(busyFor)), nil
 			} else if err != nil {
 				return wake, err
@@ -141,8 +148,23 @@ func (l *Ladder) send(now time.Time) (wake time.Time, err error) {
 	return wake, nil
 }
 
-// busyFor is how long to wait for a kernel that has no room.
-const busyFor = 10 * time.Millisecond
+const (
+	// busyFor is how long to wait for a kernel that has no room.
+	busyFor = 10 * time.Millisecond
+	// stuckFor is after which time it is not waited for any more: the queue of a device that sends
+	// nothing stays full.
+	stuckFor = 2 * time.Second
+
+	stuckHint = "the queue of the device is full, and nothing leaves it: ip -s link"
+)
+
+// stuck notes in since that there was no room now, and says whether there has been none for so long.
+func stuck(since *time.Time, now time.Time, long time.Duration) bool {
+	if since.IsZero() {
+		*since = now
+	}
+	return now.Sub(*since) >= long
+}
 
 func (l *Ladder) sendOne(i int) error {
 	p, sent := &l.probes[i], time.Now()
@@ -153,7 +175,7 @@ func (l *Ladder) sendOne(i int) error {
 	if l.trace.Rising {
 		l.port++
 	}
-	p.sent, l.last = sent, sent
+	p.sent, l.last, l.full = sent, sent, time.Time{}
 	return nil
 }
 

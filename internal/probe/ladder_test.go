@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/oneping/oneping/internal/advice"
 )
 
 // climb returns what a ladder prints, without the first line.
@@ -132,6 +134,18 @@ func TestLadderSends(t *testing.T) {
 		}
 		if len(p.sent) != 6 {
 			t.Errorf("%d packets, want 6", len(p.sent))
+		}
+	})
+}
+
+// A device that sends nothing ends a ladder, with the error of its sends.
+func TestLadderStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, began := newPath(nil), time.Now()
+		p.busy = 1 << 30
+		err := NewLadder(usual(), p).Run(t.Context(), func(Rung) error { return nil })
+		if !errors.Is(err, ErrBusy) || advice.Of(err) == "" || time.Since(began) != stuckFor {
+			t.Errorf("%v after %v", err, time.Since(began))
 		}
 	})
 }

@@ -49,6 +49,8 @@ type Pinger struct {
 	buf      []byte
 	asked    atomic.Bool // for the status
 	linger   time.Time   // until when the last reply is waited for
+	missed   int         // the last request that was said to have no answer yet
+	full     time.Time   // since when the kernel has had no room; zero: it has
 }
 
 // request is what is known of the last request with one sequence number.
@@ -147,7 +149,8 @@ func (p *Pinger) wake(next time.Time) time.Time {
 // send sends the next request and returns when another one may follow.
 func (p *Pinger) send(now time.Time) (next time.Time, err error) {
 	seq := uint16(p.tally.Sent + 1)
-	if p.tally.Sent > 0 && !p.requests[seq-1].answered {
+	if p.tally.Sent > 0 && !p.requests[seq-1].answered && p.missed != p.tally.Sent {
+		p.missed = p.tally.Sent
 		if err := p.out.Unanswered(seq - 1); err != nil {
 			return now, err
 		}
@@ -155,7 +158,9 @@ func (p *Pinger) send(now time.Time) (next time.Time, err error) {
 	copy(p.buf, p.ping.Payload)
 	stampPayload(p.buf, now)
 	err = p.sender.Send(Packet{Seq: seq, TTL: p.ping.TTL, Payload: p.buf})
-	if errors.Is(err, ErrBusy) {
+	if !errors.Is(err, ErrBusy) {
+		p.full = time.Time{}
+	} else if !stuck(&p.full, now, stuckFor) {
 		return now.Add(busyFor), nil
 	}
 	if int(seq) >= len(p.requests) {

@@ -189,6 +189,20 @@ func TestPingerUnsent(t *testing.T) {
 	})
 }
 
+// A device that sends nothing wedges nobody: requests count as sent after a while, as with ping.
+func TestPingerStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPath(nil)
+		p.busy = 1 << 30
+		out, errs, _ := pingOn(t, p, three(), func(p *PingText) { p.Outstanding = true })
+		if want := strings.Repeat("ping: sendmsg: No buffer space available\n", 3); errs != want ||
+			!strings.HasPrefix(out, "no answer yet for icmp_seq=1\n") || strings.Count(out, "icmp_seq=1\n") != 1 ||
+			!strings.Contains(out, "3 packets transmitted, 0 received, 100% packet loss, time 4000ms\n") {
+			t.Errorf("printed %q, %q", errs, out)
+		}
+	})
+}
+
 // The status comes while nothing else does, and counts what has come.
 func TestPingerStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
