@@ -101,6 +101,17 @@ func (s *seconds) Set(text string) error {
 // Type names what the flag takes.
 func (s *seconds) Type() string { return "SECONDS" }
 
+// pause is seconds that traceroute takes for milliseconds where there are more than 10 of them and no unit.
+type pause struct{ seconds }
+
+// Set reads 0.2, 200 or 200ms.
+func (p *pause) Set(text string) error {
+	if n, err := strconv.ParseFloat(text, 64); err == nil && n > 10 && n <= 1e6 {
+		text = strconv.FormatFloat(n, 'f', -1, 64) + "ms"
+	}
+	return p.seconds.Set(text)
+}
+
 func parseSeconds(text string) (time.Duration, error) {
 	const most = 1e6 // more than a week
 	n, err := strconv.ParseFloat(text, 64)

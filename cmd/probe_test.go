@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestWrongProbes wants of each command line that cannot be asked: exit code 2, what is wrong, and
@@ -50,6 +51,24 @@ func TestWrongProbes(t *testing.T) {
 		}
 		if word, _, _ := strings.Cut(line, " "); (word == "traceroute" || word == "mtr") && !strings.HasSuffix(stderr, "\nhint: did you mean oneping trace?\n") {
 			t.Errorf("oneping %s: %s", line, stderr)
+		}
+	}
+}
+
+// TestPause reads what traceroute's -z takes.
+func TestPause(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0.2": 200 * time.Millisecond, "10": 10 * time.Second, "20": 20 * time.Millisecond,
+		"1e3": time.Second, "10.5": 10500 * time.Microsecond, "20s": 20 * time.Second, "5ms": 5 * time.Millisecond,
+	} {
+		var p pause
+		if err := p.Set(text); err != nil || time.Duration(p.seconds) != want {
+			t.Errorf("-z %s: %v, %v, want %v", text, time.Duration(p.seconds), err, want)
+		}
+	}
+	for _, text := range []string{"", "x", "-1", "NaN", "Inf", "1000001"} {
+		if p := new(pause); p.Set(text) == nil {
+			t.Errorf("-z %s is %v", text, time.Duration(p.seconds))
 		}
 	}
 }

@@ -23,7 +23,7 @@ type traceFlags struct {
 	each, window       int
 	wait, device       string
 	source             string
-	every              seconds
+	every              pause
 }
 
 func newTraceCmd() *cobra.Command {
@@ -64,7 +64,7 @@ SIZE is the length of the packets, headers included.`,
 	set.IntVarP(&f.each, "queries", "q", 3, "`N` packets of each TTL, at most 10")
 	set.IntVarP(&f.window, "sim-queries", "N", 16, "`N` packets that wait for answers at a time")
 	set.StringVarP(&f.wait, "wait", "w", "5,3,10", "wait `SECONDS` for an answer; or MAX,HERE,NEAR: MAX at most, HERE times as long as an answer of the same TTL took, NEAR times one of a later TTL")
-	set.VarP(&f.every, "sendwait", "z", "let `SECONDS` pass between two packets, at least")
+	set.VarP(&f.every, "sendwait", "z", "let `SECONDS` pass between two packets, at least; a number above 10 is one of milliseconds")
 	set.StringVarP(&f.source, "source", "s", "", "send from `ADDRESS`")
 	set.StringVarP(&f.device, "interface", "i", "", "send by `DEVICE`")
 	set.Uint8VarP(&f.class, "tos", "t", 0, "TOS or traffic `CLASS` of the packets")
@@ -168,7 +168,7 @@ const (
 // ladder says what is climbed, but for the payload.
 func (f *traceFlags) ladder() (probe.Trace, error) {
 	t := probe.Trace{
-		First: f.first, Most: f.most, Each: f.each, Window: f.window, Port: f.port, Every: time.Duration(f.every),
+		First: f.first, Most: f.most, Each: f.each, Window: f.window, Port: f.port, Every: time.Duration(f.every.seconds),
 		Rising: !f.udp && !f.tcp, // ICMP has no ports
 	}
 	if t.Port == 0 {
