@@ -43,7 +43,7 @@ with the statistics, Ctrl-\ shows them meanwhile.`,
 	set.IntVarP(&f.count, "count", "c", 0, "end after `N` replies; 0: do not")
 	set.VarP(&f.every, "interval", "i", "`SECONDS` between two requests, at least 0.002")
 	set.IntVarP(&f.size, "size", "s", 56, "`BYTES` of payload")
-	set.VarP(&f.linger, "timeout", "W", "wait `SECONDS` for the last reply where none has come")
+	set.VarP(&f.linger, "timeout", "W", "wait `SECONDS` for the last reply where none has come; 0: without end")
 	set.VarP(&f.deadline, "deadline", "w", "end after `SECONDS` in any case; 0: do not")
 	set.StringVarP(&f.fragment, "pmtudisc", "M", "", "who may fragment, `HOW`: dont (anybody), want (this host, as it knows the path), do (nobody), probe (nobody, and this host lets all out)")
 	set.Uint8VarP(&f.class, "tclass", "Q", 0, "TOS or traffic `CLASS` of the requests, as 0x10")

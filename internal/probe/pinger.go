@@ -12,7 +12,7 @@ type Ping struct {
 	Count    int           // replies, after which it ends; 0: it does not
 	Every    time.Duration // between two requests
 	Deadline time.Duration // after which it ends in any case; 0: none
-	Linger   time.Duration // how long to wait for the last reply where none has come
+	Linger   time.Duration // how long to wait for the last reply where none has come; 0: without end
 	TTL      uint8         // 0: the host's own
 	Payload  []byte        // the first 16 bytes of 16 or more hold the time of sending
 }
@@ -112,6 +112,9 @@ func (p *Pinger) done(now time.Time) bool {
 	if p.more() {
 		return false
 	}
+	if t.Received == 0 && p.ping.Linger == 0 {
+		return false
+	}
 	if p.linger.IsZero() {
 		p.linger = now.Add(p.lingers())
 	}
@@ -137,7 +140,7 @@ func (p *Pinger) wake(next time.Time) time.Time {
 	until := p.linger
 	if p.more() {
 		until = next
-	} else if until.IsZero() {
+	} else if until.IsZero() && (p.tally.Received > 0 || p.ping.Linger > 0) {
 		until = time.Now() // done sets it
 	}
 	if p.ping.Deadline > 0 {

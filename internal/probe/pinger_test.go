@@ -118,6 +118,12 @@ func TestPinger(t *testing.T) {
 			3500 * time.Millisecond,
 		},
 		{
+			"the first reply is waited for without end", but(1, echoing(time.Minute, nil)), func(p *Ping) { p.Count, p.Linger = 1, 0 }, nil,
+			"64 bytes from 192.0.2.3: icmp_seq=1 ttl=60 time=60000 ms\n" + end +
+				"1 packets transmitted, 1 received, 0% packet loss, time 0ms\nrtt min/avg/max/mdev = 60000.000/60000.000/60000.000/0.000 ms\n",
+			time.Minute,
+		},
+		{
 			"no room for a time", echoing(quick, nil), func(p *Ping) { p.Count, p.Payload = 1, PingPayload(8) }, nil,
 			"16 bytes from 192.0.2.3: icmp_seq=1 ttl=60\n" + end + "1 packets transmitted, 1 received, 0% packet loss, time 0ms\n\n",
 			quick,
