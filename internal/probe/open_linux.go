@@ -90,6 +90,10 @@ func (c *Config) noWay(err error) error {
 	switch err {
 	case unix.EHOSTUNREACH:
 		hint += "; a client of oneping that was killed leaves such routes: oneping client status"
+	case unix.EINVAL:
+		if c.Dst.IsLinkLocalUnicast() || c.Dst.IsLinkLocalMulticast() {
+			hint = fmt.Sprintf("a link-local address wants one of this host's devices: %s%%DEVICE; ip link shows them", c.Dst.WithZone(""))
+		}
 	case unix.EACCES, unix.EPERM:
 		hint = "a broadcast address, a route that prohibits, or a firewall of this host: " + hint
 	}
@@ -107,6 +111,8 @@ func sendError(err error) error {
 	switch err {
 	case unix.ENOBUFS, unix.ENOMEM, unix.EAGAIN:
 		return ErrBusy
+	case unix.EACCES, unix.EPERM:
+		return advice.With(os.NewSyscallError("send", err), "a firewall of this host refuses it: nft list ruleset, iptables -S")
 	}
 	return os.NewSyscallError("send", err)
 }
