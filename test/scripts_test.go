@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // machine runs lines of shell that use scripts/machine.sh, and returns standard output, standard
@@ -27,6 +28,7 @@ func typed(t *testing.T, line string, env ...string) (stdout, stderr string, cod
 	cmd.Env = append(os.Environ(), env...)
 	var out, words strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &words
+	cmd.WaitDelay = 5 * time.Second // for what the script leaves running
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -248,5 +250,29 @@ func TestMissingPrograms(t *testing.T) {
 		if out, words, code := machine(t, "needs="+list+"; "+lines); out != want || words != "" || code != 0 {
 			t.Errorf("%s: exit code %d, %q %q, want %q", lines, code, out, words, want)
 		}
+	}
+}
+
+// TestSectionsSideBySide: each line says whose it is, who fails is named, and who stops scripts/test
+// stops them all.
+func TestSectionsSideBySide(t *testing.T) {
+	const part = `set -euo pipefail; section() { :; }; ok=1 failed=() beside_pids=() tun_mode= work=$(mktemp -d)
+		eval "$(sed -n '/^cleanup() {/,/^}/p; /^side_by_side() {/,/^}/p' ../scripts/test)"; trap cleanup EXIT; trap 'exit 143' TERM
+		run_a() { echo one; }; run_b() { echo two; return 3; }; run_c() { sleep 100 & echo $! >&3; wait; }; `
+	out, errs, code := typed(t, part+`side_by_side a b; echo "$ok ${failed[*]}"`)
+	for _, want := range []string{"[a] one\n", "[b] two\n", "0 b\n"} {
+		if !strings.Contains(out, want) || errs != "" || code != 0 {
+			t.Errorf("%q, %q, exit code %d, want %q", out, errs, code, want)
+		}
+	}
+	said := filepath.Join(t.TempDir(), "pid")
+	_, errs, code = typed(t, part+`exec 3>"$PIDFILE"; { until [ -s "$PIDFILE" ]; do sleep 0.05; done; kill -TERM $$; } & side_by_side c`, "PIDFILE="+said)
+	pid, err := os.ReadFile(said)
+	if err != nil || code != 143 {
+		t.Fatalf("exit code %d, want 143; %v\n%s", code, err, errs)
+	}
+	cmdline, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/cmdline") // empty of one that nobody has waited for
+	if strings.HasPrefix(string(cmdline), "sleep") {
+		t.Errorf("process %s goes on", pid)
 	}
 }
