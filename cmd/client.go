@@ -56,6 +56,11 @@ func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
 	if err != nil {
 		return file, err
 	}
+	return f.over(cmd, file)
+}
+
+// over lays the flags over what a file says.
+func (f *clientFlags) over(cmd *cobra.Command, file client.File) (_ client.File, err error) {
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
 	if file.StateDir, err = stateDirOf(proto.RoleClient, over(cmd, "state-dir", f.given.StateDir, file.StateDir)); err != nil {
 		return file, badConfig(cmd, f.path, err)
@@ -187,6 +192,17 @@ this device and the host captures what it wants; else it says why not, with 1.`,
 	return cmd
 }
 
+// loadAnyway is load for a command that has to do its work whatever the file says: the file may be
+// why the client does not run. What is wrong with it is said. One that was named has to be good.
+func (f *clientFlags) loadAnyway(cmd *cobra.Command) (client.File, error) {
+	file, err := f.load(cmd)
+	if err == nil || cmd.Flags().Changed("config") || cmd.Context().Err() != nil {
+		return file, err
+	}
+	hint(cmd, "this goes on without the configuration file: %v", err)
+	return f.over(cmd, client.File{})
+}
+
 func newClientRepairCmd() *cobra.Command {
 	var (
 		flags clientFlags
@@ -199,11 +215,12 @@ func newClientRepairCmd() *cobra.Command {
 		Long: `repair removes the rules and routes of a client that was killed, and puts a TUN
 device that was there before it back to what it was. It goes by the journal in the state
 directory, and without one by the protocol that our rules and routes carry (117).
+A mistake in the configuration file does not keep it from that.
 It refuses while a client runs. A stopped client has left nothing.`,
 		Example: "  oneping client repair\n  oneping client repair --all --json",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
-			file, err := flags.load(c)
+			file, err := flags.loadAnyway(c)
 			if err != nil {
 				return err
 			}

@@ -115,6 +115,9 @@ func (p *presence) notRunning() {
 		return
 	case p.Service == nil:
 		p.State, p.Hint = stateStopped, "start it: oneping "+string(p.Role)+" "+starts(p.Role)
+	case p.Service.Activity == service.Starting && p.Service.Ended != "" && p.Service.Restarts == 0:
+		p.State, p.Hint = stateStarting, "repeat in a moment; "+service.WhereItSays(p.Role)+" says why it ended"
+		p.Missing = "its service " + service.Name(p.Role) + " ended (" + p.Service.Ended + ") and is being started again"
 	case p.Service.Ended != "":
 		p.State, p.Hint = stateFailed, service.WhyFailed(p.Role)
 		p.Missing = "its service " + service.Name(p.Role) + " failed: " + p.Service.Ended
@@ -139,6 +142,10 @@ func (p *presence) leaves(left []netip.Prefix) {
 		return
 	}
 	p.Unreachable = left
+	if p.State == stateStarting { // it takes over what was left
+		p.Missing += "; what it captured is unreachable until then: " + fewPrefixes(left)
+		return
+	}
 	text := "it was killed, and what it captured is unreachable now: " + fewPrefixes(left)
 	start := "oneping client up"
 	if p.Service != nil {

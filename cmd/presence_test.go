@@ -2,8 +2,10 @@ package cmd
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/oneping/oneping/edge"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/link"
+	"github.com/oneping/oneping/internal/process"
 	"github.com/oneping/oneping/internal/service"
 	"github.com/oneping/oneping/proto"
 )
@@ -34,7 +37,8 @@ func TestNotRunningPresence(t *testing.T) {
 		"stopped":      {&service.State{AtBoot: true, Activity: service.Stopped}, "", stateStopped, "its service oneping-connector is stopped", "start it: sudo oneping connector up", true},
 		"a break":      {&service.State{AtBoot: true, Activity: service.Stopped, Back: noon}, "", stateStopped, "its service oneping-connector is stopped until 2026-11-27 12:00:00", "start it: sudo oneping connector up", true},
 		"failed":       {&service.State{AtBoot: true, Activity: service.Failed, Ended: "exit code 2"}, "", stateFailed, "its service oneping-connector failed: exit code 2", service.WhyFailed(proto.RoleConnector), true},
-		"keeps ending": {&service.State{AtBoot: true, Activity: service.Starting, Ended: "exit code 1"}, "", stateFailed, "its service oneping-connector ends again and again: exit code 1", service.WhyFailed(proto.RoleConnector), true},
+		"keeps ending": {&service.State{AtBoot: true, Activity: service.Starting, Ended: "exit code 1", Restarts: 1}, "", stateFailed, "its service oneping-connector ends again and again: exit code 1", service.WhyFailed(proto.RoleConnector), true},
+		"ended once":   {&service.State{AtBoot: true, Activity: service.Starting, Ended: "signal 9"}, "", stateStarting, "its service oneping-connector ended (signal 9) and is being started again", "repeat in a moment; " + service.WhereItSays(proto.RoleConnector), true},
 		"starting":     {&service.State{AtBoot: true, Activity: service.Starting}, "", stateStarting, "its service oneping-connector is starting", "repeat in a moment; ", true},
 		"no socket":    {&service.State{AtBoot: true, Activity: service.Running}, "", stateStarting, "its service oneping-connector is starting", "repeat in a moment; ", true},
 	} {
@@ -68,6 +72,10 @@ func TestKilledClient(t *testing.T) {
 			presence{State: stateStopped, Service: &service.State{}, Missing: "its service is stopped"},
 			stateKilled, text,
 			"to have it back: " + service.StartCommand(proto.RoleClient) + "; to give this machine back what it was: oneping client repair",
+		},
+		"its service starts": {
+			presence{State: stateStarting, Service: &service.State{}, Missing: "it is starting", Hint: "wait"},
+			stateStarting, "it is starting; what it captured is unreachable until then: 172.16.0.0/12, 172.68.101.57/32", "wait",
 		},
 		"its service failed": {
 			presence{State: stateFailed, Service: &service.State{}, Missing: "it failed", Hint: "look"},
@@ -151,6 +159,40 @@ hint: look there
 	} {
 		if got := serviceWords(&s); got != words {
 			t.Errorf("%q, want %q", got, words)
+		}
+	}
+}
+
+// TestServiceHas: who starts a role by hand that is a service is sent there, and is not told to take
+// its state away from it.
+func TestServiceHas(t *testing.T) {
+	const (
+		runs = "the service oneping-client runs on this machine: oneping client status says how it is; to stop it: sudo oneping client down"
+		owns = "it is that of the service oneping-client of this machine: to start that: sudo oneping client up"
+	)
+	running := service.State{Installed: true, AtBoot: true, Activity: service.Running}
+	stopped := service.State{Installed: true, AtBoot: true, Activity: service.Stopped}
+	packaged := service.State{Installed: true, Activity: service.Stopped}
+	for _, tt := range []struct {
+		s     service.State
+		state bool
+		want  string
+	}{
+		{running, true, runs},
+		{running, false, runs},
+		{stopped, true, owns},
+		{stopped, false, ""},
+		{packaged, true, ""},
+	} {
+		if got := serviceHas(&tt.s, proto.RoleClient, tt.state); got != tt.want {
+			t.Errorf("%+v, about the state %v: %q, want %q", tt.s, tt.state, got, tt.want)
+		}
+	}
+	for cause, want := range map[error]bool{
+		process.ErrInUse: true, process.ErrNotOwner: true, syscall.EBUSY: true, syscall.EADDRINUSE: true, syscall.ENOENT: false,
+	} {
+		if got := isTaken(fmt.Errorf("start client: %w", cause)); got != want {
+			t.Errorf("%v: %v", cause, got)
 		}
 	}
 }

@@ -78,17 +78,39 @@ func elsewhere(role proto.Role) string {
 	return "run this on the edge's machine; to have an edge on this one: oneping edge run"
 }
 
-// besideService says of a role that cannot start, since something has what it needs, that its service
-// runs on this machine. The service itself is not told so.
+// besideService says of a role that cannot start, since something has what it needs, that it is a
+// service of this machine. The service itself is not told so.
 func besideService(ctx context.Context, err error, role proto.Role) error {
-	taken := errors.Is(err, process.ErrInUse) || errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EADDRINUSE)
-	if !taken || os.Getenv("NOTIFY_SOCKET") != "" {
+	if !isTaken(err) || os.Getenv("NOTIFY_SOCKET") != "" {
 		return err
 	}
 	s := service.Look(ctx, role)
-	if s.Activity != service.Running {
-		return err
+	if hint := serviceHas(&s, role, errors.Is(err, process.ErrNotOwner)); hint != "" {
+		return advice.With(err, hint)
 	}
+	return err
+}
+
+// isTaken says that a role cannot start since another process, or its user, has what it needs. A
+// service on Linux runs as a user of its own, whose the state directory is.
+func isTaken(err error) bool {
+	for _, cause := range []error{process.ErrInUse, process.ErrNotOwner, syscall.EBUSY, syscall.EADDRINUSE} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
+}
+
+// serviceHas returns the hint for who starts a role by hand that is a service, "" where that is not
+// why it cannot start; state says that it is about the state directory.
+func serviceHas(s *service.State, role proto.Role, state bool) string {
 	name := "oneping " + string(role)
-	return advice.With(err, "the service "+service.Name(role)+" runs on this machine: "+name+" status says how it is; to stop it: sudo "+name+" down")
+	switch {
+	case s.Activity == service.Running:
+		return "the service " + service.Name(role) + " runs on this machine: " + name + " status says how it is; to stop it: sudo " + name + " down"
+	case state && s.Chosen():
+		return "it is that of the service " + service.Name(role) + " of this machine: to start that: sudo " + name + " up"
+	}
+	return ""
 }

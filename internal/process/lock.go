@@ -21,6 +21,9 @@ const lockName = "lock"
 // ErrInUse is found (errors.Is) in what LockDir returns when another process holds the lock.
 var ErrInUse = errors.New("locked")
 
+// ErrNotOwner is found (errors.Is) in what refuses a directory or a file that belongs to another user.
+var ErrNotOwner = errors.New("another user's")
+
 const (
 	// lockGrace is how long a lock is waited for that somebody holds: a process that was killed a
 	// moment ago does not look like it yet.

@@ -40,6 +40,7 @@ func checkOwner(verb, path string, fi fs.FileInfo) error {
 	return &advice.Error{
 		Text:   fmt.Sprintf("%s: it belongs to user %d, and this process runs as user %d", verb, st.Uid, os.Geteuid()),
 		Advice: fmt.Sprintf("run as that user, or, if you trust what is in it: chown -R %d %s", os.Geteuid(), path),
+		Cause:  ErrNotOwner,
 	}
 }
 

@@ -133,7 +133,7 @@ func (s *systemd) look(ctx context.Context) State {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
 	text, err := s.host.ask(ctx, "systemctl", "show", "--property",
-		"LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainCode,ExecMainStatus", s.unit())
+		"LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainCode,ExecMainStatus,NRestarts", s.unit())
 	if err != nil {
 		return known
 	}
@@ -166,6 +166,7 @@ func (s *State) read(text string) {
 	}
 	s.Installed = value["LoadState"] != "" && value["LoadState"] != "not-found"
 	s.AtBoot = strings.HasPrefix(value["UnitFileState"], "enabled") || value["UnitFileState"] == "linked"
+	s.Restarts, _ = strconv.Atoi(value["NRestarts"]) // systemd 235 and newer
 	switch value["ActiveState"] {
 	case "active", "reloading":
 		s.Activity = Running

@@ -13,7 +13,7 @@ import (
 	"github.com/oneping/oneping/proto"
 )
 
-const show = "systemctl show --property LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainCode,ExecMainStatus oneping-client.service"
+const show = "systemctl show --property LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainCode,ExecMainStatus,NRestarts oneping-client.service"
 
 // TestLook reads what systemctl show prints of a service in each of its states.
 func TestLook(t *testing.T) {
@@ -27,7 +27,8 @@ func TestLook(t *testing.T) {
 		"runs":              {"LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\nResult=success\nExecMainCode=0\nExecMainStatus=0\n", State{Name: name, Installed: true, AtBoot: true, Activity: Running}},
 		"stopped":           {"LoadState=loaded\nActiveState=inactive\nSubState=dead\nUnitFileState=enabled\nResult=success\nExecMainCode=1\nExecMainStatus=0\n", State{Name: name, Installed: true, AtBoot: true, Activity: Stopped}},
 		"a wrong file":      {"LoadState=loaded\nActiveState=failed\nSubState=failed\nUnitFileState=enabled\nResult=exit-code\nExecMainCode=1\nExecMainStatus=2\n", State{Name: name, Installed: true, AtBoot: true, Activity: Failed, Ended: "exit code 2"}},
-		"again and again":   {"LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nUnitFileState=enabled\nResult=exit-code\nExecMainCode=1\nExecMainStatus=1\n", State{Name: name, Installed: true, AtBoot: true, Activity: Starting, Ended: "exit code 1"}},
+		"again and again":   {"LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nUnitFileState=enabled\nResult=exit-code\nExecMainCode=1\nExecMainStatus=1\nNRestarts=3\n", State{Name: name, Installed: true, AtBoot: true, Activity: Starting, Ended: "exit code 1", Restarts: 3}},
+		"killed just now":   {"LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nUnitFileState=enabled\nResult=signal\nExecMainCode=2\nExecMainStatus=9\nNRestarts=0\n", State{Name: name, Installed: true, AtBoot: true, Activity: Starting, Ended: "signal 9"}},
 		"killed":            {"LoadState=loaded\nActiveState=failed\nSubState=failed\nUnitFileState=disabled\nResult=signal\nExecMainCode=2\nExecMainStatus=9\n", State{Name: name, Installed: true, Activity: Failed, Ended: "signal 9"}},
 		"never got started": {"LoadState=loaded\nActiveState=failed\nSubState=failed\nUnitFileState=enabled-runtime\nResult=resources\nExecMainCode=0\nExecMainStatus=0\n", State{Name: name, Installed: true, AtBoot: true, Activity: Failed, Ended: "resources"}},
 		"starting":          {"LoadState=loaded\nActiveState=activating\nSubState=start\nUnitFileState=enabled\nResult=success\nExecMainCode=0\nExecMainStatus=0\n", State{Name: name, Installed: true, AtBoot: true, Activity: Starting}},

@@ -20,6 +20,9 @@ type State struct {
 	AtBoot    bool     `json:"at_boot"`   // somebody has chosen to have it
 	Activity  Activity `json:"activity,omitempty"`
 	Ended     string   `json:"ended,omitempty"` // how it ended the last time, where that was no stop
+	// Restarts is how often the manager has started it again since somebody started it; 0 also where
+	// the manager does not count.
+	Restarts int `json:"restarts,omitempty"`
 	// Back is when a service that was stopped for a while is started again; zero: it is not.
 	Back time.Time `json:"back,omitzero"`
 }
