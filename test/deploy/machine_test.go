@@ -63,6 +63,7 @@ func (n *network) wire(node, dev, sw, addr string) {
 type machine struct {
 	t          *testing.T
 	name, root string
+	node       string // its name on the pages, and to itself
 	space      string // network namespace
 	tun        string // a TUN device as udev makes it, for everyone
 	cmd        *exec.Cmd
@@ -71,7 +72,7 @@ type machine struct {
 
 func (r release) machine(t *testing.T, n *network, node string) *machine {
 	t.Helper()
-	m := &machine{t: t, name: n.name + node, root: r.layer(t), space: "/run/netns/" + n.name + node, tun: filepath.Join(t.TempDir(), "tun")}
+	m := &machine{t: t, name: n.name + node, node: node, root: r.layer(t), space: "/run/netns/" + n.name + node, tun: filepath.Join(t.TempDir(), "tun")}
 	if err := unix.Mknod(m.tun, unix.S_IFCHR|0o666, int(unix.Mkdev(10, 200))); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func (r release) machine(t *testing.T, n *network, node string) *machine {
 func (m *machine) boot() {
 	m.t.Helper()
 	m.cmd = exec.Command("systemd-nspawn", "-q", "-D", m.root, "--register=no", "--keep-unit", "--network-namespace-path="+m.space,
-		"--machine="+m.name, "--bind="+m.tun+":/dev/net/tun", "--capability=CAP_NET_ADMIN", "--property=DeviceAllow=/dev/net/tun", "-b")
+		"--machine="+m.name, "--hostname="+m.node, "--bind="+m.tun+":/dev/net/tun", "--capability=CAP_NET_ADMIN", "--property=DeviceAllow=/dev/net/tun", "-b")
 	m.cmd.Env = append(os.Environ(), "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network") // a host lets root write its network settings
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	console, err := os.Create(filepath.Join(filepath.Dir(m.root), "console"))

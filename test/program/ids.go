@@ -24,7 +24,7 @@ var (
 )
 
 // nodeID finds an id where the commands print one: in a line's first column, or behind what it is of.
-var nodeID = regexp.MustCompile(`(?m)(?:^|\bid +|\b(?:device|connector|tunnel|client)[ :/])([a-z2-7]{16})\b`)
+var nodeID = regexp.MustCompile(`(?m)(?:^|\bid +|\b(?:device|connector|tunnel|client)(?:[ :/]|":"))([a-z2-7]{16})\b`)
 
 // Hide replaces every id in what was printed.
 func (i *IDs) Hide(text string) string {

@@ -50,7 +50,11 @@ var replaced = []struct {
 	{regexp.MustCompile(someMoment + `:\d\d`), someMoment + ":00"},
 	{regexp.MustCompile(`\b(until|at) \d\d:\d\d:\d\d\b`), "${1} 03:10:00"},
 	{regexp.MustCompile(`\b(up|down|seen|up for|down for) \d+s\b`), "${1} 5s"},
+	{regexp.MustCompile(`belongs to user \d+`), "belongs to user 62791"}, // systemd's choice: DynamicUser=
+	{regexp.MustCompile(`"count":\d+`), `"count":17`},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)`), strings.Replace(someMoment, " ", "T", 1) + ":00.000000000Z"},
 	{regexp.MustCompile(`\(\d+ times\)`), "(17 times)"},
+	{regexp.MustCompile(`(?m)^(\S+@\S+ +\S+ +\S+ +)\d+( +` + someMoment + `)`), "${1}17${2}"}, // of policy denials
 	{regexp.MustCompile(`\blinux/\w+`), "linux/amd64"},
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""},
 }

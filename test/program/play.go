@@ -26,7 +26,7 @@ type Play struct {
 
 // looks is what only looks at something, and may be typed again until it is as it should be: what
 // others notice in their time.
-var looks = regexp.MustCompile(`^(ping|traceroute|oneping (\S+ )?(trace|ping|status|list|show|get|check|explain|denials)\b)`)
+var looks = regexp.MustCompile(`^(ping|traceroute|oneping (\S+ )?(trace|ping|status|list|show|get|check|explain|denials|logs)\b)`)
 
 // Job plays one transcript. It has to print what the page shows; with ONEPING_UPDATE=1 what it prints
 // becomes that. A command of ours ends with exit code 0 unless the page shows its error.
