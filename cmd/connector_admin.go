@@ -50,9 +50,10 @@ func newConnectorRevokeCmd() *cobra.Command {
 		Short: "Put connectors out for good; their links end within a second",
 		Long: `revoke ends the links of connectors, named by id or the beginning of it, with
 all that runs over them. Their certificates are refused from now on, and their
-keys do not enrol again. Whoever has the tunnel's token can still enrol with
-another key: make a new one with "oneping tunnel token NAME --rotate", or put
-everybody out who had the old one with "--rotate --evict".
+keys do not enrol again: one that gets a newer token, as its --token-file, makes
+another key. Whoever has the tunnel's token can still enrol with another key: make
+a new one with "oneping tunnel token NAME --rotate", or put everybody out who had
+the old one with "--rotate --evict".
 It speaks to the edge on this machine.`,
 		Example: "  oneping connector revoke jr4a66ryo4rdgjr2",
 		Args:    someIDs("oneping connector list shows them"),

@@ -111,7 +111,7 @@ func (a *Authority) permit(id proto.Identity, hash []byte) error {
 	}
 	switch {
 	case revoked:
-		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" was revoked", enrolAdvice(id.Role))
+		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" was revoked", returnAdvice(id.Role))
 	case !known:
 		return refuse(proto.CodeRevoked, string(id.Role)+" "+id.ID+" is not known here", enrolAdvice(id.Role))
 	case !bytes.Equal(stored, hash):

@@ -30,6 +30,11 @@ func enrolAdvice(role proto.Role) string {
 	return "enrol again: " + commands + ", on the edge"
 }
 
+// returnAdvice says how a node of a role that was revoked gets in again: with a token made since.
+func returnAdvice(role proto.Role) string {
+	return "to let it in again, make a new token on the edge, " + process.NewTokenCommand(role) + ", and start it with --token-file"
+}
+
 // renewalAdvice says what becomes of a certificate that has expired.
 func renewalAdvice(role proto.Role) string {
 	return "it renews by itself at the next start for 180 days; after that, " + enrolAdvice(role)

@@ -42,7 +42,7 @@ func (e *CloseError) hint() string {
 	case !e.Remote && e.Code == proto.CodeTimeout:
 		return "is the edge running, and may UDP pass between here and there?"
 	case e.Remote && e.Code == proto.CodeRevoked:
-		return "to let it in again, make a token on the edge and start it with --token-file"
+		return "to let it in again, make a new token on the edge and start it with --token-file"
 	case e.Remote && e.Code == proto.CodeReplaced:
 		return "another machine runs with a copy of this one's state directory: one of them needs a token and a state directory of its own"
 	}

@@ -14,7 +14,7 @@ func TestPutOutNodeIsAdvised(t *testing.T) {
 	revoked := &link.CloseError{Code: proto.CodeRevoked, Remote: true, Text: "revoked"}
 	for role, want := range map[proto.Role]string{
 		proto.RoleClient:    "to let it in again, make a token on the edge (oneping device token --user USER) and start it with --token-file",
-		proto.RoleConnector: "to let it in again, make a token on the edge (oneping tunnel token NAME) and start it with --token-file",
+		proto.RoleConnector: "to let it in again, make a token on the edge (oneping tunnel token NAME --rotate) and start it with --token-file",
 	} {
 		n := New(Config{Role: role})
 		if err := n.advised(revoked); advice.Of(err) != want || !errors.Is(err, revoked) || err.Error() != revoked.Error() {

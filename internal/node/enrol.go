@@ -46,7 +46,7 @@ func (n *Node) Enrol(ctx context.Context) error {
 			Advice: "pass --token-file F, or set " + process.TokenVariable + "; the edge prints one: oneping " + process.TokenCommand(n.cfg.Role),
 		}
 	case id.cert == nil:
-		return n.enrolWith(ctx, tok)
+		return n.enrolAfresh(ctx, tok)
 	case err != nil:
 		n.cfg.Log.Warn("token ignored: this node has enrolled already", zap.Error(err))
 	case have && n.differs(tok, id):
@@ -91,7 +91,30 @@ func (n *Node) enrolAnew(ctx context.Context, tok proto.Token, id identity) erro
 	}
 	n.cfg.Log.Warn("token ignored: the edge refused it, and this node has enrolled already",
 		zap.String(obs.FieldReason, no.Error()), zap.String(obs.FieldToken, tok.ID))
-	return n.refresh(ctx)
+	if err := n.refresh(ctx); !isRevoked(err) {
+		return err
+	}
+	return n.enrolAfresh(ctx, tok)
+}
+
+func isRevoked(err error) bool {
+	no, ok := errors.AsType[*link.RefusedError](err)
+	return ok && no.Code == proto.CodeRevoked
+}
+
+// enrolAfresh enrols a node that has no other way in. The key of a connector that was revoked enrols
+// nowhere in its tunnel; with a token that was made since, it does so with another key. The token
+// that it has does not do: it lies beside the key, and nobody would ever be put out.
+func (n *Node) enrolAfresh(ctx context.Context, tok proto.Token) error {
+	err := n.enrolWith(ctx, tok)
+	if id := n.current(); !isRevoked(err) || id.cert != nil && !n.differs(tok, id) {
+		return err
+	}
+	n.cfg.Log.Warn("this node was revoked: it enrols anew, with another key, as it has another token", zap.String(obs.FieldToken, tok.ID))
+	if err := n.replaceKey(); err != nil {
+		return err
+	}
+	return n.enrolWith(ctx, tok)
 }
 
 // refresh renews the certificate when it has expired or has not begun. n.work is held.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -177,6 +178,20 @@ func (n *Node) makeKey() error {
 	n.key = key
 	n.write(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	return nil
+}
+
+// replaceKey makes another key in the place of one that is of no use any more. The certificate for it
+// goes first: a start between the two finds a node that has not enrolled.
+func (n *Node) replaceKey() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unwritten = slices.DeleteFunc(n.unwritten, func(f unwritten) bool { return f.name == identityFile })
+	if n.cfg.StateDir != "" {
+		if err := os.Remove(n.path(identityFile)); err != nil && !errors.Is(err, fs.ErrNotExist) && !process.Unwritable(err) {
+			return fmt.Errorf("replace key: %w", err)
+		}
+	}
+	return n.makeKey()
 }
 
 // write keeps a file. Where the state directory cannot be written, this node lives in memory, and

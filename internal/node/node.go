@@ -47,7 +47,7 @@ type Node struct {
 	clock     edgeClock
 	asked     time.Time // when the last Request was made
 	stale     bool      // the edge said that the certificate is no good
-	gone      bool      // the edge does not know this connector any more
+	gone      bool      // the edge does not know this connector any more, or has revoked it
 	trying    pending   // at enrolment, or at renewal of what has expired
 }
 

@@ -103,7 +103,7 @@ func (n *Node) LinkEnded(err error) {
 		n.stale = true
 	case closed.Code == proto.CodeRevoked && n.cfg.Role == proto.RoleConnector && n.cfg.TokenSource != nil:
 		// A connector that was away for long is forgotten; its tunnel's token lets it in again,
-		// unless it was rotated.
+		// unless it was rotated. One that was revoked gets in again with a newer token alone.
 		n.gone = true
 	}
 }

@@ -88,7 +88,7 @@ func (n *Node) prepare(ctx context.Context) error {
 	return n.refresh(ctx)
 }
 
-// returnWith enrols a forgotten connector again with its tunnel's token.
+// returnWith enrols a connector that was forgotten or revoked again with its tunnel's token.
 func (n *Node) returnWith(ctx context.Context) error {
 	tok, have, err := n.token(ctx)
 	if err != nil {
@@ -100,7 +100,7 @@ func (n *Node) returnWith(ctx context.Context) error {
 			Advice: "pass the tunnel's token: oneping tunnel token NAME prints it",
 		})
 	}
-	if err := n.enrolWith(ctx, tok); err != nil {
+	if err := n.enrolAfresh(ctx, tok); err != nil {
 		return err
 	}
 	n.mu.Lock()

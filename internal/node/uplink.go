@@ -92,7 +92,7 @@ func (n *Node) advised(err error) error {
 	if !ok || !closed.Remote || closed.Code != proto.CodeRevoked {
 		return err
 	}
-	return advice.With(err, "to let it in again, make a token on the edge (oneping "+process.TokenCommand(n.cfg.Role)+") and start it with --token-file")
+	return advice.With(err, "to let it in again, make a token on the edge ("+process.NewTokenCommand(n.cfg.Role)+") and start it with --token-file")
 }
 
 // tookOver says whether a link ended because another one of its identity took over.

@@ -44,11 +44,7 @@ const anew = " --rotate"
 // forRole returns err with the advice for a node of that role.
 func forRole(role proto.Role, err error) error {
 	hint, command := advice.Of(err), "oneping "+TokenCommand(role)
-	afresh := command
-	if role == proto.RoleConnector {
-		afresh += anew
-	}
-	mended := strings.NewReplacer(anyToken+anew, afresh, anyToken, command).Replace(hint)
+	mended := strings.NewReplacer(anyToken+anew, NewTokenCommand(role), anyToken, command).Replace(hint)
 	if mended != hint {
 		return advice.With(err, mended)
 	}
@@ -305,6 +301,15 @@ func TokenCommand(role proto.Role) string {
 		return "tunnel token NAME"
 	}
 	return "device token --user USER"
+}
+
+// NewTokenCommand returns the command line that makes, for a node of that role, a token that no node
+// has had.
+func NewTokenCommand(role proto.Role) string {
+	if role == proto.RoleConnector {
+		return "oneping " + TokenCommand(role) + anew
+	}
+	return "oneping " + TokenCommand(role)
 }
 
 func openHint(err error) string {
