@@ -40,7 +40,7 @@ with the statistics, Ctrl-\ shows them meanwhile.`,
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
 	}, ": an object a line")
 	set := cmd.Flags()
-	set.IntVarP(&f.count, "count", "c", 0, "end after `N` replies; 0: do not")
+	set.IntVarP(&f.count, "count", "c", 0, "end after `N` replies (default: at Ctrl-C)")
 	set.VarP(&f.every, "interval", "i", "`SECONDS` between two requests, at least 0.002")
 	set.IntVarP(&f.size, "size", "s", 56, "`BYTES` of payload")
 	set.VarP(&f.linger, "timeout", "W", "wait `SECONDS` for the last reply where none has come; 0: without end")
@@ -55,11 +55,11 @@ with the statistics, Ctrl-\ shows them meanwhile.`,
 	return cmd
 }
 
-// check refuses what cannot be sent.
-func (f *pingFlags) check() error {
+// check refuses what cannot be sent; counted says that there is a --count.
+func (f *pingFlags) check(counted bool) error {
 	const fastest, largest = 2 * time.Millisecond, 65507
 	switch {
-	case f.count < 0:
+	case counted && f.count < 1:
 		return fmt.Errorf("--count %d: want at least 1", f.count)
 	case time.Duration(f.every) < fastest:
 		return fmt.Errorf("--interval %s: want at least 0.002 seconds", f.every.String())
@@ -92,7 +92,7 @@ type pingPrinter interface {
 
 // run pings a host.
 func (f *pingFlags) run(c *cobra.Command, host string) error {
-	if err := f.check(); err != nil {
+	if err := f.check(c.Flags().Changed("count")); err != nil {
 		return wrongUse(err, seeHelp(c))
 	}
 	df, err := parseFragment(f.fragment)

@@ -31,6 +31,7 @@ func TestWrongProbes(t *testing.T) {
 		"trace -6 127.0.0.1":         "find 127.0.0.1: it is an address of the other family",
 		"ping -4 -6 127.0.0.1":       "want one of -4 and -6, and got 2",
 		"ping -c -1 127.0.0.1":       "--count -1: want at least 1",
+		"ping -c 0 127.0.0.1":        "--count 0: want at least 1",
 		"ping -i 0.001 127.0.0.1":    "--interval 0.001: want at least 0.002 seconds",
 		"ping -s 65508 127.0.0.1":    "--size 65508: want 0 to 65507",
 		"ping -s -1 127.0.0.1":       "--size -1: want 0 to 65507",

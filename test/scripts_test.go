@@ -276,3 +276,26 @@ func TestSectionsSideBySide(t *testing.T) {
 		t.Errorf("process %s goes on", pid)
 	}
 }
+
+// TestOneTestCommand: what the CI runs is the README's second command, as it stands there.
+func TestOneTestCommand(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```$").FindAllSubmatch(readme, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("README has %d commands, want two", len(blocks))
+	}
+	ci, err := os.ReadFile("../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^exec "\$\(dirname "\$\{BASH_SOURCE\[0\]\}"\)/\.\./(\S+)"(.*) </dev/null$`).FindSubmatch(ci)
+	if m == nil {
+		t.Fatal(".ci/run runs no command of the tree")
+	}
+	if got, want := string(m[1])+string(m[2]), strings.TrimSpace(string(blocks[1][1])); got != want {
+		t.Errorf(".ci/run runs %q, and README says %q", got, want)
+	}
+}
