@@ -71,7 +71,7 @@ type Presence struct {
 type Handler struct {
 	cfg      Config
 	mux      *http.ServeMux
-	applying sync.Mutex // held while a policy is compared with the one in force and put in its place, or follows a tunnel's new name
+	applying sync.Mutex // held while a policy is compared with the one in force and put in its place, or follows a tunnel's new name, and while a tunnel is deleted
 }
 
 // New returns the API's handler.

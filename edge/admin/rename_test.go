@@ -51,3 +51,23 @@ func TestRenameTunnelWhileAPolicyIsApplied(t *testing.T) {
 		old, name = name, old
 	}
 }
+
+// A tunnel that is deleted while a policy with it is applied is gone, and the policy refused; or it
+// stays, as the policy names it: no grant is left that names nothing.
+func TestDeleteTunnelWhileAPolicyIsApplied(t *testing.T) {
+	a := newAPI(t)
+	for range 40 {
+		a.do("POST", "/v1/tunnels", map[string]string{"name": "office"}, nil) // where it was deleted
+		a.do("PUT", "/v1/policy", map[string]string{"text": "grants: []"}, nil)
+		applied := make(chan int, 1)
+		go func() {
+			applied <- a.do("PUT", "/v1/policy", map[string]string{"text": `grants: [{id: eng, who: [alice], to: ["tunnel:office"], how: [icmp]}]`}, nil)
+		}()
+		deleted := a.do("DELETE", "/v1/tunnels/office", nil, nil)
+		code := <-applied
+		sn := a.store.Snapshot()
+		if _, there := sn.Tunnel("office"); !there && len(sn.Policy.GrantsTo("office")) > 0 {
+			t.Fatalf("applied with %d, deleted with %d: the policy names a tunnel that is gone", code, deleted)
+		}
+	}
+}

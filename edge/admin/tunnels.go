@@ -109,6 +109,8 @@ func namedAlready(grants []string) string {
 
 func (h *Handler) deleteTunnel(r *http.Request) (any, error) {
 	name := r.PathValue("name")
+	h.applying.Lock() // a policy that is being applied may name the tunnel, and then it stays
+	defer h.applying.Unlock()
 	if err := h.cfg.Store.DeleteTunnel(r.Context(), name); err != nil {
 		return nil, err
 	}
