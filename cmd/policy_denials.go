@@ -21,8 +21,10 @@ func newPolicyDenialsCmd() *cobra.Command {
 		Long: `denials sums up what the edge has denied since it was started, the newest first:
 one line for each user, destination and service. A service is written as a grant
 would allow it; trace stands for the probes of traceroute, tracepath and mtr. The
-decision is the id of the last of them, for "oneping policy explain". It lists
-4,096 lines at most, 512 of one user; the edge's log has them, too, as "denied".`,
+decision is the id of the last of them, for "oneping policy explain". More than 32
+ports of one destination are one line, the range that they are in: tcp:1-65535. It
+lists 4,096 lines at most, 512 of one user, the last of which sums up the oldest,
+without a destination: others. The edge's log has them, too, as "denied".`,
 		Example: "  oneping policy denials\n  oneping policy denials --user alice@example.com --since 1h",
 		Args:    exactArgs(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -52,7 +54,11 @@ func writeDenials(w io.Writer, list []policy.Denied) error {
 	t := &term.Table{Empty: "-"}
 	t.Row("USER", "DESTINATION", "SERVICE", "COUNT", "FIRST", "LAST", "DECISION")
 	for _, d := range list {
-		t.Row(d.User, d.Dst.String(), d.Service, fmt.Sprint(d.Count), term.Second(d.First), term.Second(d.Last), d.ID.String())
+		dst := ""
+		if d.Dst.IsValid() { // others have none
+			dst = d.Dst.String()
+		}
+		t.Row(d.User, dst, d.Service, fmt.Sprint(d.Count), term.Second(d.First), term.Second(d.Last), d.ID.String())
 	}
 	return t.Print(w)
 }

@@ -74,10 +74,12 @@ func TestWriteDenials(t *testing.T) {
 	list := []policy.Denied{
 		{User: "alice@example.com", Dst: netip.MustParseAddr("172.16.10.120"), Service: "tcp:22", First: at, Last: at.Add(time.Hour), Count: 12, ID: 0x5f0c1d2e3a4b5968},
 		{User: "bob@example.com", Dst: netip.MustParseAddr("fd00::1"), Service: "trace", First: at, Last: at, Count: 1, ID: 0x0c1d2e3a4b5968ff},
+		{User: "bob@example.com", Service: "others", First: at, Last: at, Count: 3, ID: 0x0c1d2e3a4b5968fe},
 	}
 	const want = `USER               DESTINATION    SERVICE  COUNT  FIRST                LAST                 DECISION
 alice@example.com  172.16.10.120  tcp:22   12     2026-11-27 12:00:00  2026-11-27 13:00:00  5f0c1d2e3a4b5968
 bob@example.com    fd00::1        trace    1      2026-11-27 12:00:00  2026-11-27 12:00:00  0c1d2e3a4b5968ff
+bob@example.com    -              others   3      2026-11-27 12:00:00  2026-11-27 12:00:00  0c1d2e3a4b5968fe
 `
 	var b strings.Builder
 	if err := writeDenials(&b, list); err != nil || b.String() != want {

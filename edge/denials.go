@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,7 +18,8 @@ const (
 )
 
 // tellDenials writes to the log what was denied, summed up: one line for each user, destination and
-// service, and one a minute where it goes on. The log's limit holds for each user.
+// service, and one a minute where it goes on. A user has so many lines as the log's limit lets
+// through; others of his are one line.
 func (e *Edge) tellDenials(ctx context.Context) error {
 	again := time.NewTicker(tellEvery)
 	defer again.Stop()
@@ -35,7 +37,15 @@ func (e *Edge) tellDenials(ctx context.Context) error {
 		}
 		for _, d := range e.denials.Untold(time.Now()) {
 			e.cfg.Log.Info("denied", obs.Known(d.User), zap.String(obs.FieldUser, d.User), zap.String(obs.FieldDevice, d.Device),
-				zap.Stringer("destination", d.Dst), zap.String("service", d.Service), zap.Uint64("count", d.Count), zap.Time("first", d.First), zap.Stringer("decision", d.ID))
+				destination(d.Dst), zap.String("service", d.Service), zap.Uint64("count", d.Count), zap.Time("first", d.First), zap.Stringer("decision", d.ID))
 		}
 	}
+}
+
+// destination is the field of a denial's; others have none.
+func destination(a netip.Addr) zap.Field {
+	if !a.IsValid() {
+		return zap.Skip()
+	}
+	return zap.Stringer("destination", a)
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,4 +97,112 @@ func TestSumsAreBounded(t *testing.T) {
 	if got := l.Denials("quiet", time.Time{}); len(got) != 1 {
 		t.Errorf("of who was denied once: %+v", got)
 	}
+}
+
+// TestAScanIsOneLine: all ports of a destination, and nothing of it is lost.
+func TestAScanIsOneLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, l := compiled(t, good), NewLog()
+		carol, dst := c.Principal("d1", "carol"), netip.MustParseAddr("172.16.10.1")
+		began, told := time.Now().UTC(), uint64(0)
+		tell := func(want ...string) {
+			t.Helper()
+			var got []string
+			for _, d := range l.Untold(time.Now()) {
+				told += d.Count
+				got = append(got, fmt.Sprint(d.Service, " ", d.Count))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("the log has %v, want %v", got, want)
+			}
+		}
+		for port := 1; port <= 65535; port++ {
+			l.Deny(c, carol, Target{Dst: dst, Proto: TCP, Port: uint16(port)})
+			if port == 1 || port == 40 {
+				tell(map[int][]string{1: {"tcp:1 1"}, 40: {"tcp:1-40 39"}}[port]...)
+				time.Sleep(time.Second)
+			}
+		}
+		id, _ := l.Deny(c, carol, Target{Dst: dst, Proto: TCP, Port: 22})
+		tell()
+		time.Sleep(tellAgain)
+		tell("tcp:1-65535 65496")
+		want := Denied{"carol", "d1", dst, "tcp:1-65535", began, began.Add(2 * time.Second), 65536, id}
+		if got := l.Denials("", time.Time{}); len(got) != 1 || got[0] != want {
+			t.Errorf("denials %+v, want %+v", got, want)
+		}
+		if told != 65536 {
+			t.Errorf("told of %d", told)
+		}
+	})
+}
+
+// TestNothingDeniedIsLost: the counts of a user's lines are what he was denied, in the log and in the
+// list, however many destinations they were, and the log has no more lines than its limit lets through.
+func TestNothingDeniedIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, l := compiled(t, good), NewLog()
+		told, lines := map[string]uint64{}, map[string]int{}
+		tell := func() {
+			for _, d := range l.Untold(time.Now()) {
+				told[d.User] += d.Count
+				lines[d.User]++
+			}
+		}
+		const users, hosts = 300, 700
+		want := map[string]uint64{}
+		for user := range users {
+			name := fmt.Sprint("scan", user)
+			p, a := c.Principal("d", name), netip.MustParseAddr("10.0.0.1")
+			for host := range hosts + user {
+				l.Deny(c, p, Target{Dst: a, Proto: []Proto{ICMP, TCP, UDP}[host%3], Port: uint16(host % 50)})
+				if host%100 == 0 {
+					a = a.Next()
+				} else if host%7 > 0 {
+					a = a.Next()
+				}
+				want[name]++
+			}
+			if user%10 == 0 {
+				time.Sleep(time.Second)
+				tell()
+			}
+		}
+		for range 3 {
+			time.Sleep(tellAgain)
+			tell()
+		}
+		sum := func(of map[string]uint64) (n uint64) {
+			for _, v := range of {
+				n += v
+			}
+			return n
+		}
+		all := l.Denials("", time.Time{})
+		listed := map[string]uint64{}
+		for _, d := range all {
+			listed[d.User] += d.Count
+		}
+		for _, got := range []map[string]uint64{told, listed} {
+			if sum(got) != sum(want) {
+				t.Errorf("%d in all, want %d", sum(got), sum(want))
+			}
+			for user, n := range got {
+				if user != "" && n > want[user] {
+					t.Errorf("%d of %s, want %d", n, user, want[user])
+				}
+			}
+			if got["scan0"] != want["scan0"] || got["scan100"] != want["scan100"] {
+				t.Errorf("of scan0 %d, want %d; of scan100 %d, want %d", got["scan0"], want["scan0"], got["scan100"], want["scan100"])
+			}
+		}
+		if len(all) > maxDenied {
+			t.Errorf("%d lines", len(all))
+		}
+		for user, n := range lines {
+			if n > maxLines+4 { // four minutes
+				t.Errorf("%s has %d lines", user, n)
+			}
+		}
+	})
 }

@@ -31,7 +31,7 @@ type Log struct {
 	mu      sync.Mutex
 	devices map[string]*history
 	ids     map[proto.DecisionID]*denial
-	sums    sums
+	sums    *sums
 }
 
 type history struct {
