@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/oneping/oneping/client"
 	"github.com/oneping/oneping/internal/advice"
@@ -115,6 +116,9 @@ func (p *presence) notRunning() {
 		return
 	case p.Service == nil:
 		p.State, p.Hint = stateStopped, "start it: oneping "+string(p.Role)+" "+starts(p.Role)
+		if ofService(p.StateDir) {
+			p.Hint = serviceAgain(p.Role)
+		}
 	case p.Service.Activity == service.Starting && p.Service.Ended != "" && p.Service.Restarts == 0:
 		p.State, p.Hint = stateStarting, "repeat in a moment; "+service.WhereItSays(p.Role)+" says why it ended"
 		p.Missing = "its service " + service.Name(p.Role) + " ended (" + p.Service.Ended + ") and is being started again"
@@ -191,6 +195,19 @@ func usedStateDir(role proto.Role) string {
 		}
 	}
 	return ""
+}
+
+// ofService says that a state directory is where systemd keeps that of a service: there, or what leads
+// there (DynamicUser= in systemd.exec(5)). It belongs to the service's user, also when that is gone.
+func ofService(dir string) bool {
+	const private = "private/oneping/"
+	target, _ := os.Readlink(dir)
+	return strings.HasPrefix(dir, "/var/lib/"+private) || strings.Contains(target, private)
+}
+
+// serviceAgain is the hint for a role whose service was uninstalled, and whose state is there.
+func serviceAgain(role proto.Role) string {
+	return "its state is that of a service, which was uninstalled; to have it again: sudo oneping " + string(role) + " service install"
 }
 
 // fewPrefixes names the first of a list of prefixes.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,6 +162,26 @@ hint: look there
 		if got := serviceWords(&s); got != words {
 			t.Errorf("%q, want %q", got, words)
 		}
+	}
+}
+
+// TestOfService: a directory of a service is known by where it is, and by what leads there.
+func TestOfService(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("../private/oneping/client", link); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{
+		"/var/lib/private/oneping/client": true, link: true, dir: false, filepath.Join(dir, "none"): false, "": false,
+	} {
+		if got := ofService(path); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	p := presence{Role: proto.RoleClient, State: stateAbsent, StateDir: link}
+	if p.notRunning(); p.State != stateStopped || p.Hint != serviceAgain(proto.RoleClient) {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -88,6 +88,9 @@ func besideService(ctx context.Context, err error, role proto.Role) error {
 	if hint := serviceHas(&s, role, errors.Is(err, process.ErrNotOwner)); hint != "" {
 		return advice.With(err, hint)
 	}
+	if errors.Is(err, process.ErrNotOwner) && !s.Chosen() && ofService(usedStateDir(role)) {
+		return advice.With(err, serviceAgain(role))
+	}
 	return err
 }
 

@@ -129,7 +129,7 @@ func (r release) services(t *testing.T) {
 
 	for _, node := range nodes {
 		m := machines[node]
-		m.run("rm -f *.token *.yaml *.deb *.gz *.backup")
+		m.run("rm -rf *.token *.yaml *.deb *.gz *.backup other")
 		for line := range strings.Lines(blocks(t, "sh", "remove")) {
 			m.run(strings.Replace(line, "oneping client ", "oneping "+role[node]+" ", 1))
 		}
