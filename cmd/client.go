@@ -34,8 +34,9 @@ traceroute and curl report comes from the path behind it.`,
 
 // clientFlags are the flags of up.
 type clientFlags struct {
-	path  string // of the configuration file
-	given client.File
+	path      string // of the configuration file
+	tokenFile string // of file and flags
+	given     client.File
 }
 
 func (f *clientFlags) bind(cmd *cobra.Command) {
@@ -62,6 +63,7 @@ func (f *clientFlags) load(cmd *cobra.Command) (client.File, error) {
 // over lays the flags over what a file says.
 func (f *clientFlags) over(cmd *cobra.Command, file client.File) (_ client.File, err error) {
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
+	f.tokenFile = file.TokenFile
 	if file.StateDir, err = stateDirOf(proto.RoleClient, over(cmd, "state-dir", f.given.StateDir, file.StateDir)); err != nil {
 		return file, badConfig(cmd, f.path, err)
 	}
@@ -126,7 +128,7 @@ removes all of it, or until "oneping client repair".`,
 			}
 			memory.Keep(cfg.Memory)
 			defer obs.TakeStd(cfg.Log)()
-			return runRole(c, proto.RoleClient, cl.Run)
+			return besideToken(c.Context(), runRole(c, proto.RoleClient, cl.Run), proto.RoleClient, f.tokenFile)
 		},
 	}
 	f.bind(cmd)

@@ -43,6 +43,7 @@ one tunnel serve it together.`,
 // connectorFlags are the flags of run.
 type connectorFlags struct {
 	path        string // of the configuration file
+	tokenFile   string // of file and flags
 	stateDir    string
 	given       connector.File
 	allow, deny []string
@@ -78,6 +79,7 @@ func (f *connectorFlags) load(cmd *cobra.Command) (connector.File, error) {
 		return file, err
 	}
 	file.TokenFile = over(cmd, "token-file", f.given.TokenFile, file.TokenFile)
+	f.tokenFile = file.TokenFile
 	if file.StateDir, err = stateDirOf(proto.RoleConnector, over(cmd, "state-dir", f.stateDir, file.StateDir)); err != nil {
 		return file, badConfig(cmd, f.path, err)
 	}
@@ -140,7 +142,7 @@ the whole way from the connector to a server shows as one hop.`,
 			}
 			memory.Keep(cfg.Memory)
 			defer obs.TakeStd(cfg.Log)()
-			return runRole(c, proto.RoleConnector, cn.Run)
+			return besideToken(c.Context(), runRole(c, proto.RoleConnector, cn.Run), proto.RoleConnector, f.tokenFile)
 		},
 	}
 	f.bind(cmd)
