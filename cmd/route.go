@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/oneping/oneping/edge/admin"
+	"github.com/oneping/oneping/edge/model"
 )
 
 func newRouteCmd() *cobra.Command {
@@ -48,22 +49,31 @@ second. A prefix that is shorter than /8 (IPv6: /32) is asked about, or wants
 				return err
 			}
 			if a.json {
-				return errors.Join(sayRoute(c, r, io.Discard), a.print(c, &r, nil))
+				return errors.Join(sayRoute(c, args[0], r, io.Discard), a.print(c, &r, nil))
 			}
-			return sayRoute(c, r, c.OutOrStdout())
+			return sayRoute(c, args[0], r, c.OutOrStdout())
 		},
 	}
 	sure.bind(cmd)
 	return a.bind(cmd)
 }
 
-// sayRoute tells a person that a route was added, and what it still lacks.
-func sayRoute(c *cobra.Command, r admin.Route, w io.Writer) error {
+// sayRoute tells a person that a route was added, and what it still lacks; written is its prefix as
+// that person wrote it.
+func sayRoute(c *cobra.Command, written string, r admin.Route, w io.Writer) error {
 	err := line("route %s to tunnel %s added", r.Prefix, r.Tunnel)(w)
+	hintLength(c, written)
 	if r.Hint != "" {
 		hint(c, "%s", r.Hint)
 	}
 	return err
+}
+
+// hintLength says of an address that looks like a network's what is to be written for that.
+func hintLength(c *cobra.Command, written string) {
+	if text := model.MeantLength(written); text != "" {
+		hint(c, "%s", text)
+	}
 }
 
 func newRouteListCmd() *cobra.Command {
@@ -175,7 +185,9 @@ func newRouteCaptureAddCmd() *cobra.Command {
 			if err := a.edge().AddCapture(c.Context(), args[0], true); err != nil {
 				return err
 			}
-			return a.print(c, struct{}{}, line("clients capture %s", args[0]))
+			err := a.print(c, struct{}{}, line("clients capture %s", args[0]))
+			hintLength(c, args[0])
+			return err
 		},
 	}
 	sure.bind(cmd)

@@ -147,6 +147,25 @@ func TestTokenNamed(t *testing.T) {
 	}
 }
 
+// TestNetworkWithoutLength: who routes or captures what looks like a network, and is one address, hears
+// so.
+func TestNetworkWithoutLength(t *testing.T) {
+	dir := startEdge(t)
+	const want = "hint: 172.16.11.0 is one address; a network has a length: 172.16.11.0/24\n"
+	for _, args := range [][]string{
+		{"tunnel", "create", "office", "--route", "172.16.11.0"},
+		{"route", "delete", "172.16.11.0"},
+		{"route", "add", "172.16.11.0", "office"},
+		{"route", "capture", "add", "172.16.11.0"},
+		{"route", "capture", "add", "172.16.11.0/32"},
+	} {
+		_, stderr := oneping(t, append(args, "--state-dir", dir)...)
+		if said := args[len(args)-1] != "172.16.11.0/32" && args[1] != "delete"; strings.Contains(stderr, want) != said {
+			t.Errorf("%q: %s", args, stderr)
+		}
+	}
+}
+
 // TestTunnelCreateJSON: one command gives one document, with the routes in it.
 func TestTunnelCreateJSON(t *testing.T) {
 	dir := startEdge(t)

@@ -79,7 +79,7 @@ stays: go on with "oneping route add".`,
 			for _, prefix := range routes {
 				r, err := a.edge().AddRoute(c.Context(), prefix, t.Name, true)
 				if err == nil {
-					err = sayRoute(c, r, say)
+					err = sayRoute(c, prefix, r, say)
 				}
 				if err != nil {
 					return halfCreated(a.notRunning(c, err), t.Name)
