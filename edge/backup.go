@@ -21,6 +21,7 @@ import (
 
 	"github.com/oneping/oneping/edge/identity"
 	"github.com/oneping/oneping/edge/state"
+	"github.com/oneping/oneping/edge/state/journal"
 	"github.com/oneping/oneping/internal/advice"
 	"github.com/oneping/oneping/internal/local"
 	"github.com/oneping/oneping/internal/process"
@@ -197,7 +198,14 @@ func (e *Edge) serveBackup(w http.ResponseWriter, r *http.Request) {
 // RestoreBackup makes the state directory what a backup says, while no edge runs on it. All of it
 // stays the directory's owner's.
 func (e *Edge) RestoreBackup(ctx context.Context, b *Backup, how state.Restore) (*state.Restored, error) {
-	if _, err := os.Stat(e.cfg.StateDir); errors.Is(err, fs.ErrNotExist) { // root restores for a service's user, too
+	_, err := os.Stat(e.cfg.StateDir)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if missing && how.DryRun {
+		return &state.Restored{
+			StateDir: e.cfg.StateDir, Revision: b.Revision, Faults: []journal.Fault{}, Parts: b.Parts, Aside: []string{}, DryRun: true,
+		}, nil
+	}
+	if missing { // root restores for a service's user, too
 		if err := process.MakeStateDir(e.cfg.StateDir); err != nil {
 			return nil, err
 		}

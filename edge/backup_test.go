@@ -2,6 +2,8 @@ package edge
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,7 +75,14 @@ func TestBackupAndRestore(t *testing.T) {
 	if r, err := idle(t, dir).RestoreBackup(t.Context(), b, state.Restore{DryRun: true}); err != nil || !slices.Equal(r.Parts, want) {
 		t.Errorf("a dry run: %+v, %v", r, err)
 	}
-	if there, err := os.ReadDir(dir); err != nil || len(there) != 1 || there[0].Name() != "lock" {
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a dry run has made %s: %v", dir, err)
+	}
+	empty := t.TempDir()
+	if r, err := idle(t, empty).RestoreBackup(t.Context(), b, state.Restore{DryRun: true}); err != nil || !slices.Equal(r.Parts, want) {
+		t.Errorf("a dry run into an empty directory: %+v, %v", r, err)
+	}
+	if there, err := os.ReadDir(empty); err != nil || len(there) > 0 {
 		t.Errorf("a dry run has made %v, %v", there, err)
 	}
 	r, err := idle(t, dir).RestoreBackup(t.Context(), b, state.Restore{})

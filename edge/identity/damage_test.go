@@ -47,6 +47,12 @@ func TestLostFilesAreRefused(t *testing.T) {
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s was made anew", name)
 		}
+		if err := os.Mkdir(filepath.Join(dir, "replaced-20261127T150000"), 0o700); err != nil { // a restore was killed
+			t.Fatal(err)
+		}
+		if hint := advice.Of(New(Config{Dir: dir}).Load()); !strings.HasSuffix(hint, ": repeat oneping edge restore --replace FILE --state-dir "+dir) || strings.Contains(hint, "rekey") {
+			t.Errorf("%s, behind a restore: hint %q", name, hint)
+		}
 	}
 }
 

@@ -43,7 +43,19 @@ const (
 )
 
 func (a *Authority) adviceRestore() string {
+	if hint := a.adviceRepeat(); hint != "" {
+		return hint
+	}
 	return "restore the file from a backup; or make a new authority, with which every node must enrol anew: oneping edge rekey --ca --state-dir " + a.cfg.Dir
+}
+
+// adviceRepeat is for a directory in which a restore may have been interrupted; "" where there was
+// none. All that is missing there is in the backup, and a rekey would have every node enrol anew.
+func (a *Authority) adviceRepeat() string {
+	if !state.Replaced(a.cfg.Dir) {
+		return ""
+	}
+	return "a restore has not ended, or was not the last word: repeat oneping edge restore --replace FILE --state-dir " + a.cfg.Dir
 }
 
 func (a *Authority) path(name string) string { return filepath.Join(a.cfg.Dir, name) }

@@ -29,10 +29,16 @@ import (
 const checkLabel = "oneping secret check "
 
 func (a *Authority) adviceSecret() string {
+	if hint := a.adviceRepeat(); hint != "" {
+		return hint
+	}
 	return "restore the file from a backup; or make a new one, and new tokens with it: oneping edge rekey --state-dir " + a.cfg.Dir
 }
 
 func (a *Authority) adviceCheck() string {
+	if hint := a.adviceRepeat(); hint != "" {
+		return hint
+	}
 	return "restore both from a backup, or remove " + a.path(checkFile) + " where the secret is the right one; " +
 		"or make a new one, and new tokens with it: oneping edge rekey --state-dir " + a.cfg.Dir
 }

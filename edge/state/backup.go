@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/oneping/oneping/edge/state/journal"
 	"github.com/oneping/oneping/internal/advice"
@@ -105,8 +106,8 @@ func (s *Store) unpack(how Restore, out *Restored) error {
 // keepAside moves what is there into a directory of its own, the last first. The evidence is copied:
 // without it an edge would begin anew.
 func (s *Store) keepAside(there []string, out *Restored) error {
-	aside := filepath.Join(s.cfg.Dir, "replaced-"+s.cfg.Now().UTC().Format("20060102T150405"))
-	if err := os.Mkdir(aside, 0o700); err != nil {
+	aside, err := s.asideDir()
+	if err != nil {
 		return err
 	}
 	out.Aside = append(out.Aside, aside)
@@ -127,6 +128,29 @@ func (s *Store) keepAside(there []string, out *Restored) error {
 		}
 	}
 	return nil
+}
+
+// asidePrefix begins the names of directories with what a backup has replaced.
+const asidePrefix = "replaced-"
+
+// asideDir makes an empty directory for what is replaced: replaced-DATE, or replaced-DATE-2 and on
+// within one second.
+func (s *Store) asideDir() (string, error) {
+	first := filepath.Join(s.cfg.Dir, asidePrefix+s.cfg.Now().UTC().Format("20060102T150405"))
+	dir := first
+	for n := 2; ; n++ {
+		err := os.Mkdir(dir, 0o700)
+		if !errors.Is(err, fs.ErrExist) {
+			return dir, err
+		}
+		dir = first + "-" + strconv.Itoa(n)
+	}
+}
+
+// Replaced says whether a backup has replaced, or was to replace, what the state directory had.
+func Replaced(dir string) bool {
+	there, err := filepath.Glob(filepath.Join(dir, asidePrefix+"*"))
+	return err == nil && len(there) > 0
 }
 
 // occupied returns what the state directory has of an edge: the store, and the files of a backup.

@@ -72,11 +72,13 @@ func (s *Store) Restore(ctx context.Context, how Restore) (*Restored, error) {
 	if _, err := os.Stat(s.cfg.Dir); err != nil {
 		return nil, &advice.Error{Text: "restore " + s.cfg.Dir + ": there is no such state directory", Advice: "name the edge's with --state-dir", Cause: err}
 	}
-	lock, err := process.LockDir(s.cfg.Dir, proto.RoleEdge)
-	if err != nil {
-		return nil, err
+	if !how.DryRun || process.HasLock(s.cfg.Dir) { // a dry run makes none
+		lock, err := process.LockDir(s.cfg.Dir, proto.RoleEdge)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = lock.Close() }()
 	}
-	defer func() { _ = lock.Close() }()
 	out := &Restored{StateDir: s.cfg.Dir, Faults: []journal.Fault{}, Accepted: how.Accept, DryRun: how.DryRun, Aside: []string{}}
 	if len(how.Files) > 0 {
 		return out, s.restoreFiles(ctx, how, out)

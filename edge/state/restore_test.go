@@ -258,3 +258,20 @@ func TestRestoreOfFilesThatEnds(t *testing.T) {
 		}
 	}
 }
+
+// Two restores within one second move what was there to directories of their own.
+func TestRestoresWithinASecond(t *testing.T) {
+	dir, _ := lived(t)
+	s, stop := open(t, Config{Dir: dir})
+	has, err := s.Evidence()
+	stop()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"replaced-20261127T100000", "replaced-20261127T100000-2", "replaced-20261127T100000-3"} {
+		r, err := restore(t, dir, Restore{Files: has.Files, Replace: true})
+		if err != nil || !slices.Contains(r.Aside, filepath.Join(dir, want)) {
+			t.Fatalf("%+v, %v; want %s", r, err, want)
+		}
+	}
+}

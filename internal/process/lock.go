@@ -64,6 +64,12 @@ func LockDir(dir string, role proto.Role) (*os.File, error) {
 	return f, nil
 }
 
+// HasLock says whether a role has ever run on a state directory: it has left its lock there.
+func HasLock(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, lockName))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 func lockHint(dir string, err error) string {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return "run as the user who owns " + dir + ", or pass another --state-dir"
