@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -200,9 +201,32 @@ func wrongFlag(cmd *cobra.Command, err error, another string) error {
 		if f.NoOptDefVal != "" {
 			return wrongUse(fmt.Errorf("--%s %q: want %s", f.Name, e.GetValue(), want), "write --"+f.Name+" alone, or leave it out")
 		}
-		return wrongUse(fmt.Errorf("--%s %q: want %s", f.Name, e.GetValue(), want), helpOf(cmd))
+		hint := helpOf(cmd)
+		if meant := meantDuration(e.GetValue()); meant != "" && f.Value.Type() == "duration" {
+			hint = "write --" + f.Name + " " + meant
+		}
+		return wrongUse(fmt.Errorf("--%s %q: want %s", f.Name, e.GetValue(), want), hint)
 	}
 	return wrongUse(err, another)
+}
+
+// meantDuration returns the duration that a number was meant for, which has no unit, or one that is
+// longer than an hour: 5m of 5, 168h of 7d; "" for other words.
+func meantDuration(text string) string {
+	digits := strings.TrimRight(text, "dw")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return ""
+	}
+	switch text[len(digits):] {
+	case "":
+		return digits + "m"
+	case "d":
+		return strconv.FormatUint(n*24, 10) + "h"
+	case "w":
+		return strconv.FormatUint(n*7*24, 10) + "h"
+	}
+	return ""
 }
 
 // wanted says what a flag's value is to be; "" where its own error does.
