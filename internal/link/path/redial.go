@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -28,7 +29,9 @@ const (
 
 // Redial keeps one link to one of several edges for as long as its context lives.
 type Redial struct {
-	Addrs  func() []string // host:port, tried in turn; asked before each attempt, as they may change
+	// Addrs are host:port, tried in turn from the one that has worked last; asked before each
+	// attempt, as they may change.
+	Addrs  func() []string
 	Config Config
 	// TLS returns the TLS configuration of one attempt, so that a renewed certificate is used; nil
 	// = Config.TLS. It ends with its context.
@@ -44,15 +47,20 @@ type Redial struct {
 // when serve returns. Run never returns nil.
 func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *link.Link) error) error {
 	pause, refused := pauses(redialFirst, redialCap), pauses(refusedFirst, refusedCap)
-	for i := 0; ; i++ {
+	var at turn
+	for {
 		addrs := r.Addrs()
 		if len(addrs) == 0 {
 			return errors.New("redial: no edge address configured")
 		}
 		started := time.Now()
-		linked, err := r.once(ctx, addrs[i%len(addrs)], serve)
-		no := isRefusal(err)
-		if linked && time.Since(started) >= redialLived {
+		addr := at.next(addrs)
+		linked, err := r.once(ctx, addr, serve)
+		no, lived := isRefusal(err), linked && time.Since(started) >= redialLived
+		if lived && !no {
+			at = turn{worked: addr}
+		}
+		if lived {
 			pause.Reset()
 			if !no { // two that replace each other let one another live for a while
 				refused.Reset()
@@ -70,6 +78,21 @@ func (r *Redial) Run(ctx context.Context, serve func(ctx context.Context, l *lin
 		case <-t.C:
 		}
 	}
+}
+
+// turn says which address is next.
+type turn struct {
+	worked string // whose link lived, and did not end with a no; "" before there was one
+	tried  int    // attempts since
+}
+
+// next returns what to dial: the address that has worked last, then those behind it, and around. After
+// an edge has moved the dead one in the list is not asked first at each reconnect.
+func (t *turn) next(addrs []string) string {
+	first := max(slices.Index(addrs, t.worked), 0)
+	addr := addrs[(first+t.tried)%len(addrs)]
+	t.tried++
+	return addr
 }
 
 func pauses(first, longest time.Duration) *backoff.ExponentialBackOff {
