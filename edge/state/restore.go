@@ -148,7 +148,7 @@ func (s *Store) rebuild(ctx context.Context, ev *journal.Evidence, how Restore, 
 	if err != nil {
 		return fmt.Errorf("restore store: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(scratch) }()
+	defer removeScratch(scratch)
 	image, err := s.refill(ctx, ev, scratch, out)
 	if err != nil {
 		return fmt.Errorf("restore store: %w", s.health.blame(err))
@@ -172,6 +172,16 @@ func (s *Store) scratch() (string, error) {
 		}
 	}
 	return os.MkdirTemp(s.cfg.Dir, scratchDirs)
+}
+
+// removeScratch removes the directory of a restore. NATS, which has been told to end, may be removing
+// or making something in it still: then once more. What stays all the same the next restore removes.
+func removeScratch(dir string) {
+	for range 20 {
+		if os.RemoveAll(dir) == nil {
+			return
+		}
+	}
 }
 
 // replace puts the new store, which is whole in directory scratch, in the place of the damaged one.
