@@ -21,7 +21,8 @@ func newPolicyDenialsCmd() *cobra.Command {
 		Long: `denials sums up what the edge has denied since it was started, the newest first:
 one line for each user, destination and service. A service is written as a grant
 would allow it; trace stands for the probes of traceroute, tracepath and mtr. The
-decision is the id of the last of them, for "oneping policy explain". More than 32
+decision is the id of the last of them, for "oneping policy explain"; a device that
+has had enough answers gets no more ids, and what it is denied is counted. More than 32
 ports of one destination are one line, the range that they are in: tcp:1-65535. It
 lists 4,096 lines at most, 512 of one user, the last of which sums up the oldest,
 without a destination: others. The edge's log has them, too, as "denied".`,
@@ -58,7 +59,11 @@ func writeDenials(w io.Writer, list []policy.Denied) error {
 		if d.Dst.IsValid() { // others have none
 			dst = d.Dst.String()
 		}
-		t.Row(d.User, dst, d.Service, fmt.Sprint(d.Count), term.Second(d.First), term.Second(d.Last), d.ID.String())
+		id := ""
+		if d.ID != 0 { // nobody heard of them: the device had had enough answers
+			id = d.ID.String()
+		}
+		t.Row(d.User, dst, d.Service, fmt.Sprint(d.Count), term.Second(d.First), term.Second(d.Last), id)
 	}
 	return t.Print(w)
 }

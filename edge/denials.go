@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/oneping/oneping/internal/obs"
+	"github.com/oneping/oneping/proto"
 )
 
 const (
@@ -37,9 +38,17 @@ func (e *Edge) tellDenials(ctx context.Context) error {
 		}
 		for _, d := range e.denials.Untold(time.Now()) {
 			e.cfg.Log.Info("denied", obs.Known(d.User), zap.String(obs.FieldUser, d.User), zap.String(obs.FieldDevice, d.Device),
-				destination(d.Dst), zap.String("service", d.Service), zap.Uint64("count", d.Count), zap.Time("first", d.First), zap.Stringer("decision", d.ID))
+				destination(d.Dst), zap.String("service", d.Service), zap.Uint64("count", d.Count), zap.Time("first", d.First), decision(d.ID))
 		}
 	}
+}
+
+// decision is the field of a denial's id; those of which nobody heard have none.
+func decision(id proto.DecisionID) zap.Field {
+	if id == 0 {
+		return zap.Skip()
+	}
+	return zap.Stringer("decision", id)
 }
 
 // destination is the field of a denial's; others have none.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 	"slices"
@@ -36,7 +37,7 @@ type Denied struct {
 	First   time.Time        `json:"first"`
 	Last    time.Time        `json:"last"`
 	Count   uint64           `json:"count"` // packets, sessions and flows
-	ID      proto.DecisionID `json:"id"`    // of the last of them, for explain
+	ID      proto.DecisionID `json:"id"`    // of the last that had one, for explain; 0: none had
 }
 
 // join adds what another sum has.
@@ -45,7 +46,7 @@ func (d *Denied) join(o *Denied) {
 		d.First = o.First
 	}
 	if !o.Last.Before(d.Last) {
-		d.Device, d.Last, d.ID = o.Device, o.Last, o.ID
+		d.Device, d.Last, d.ID = o.Device, o.Last, cmp.Or(o.ID, d.ID)
 	}
 	d.Count += o.Count
 }

@@ -98,6 +98,22 @@ func (l *Log) Deny(c *Compiled, p Principal, t Target) (id proto.DecisionID, fir
 	return d.id, true
 }
 
+// DenyUnheard counts a denial of which p does not hear, as he has had enough answers. It gets no id:
+// in the history of a device it would push out those that the device knows.
+func (l *Log) DenyUnheard(p Principal, t Target) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var id proto.DecisionID
+	if h := l.devices[p.Device]; h != nil {
+		if d := h.recent[keyOf(t)]; d != nil && now.Sub(d.time) < sameDenial {
+			d.count++
+			id = d.id
+		}
+	}
+	l.sums.add(now, id, &p, &t)
+}
+
 func (l *Log) drop(h *history, d *denial) {
 	delete(l.ids, d.id)
 	if h.recent[d.key] == d {

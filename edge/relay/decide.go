@@ -187,6 +187,9 @@ func (a *DeviceAttachment) refuse(st *compiled, q *request, at *pass, v packet.V
 	r := refusal{Refusal: hop.Refuse(v, from, q.ttl)}
 	reset := q.proto == policy.TCP && v.Reason == packet.Refused // which is no ICMP error
 	if !r.Silent() && !reset && !a.limit.Allow(v.Reason, time.Now()) {
+		if v.Reason == packet.Denied {
+			a.r.denials.DenyUnheard(at.from.principal, deniedTarget(q, at))
+		}
 		return refusal{Refusal: hop.Refusal{Reason: v.Reason}, limited: true}
 	}
 	if v.Reason == packet.Denied {
@@ -205,7 +208,7 @@ func hushed(why packet.Reason) bool {
 // for it. A packet has none, and silence says nothing: then a control message tells it, once, in
 // the place of an answer in the device's limit where there is no other.
 func (a *DeviceAttachment) deny(st *compiled, q *request, at *pass, r *refusal) {
-	t := policy.Target{Dst: q.dst.Addr(), Proto: q.proto, Port: q.dst.Port(), Tunnel: at.tunnel}
+	t := deniedTarget(q, at)
 	id, first := a.r.denials.Deny(st.policy, at.from.principal, t)
 	r.Decision = id
 	switch {
@@ -219,6 +222,11 @@ func (a *DeviceAttachment) deny(st *compiled, q *request, at *pass, r *refusal) 
 		dst = q.dst.String()
 	}
 	r.tell = &proto.Denial{ID: id, Time: time.Now().UTC(), Protocol: t.Proto.String(), Dst: dst}
+}
+
+// deniedTarget is what was denied to q.
+func deniedTarget(q *request, at *pass) policy.Target {
+	return policy.Target{Dst: q.dst.Addr(), Proto: q.proto, Port: q.dst.Port(), Tunnel: at.tunnel}
 }
 
 // outcome is r without the answer, which is a matter of the wire that it goes on.

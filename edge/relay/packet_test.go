@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -220,6 +221,26 @@ func TestDenialNamesItsDecision(t *testing.T) {
 	}
 	if len(e.Grants) != 1 || e.Grants[0].Why != "who: mallory@example.com, device:d-mallory is not among alice@example.com" {
 		t.Errorf("grants considered: %+v", e.Grants)
+	}
+}
+
+// TestUnheardDenialsAreCounted: beyond the limit of its answers a device hears nothing, and the edge
+// counts all the same what it denied.
+func TestUnheardDenialsAreCounted(t *testing.T) {
+	w := newWorld(t, Config{})
+	in := echo(packet.Echo{Src: mallory, Dst: server4, TTL: 9})
+	for range errorBurst + 50 {
+		w.mallory.Datagram(slices.Clone(in))
+	}
+	if w.r.Counters().Get(packet.RateLimited) == 0 {
+		t.Fatal("nothing was limited")
+	}
+	list := w.r.Denials().Denials("", time.Time{})
+	if len(list) != 1 || list[0].Count != errorBurst+50 || list[0].ID == 0 {
+		t.Fatalf("summed up as %+v, want %d", list, errorBurst+50)
+	}
+	if e, err := w.r.Denials().Explain(list[0].ID, nil); err != nil || e.Count != errorBurst+50 {
+		t.Errorf("explained as %d times, %v", e.Count, err)
 	}
 }
 
