@@ -53,7 +53,9 @@ func New(cfg Config) (*Client, error) {
 		cfg: cfg, log: cfg.Log, home: process.NewHome(proto.RoleClient, cfg.StateDir, cfg.Log),
 		path: path.New(budget), budget: budget, conf: newConfiguration(),
 	}
-	c.uplink = node.NewUplink(cfg.Node, cfg.linkConfig(c.path.Tally()))
+	linkCfg := cfg.linkConfig(c.path.Tally())
+	linkCfg.Underlay = beneath{linkCfg.Underlay, c.owns}
+	c.uplink = node.NewUplink(cfg.Node, linkCfg)
 	return c, nil
 }
 

@@ -72,7 +72,7 @@ type DatagramCarrier interface {
 }
 
 // PathCarrier knows the path of a connection, and leaves it on the dialling side. On the accepting
-// side, Keep, Switch and Follow do nothing.
+// side, Keep, Switch, Follow and Again do nothing.
 type PathCarrier interface {
 	// Local and Remote return the addresses of both ends now.
 	Local() netip.AddrPort
@@ -87,6 +87,8 @@ type PathCarrier interface {
 	// Follow looks whether this host now speaks to the peer from another address, and then moves
 	// the connection; it says whether it does. It does not block on the network.
 	Follow(ctx context.Context) (changed bool)
+	// Again begins anew on the path to which Follow has moved, as if nothing had been sent there yet.
+	Again()
 }
 
 // CarrierStream is a stream in both directions.

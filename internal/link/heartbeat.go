@@ -71,6 +71,8 @@ type heartbeat struct {
 	heardAt  time.Time // this time
 	asked    int       // small ones since then
 	proveBy  time.Time // a new path must have answered; zero = it has
+	moved    uint64    // nonce of what is asked from another network; 0 = it was answered
+	retry    retry     // until then
 
 	own      atomic.Uint64 // heartbeats in Link.sent and Link.received
 	switches atomic.Uint64
@@ -109,10 +111,11 @@ func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) erro
 	if !l.dialled && l.beat.dead(now, l.carrier.Stats().PacketsReceived) {
 		return errDead
 	}
+	l.retryMove(now)
 	size, settled := l.MaxDatagram()
 	switch {
 	case !settled:
-		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
+		l.sendSmall()
 		return l.beat.proven(now)
 	case !l.dialled:
 		return nil
@@ -122,7 +125,7 @@ func (l *Link) tickHeartbeat(ctx context.Context, now time.Time, used bool) erro
 	}
 	switch l.beat.judge(now, l.carrier.Stats()) {
 	case send:
-		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
+		l.sendSmall()
 		l.sendHeartbeat(proto.Heartbeat{Nonce: l.beat.request(now)}, size)
 	case leave:
 		if size > l.carrier.LeastDatagram() { // a new path starts with less: worth a try
@@ -141,7 +144,7 @@ func (l *Link) tickAlive(now time.Time, used bool) error {
 	}
 	due, err := l.beat.alive(now, l.carrier.Stats().PacketsReceived, used, every)
 	if due {
-		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
+		l.sendSmall()
 	}
 	return err
 }
@@ -252,6 +255,8 @@ func (b *heartbeat) answer(h proto.Heartbeat) {
 	switch {
 	case h.Nonce == smallNonce:
 		b.small = true
+	case h.Nonce == b.moved:
+		b.small, b.moved = true, 0
 	case b.first != 0 && h.Nonce >= b.first:
 		b.first, b.lost = 0, 0
 	}
@@ -268,13 +273,17 @@ func (b *heartbeat) unanswered(now time.Time) time.Duration {
 	return now.Sub(b.firstAt)
 }
 
-// forget begins anew on another network: what was not answered says nothing about this one.
-func (b *heartbeat) forget(now time.Time) {
+// forget begins anew on another network: what was not answered says nothing about this one. packets
+// is how many have been received.
+func (b *heartbeat) forget(now time.Time, packets uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.first, b.lost, b.proveBy = 0, 0, time.Time{}
 	b.holdOff, b.next = now.Add(switchHoldOff), now.Add(beatEvery)
 	b.heardAt, b.asked = now, 0
+	b.seq++
+	b.moved, b.retry = b.seq, retry{}
+	b.retry.done(now, packets)
 }
 
 // switched gives a new path until by to answer.

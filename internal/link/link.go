@@ -123,9 +123,9 @@ func (l *Link) NetworkChanged(ctx context.Context) {
 	if !l.carrier.Follow(ctx) {
 		return
 	}
-	l.beat.forget(time.Now())
+	l.beat.forget(time.Now(), l.carrier.Stats().PacketsReceived)
 	for range 3 { // whichever is first through tells the peer where we are
-		l.sendHeartbeat(proto.Heartbeat{Nonce: smallNonce}, smallBeat)
+		l.sendSmall()
 	}
 }
 

@@ -63,5 +63,10 @@ func (l *lab) byHandWith(flags, policy string) *process {
 	}
 	client := l.start("laptop", "oneping", "client", "up", "--token-file", "laptop.token")
 	client.waitFor(`"link up"`)
+	l.t.Cleanup(func() {
+		if l.t.Failed() {
+			l.t.Logf("%s\n%s", client.what, client.output().stderr)
+		}
+	})
 	return client
 }

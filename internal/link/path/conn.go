@@ -152,3 +152,12 @@ func (c *conn) Follow(ctx context.Context) bool {
 	c.paths.log.Info("the network changed", zap.Stringer("from", old), zap.Stringer("to", now), zap.Bool("fresh", fresh))
 	return true
 }
+
+// Again implements link.Carrier.
+func (c *conn) Again() {
+	if c.paths == nil || !c.paths.again() {
+		return
+	}
+	c.mtu.restart(time.Now())
+	c.paths.log.Debug("began anew on the path in use")
+}

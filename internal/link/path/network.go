@@ -37,13 +37,29 @@ func (ps *paths) rebind() {
 }
 
 // move switches to the spare path while there is one to spend, else to the one that was left
-// longest ago, whose validation holds (quic-go: Path.Switch). It reports whether it did.
+// longest ago, whose validation holds (quic-go: Path.Switch), else to the one in use once more. It
+// reports whether it did.
 func (ps *paths) move() bool {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if ps.gone {
-		return false
-	}
+	return !ps.gone && (ps.moveAway() || ps.restart())
+}
+
+// again is move that stays where it can.
+func (ps *paths) again() bool {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return !ps.gone && (ps.restart() || ps.moveAway())
+}
+
+// restart switches to the path in use: quic-go sends anew on it what it believed to be on its way,
+// with a window of its own. The path of the handshake cannot. The caller holds mu.
+func (ps *paths) restart() bool {
+	return ps.path.path != nil && ps.path.path.Switch() == nil
+}
+
+// moveAway switches to another path. The caller holds mu.
+func (ps *paths) moveAway() bool {
 	if ps.spare != nil && len(ps.retired) < maxMoves {
 		if ps.use(ps.spare) != nil {
 			return false
