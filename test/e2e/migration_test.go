@@ -55,6 +55,9 @@ func TestNetworkChanges(t *testing.T) {
 func (l *lab) sameLink(before linkStatus) linkStatus {
 	l.t.Helper()
 	after := l.link()
+	if after.Link == nil {
+		l.t.Fatal("there is no link")
+	}
 	if !after.Up || !after.Link.Since.Equal(before.Link.Since) {
 		l.t.Errorf("the link is another one: %+v, it was %+v", after.Link, before.Link)
 	}
